@@ -1,0 +1,55 @@
+"""Brings a database to the schema of this version; the same migrations on SQLite and PostgreSQL."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from adapters.storage.engine import create_database_engine
+
+_LOCK_KEY = 0x62616E6469616E
+"""``bandian`` in ASCII: the PostgreSQL advisory lock under which one process at a time migrates."""
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def migrate(database_url: str, revision: str = "head") -> None:
+    """Upgrade to ``revision`` in one transaction; several processes may call it at once."""
+    engine = create_database_engine(database_url, pool_size=1)
+    try:
+        with engine.connect() as pooled:
+            connection = pooled.execution_options(sqlite_begin="IMMEDIATE")
+            with connection.begin():
+                if connection.dialect.name == "postgresql":
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+                config = _config()
+                config.attributes["connection"] = connection
+                command.upgrade(config, revision)
+    finally:
+        engine.dispose()
+
+
+def generate_revision(database_url: str, message: str, revision_id: str) -> None:
+    """For developers: write a migration that takes the database at ``database_url`` to the tables in code."""
+    engine = create_database_engine(database_url, pool_size=1)
+    try:
+        with engine.begin() as connection:
+            config = _config()
+            config.attributes["connection"] = connection
+            command.revision(config, message=message, autogenerate=True, rev_id=revision_id)
+    finally:
+        engine.dispose()
+
+
+def is_current(connection: Connection) -> bool:
+    """Whether the schema is the one this version was written for."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    return MigrationContext.configure(connection).get_current_revision() == head

@@ -1,0 +1,1 @@
+"""Alembic migrations; ``adapters.storage.migrate`` runs them."""

@@ -1,0 +1,76 @@
+"""``gateway.transaction.Transactions`` over one database: one writer, and reads on connections of their own."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from adapters.storage.deliveries import ReadOnlyOutbox
+from adapters.storage.engine import create_database_engine
+from adapters.storage.records import ReadOnlyRecords, record_unavailable
+from adapters.storage.statements import Statements
+from adapters.storage.unit_of_work import SqlUnitOfWork
+from adapters.storage.writer import GroupWriter
+from gateway.clock import Clock
+from gateway.records.seal_key import SealSigner
+
+ResultT = TypeVar("ResultT")
+READERS = 4
+
+
+class SqlTransactions:
+    """The database of one process. ``open`` it once, ``close`` it once."""
+
+    def __init__(self, database_url: str, signer: SealSigner, clock: Clock) -> None:
+        self._read_engine = create_database_engine(database_url, pool_size=READERS)
+        self._write_engine = create_database_engine(database_url, pool_size=1)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+        self._writer = GroupWriter(self._write_engine, signer, clock)
+
+    def open(self) -> None:
+        """Start the writer."""
+        self._writer.start()
+
+    def close(self) -> None:
+        """Commit what waits and let every connection go."""
+        self._writer.close()
+        self._readers.shutdown()
+        self._write_engine.dispose()
+        self._read_engine.dispose()
+
+    @property
+    def waiting(self) -> int:
+        """Units of work that wait for the next commit."""
+        return self._writer.waiting
+
+    async def write(self, work: Callable[[SqlUnitOfWork], ResultT]) -> ResultT:
+        """See ``Transactions.write``."""
+        return await self._writer.submit(work)
+
+    async def read(self, work: Callable[[SqlUnitOfWork], ResultT]) -> ResultT:
+        """See ``Transactions.read``. Raises ``Overloaded`` when the database does not answer."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, work)
+
+    def read_now(self, work: Callable[[SqlUnitOfWork], ResultT]) -> ResultT:
+        """``read`` for callers without an event loop (command line, audit)."""
+        try:
+            with self._read_engine.connect() as connection:
+                unit = SqlUnitOfWork(Statements(connection, savepoint=False), ReadOnlyRecords(), ReadOnlyOutbox())
+                return work(unit)
+        except SQLAlchemyError as error:
+            raise record_unavailable("database_unreachable") from error
+
+    async def ping(self) -> None:
+        """Raises ``Overloaded`` when the database does not answer."""
+        await asyncio.get_running_loop().run_in_executor(self._readers, _ping, self._read_engine)
+
+
+def _ping(engine: Engine) -> Any:
+    try:
+        with engine.connect() as connection:
+            return connection.execute(text("SELECT 1")).scalar_one()
+    except SQLAlchemyError as error:
+        raise record_unavailable("database_unreachable") from error

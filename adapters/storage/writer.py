@@ -1,0 +1,220 @@
+"""The writer: every write of this process goes through one thread and its one connection.
+
+Units of work that wait together become one database transaction, each in a savepoint of its own, so that state
+change, record entry and outbox row are one commit and one fsync is shared by many. The writer owns the head of this
+process's record log and moves it only after the commit; callers get their answer only then.
+"""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar, cast
+from uuid import uuid4
+
+import structlog
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
+
+from adapters.storage.deliveries import BatchOutbox
+from adapters.storage.engine import is_transient
+from adapters.storage.records import (
+    BatchRecords,
+    LostLog,
+    record_unavailable,
+    release_log,
+    take_log,
+    write_batch,
+)
+from adapters.storage.statements import Statements
+from adapters.storage.unit_of_work import SqlUnitOfWork
+from gateway.clock import Clock
+from gateway.records.log import LogHead
+from gateway.records.seal_key import SealSigner
+
+ResultT = TypeVar("ResultT")
+Work = Callable[[SqlUnitOfWork], Any]
+
+MOST_UNITS = 256
+"""Units in one transaction: beyond this the fsync is already cheap, and a failure would take more with it."""
+MOST_WAITING = 4096
+MOST_RUNS = 4
+"""How often a batch is run when the database asks for it to be run again (deadlock, log taken over)."""
+
+_DATABASE_FAULTS = (OperationalError, InterfaceError, InternalError)
+"""The database is at fault, not the unit: connection lost, disk full, locked. The whole batch is off."""
+
+log = structlog.get_logger()
+
+
+class _Pending:
+    """A unit that waits for its turn, and whoever waits for it."""
+
+    __slots__ = ("future", "outcome", "work")
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.future: Future[Any] = Future()
+        self.outcome: tuple[bool, Any] = (False, None)
+
+
+class GroupWriter:
+    """Runs units of work one after the other and commits them in groups."""
+
+    def __init__(self, engine: Engine, signer: SealSigner, clock: Clock) -> None:
+        self._engine = engine
+        self._signer = signer
+        self._clock = clock
+        self._holder = uuid4().hex
+        self._head: LogHead | None = None
+        self._waiting: deque[_Pending] = deque()
+        self._arrived = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread; the database is first touched by the first unit."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Commit what waits, let go of the log, and end the thread."""
+        with self._arrived:
+            self._closing = True
+            self._arrived.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    @property
+    def waiting(self) -> int:
+        """How many units wait for the next transaction."""
+        return len(self._waiting)
+
+    async def submit(self, work: Callable[[SqlUnitOfWork], ResultT]) -> ResultT:
+        """Run ``work`` and answer once it is durable. Raises what it raised, or ``Overloaded``: nothing was done."""
+        pending = _Pending(work)
+        with self._arrived:
+            if self._closing:
+                raise record_unavailable("writer_closing")
+            if len(self._waiting) >= MOST_WAITING:
+                raise record_unavailable("writer_queue_full")
+            self._waiting.append(pending)
+            self._arrived.notify()
+        return cast(ResultT, await asyncio.shield(asyncio.wrap_future(pending.future)))
+
+    def _run(self) -> None:
+        while True:
+            with self._arrived:
+                while not self._waiting and not self._closing:
+                    self._arrived.wait()
+                if not self._waiting:
+                    break
+                batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_UNITS))]
+            self._commit(batch)
+        self._release()
+
+    def _commit(self, batch: list[_Pending]) -> None:
+        try:
+            self._commit_with_reruns(batch)
+        except Exception as error:
+            self._head = None
+            log.error("writer.failed", error=type(error).__name__, units=len(batch))
+            for pending in batch:
+                pending.future.set_exception(record_unavailable("not_written"))
+            return
+        for pending in batch:
+            failed, value = pending.outcome
+            if failed:
+                pending.future.set_exception(value)
+            else:
+                pending.future.set_result(value)
+
+    def _commit_with_reruns(self, batch: list[_Pending]) -> None:
+        for run in range(1, MOST_RUNS + 1):
+            try:
+                self._commit_once(batch)
+                return
+            except LostLog:
+                self._head = None
+                if run == MOST_RUNS:
+                    raise
+            except DBAPIError as error:
+                self._head = None
+                if run == MOST_RUNS or not (is_transient(error) or error.connection_invalidated):
+                    raise
+
+    def _commit_once(self, batch: list[_Pending]) -> None:
+        """One run of the batch; its effects are all committed when this returns, and none when it raises.
+
+        A connection lost during the commit itself leaves it open whether the batch was committed. It is not run
+        again then: ``_commit_phase`` turns that into an error that is no ``DBAPIError``.
+        """
+        with self._engine.connect() as pooled:
+            connection = pooled.execution_options(sqlite_begin="IMMEDIATE")
+            transaction = connection.begin()
+            try:
+                head = self._head or take_log(connection, self._holder, self._clock())
+                records, outbox = BatchRecords(head), BatchOutbox()
+                for pending in batch:
+                    self._run_unit(connection, pending, records, outbox)
+                outbox.write(connection)
+                head = self._seal(connection, head, records)
+            except BaseException:
+                _roll_back_quietly(transaction)
+                raise
+            _commit_phase(transaction)
+        self._head = head
+
+    def _run_unit(self, connection: Connection, pending: _Pending, records: BatchRecords, outbox: BatchOutbox) -> None:
+        entries, drafts = len(records.entries), len(outbox.drafts)
+        statements = Statements(connection, savepoint=True)
+        try:
+            value = pending.work(SqlUnitOfWork(statements, records, outbox))
+            statements.keep()
+        except Exception as error:
+            if isinstance(error, _DATABASE_FAULTS):
+                raise
+            statements.discard()
+            records.truncate(entries)
+            outbox.truncate(drafts)
+            pending.outcome = (True, error)
+        else:
+            pending.outcome = (False, value)
+
+    def _seal(self, connection: Connection, head: LogHead, records: BatchRecords) -> LogHead:
+        if not records.leaves:
+            return head
+        seal, after = head.sealed(records.leaf_hashes(), self._clock(), self._signer.key_id, self._signer.sign)
+        write_batch(connection, self._holder, records, seal, after)
+        return after
+
+    def _release(self) -> None:
+        if self._head is None:
+            return
+        try:
+            with self._engine.connect() as pooled:
+                connection = pooled.execution_options(sqlite_begin="IMMEDIATE")
+                with connection.begin():
+                    release_log(connection, self._holder, self._head, self._clock())
+        except SQLAlchemyError as error:  # the log is free anyway once its hold lapses
+            log.warning("writer.log_not_released", error=type(error).__name__)
+
+
+class CommitUnknown(Exception):
+    """The connection was lost while committing: the batch may or may not have been committed."""
+
+
+def _commit_phase(transaction: Any) -> None:
+    try:
+        transaction.commit()
+    except DBAPIError as error:
+        if is_transient(error):
+            raise
+        raise CommitUnknown(type(error.orig).__name__) from error
+
+
+def _roll_back_quietly(transaction: Any) -> None:
+    try:
+        transaction.rollback()
+    except SQLAlchemyError as error:  # the connection is gone, and with it the transaction
+        log.warning("writer.rollback_failed", error=type(error).__name__)

@@ -1,0 +1,20 @@
+"""The only reader of the time. Everything deeper is told the time by its caller."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta, timezone
+
+Clock = Callable[[], datetime]
+"""Answers an aware UTC datetime."""
+
+CHINA_TIME = timezone(timedelta(hours=8), "UTC+8")
+"""China keeps one time all year and has had no daylight saving since 1991, so an offset says it all."""
+
+
+def system_clock() -> datetime:
+    """Now, as an aware UTC datetime."""
+    return datetime.now(UTC)
+
+
+def date_in_china(at: datetime) -> date:
+    """The calendar date in China at the aware instant ``at``; rules count days by it."""
+    return at.astimezone(CHINA_TIME).date()

@@ -1,0 +1,1 @@
+"""送达: an accepted event reaches its receiver, in order, once in effect, with a signed receipt."""

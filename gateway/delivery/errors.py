@@ -1,0 +1,30 @@
+"""What can go wrong between the outbox and a receiver."""
+
+from dataclasses import dataclass
+
+from gateway.errors import Conflict, NotFound, Rejected
+
+
+@dataclass(kw_only=True, eq=False)
+class DeliveryRefused(Rejected):
+    """The receiver understood and will not take it; only a person can mend that. ``status`` is its HTTP status."""
+
+    kind = "delivery-refused"
+    title = "接收方拒绝接收"
+
+    partner: str
+    status: int | None = None
+
+
+class DeliveryUnknown(NotFound):
+    """No delivery of that event."""
+
+    kind = "delivery-unknown"
+    title = "没有这条送达记录"
+
+
+class NotReplayable(Conflict):
+    """The event is still under way; it needs no replay."""
+
+    kind = "delivery-under-way"
+    title = "事件仍在送达中"

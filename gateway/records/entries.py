@@ -1,0 +1,61 @@
+"""What an entry says, and its bytes.
+
+An entry holds who did what, when, with which result, and digests and references to what it was about – never a name,
+number or address in clear, so that a person's data can be erased without breaking the proof.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Literal
+
+import orjson
+
+from schemas.wire import format_instant
+
+Fact = str | int | bool | None | list[str]
+Result = Literal["done", "refused"]
+
+
+@dataclass(frozen=True)
+class RecordEntry:
+    """One thing that was decided, disclosed, received, sent or refused.
+
+    ``action`` is a dotted name (``licence.disclosed``), ``actor`` a partner's code or ``applicant``/``gateway``,
+    ``subject`` the application (or other thing) it belongs to. ``facts`` are digests, codes and references.
+    """
+
+    action: str
+    at: datetime
+    actor: str
+    subject: str | None = None
+    result: Result = "done"
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+
+def digest(data: bytes | str) -> str:
+    """SHA-256 in hexadecimal: how an entry refers to bytes that it does not hold."""
+    return sha256(data.encode() if isinstance(data, str) else data).hexdigest()
+
+
+def encode_entry(entry: RecordEntry) -> bytes:
+    """The leaf: JSON with sorted members, no white space, UTF-8; whole numbers only, so one entry has one spelling.
+
+    Raises ``ValueError`` for a fact of another type than ``Fact`` names.
+    """
+    for name, fact in entry.facts.items():
+        if isinstance(fact, float) or not isinstance(fact, str | int | list | None):
+            raise ValueError(f"fact {name} is neither text, whole number, truth value, nothing nor a list of texts")
+    return orjson.dumps(
+        {
+            "action": entry.action,
+            "actor": entry.actor,
+            "at": format_instant(entry.at),
+            "facts": dict(entry.facts),
+            "result": entry.result,
+            "subject": entry.subject,
+            "v": 1,
+        },
+        option=orjson.OPT_SORT_KEYS,
+    )

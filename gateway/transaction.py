@@ -1,0 +1,28 @@
+"""The unit of work, as rooms see it.
+
+A room hands over a plain function. It is run against the room's slice of the unit of work (declared in the room's
+``ports.py``); its changes, its record entries and its outbox rows are committed together or not at all, and the
+caller is answered only after the commit. The function may run again after a rolled-back attempt, so it touches
+nothing but the unit of work, and it makes no network call.
+"""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+UnitT_co = TypeVar("UnitT_co", covariant=True)
+ResultT = TypeVar("ResultT")
+
+
+class Transactions(Protocol[UnitT_co]):
+    """Runs functions against a unit of work."""
+
+    async def write(self, work: Callable[[UnitT_co], ResultT]) -> ResultT:
+        """Run ``work`` and commit durably; its exception rolls back it alone.
+
+        Raises ``Overloaded`` when the writer cannot take more or the record cannot be written: nothing was done.
+        """
+        ...
+
+    async def read(self, work: Callable[[UnitT_co], ResultT]) -> ResultT:
+        """Run ``work`` on a connection of its own; whatever it writes is discarded."""
+        ...

@@ -1,0 +1,1 @@
+"""Only what crosses a wire and more than one side speaks."""

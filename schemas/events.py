@@ -1,0 +1,135 @@
+"""Events that the gateway delivers: CloudEvents 1.0 (structured JSON) under Standard Webhooks signatures.
+
+Headers: ``webhook-id`` (= event id), ``webhook-timestamp`` (seconds), ``webhook-signature``: space-separated
+``v1,<base64 HMAC-SHA256>`` and ``v1a,<base64 Ed25519>``, both over ``{id}.{timestamp}.{body}``.
+The receiver answers ``200`` with a signed receipt; a repeated event gets the receipt again and has no second effect.
+"""
+
+from datetime import date
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.departments import OutcomeKind, ReviewMode
+from schemas.wire import Instant, OpaqueId, OpenWireModel, PartnerCode, RegionDigits, Slug
+
+HEADER_ID = "webhook-id"
+HEADER_TIMESTAMP = "webhook-timestamp"
+HEADER_SIGNATURE = "webhook-signature"
+
+
+class EventType(StrEnum):
+    """``type`` of a CloudEvent of ours."""
+
+    APPLICATION_SUBMITTED = "cn.bandian.application.submitted.v1"
+    AUTHORISATION_WITHDRAWN = "cn.bandian.authorisation.withdrawn.v1"
+    REVIEW_OPENED = "cn.bandian.review.opened.v1"
+    PERMIT_OUTCOME = "cn.bandian.permit.outcome.v1"
+
+
+class CloudEvent(BaseModel):
+    """CloudEvents 1.0 attributes as we use them; ``sequence`` counts an application's events from 1 without a gap."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    specversion: Literal["1.0"] = "1.0"
+    id: OpaqueId
+    source: str
+    type: EventType
+    subject: OpaqueId = Field(description="The application")
+    time: Instant
+    datacontenttype: Literal["application/json"] = "application/json"
+    sequence: int = Field(ge=1)
+    data: dict[str, Any]
+
+
+class Demand(OpenWireModel):
+    """What the applicant asks for; the class is derived from it."""
+
+    region: RegionDigits
+    voltage_v: int
+    capacity_kw: float
+    source_count: int
+    urban: bool
+    purpose: str = Field(max_length=200, description="用途, in the applicant's words")
+
+
+class DocumentSummary(OpenWireModel):
+    """One document of an application, as the utility sees it before it asks for fields."""
+
+    kind: Slug
+    title: str
+    verdict: Literal["valid", "invalid", "indeterminate", "self_declared"]
+    identifier_digest: str | None = Field(default=None, description="SHA-256 of the 证照标识, hexadecimal")
+    as_of: Instant | None = None
+
+
+class ApplicationSubmitted(OpenWireModel):
+    """``data`` of application.submitted: no personal data; the utility fetches what it may see."""
+
+    application_id: OpaqueId
+    intake: Literal["one_certificate", "face_verified"]
+    customer_class: Slug
+    class_clause: str
+    received_at: Instant
+    demand: Demand
+    authorisation_id: OpaqueId
+    authorised_until: Instant
+    documents: list[DocumentSummary]
+    stages: list[Slug]
+
+
+class AuthorisationWithdrawn(OpenWireModel):
+    """``data`` of authorisation.withdrawn: nothing more may be asked; what was fetched is to be purged."""
+
+    application_id: OpaqueId
+    authorisation_id: OpaqueId
+    withdrawn_at: Instant
+
+
+class PermitSummary(OpenWireModel):
+    """A permit of a joint review."""
+
+    permit_id: OpaqueId
+    department: PartnerCode
+    permit: Slug
+    mode: ReviewMode
+    state: str
+    due_on: date | None = None
+    due_provisional: bool = False
+
+
+class ReviewOpened(OpenWireModel):
+    """``data`` of review.opened: a single intake has gone out to every department."""
+
+    review_id: OpaqueId
+    application_id: OpaqueId
+    permits: list[PermitSummary]
+
+
+class PermitOutcome(OpenWireModel):
+    """``data`` of permit.outcome. ``signed_outcome`` is the department's own JWS, byte for byte."""
+
+    review_id: OpaqueId
+    permit_id: OpaqueId
+    department: PartnerCode
+    outcome_id: OpaqueId
+    outcome_sequence: int
+    outcome: OutcomeKind
+    supersedes: OpaqueId | None = None
+    permit_state: str = Field(description="State of the permit after all outcomes known so far")
+    review_state: str = Field(description="State of the joint review after all outcomes known so far")
+    signed_outcome: str
+
+
+class DeliveryReceipt(OpenWireModel):
+    """Claims of a receiver's receipt (``typ`` delivery-receipt+jwt), signed with the receiver's registered key."""
+
+    iss: PartnerCode
+    aud: str
+    jti: OpaqueId
+    iat: int
+    event_id: OpaqueId
+    body_sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the body as received, hexadecimal")
+    status: Literal["accepted", "duplicate"]

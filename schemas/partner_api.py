@@ -1,0 +1,164 @@
+"""What utilities say to the gateway and hear from it."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from schemas.departments import ConnectionLine, ReviewMode
+from schemas.events import CloudEvent, PermitSummary
+from schemas.wire import Instant, OpaqueId, OpenWireModel, PartnerCode, Slug, WireModel
+
+
+class VerifiedLicenceRequest(WireModel):
+    """``POST /v1/verified-licences``: one kind of e-certificate for one application, for one purpose.
+
+    ``fields`` narrows what the agreement allows; left out, everything allowed is given. ``holder_code`` names a third
+    party whose qualification is asked for (设计单位, 施工单位); for the applicant's own certificates it stays out.
+    """
+
+    application_id: OpaqueId
+    kind: Slug = Field(examples=["business_licence"])
+    purpose: Slug = Field(examples=["grid_connection_intake"])
+    fields: list[Slug] | None = Field(default=None, max_length=64)
+    holder_code: str | None = Field(default=None, max_length=18)
+
+
+class FailedCheck(OpenWireModel):
+    """Why a verdict is not *valid*."""
+
+    check: str
+    owner: str
+    remedy: str
+    clause: str | None = None
+
+
+class SourceBasis(OpenWireModel):
+    """What an answer rests on, and how old that is. Ages are in seconds."""
+
+    name: str = Field(examples=["certificate", "status_list", "crl"])
+    source: str | None = None
+    as_of: Instant | None = None
+    age_seconds: int | None = None
+    limit_seconds: int | None = None
+    state: Literal["fresh", "stale_permitted", "refused", "missing"]
+
+
+class WithheldField(OpenWireModel):
+    """A field that the certificate holds and the answer does not, with the reason."""
+
+    field: str
+    reason: str
+
+
+class VerifiedLicence(OpenWireModel):
+    """Claims of the signed answer (``typ`` verified-licence+jwt; ``iss`` gateway, ``aud`` the utility's code)."""
+
+    iss: str
+    aud: PartnerCode
+    iat: int
+    jti: OpaqueId
+    application_id: OpaqueId
+    kind: Slug
+    title: str
+    purpose: Slug
+    verdict: Literal["valid", "invalid", "indeterminate"]
+    failed_check: FailedCheck | None = None
+    fields: dict[str, Any]
+    predicates: dict[str, bool] = {}
+    withheld: list[WithheldField]
+    findings: list[str] = []
+    source: str | None
+    as_of: Instant | None
+    basis: list[SourceBasis]
+    record_id: str
+
+
+StageAction = Literal["started", "completed", "paused", "resumed"]
+
+
+class StageEventRequest(WireModel):
+    """``POST /v1/applications/{id}/stage-events``: what the utility did, and when it says it did."""
+
+    event_id: OpaqueId = Field(description="The utility's own; a repeated one has no second effect")
+    stage: Slug
+    action: StageAction
+    claimed_at: Instant
+    reason: str | None = Field(default=None, max_length=500, description="Needed for a pause; no personal data")
+
+
+class StageDeadline(OpenWireModel):
+    """A limit and what has been used of it. Working days; ``due_at`` is the end of that day in China."""
+
+    limit_working_days: int | None
+    clause: str | None
+    due_at: Instant | None
+    provisional: bool = False
+    overdue: bool = False
+
+
+class StageView(OpenWireModel):
+    """One stage of an application."""
+
+    stage: Slug
+    title: str
+    state: str
+    started_at: Instant | None = None
+    completed_at: Instant | None = None
+    deadline: StageDeadline | None = None
+    flags: list[str] = []
+
+
+class StageEventRecorded(OpenWireModel):
+    """``201`` (or ``200`` for a repeated event)."""
+
+    event_id: OpaqueId
+    application_id: OpaqueId
+    stage: StageView
+    flags: list[str]
+    duplicate: bool
+    record_id: str
+
+
+class PermitRequest(WireModel):
+    """One permit that the line needs."""
+
+    department: PartnerCode
+    permit: Slug
+    mode: ReviewMode = ReviewMode.FULL
+    commitment: str | None = Field(default=None, description="告知承诺: the applicant's signed commitment, SHA-256")
+
+
+class JointReviewRequest(WireModel):
+    """``POST /v1/applications/{id}/joint-review``: the single window (一窗受理), one intake for every permit."""
+
+    line: ConnectionLine
+    permits: list[PermitRequest] = Field(min_length=1, max_length=32)
+
+
+class JointReviewView(OpenWireModel):
+    """A joint review as it stands."""
+
+    review_id: OpaqueId
+    application_id: OpaqueId
+    state: str
+    limit_working_days: int | None
+    limit_clause: str | None
+    permits: list[PermitSummary]
+    record_id: str | None = None
+
+
+class EventPage(OpenWireModel):
+    """``GET /v1/events?after=N``: the pull feed. ``cursor`` is passed as ``after`` next time."""
+
+    events: list[CloudEvent]
+    cursor: int
+    more: bool
+
+
+class TokenResponse(OpenWireModel):
+    """RFC 6749 §5.1 with ``token_type`` DPoP (RFC 9449 §5)."""
+
+    access_token: str
+    token_type: Literal["DPoP"] = "DPoP"  # noqa: S105
+    expires_in: int
+    scope: str

@@ -1,0 +1,146 @@
+"""The writer's promises, on both databases: all or nothing, one log per writer, answers only after the commit."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from adapters.storage.engine import normalise_url
+from adapters.storage.unit_of_work import SqlUnitOfWork
+from gateway.delivery.ports import ChannelKind, EventDraft
+from gateway.errors import Overloaded
+from gateway.records.audit import audit
+from gateway.records.entries import RecordEntry
+from tests.support.storage import NOON, SEAL_KEYS, SetClock, opened
+
+
+def entry(number: int) -> RecordEntry:
+    return RecordEntry("test.done", NOON, "gateway", subject=f"app-{number % 7}", facts={"number": number})
+
+
+def draft(number: int, subject: str = "app-1", destination: str = "utility") -> EventDraft:
+    return EventDraft(f"evt-{number}", destination, ChannelKind.WEBHOOK, "test", subject, NOON, {"number": number})
+
+
+async def test_units_that_wait_together_are_sealed_together_and_all_are_recorded(database_url: str) -> None:
+    with opened(database_url, SetClock()) as transactions:
+        ids = await asyncio.gather(
+            *(transactions.write(lambda tx, n=n: tx.records.append(entry(n))) for n in range(500))
+        )
+        assert len(set(ids)) == 500
+        report = await transactions.read(lambda tx: audit(tx.record_reader, SEAL_KEYS))
+        assert (report.entries, report.broken) == (500, ())
+        assert report.seals < 250
+
+
+async def test_a_failing_unit_takes_nothing_of_its_neighbours_with_it(database_url: str) -> None:
+    def work(tx: SqlUnitOfWork, number: int) -> str:
+        record_id = tx.records.append(entry(number))
+        tx.outbox.append(draft(number))
+        tx.deliveries.replay("evt-none", NOON)
+        if number % 3 == 0:
+            raise ValueError(f"unit {number} fails")
+        return record_id
+
+    with opened(database_url, SetClock()) as transactions:
+        results = await asyncio.gather(
+            *(transactions.write(lambda tx, n=n: work(tx, n)) for n in range(60)), return_exceptions=True
+        )
+        failed = [index for index, result in enumerate(results) if isinstance(result, ValueError)]
+        assert failed == list(range(0, 60, 3))
+        kept = [result for result in results if isinstance(result, str)]
+        sequences = sorted(int(record_id.rsplit("-", 1)[1]) for record_id in kept)
+        assert sequences == list(range(1, 41))
+        feed = await transactions.read(lambda tx: tx.deliveries.feed("utility", 0, 100))
+        assert [event.position for event in feed] == list(range(1, 41))
+        assert [event.sequence for event in feed] == list(range(1, 41))
+        assert {event.data["number"] % 3 for event in feed} == {1, 2}
+
+
+async def test_two_writers_keep_a_log_each_and_number_events_without_a_gap(database_url: str) -> None:
+    clock = SetClock()
+    with opened(database_url, clock) as one, opened(database_url, clock) as two:
+
+        def work(tx: SqlUnitOfWork, number: int) -> str:
+            tx.outbox.append(draft(number, subject=f"app-{number % 5}", destination=f"utility-{number % 2}"))
+            return tx.records.append(entry(number))
+
+        ids = await asyncio.gather(
+            *((one, two)[n % 2].write(lambda tx, n=n: work(tx, n)) for n in range(200)),
+        )
+        assert len(set(ids)) == 200
+        report = await one.read(lambda tx: audit(tx.record_reader, SEAL_KEYS))
+        assert (report.logs, report.entries, report.broken) == (2, 200, ())
+        for destination in ("utility-0", "utility-1"):
+            feed = await one.read(lambda tx, d=destination: tx.deliveries.feed(d, 0, 1000))
+            assert [event.position for event in feed] == list(range(1, 101))
+            for subject in {event.subject for event in feed}:
+                sequences = [event.sequence for event in feed if event.subject == subject]
+                assert sequences == list(range(1, len(sequences) + 1))
+
+
+async def test_a_log_left_behind_is_continued_and_its_old_holder_cannot_fork_it(database_url: str) -> None:
+    clock = SetClock()
+    with opened(database_url, clock) as stalled:
+        first = await stalled.write(lambda tx: tx.records.append(entry(1)))
+        clock.advance(minutes=5)
+        with opened(database_url, clock) as successor:
+            second = await successor.write(lambda tx: tx.records.append(entry(2)))
+            assert second.split("-")[0] == first.split("-")[0]
+            third = await stalled.write(lambda tx: tx.records.append(entry(3)))
+            assert third.split("-")[0] != first.split("-")[0]
+            report = await successor.read(lambda tx: audit(tx.record_reader, SEAL_KEYS))
+            assert (report.logs, report.entries, report.broken) == (2, 3, ())
+
+
+async def test_a_released_log_is_continued_by_the_next_process(database_url: str) -> None:
+    ids = []
+    for number in range(3):
+        with opened(database_url, SetClock()) as transactions:
+            ids.append(await transactions.write(lambda tx, n=number: tx.records.append(entry(n))))
+    assert len({record_id.split("-")[0] for record_id in ids}) == 1
+    assert [record_id.split("-")[1] for record_id in ids] == ["1", "2", "3"]
+
+
+async def test_what_a_read_writes_is_discarded_and_reading_records_nothing(database_url: str) -> None:
+    with opened(database_url, SetClock()) as transactions:
+        await transactions.write(lambda tx: tx.outbox.append(draft(1)))
+        claimed = await transactions.read(lambda tx: tx.deliveries.claim("me", NOON, NOON, 10, ()))
+        assert len(claimed) == 1
+        view = await transactions.read(lambda tx: tx.deliveries.find("evt-1"))
+        assert view is not None
+        assert view.attempts == 0
+        with pytest.raises(RuntimeError):
+            await transactions.read(lambda tx: tx.records.append(entry(1)))
+
+
+async def test_more_clients_than_any_pool_has_connections_all_get_their_answer(database_url: str) -> None:
+    with opened(database_url, SetClock()) as transactions:
+
+        async def client(number: int) -> None:
+            await transactions.write(lambda tx: tx.outbox.append(draft(number, subject=f"app-{number}")))
+            assert await transactions.read(lambda tx: tx.deliveries.find(f"evt-{number}")) is not None
+
+        await asyncio.wait_for(asyncio.gather(*(client(n) for n in range(128))), timeout=60)
+
+
+async def test_when_the_record_cannot_be_written_nothing_is_done(database_url: str) -> None:
+    with opened(database_url, SetClock()) as transactions:
+        await transactions.write(lambda tx: tx.records.append(entry(1)))
+        engine = create_engine(normalise_url(database_url))
+        with engine.begin() as connection:
+            connection.execute(text("ALTER TABLE record_entries RENAME TO hidden"))
+
+        def work(tx: SqlUnitOfWork) -> None:
+            tx.outbox.append(draft(1))
+            tx.records.append(entry(2))
+
+        with pytest.raises(Overloaded):
+            await transactions.write(work)
+        with engine.begin() as connection:
+            connection.execute(text("ALTER TABLE hidden RENAME TO record_entries"))
+        engine.dispose()
+        assert await transactions.read(lambda tx: tx.deliveries.find("evt-1")) is None
+        await transactions.write(work)
+        report = await transactions.read(lambda tx: audit(tx.record_reader, SEAL_KEYS))
+        assert (report.entries, report.broken) == (2, ())

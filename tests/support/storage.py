@@ -1,0 +1,42 @@
+"""A process's database for tests, with a clock that is told what time it is."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from adapters.storage.transactions import SqlTransactions
+from gateway.records.seal_key import SealSigner
+
+NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
+"""Noon in China on a working Monday."""
+
+
+class SetClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, at: datetime = NOON) -> None:
+        self.at = at
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def advance(self, **by: float) -> datetime:
+        self.at += timedelta(**by)
+        return self.at
+
+
+SEAL_SIGNER = SealSigner("seal-test", Ed25519PrivateKey.generate())
+SEAL_KEYS = {SEAL_SIGNER.key_id: SEAL_SIGNER.private_key.public_key()}
+
+
+@contextmanager
+def opened(database_url: str, clock: SetClock) -> Iterator[SqlTransactions]:
+    """Transactions over ``database_url`` with a running writer."""
+    transactions = SqlTransactions(database_url, SEAL_SIGNER, clock)
+    transactions.open()
+    try:
+        yield transactions
+    finally:
+        transactions.close()
