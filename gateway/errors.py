@@ -25,6 +25,7 @@ class GatewayError(Exception):
 
     ``check`` is the stable name of the failed check (``certificate.expired``), ``remedy`` one sentence for a person,
     ``clause`` the rule that refused, written as ``第（六）条``. Subclasses add typed facts, never personal data.
+    ``record_id`` names the refusal's own entry in the record, once it was recorded.
     """
 
     kind: ClassVar[str] = "error"
@@ -34,6 +35,7 @@ class GatewayError(Exception):
     owner: Owner
     remedy: str
     clause: str | None = None
+    record_id: str | None = None
 
     def __str__(self) -> str:
         clause = f" [{self.clause}]" if self.clause else ""

@@ -61,7 +61,12 @@ class ReviewRequest(WireModel):
     mode: ReviewMode
     region: RegionDigits
     line: ConnectionLine
-    due_on: date | None = Field(description="Last working day of the limit; none where no limit is set")
+    commitment: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{64}$",
+        description="告知承诺: SHA-256 of the applicant's signed commitment, hexadecimal",
+    )
+    due_on: date | None = Field(default=None, description="Last working day of the limit; none where no limit is set")
     due_provisional: bool = Field(default=False, description="The calendar of that year is not published yet")
     outcomes_uri: str = Field(description="Where outcomes of this permit are pushed to")
 

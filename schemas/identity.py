@@ -13,6 +13,13 @@ from pydantic import Field, model_validator
 from schemas.wire import OpaqueId, OpenWireModel
 
 
+class ApplicantKind(StrEnum):
+    """Whose identity an application rests on: a natural person's (身份证) or an enterprise's (营业执照)."""
+
+    RESIDENT = "resident"
+    ENTERPRISE = "enterprise"
+
+
 class VerificationMethod(StrEnum):
     """How an applicant is verified; the provider puts it into ``amr``."""
 
@@ -24,6 +31,12 @@ class VerificationMethod(StrEnum):
 
 RESIDENT_METHODS = (VerificationMethod.FACE, VerificationMethod.SMS_OTP, VerificationMethod.COUNTER)
 ENTERPRISE_METHODS = (VerificationMethod.E_LICENCE,)
+
+
+def methods_of(kind: ApplicantKind) -> tuple[VerificationMethod, ...]:
+    """The ways such an applicant may be verified; a face is never the only one (人脸识别技术应用安全管理办法)."""
+    return RESIDENT_METHODS if kind is ApplicantKind.RESIDENT else ENTERPRISE_METHODS
+
 
 ASSERTION_LIFETIME_SECONDS = 300
 

@@ -125,7 +125,11 @@ class PermitRequest(WireModel):
     department: PartnerCode
     permit: Slug
     mode: ReviewMode = ReviewMode.FULL
-    commitment: str | None = Field(default=None, description="告知承诺: the applicant's signed commitment, SHA-256")
+    commitment: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{64}$",
+        description="告知承诺: SHA-256 of the applicant's signed commitment, hexadecimal; may follow later",
+    )
 
 
 class JointReviewRequest(WireModel):
@@ -133,6 +137,12 @@ class JointReviewRequest(WireModel):
 
     line: ConnectionLine
     permits: list[PermitRequest] = Field(min_length=1, max_length=32)
+
+
+class CommitmentSigned(WireModel):
+    """``POST …/joint-review/permits/{permit_id}/commitment``: the applicant has signed (告知承诺)."""
+
+    commitment: str = Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the signed commitment, hexadecimal")
 
 
 class JointReviewView(OpenWireModel):

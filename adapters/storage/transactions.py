@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.storage.deliveries import ReadOnlyOutbox
 from adapters.storage.engine import create_database_engine
+from adapters.storage.migrate import is_current
 from adapters.storage.records import ReadOnlyRecords, record_unavailable
 from adapters.storage.statements import Statements
 from adapters.storage.unit_of_work import SqlUnitOfWork
@@ -67,10 +68,24 @@ class SqlTransactions:
         """Raises ``Overloaded`` when the database does not answer."""
         await asyncio.get_running_loop().run_in_executor(self._readers, _ping, self._read_engine)
 
+    async def require_current_schema(self) -> None:
+        """Raises ``Overloaded`` while the database is not at the schema of this version (``bandian migrate``)."""
+        await asyncio.get_running_loop().run_in_executor(self._readers, _require_current, self._read_engine)
 
-def _ping(engine: Engine) -> Any:
+
+def _require_current(engine: Engine) -> None:
     try:
         with engine.connect() as connection:
-            return connection.execute(text("SELECT 1")).scalar_one()
+            current = is_current(connection)
+    except SQLAlchemyError as error:
+        raise record_unavailable("database_unreachable") from error
+    if not current:
+        raise record_unavailable("schema_not_current")
+
+
+def _ping(engine: Engine) -> None:
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT 1")).scalar_one()
     except SQLAlchemyError as error:
         raise record_unavailable("database_unreachable") from error

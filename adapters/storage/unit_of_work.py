@@ -2,7 +2,14 @@
 
 from functools import cached_property
 
+from adapters.storage.applications import SqlApplications, SqlIntakes, SqlStageEvents
+from adapters.storage.approvals import SqlApprovalOutcomes, SqlJointReviews
+from adapters.storage.authorisations import SqlAuthorisations
+from adapters.storage.certificates import SqlCertificateCopies
 from adapters.storage.deliveries import BatchOutbox, ReadOnlyOutbox, SqlDeliveryQueue
+from adapters.storage.idempotency import SqlIdempotency
+from adapters.storage.identity import SqlSessions
+from adapters.storage.partners import SqlPartnerRepository, SqlSpentTokens
 from adapters.storage.records import BatchRecords, ReadOnlyRecords, SqlRecordReader
 from adapters.storage.statements import Statements
 from gateway.delivery.ports import Outbox
@@ -37,3 +44,47 @@ class SqlUnitOfWork:
     @cached_property
     def record_reader(self) -> SqlRecordReader:
         return SqlRecordReader(self._statements)
+
+    @cached_property
+    def partners(self) -> SqlPartnerRepository:
+        return SqlPartnerRepository(self._statements)
+
+    @cached_property
+    def spent_tokens(self) -> SqlSpentTokens:
+        return SqlSpentTokens(self._statements)
+
+    @cached_property
+    def idempotency(self) -> SqlIdempotency:
+        return SqlIdempotency(self._statements)
+
+    @cached_property
+    def joint_reviews(self) -> SqlJointReviews:
+        return SqlJointReviews(self._statements)
+
+    @cached_property
+    def approval_outcomes(self) -> SqlApprovalOutcomes:
+        return SqlApprovalOutcomes(self._statements)
+
+    @cached_property
+    def applications(self) -> SqlApplications:
+        return SqlApplications(self._statements)
+
+    @cached_property
+    def intakes(self) -> SqlIntakes:
+        return SqlIntakes(self._statements)
+
+    @cached_property
+    def stage_events(self) -> SqlStageEvents:
+        return SqlStageEvents(self._statements)
+
+    @cached_property
+    def authorisations(self) -> SqlAuthorisations:
+        return SqlAuthorisations(self._statements)
+
+    @cached_property
+    def sessions(self) -> SqlSessions:
+        return SqlSessions(self._statements)
+
+    @cached_property
+    def certificate_copies(self) -> SqlCertificateCopies:
+        return SqlCertificateCopies(self._statements)

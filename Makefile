@@ -1,0 +1,44 @@
+# Everything here starts from a clone and a Python 3.11 or newer; what is missing goes into .venv.
+.DEFAULT_GOAL := help
+.PHONY: help demo test serve lint types imports lock clean
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CODE := gateway adapters schemas mock_services tests
+LOCKS := requirements.lock requirements-dev.lock requirements-bootstrap.lock
+
+help: ## Say what can be made
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: $(READY) ## Play a whole province on loopback ports; KEEP=1 leaves it running
+	@$(BIN)/python -m mock_services.demo $(if $(KEEP),--keep)
+
+test: $(READY) ## Run every test this machine can; REQUIRE=all fails on what it cannot; ARGS=… goes to pytest
+	@$(BIN)/python -m pytest $(ARGS)
+
+serve: $(READY) ## Migrate and serve the gateway on SQLite with development settings
+	@mkdir -p var
+	@BANDIAN_MODE=$${BANDIAN_MODE:-development} sh -ec '$(BIN)/bandian migrate; exec $(BIN)/bandian serve'
+
+lint: $(READY) types imports ## Style, types and import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(READY)
+	@$(BIN)/mypy
+
+imports: $(READY)
+	@$(BIN)/lint-imports
+
+lock: $(READY) ## Compile the locks from pyproject.toml; UPGRADE=1 takes newer versions
+	@tools/compile-locks . $(if $(UPGRADE),--upgrade)
+
+clean: ## Remove what was made here, the databases of var/ aside
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): $(LOCKS) pyproject.toml tools/bootstrap
+	@tools/bootstrap $(VENV)
+	@touch $@

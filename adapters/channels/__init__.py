@@ -1,0 +1,1 @@
+"""Channels of delivery: signed webhooks to utilities, signed review requests to departments."""

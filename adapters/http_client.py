@@ -1,0 +1,195 @@
+"""Our own port for HTTP and its httpx implementation: time-outs, bounded retry, size limits, one family of errors.
+
+Nothing here logs an address, a header or a body: any of them may hold personal data. One client per process.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Protocol
+
+import httpx
+import structlog
+
+from gateway.clock import Clock, system_clock
+from gateway.errors import Owner, PartnerUnavailable
+
+MAX_BODY_BYTES = 4 * 1024 * 1024
+_RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
+_log = structlog.get_logger("http")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """One request. ``idempotent`` says that sending it twice does no harm, and only then is it retried."""
+
+    method: str
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+    idempotent: bool = False
+    max_bytes: int = MAX_BODY_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReply:
+    """One whole reply; header names in lower case. A status of 5xx, 3xx or 429 never gets this far."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    @property
+    def media_type(self) -> str:
+        """Content-Type without parameters, in lower case; empty when there is none."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+class HttpClient(Protocol):
+    """What adapters ask for."""
+
+    async def send(self, request: HttpRequest, *, partner: str) -> HttpReply:
+        """The reply of ``partner``. Raises ``PartnerUnavailable`` when none could be had within the limits."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """Times in seconds. ``attempt`` bounds one try with its whole body, ``patience`` the longest wait between tries."""
+
+    connect: float = 2.0
+    attempt: float = 8.0
+    patience: float = 2.0
+    attempts: int = 3
+    backoff: float = 0.1
+    connections: int = 100
+
+
+class HttpxClient:
+    """`HttpClient` on httpx. Redirects are not followed, proxies of the environment not used, bodies not unpacked."""
+
+    def __init__(
+        self,
+        limits: HttpLimits | None = None,
+        *,
+        clock: Clock = system_clock,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        logging.getLogger("httpx").setLevel(logging.WARNING)
+        self._limits = limits or HttpLimits()
+        self._clock, self._sleep, self._jitter = clock, sleep, jitter
+        self._client = httpx.AsyncClient(
+            transport=transport,
+            timeout=httpx.Timeout(self._limits.attempt, connect=self._limits.connect),
+            limits=httpx.Limits(max_connections=self._limits.connections),
+            follow_redirects=False,
+            trust_env=False,
+            headers={"accept-encoding": "identity", "user-agent": "bandian-gateway"},
+        )
+
+    async def send(self, request: HttpRequest, *, partner: str) -> HttpReply:
+        """As `HttpClient.send`. A ``Retry-After`` within the patience is waited for; a longer one ends the tries."""
+        tries = self._limits.attempts if request.idempotent else 1
+        for attempt in range(1, tries + 1):
+            failure = await self._once(request, partner)
+            if isinstance(failure, HttpReply):
+                return failure
+            wait = self._wait(failure, attempt)
+            _log.warning("partner_call_failed", partner=partner, check=failure.check, attempt=attempt, tries=tries)
+            if attempt == tries or wait is None:
+                raise failure
+            await self._sleep(wait)
+        raise AssertionError("every path above returns or raises")
+
+    async def aclose(self) -> None:
+        """As `HttpClient.aclose`."""
+        await self._client.aclose()
+
+    async def _once(self, request: HttpRequest, partner: str) -> "HttpReply | PartnerUnavailable":
+        """One try. A failure that a second try cannot mend is raised at once."""
+        try:
+            async with asyncio.timeout(self._limits.attempt):
+                return await self._exchange(request, partner)
+        except (httpx.TimeoutException, TimeoutError):
+            return _unavailable("http.timeout", partner)
+        except httpx.TransportError:
+            return _unavailable("http.connection", partner)
+        except (httpx.InvalidURL, httpx.HTTPError, ValueError):
+            raise _unavailable("http.malformed", partner) from None
+        except _Retriable as problem:
+            return _unavailable(problem.check, partner, problem.retry_after)
+
+    async def _exchange(self, request: HttpRequest, partner: str) -> HttpReply:
+        async with self._client.stream(
+            request.method, request.url, headers=dict(request.headers), content=request.body or None
+        ) as response:
+            if response.status_code in _RETRIED_STATUS:
+                check = "http.throttled" if response.status_code in (429, 503) else "http.status"
+                raise _Retriable(check, retry_after_seconds(response.headers.get("retry-after"), self._clock()))
+            if response.is_redirect or response.status_code >= 500:
+                raise _unavailable("http.status", partner)
+            if response.headers.get("content-encoding", "identity").lower() != "identity":
+                raise _unavailable("http.encoding", partner)
+            body = await _bounded(response, request.max_bytes, partner)
+            return HttpReply(response.status_code, dict(response.headers), body)
+
+    def _wait(self, failure: PartnerUnavailable, attempt: int) -> float | None:
+        if failure.retry_after is not None:
+            return failure.retry_after if failure.retry_after <= self._limits.patience else None
+        backoff = self._limits.backoff * float(2 ** (attempt - 1))
+        return float(min(backoff, self._limits.patience) * self._jitter())
+
+
+class _Retriable(Exception):
+    """A reply that says "later"."""
+
+    def __init__(self, check: str, retry_after: int | None) -> None:
+        self.check, self.retry_after = check, retry_after
+
+
+def retry_after_seconds(value: str | None, now: datetime) -> int | None:
+    """``Retry-After`` in seconds from ``now``, never negative (RFC 9110 §10.2.3); None when absent or unreadable."""
+    if value is None:
+        return None
+    if value.isascii() and value.isdigit() and len(value) <= 9:
+        return int(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0, round((moment - now).total_seconds()))
+
+
+async def _bounded(response: httpx.Response, limit: int, partner: str) -> bytes:
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > limit:
+            raise _unavailable("http.oversize", partner)
+    return bytes(body)
+
+
+_REMEDIES = {
+    "http.timeout": "协作单位未在时限内应答，请稍后再试",
+    "http.connection": "与协作单位的连接失败，请稍后再试",
+    "http.throttled": "协作单位要求稍后再试",
+    "http.oversize": "协作单位的应答超过长度上限，请联系该单位",
+}
+
+
+def _unavailable(check: str, partner: str, retry_after: int | None = None) -> PartnerUnavailable:
+    remedy = _REMEDIES.get(check, "协作单位的应答不符合约定，请联系该单位")
+    return PartnerUnavailable(
+        check=check, owner=Owner.GOVERNMENT, remedy=remedy, partner=partner, retry_after=retry_after
+    )

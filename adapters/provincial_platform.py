@@ -1,0 +1,209 @@
+"""The provincial platform as a source of e-certificates: the share interface in the shape of GB/T 36906.
+
+The platform's own words about a certificate (``state``, 照面 metadata) are not used: only identifiers are, and the
+sealed envelope, which the gateway verifies itself.
+"""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ValidationError
+
+from adapters.http_client import HttpClient, HttpReply, HttpRequest
+from gateway.certificates.errors import SourceDenied
+from gateway.certificates.ports import FetchedEnvelope, SourceQuery
+from gateway.errors import Owner, PartnerUnavailable
+from schemas.share_interface import (
+    CertInfoList,
+    DownloadedFile,
+    DownloadLink,
+    DownloadRequest,
+    HolderCodeQuery,
+    Operation,
+    RequestHead,
+    ShareRequest,
+    ShareResponse,
+    ShareStatus,
+    UseCause,
+    make_access_token,
+)
+
+MAX_CERTIFICATES = 50
+MAX_ENVELOPE_BYTES = 4 * 1024 * 1024
+_DOWNLOADS_AT_ONCE = 4
+_OUR_MISTAKES = frozenset(
+    {
+        ShareStatus.MISSING_PARAMETER,
+        ShareStatus.BAD_CONTENT_TYPE,
+        ShareStatus.MISSING_CERT_NO,
+        ShareStatus.MISSING_HOLDER_CODE,
+        ShareStatus.MISSING_HOLDER,
+    }
+)
+AnswerT = TypeVar("AnswerT", bound=BaseModel)
+
+
+class ProvincialPlatform:
+    """An `ECertificateSource` that speaks the share interface at ``base_url``."""
+
+    def __init__(
+        self, *, code: str, base_url: str, access_id: str, access_secret: str, system_name: str, http: HttpClient
+    ) -> None:
+        self._code = code
+        self._base = base_url.rstrip("/")
+        self._access_id, self._secret, self._system = access_id, access_secret, system_name
+        self._http = http
+
+    @property
+    def code(self) -> str:
+        """Its partner code."""
+        return self._code
+
+    async def find(self, query: SourceQuery, at: datetime) -> Sequence[FetchedEnvelope]:
+        """As `ECertificateSource.find`: one query, then each certificate's file, a few at a time."""
+        cause = UseCause(
+            system_name=self._system,
+            copy_cause=query.purpose.cause,
+            matter_name=query.purpose.matter_name,
+            event_code=query.purpose.event_code,
+        )
+        asked = HolderCodeQuery(
+            holder_code=query.holder_code,
+            holder_type_code=query.holder_type_code,
+            cert_type_code=query.type_code,
+            use_cause=cause,
+        )
+        try:
+            found = await self._ask(Operation.QUERY_CERT_INFO_BY_HOLDER_CODE, asked, CertInfoList, at)
+        except _NotFound:
+            return ()
+        except _NotProvided:
+            raise self._unavailable("source.not_provided") from None
+        if len(found.certs) > MAX_CERTIFICATES:
+            raise self._unavailable("source.too_many")
+        gate = asyncio.Semaphore(_DOWNLOADS_AT_ONCE)
+        identifiers = list(dict.fromkeys(item.cert_identifier for item in found.certs))
+        envelopes = await asyncio.gather(*(self._download(item, cause, at, gate) for item in identifiers))
+        pairs = zip(identifiers, envelopes, strict=True)
+        return tuple(FetchedEnvelope(data, self._code, at, item) for item, data in pairs if data is not None)
+
+    async def _download(self, identifier: str, cause: UseCause, at: datetime, gate: asyncio.Semaphore) -> bytes | None:
+        """The envelope, or None when the certificate has gone since. Links serve where files are not given."""
+        wanted = DownloadRequest(cert_identifier=identifier, use_cause=cause)
+        async with gate:
+            try:
+                file = await self._ask(Operation.DOWNLOAD_FILE, wanted, DownloadedFile, at)
+            except _NotFound:
+                return None
+            except _NotProvided:
+                return await self._by_link(wanted, at)
+        return self._unpack(file.file_data)
+
+    async def _by_link(self, wanted: DownloadRequest, at: datetime) -> bytes | None:
+        """Through a link that works once: a spent or expired one is replaced once, never fetched again."""
+        for _ in range(2):
+            try:
+                link = await self._ask(Operation.DOWNLOAD_URL, wanted, DownloadLink, at)
+            except _NotFound:
+                return None
+            except _NotProvided:
+                raise self._unavailable("source.not_provided") from None
+            if _origin(link.url) != _origin(self._base):
+                raise self._unavailable("source.foreign_link")
+            if link.expires_at <= at:
+                continue
+            reply = await self._http.send(
+                HttpRequest("GET", link.url, max_bytes=MAX_ENVELOPE_BYTES), partner=self._code
+            )
+            if reply.status == 200 and reply.body:
+                return reply.body
+            if reply.status not in (403, 404, 410):
+                raise self._unavailable("source.malformed")
+        raise self._unavailable("source.link_expired")
+
+    async def _ask(self, operation: Operation, data: BaseModel, answer: type[AnswerT], at: datetime) -> AnswerT:
+        head = RequestHead(access_id=self._access_id, access_token=make_access_token(self._access_id, self._secret, at))
+        body = ShareRequest[BaseModel](head=head, data=data).model_dump_json(
+            by_alias=True, exclude_none=True, serialize_as_any=True
+        )
+        reply = await self._http.send(
+            HttpRequest(
+                "POST",
+                f"{self._base}/share/{operation}",
+                {"content-type": "application/json", "accept": "application/json"},
+                body.encode(),
+                idempotent=True,
+                max_bytes=2 * MAX_ENVELOPE_BYTES,
+            ),
+            partner=self._code,
+        )
+        return self._read(reply, answer)
+
+    def _read(self, reply: HttpReply, answer: type[AnswerT]) -> AnswerT:
+        if reply.status != 200 or reply.media_type != "application/json":
+            raise self._unavailable("source.malformed")
+        try:
+            parsed = ShareResponse[answer].model_validate_json(reply.body)  # type: ignore[valid-type]
+        except ValidationError:
+            raise self._unavailable("source.malformed") from None
+        status = parsed.head.status
+        if status == ShareStatus.OK:
+            if parsed.data is None:
+                raise self._unavailable("source.malformed")
+            return parsed.data
+        raise self._refusal(status)
+
+    def _refusal(self, status: int) -> Exception:
+        if status == ShareStatus.NOT_FOUND:
+            return _NotFound()
+        if status == ShareStatus.NOT_PROVIDED:
+            return _NotProvided()
+        if status == ShareStatus.NO_PERMISSION:
+            return SourceDenied(partner=self._code)
+        if status == ShareStatus.AUTHENTICATION_FAILED:
+            return self._unavailable("source.authentication", Owner.GATEWAY)
+        if status in _OUR_MISTAKES:
+            return self._unavailable("source.bad_request", Owner.GATEWAY)
+        return self._unavailable("source.other")
+
+    def _unpack(self, text: str) -> bytes:
+        try:
+            data = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError):
+            raise self._unavailable("source.malformed") from None
+        if not 0 < len(data) <= MAX_ENVELOPE_BYTES:
+            raise self._unavailable("source.malformed")
+        return data
+
+    def _unavailable(self, check: str, owner: Owner = Owner.GOVERNMENT) -> PartnerUnavailable:
+        return PartnerUnavailable(check=check, owner=owner, remedy=_REMEDIES[check], partner=self._code)
+
+
+class _NotFound(Exception):
+    """``head.status`` 10."""
+
+
+class _NotProvided(Exception):
+    """``head.status`` 2."""
+
+
+_REMEDIES = {
+    "source.too_many": "证照数量超过上限，请联系来源平台",
+    "source.not_provided": "来源平台未提供所需的接口，请联系来源平台",
+    "source.foreign_link": "来源平台给出的下载地址不属于该平台，已拒绝访问",
+    "source.link_expired": "下载链接已失效，请稍后再试",
+    "source.malformed": "来源平台的应答不符合约定，请联系来源平台",
+    "source.authentication": "来源平台未接受共享平台的身份，请核对接入标识与密钥",
+    "source.bad_request": "来源平台认为请求不完整，请联系共享平台",
+    "source.other": "来源平台报告内部错误，请稍后再试",
+}
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc

@@ -1,0 +1,57 @@
+"""Table and repository of authorisations."""
+
+from datetime import datetime
+
+from sqlalchemy import Column, Table, Text, insert, select, update
+
+from adapters.storage.statements import Statements
+from adapters.storage.tables import JsonDocument, UtcInstant, metadata
+from gateway.authorisations.model import Authorisation
+
+authorisations = Table(
+    "authorisations",
+    metadata,
+    Column("authorisation_id", Text, primary_key=True),
+    Column("application_id", Text, nullable=False, unique=True),
+    Column("utility", Text, nullable=False),
+    Column("kinds", JsonDocument, nullable=False),
+    Column("purposes", JsonDocument, nullable=False),
+    Column("holder_digest", Text, nullable=False),
+    Column("statement_digest", Text, nullable=False),
+    Column("granted_at", UtcInstant, nullable=False),
+    Column("until", UtcInstant, nullable=False),
+    Column("withdrawn_at", UtcInstant),
+)
+
+
+class SqlAuthorisations:
+    """``gateway.authorisations.ports.AuthorisationRepository``."""
+
+    def __init__(self, statements: Statements) -> None:
+        self._statements = statements
+
+    def add(self, authorisation: Authorisation) -> None:
+        self._statements.execute(
+            insert(authorisations).values(
+                **{
+                    **authorisation.__dict__,
+                    "kinds": sorted(authorisation.kinds),
+                    "purposes": sorted(authorisation.purposes),
+                }
+            )
+        )
+
+    def of_application(self, application_id: str) -> Authorisation | None:
+        row = self._statements.execute(
+            select(authorisations).where(authorisations.c.application_id == application_id)
+        ).one_or_none()
+        if row is None:
+            return None
+        stored = dict(row._mapping)
+        return Authorisation(
+            **{**stored, "kinds": frozenset(stored["kinds"]), "purposes": frozenset(stored["purposes"])}
+        )
+
+    def withdraw(self, authorisation_id: str, at: datetime) -> None:
+        own = authorisations.c.authorisation_id == authorisation_id
+        self._statements.execute(update(authorisations).where(own).values(withdrawn_at=at))

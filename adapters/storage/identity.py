@@ -1,0 +1,84 @@
+"""Table and repository of verification sessions."""
+
+from datetime import datetime
+
+from sqlalchemy import Column, Index, Row, Table, Text, delete, insert, select, update
+
+from adapters.storage.statements import Statements
+from adapters.storage.tables import JsonDocument, UtcInstant, metadata
+from gateway.identity.model import SessionStatus, VerificationSession, VerifiedApplicant
+from schemas.identity import ApplicantKind, ProviderFailure, VerificationMethod
+
+verification_sessions = Table(
+    "verification_sessions",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("applicant_kind", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("state_digest", Text, nullable=False, unique=True),
+    Column("token_digest", Text, nullable=False, unique=True),
+    Column("nonce", Text, nullable=False),
+    Column("code_verifier", Text, nullable=False),
+    Column("opened_at", UtcInstant, nullable=False),
+    Column("expires_at", UtcInstant, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("failure", Text),
+    Column("applicant", JsonDocument),
+    Index("ix_verification_sessions_expires_at", "expires_at"),
+)
+
+
+class SqlSessions:
+    """``gateway.identity.ports.SessionRepository``."""
+
+    def __init__(self, statements: Statements) -> None:
+        self._statements = statements
+
+    def add(self, session: VerificationSession) -> None:
+        self._statements.execute(insert(verification_sessions).values(**_columns(session)))
+
+    def put(self, session: VerificationSession) -> None:
+        own = verification_sessions.c.session_id == session.session_id
+        self._statements.execute(update(verification_sessions).where(own).values(**_columns(session)))
+
+    def by_state(self, state_digest: str) -> VerificationSession | None:
+        return self._one(verification_sessions.c.state_digest, state_digest)
+
+    def by_token(self, token_digest: str) -> VerificationSession | None:
+        return self._one(verification_sessions.c.token_digest, token_digest)
+
+    def purge(self, before: datetime) -> int:
+        gone = delete(verification_sessions).where(verification_sessions.c.expires_at < before)
+        return self._statements.execute(gone).rowcount
+
+    def _one(self, column: Column[str], value: str) -> VerificationSession | None:
+        row = self._statements.execute(select(verification_sessions).where(column == value)).one_or_none()
+        return None if row is None else _session(row)
+
+
+def _columns(session: VerificationSession) -> dict[str, object]:
+    return {
+        **session.__dict__,
+        "applicant_kind": session.applicant_kind.value,
+        "method": session.method.value,
+        "status": session.status.value,
+        "failure": session.failure.value if session.failure else None,
+        "applicant": session.applicant.to_json() if session.applicant else None,
+    }
+
+
+def _session(row: Row[tuple[object, ...]]) -> VerificationSession:
+    return VerificationSession(
+        session_id=row.session_id,
+        applicant_kind=ApplicantKind(row.applicant_kind),
+        method=VerificationMethod(row.method),
+        state_digest=row.state_digest,
+        token_digest=row.token_digest,
+        nonce=row.nonce,
+        code_verifier=row.code_verifier,
+        opened_at=row.opened_at,
+        expires_at=row.expires_at,
+        status=SessionStatus(row.status),
+        failure=ProviderFailure(row.failure) if row.failure else None,
+        applicant=VerifiedApplicant.from_json(row.applicant) if row.applicant else None,
+    )

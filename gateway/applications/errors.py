@@ -1,0 +1,134 @@
+"""What the rules of an application refuse. Each names the clause, whose turn it is and how it is mended."""
+
+from dataclasses import dataclass
+
+from gateway.errors import Conflict, Denied, Malformed, NotFound, Rejected
+
+
+class RegionMalformed(Malformed):
+    """A region is not a GB/T 2260 code of 6 digits (town 9, village 12)."""
+
+    kind = "region-malformed"
+    title = "行政区划代码格式不正确"
+
+
+class NoRuleInForce(Rejected):
+    """No row of a rule table was in force on the day of receipt; an empty policy is a refusal."""
+
+    kind = "no-rule-in-force"
+    title = "当日无适用规则"
+
+
+class DemandNotClassifiable(Rejected):
+    """The facts of a demand (电压、容量、电源数) fit no customer class of the regulation."""
+
+    kind = "demand-not-classifiable"
+    title = "用电需求无法归入任何用户类型"
+
+
+@dataclass(kw_only=True, eq=False)
+class DocumentNotAllowed(Denied):
+    """A document was asked for that the table of 第（六）条 does not allow for the class at the stage.
+
+    ``allowed`` holds the slugs of what may be asked for there; it is empty when nothing may.
+    """
+
+    kind = "document-not-allowed"
+    title = "不得增加申请资料"
+
+    stage: str
+    allowed: tuple[str, ...]
+
+
+class StageNotInClass(Rejected):
+    """The customer class has no such stage (环节); none may be added (第（六）条)."""
+
+    kind = "stage-not-in-class"
+    title = "该用户类型无此环节"
+
+
+class StageSkipped(Rejected):
+    """A step for a stage whose predecessors are not completed (第（三）条)."""
+
+    kind = "stage-skipped"
+    title = "不得跳过环节"
+
+
+class StageReentered(Conflict):
+    """A stage that was entered before is entered again (第（三）条 重走流程)."""
+
+    kind = "stage-reentered"
+    title = "不得重走流程"
+
+
+class StageNotOpen(Conflict):
+    """A stage is completed, paused or resumed while it is not in the state for it."""
+
+    kind = "stage-not-open"
+    title = "环节当前状态不允许此操作"
+
+
+class ApplicationClosed(Conflict):
+    """The application is completed, withdrawn or ended; nothing more can happen to it."""
+
+    kind = "application-closed"
+    title = "申请已终结"
+
+
+class PauseReasonMissing(Rejected):
+    """A clock is to stop, or an application to end, and no reason is given."""
+
+    kind = "pause-reason-missing"
+    title = "缺少暂停或终止理由"
+
+
+class ApplicationUnknown(NotFound):
+    """No such application, or none of this caller's."""
+
+    kind = "application-unknown"
+    title = "没有这件申请"
+
+
+class StageEventContradicts(Conflict):
+    """An event id that was used before for something else."""
+
+    kind = "stage-event-contradicts"
+    title = "环节事件编号已用于其他内容"
+
+
+class IntakeUnknown(NotFound):
+    """No such intake of this applicant, or it has expired; nothing of it was kept."""
+
+    kind = "intake-unknown"
+    title = "没有这次申请准备"
+
+
+class IntakeMismatch(Denied):
+    """一证办电 is an enterprise's way in, 刷脸办电 (and its alternatives) a resident's."""
+
+    kind = "intake-mismatch"
+    title = "申请方式与申请人不符"
+
+
+@dataclass(kw_only=True, eq=False)
+class IntakeIncomplete(Rejected):
+    """Something is still open; ``documents`` names what, each with its next step in the intake's view."""
+
+    kind = "intake-incomplete"
+    title = "尚有材料未落实"
+
+    documents: tuple[str, ...]
+
+
+class NoUtility(Rejected):
+    """No utility serves the region, several do and none was chosen, or the chosen one does not."""
+
+    kind = "no-utility"
+    title = "未能确定供电企业"
+
+
+class AuthorisationPeriodUnsound(Rejected):
+    """The authorisation would end before it began, or last longer than a year."""
+
+    kind = "authorisation-period"
+    title = "授权期限不合理"

@@ -1,0 +1,187 @@
+"""Intakes and progress for applicants; stage events for utilities."""
+
+from enum import Enum
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Response
+
+from gateway.applications.customer_classes import Area
+from gateway.applications.intake import IntakeService
+from gateway.applications.model import Demand, IntakeKind
+from gateway.applications.stage_events import StageEventService
+from gateway.applications.submission import Submitted
+from gateway.applications.views import class_view
+from gateway.authorisations.service import AuthorisationService
+from gateway.caller import Caller, Role
+from gateway.http.callers import require_role
+from gateway.http.idempotency import Once, OnceOnly
+from gateway.http.responses import document
+from gateway.http.services import provide
+from gateway.identity.model import VerifiedApplicant
+from gateway.identity.router import Applicant
+from schemas.applicant_api import (
+    ApplicationAccepted,
+    AuthorisationWithdrawnView,
+    Confirmation,
+    DemandRequest,
+    IntakeOpened,
+    IntakeView,
+)
+from schemas.partner_api import StageEventRecorded, StageEventRequest
+from schemas.wire import OpaqueId
+
+router = APIRouter()
+Intakes = Annotated[IntakeService, Depends(provide(IntakeService))]
+StageEvents = Annotated[StageEventService, Depends(provide(StageEventService))]
+Authorisations = Annotated[AuthorisationService, Depends(provide(AuthorisationService))]
+APPLICANTS: list[str | Enum] = ["申请人 · 办电"]
+
+SMALL_ENTERPRISE = {"region": "440106", "voltage_v": 380, "capacity_kw": 80, "area": "urban", "purpose": "餐饮店"}
+HOME = {"region": "440106", "voltage_v": 220, "capacity_kw": 8, "area": "urban", "purpose": "住宅用电"}
+
+
+STAGE_COMPLETED = {
+    "event_id": "ev-2026-000123",
+    "stage": "acceptance",
+    "action": "completed",
+    "claimed_at": "2026-03-02T09:30:00+08:00",
+}
+
+
+def _demand(request: DemandRequest) -> Demand:
+    return Demand(
+        region=request.region,
+        voltage_v=request.voltage_v,
+        capacity_kw=request.capacity_kw,
+        source_count=request.source_count,
+        area=Area(request.area),
+        purpose=request.purpose,
+        small_and_micro=request.small_and_micro,
+    )
+
+
+@router.post(
+    "/v1/intakes/one-certificate",
+    status_code=201,
+    response_model=IntakeOpened,
+    tags=APPLICANTS,
+    summary="一证办电",
+)
+async def one_certificate(
+    demand: Annotated[DemandRequest, Body(openapi_examples={"小微企业": {"value": SMALL_ENTERPRISE}})],
+    applicant: Applicant,
+    service: Intakes,
+    once: OnceOnly,
+) -> Response:
+    """An enterprise gives its licence alone; everything else is found for it."""
+    return await _begin(service, once, applicant, IntakeKind.ONE_CERTIFICATE, demand)
+
+
+@router.post(
+    "/v1/intakes/face-verified",
+    status_code=201,
+    response_model=IntakeOpened,
+    tags=APPLICANTS,
+    summary="刷脸办电（或短信、窗口核验）",
+)
+async def face_verified(
+    demand: Annotated[DemandRequest, Body(openapi_examples={"居民": {"value": HOME}})],
+    applicant: Applicant,
+    service: Intakes,
+    once: OnceOnly,
+) -> Response:
+    """A resident gives a verification; everything else is found for them."""
+    return await _begin(service, once, applicant, IntakeKind.FACE_VERIFIED, demand)
+
+
+async def _begin(
+    service: IntakeService, once: Once, applicant: VerifiedApplicant, intake: IntakeKind, demand: DemandRequest
+) -> Response:
+    async def work() -> Response:
+        view = await service.begin(applicant, intake, _demand(demand))
+        opened = IntakeOpened(
+            intake_id=view.intake_id, href=f"/v1/intakes/{view.intake_id}", expires_at=view.expires_at
+        )
+        return document(opened, 201)
+
+    return await once.answer(applicant.holder_digest, work)
+
+
+@router.get("/v1/intakes/{intake_id}", tags=APPLICANTS, summary="查看找到的材料，确认之前")
+async def show_intake(intake_id: OpaqueId, applicant: Applicant, service: Intakes) -> IntakeView:
+    """What was found, with verdict, source, as-of time and what the utility will be able to obtain."""
+    return await service.show(applicant, intake_id)
+
+
+@router.delete("/v1/intakes/{intake_id}", status_code=204, tags=APPLICANTS, summary="放弃，不留存任何信息")
+async def drop_intake(intake_id: OpaqueId, applicant: Applicant, service: Intakes) -> Response:
+    """Walk away; nothing is kept."""
+    await service.drop(applicant, intake_id)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/v1/intakes/{intake_id}/confirmation",
+    status_code=201,
+    response_model=ApplicationAccepted,
+    tags=APPLICANTS,
+    summary="确认并授权",
+)
+async def confirm_intake(
+    intake_id: OpaqueId, confirmation: Confirmation, applicant: Applicant, service: Intakes, once: OnceOnly
+) -> Response:
+    """The applicant has seen what was found, and authorises this utility for this application."""
+
+    async def work() -> Response:
+        return document(_accepted(await service.confirm(applicant, intake_id, confirmation)), 201)
+
+    return await once.answer(applicant.holder_digest, work)
+
+
+def _accepted(submitted: Submitted) -> ApplicationAccepted:
+    application, authorisation = submitted.application, submitted.authorisation
+    return ApplicationAccepted(
+        application_id=application.application_id,
+        customer_class=class_view(application.derivation),
+        utility=application.utility,
+        authorisation_id=authorisation.authorisation_id,
+        authorised_until=authorisation.until,
+        received_at=application.received_at,
+        record_id=submitted.record_id,
+    )
+
+
+@router.post("/v1/applications/{application_id}/authorisation/withdrawal", tags=APPLICANTS, summary="撤回授权")
+async def withdraw_authorisation(
+    application_id: OpaqueId, applicant: Applicant, service: Authorisations
+) -> AuthorisationWithdrawnView:
+    """At once: nothing more can be obtained, and the utility is told to purge."""
+    withdrawn = await service.withdraw(application_id, applicant.holder_digest)
+    return AuthorisationWithdrawnView(
+        authorisation_id=withdrawn.authorisation.authorisation_id,
+        utility=withdrawn.authorisation.utility,
+        withdrawn_at=withdrawn.withdrawn_at,
+        record_id=withdrawn.record_id,
+    )
+
+
+@router.post(
+    "/v1/applications/{application_id}/stage-events",
+    status_code=201,
+    tags=["供电企业 · 环节"],
+    summary="报送环节事件（第（三）条 如实记录）",
+    response_model=StageEventRecorded,
+    responses={200: {"model": StageEventRecorded, "description": "同一事件再次报送，无第二次效果"}},
+)
+async def stage_event(
+    application_id: OpaqueId,
+    event: Annotated[StageEventRequest, Body(openapi_examples={"受理完成": {"value": STAGE_COMPLETED}})],
+    caller: Annotated[Caller, Depends(require_role(Role.UTILITY, scope="stages"))],
+    service: StageEvents,
+) -> Response:
+    """What the utility did, and when it says it did; the gateway stamps when it heard.
+
+    ``event_id`` makes a repeated event harmless for ever, so no ``Idempotency-Key`` is asked for.
+    """
+    recorded = await service.hear(caller.partner_code, application_id, event)
+    return document(recorded, 200 if recorded.duplicate else 201)

@@ -1,0 +1,137 @@
+"""Stage events: what a utility says it did, heard and stamped by the gateway (第（三）条 如实记录)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.applications.deadlines import deadlines
+from gateway.applications.errors import ApplicationUnknown, StageEventContradicts, StageNotInClass
+from gateway.applications.lifecycle import StageAction, StageEvent, Step, apply
+from gateway.applications.model import GridConnectionApplication
+from gateway.applications.ports import StagesTransaction
+from gateway.applications.stages import Stage
+from gateway.applications.views import stage_view
+from gateway.applications.working_days import WorkingCalendar
+from gateway.clock import Clock
+from gateway.errors import GatewayError, Owner
+from gateway.records.entries import RecordEntry, digest
+from gateway.transaction import Transactions
+from schemas.partner_api import StageEventRecorded, StageEventRequest
+
+
+@dataclass(frozen=True)
+class _Heard:
+    application: GridConnectionApplication
+    step: Step | None
+    record_id: str
+    duplicate: bool
+
+
+class StageEventService:
+    """环节: takes events, keeps the lifecycle of the class."""
+
+    def __init__(self, transactions: Transactions[StagesTransaction], calendar: WorkingCalendar, clock: Clock) -> None:
+        self._transactions = transactions
+        self._calendar = calendar
+        self._clock = clock
+
+    async def hear(self, utility: str, application_id: str, request: StageEventRequest) -> StageEventRecorded:
+        """Take one event. What the rules refuse is recorded as refused.
+
+        Raises ``ApplicationUnknown``, ``StageEventContradicts`` and what ``lifecycle.apply`` raises.
+        """
+        now = self._clock()
+        event = StageEvent(StageAction(request.action), request.claimed_at, parse_stage(request.stage), request.reason)
+        content = digest(request.model_dump_json())
+        try:
+            heard = await self._transactions.write(
+                lambda tx: self._hear(tx, utility, application_id, request.event_id, content, event, now)
+            )
+        except ApplicationUnknown:
+            raise
+        except GatewayError as error:
+            refusal = _refusal(utility, application_id, error, event, now)
+            await self._transactions.write(lambda tx: tx.records.append(refusal))
+            raise
+        stages = deadlines(heard.application.lifecycle, heard.application.region, self._calendar, now).stages
+        stage = next(each for each in stages if each.progress.stage is event.stage)
+        return StageEventRecorded(
+            event_id=request.event_id,
+            application_id=application_id,
+            stage=stage_view(stage, heard.application.lifecycle),
+            flags=[flag.value for flag in heard.step.flags] if heard.step else [],
+            duplicate=heard.duplicate,
+            record_id=heard.record_id,
+        )
+
+    def _hear(
+        self,
+        tx: StagesTransaction,
+        utility: str,
+        application_id: str,
+        event_id: str,
+        content: str,
+        event: StageEvent,
+        now: datetime,
+    ) -> _Heard:
+        application = require_application(tx.applications.find_for_change(application_id), utility)
+        known = tx.stage_events.find(application_id, event_id)
+        if known is not None:
+            if known[0] != content:
+                raise StageEventContradicts(
+                    check="stage_event.contradicts",
+                    owner=Owner.UTILITY,
+                    remedy="该事件编号已用于另一内容；新的事件请使用新的编号",
+                )
+            return _Heard(application, None, known[1], duplicate=True)
+        lifecycle = apply(application.lifecycle, event, now)
+        step = lifecycle.steps[-1]
+        tx.applications.put_lifecycle(application_id, lifecycle)
+        record_id = tx.records.append(
+            RecordEntry(
+                f"stage.{event.action}",
+                now,
+                utility,
+                application_id,
+                facts={
+                    "stage": event.stage.value if event.stage else None,
+                    "claimed_at": step.claimed_at.isoformat(),
+                    "counted_at": step.counted_at.isoformat(),
+                    "flags": [flag.value for flag in step.flags],
+                    "reason_sha256": digest(event.reason) if event.reason else None,
+                },
+            )
+        )
+        tx.stage_events.add(application_id, event_id, content, record_id, now)
+        changed = GridConnectionApplication(**{**application.__dict__, "lifecycle": lifecycle})
+        return _Heard(changed, step, record_id, duplicate=False)
+
+
+def parse_stage(name: str) -> Stage:
+    """The stage of that name. Raises ``StageNotInClass`` for a name that no class has (第（六）条)."""
+    try:
+        return Stage(name)
+    except ValueError:
+        raise StageNotInClass(
+            check="stages.unknown",
+            owner=Owner.UTILITY,
+            remedy="不得增设环节；可用环节：" + "、".join(stage.value for stage in Stage),
+            clause="第（六）条",
+        ) from None
+
+
+def require_application(application: GridConnectionApplication | None, utility: str) -> GridConnectionApplication:
+    """The application, if it is this utility's. Raises ``ApplicationUnknown``: another's is as if it were not there."""
+    if application is None or application.utility != utility:
+        raise ApplicationUnknown(check="application.unknown", owner=Owner.CALLER, remedy="请核对申请编号")
+    return application
+
+
+def _refusal(utility: str, application_id: str, error: GatewayError, event: StageEvent, now: datetime) -> RecordEntry:
+    return RecordEntry(
+        f"stage.{event.action}",
+        now,
+        utility,
+        application_id,
+        "refused",
+        {"stage": event.stage.value if event.stage else None, "check": error.check, "clause": error.clause},
+    )

@@ -1,0 +1,86 @@
+"""A joint review as plain JSON-serialisable data, for storage; times are RFC 3339 in UTC."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from gateway.approvals.joint_review import HeardOutcome, JointReview, Outcome, Permit
+from schemas.departments import OutcomeKind, ReviewMode
+
+
+def to_json(review: JointReview) -> dict[str, Any]:
+    """The plain form of ``review``; ``from_json`` reads it back."""
+    return {
+        "review_id": review.review_id,
+        "opened_at": _text(review.opened_at),
+        "received_on": review.received_on.isoformat(),
+        "region": review.region,
+        "voltage_v": review.voltage_v,
+        "permits": [
+            {
+                "permit_id": permit.permit_id,
+                "department": permit.department,
+                "permit": permit.permit,
+                "mode": permit.mode.value,
+                "commitment": permit.commitment,
+                "heard": [_heard_to_json(known) for known in permit.heard],
+            }
+            for permit in review.permits
+        ],
+    }
+
+
+def from_json(stored: dict[str, Any]) -> JointReview:
+    """What ``to_json`` wrote. Raises ``KeyError`` or ``ValueError`` for anything else; nothing is judged again."""
+    return JointReview(
+        review_id=stored["review_id"],
+        opened_at=datetime.fromisoformat(stored["opened_at"]),
+        received_on=date.fromisoformat(stored["received_on"]),
+        region=stored["region"],
+        voltage_v=stored["voltage_v"],
+        permits=tuple(
+            Permit(
+                permit_id=permit["permit_id"],
+                department=permit["department"],
+                permit=permit["permit"],
+                mode=ReviewMode(permit["mode"]),
+                commitment=permit["commitment"],
+                heard=tuple(_heard_from_json(known) for known in permit["heard"]),
+            )
+            for permit in stored["permits"]
+        ),
+    )
+
+
+def _heard_to_json(known: HeardOutcome) -> dict[str, Any]:
+    outcome = known.outcome
+    return {
+        "outcome_id": outcome.outcome_id,
+        "permit_id": outcome.permit_id,
+        "sequence": outcome.sequence,
+        "outcome": outcome.outcome.value,
+        "decided_at": _text(outcome.decided_at),
+        "supersedes": outcome.supersedes,
+        "reason": outcome.reason,
+        "document_number": outcome.document_number,
+        "valid_until": outcome.valid_until.isoformat() if outcome.valid_until else None,
+        "heard_at": _text(known.heard_at),
+    }
+
+
+def _heard_from_json(stored: dict[str, Any]) -> HeardOutcome:
+    outcome = Outcome(
+        outcome_id=stored["outcome_id"],
+        permit_id=stored["permit_id"],
+        sequence=stored["sequence"],
+        outcome=OutcomeKind(stored["outcome"]),
+        decided_at=datetime.fromisoformat(stored["decided_at"]),
+        supersedes=stored["supersedes"],
+        reason=stored["reason"],
+        document_number=stored["document_number"],
+        valid_until=date.fromisoformat(stored["valid_until"]) if stored["valid_until"] else None,
+    )
+    return HeardOutcome(outcome, datetime.fromisoformat(stored["heard_at"]))
+
+
+def _text(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat()

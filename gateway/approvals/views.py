@@ -1,0 +1,40 @@
+"""A joint review as utilities see it, at a given time."""
+
+from datetime import datetime
+
+from gateway.applications.working_days import WorkingCalendar
+from gateway.approvals.deadlines import ReviewDeadlines, review_deadlines
+from gateway.approvals.joint_review import JointReview, review_status
+from gateway.approvals.ports import KeptReview
+from schemas.events import PermitSummary
+from schemas.partner_api import JointReviewView
+
+
+def permit_summaries(review: JointReview, deadlines: ReviewDeadlines) -> list[PermitSummary]:
+    """Every permit with its state and deadline."""
+    return [
+        PermitSummary(
+            permit_id=permit.permit_id,
+            department=permit.department,
+            permit=permit.permit,
+            mode=permit.mode,
+            state=deadline.state.status.value,
+            due_on=deadline.clock.due_on if deadline.clock else None,
+            due_provisional=deadline.clock is not None and deadline.clock.provisional,
+        )
+        for permit, deadline in zip(review.permits, deadlines.permits, strict=True)
+    ]
+
+
+def review_view(kept: KeptReview, calendar: WorkingCalendar, at: datetime) -> JointReviewView:
+    """The whole review as it stands at the aware instant ``at``. Raises as ``review_deadlines`` does."""
+    deadlines = review_deadlines(kept.review, calendar, at)
+    return JointReviewView(
+        review_id=kept.review.review_id,
+        application_id=kept.application_id,
+        state=review_status(kept.review).value,
+        limit_working_days=deadlines.limit.working_days,
+        limit_clause=deadlines.limit.clause,
+        permits=permit_summaries(kept.review, deadlines),
+        record_id=kept.record_id,
+    )

@@ -1,0 +1,27 @@
+"""What the authorisations room asks of the unit of work."""
+
+from datetime import datetime
+from typing import Protocol
+
+from gateway.authorisations.model import Authorisation
+from gateway.delivery.ports import Outbox
+from gateway.records.ports import RecordAppender
+
+
+class AuthorisationRepository(Protocol):
+    """One authorisation an application."""
+
+    def add(self, authorisation: Authorisation) -> None: ...
+    def of_application(self, application_id: str) -> Authorisation | None: ...
+    def withdraw(self, authorisation_id: str, at: datetime) -> None: ...
+
+
+class AuthorisationsTransaction(Protocol):
+    """The room's slice of the unit of work."""
+
+    @property
+    def authorisations(self) -> AuthorisationRepository: ...
+    @property
+    def records(self) -> RecordAppender: ...
+    @property
+    def outbox(self) -> Outbox: ...

@@ -1,0 +1,131 @@
+"""`verify_ofd`: an OFD document with electronic seals (GB/T 33190, GB/T 38540), from bytes to one of three verdicts."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from gateway.certificates.envelopes.ofd.archive import Archive, Limits, open_archive
+from gateway.certificates.envelopes.ofd.manifest import (
+    ROOT,
+    Description,
+    Discovery,
+    Listed,
+    describe,
+    discover,
+    unlisted,
+)
+from gateway.certificates.envelopes.ofd.report import Check, OfdSignatureReport, OfdVerification, Outcome
+from gateway.certificates.envelopes.ofd.signature import judge_signature
+from gateway.certificates.envelopes.ofd.trust import TrustContext
+from gateway.certificates.errors import OfdRefused
+from gateway.certificates.seal_chain import parse_anchors
+
+REVOCATION_NOTE = "未核查证书吊销状态"
+
+
+def verify_ofd(
+    data: bytes,
+    anchors: Sequence[bytes],
+    at: datetime,
+    *,
+    intermediates: Sequence[bytes] = (),
+    limits: Limits | None = None,
+) -> OfdVerification:
+    """Verify every signature of the OFD document ``data`` at the aware instant ``at``.
+
+    ``anchors`` are DER certificates that are trusted, ``intermediates`` CA certificates that only help to find a path.
+    Without anchors an intact document is *indeterminate: no trust anchor*. Revocation is not judged here, and the notes
+    say so. Work and memory are bounded by ``limits`` whatever the bytes are.
+
+    1. the archive opens within its limits
+    2. OFD.xml leads to the lists of signatures, and each list to its signatures
+    3. each signature is judged (`signature.judge_signature`), the last of a list first
+    4. what no intact signature protects is named
+
+    Raises `OfdRefused` when the bytes cannot safely be opened as an archive, `DerMalformed` when an anchor is not a
+    certificate, and nothing else on any bytes.
+    """
+    if at.tzinfo is None:
+        raise OfdRefused(check="ofd.time", remedy="核验时间必须带时区")
+    context = TrustContext(parse_anchors(anchors), parse_anchors(intermediates), at)
+    # 1
+    archive = open_archive(bytes(data), limits)
+    # 2
+    discovery = discover(archive)
+    described = [(line, describe(archive, line.path, line.kind)) for line in discovery.listed]
+    lost = [line.path for line, description in described if description is None]
+    strays = unlisted(archive, {line.path for line in discovery.listed})
+    # 3
+    reports = _judge_listed(archive, described, context)
+    if lost or discovery.broken or not reports:
+        # The way to the signatures is damaged: judge those that lie beside it, so that the changed file gets its name.
+        reports += _judge_strays(archive, strays, context)
+    # 4
+    uncovered = _uncovered(archive, discovery, [item for _, item in described if item], reports)
+    checks = [_list_check(discovery, lost, reports), _coverage_check(uncovered)]
+    notes = [REVOCATION_NOTE]
+    if strays:
+        notes.append(f"有 {len(strays)} 个签名文件未列入签名清单")
+    return OfdVerification(
+        at=at,
+        signatures=tuple(reports),
+        uncovered=uncovered,
+        checks=tuple(checks),
+        notes=tuple(notes),
+    )
+
+
+def _judge_listed(
+    archive: Archive, described: list[tuple[Listed, Description | None]], context: TrustContext
+) -> list[OfdSignatureReport]:
+    """Judge from the last to the first: adding a signature changes its list, which an earlier one may have covered."""
+    reports: list[OfdSignatureReport] = []
+    signed_again: set[str] = set()
+    for line, description in reversed(described):
+        if description is None:
+            continue
+        report = judge_signature(archive, description, context, listed=True, changed_later=frozenset(signed_again))
+        if report.intact:
+            signed_again.add(line.source)
+        reports.append(report)
+    return reports[::-1]
+
+
+def _judge_strays(archive: Archive, strays: tuple[str, ...], context: TrustContext) -> list[OfdSignatureReport]:
+    found = (describe(archive, path, "Seal") for path in strays)
+    return [
+        judge_signature(archive, description, context, listed=False, changed_later=frozenset())
+        for description in found
+        if description is not None
+    ]
+
+
+def _list_check(discovery: Discovery, lost: list[str], reports: list[OfdSignatureReport]) -> Check:
+    code, title = "document.signatures", "签名清单"
+    broken = tuple(dict.fromkeys([*discovery.broken, *lost]))
+    if broken:
+        return Check(code, title, Outcome.FAILED, reason="signature files missing or unreadable", files=broken)
+    if discovery.listed:
+        return Check(code, title, Outcome.PASSED, detail=f"{len(discovery.listed)} 个签名")
+    if reports:
+        files = discovery.lists or (ROOT,)
+        return Check(code, title, Outcome.FAILED, reason="signatures not listed", files=files)
+    return Check(code, title, Outcome.FAILED, reason="not signed")
+
+
+def _coverage_check(uncovered: tuple[str, ...]) -> Check:
+    """Unprotected content leaves the document as a whole open: anyone could have put it there."""
+    code, title = "document.coverage", "保护范围"
+    if not uncovered:
+        return Check(code, title, Outcome.PASSED)
+    reason = "files not covered by a signature"
+    return Check(code, title, Outcome.UNKNOWN, reason=reason, detail=f"{len(uncovered)} 个文件")
+
+
+def _uncovered(
+    archive: Archive, discovery: Discovery, descriptions: list[Description], reports: list[OfdSignatureReport]
+) -> tuple[str, ...]:
+    own = {"", *discovery.lists}
+    for description in descriptions:
+        own.update((description.path, description.value_path or "", description.seal_path or ""))
+    covered = {path for report in reports for path in report.covered}
+    return tuple(path for path in archive.paths if path not in covered and path not in own)

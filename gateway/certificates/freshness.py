@@ -1,0 +1,74 @@
+"""How old may what an answer rests on be: fresh, stale but permitted (and said so), or refused."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+CLOCK_SKEW = timedelta(minutes=5)
+"""A basis dated further ahead than this is not a newer truth but a wrong clock: refused."""
+
+
+class BasisState(StrEnum):
+    """The words of ``schemas.partner_api.SourceBasis``."""
+
+    FRESH = "fresh"
+    STALE_PERMITTED = "stale_permitted"
+    REFUSED = "refused"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """One thing an answer rests on. ``source`` is a partner code or address, ``limit`` the oldest age permitted."""
+
+    name: str
+    state: BasisState
+    as_of: datetime | None = None
+    limit: timedelta | None = None
+    source: str | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether the answer may rest on it."""
+        return self.state in (BasisState.FRESH, BasisState.STALE_PERMITTED)
+
+    def age(self, at: datetime) -> timedelta | None:
+        """Age at ``at``, never negative; None when nothing was at hand."""
+        return None if self.as_of is None else max(at - self.as_of, timedelta())
+
+
+@dataclass(frozen=True, slots=True)
+class FreshnessLimit:
+    """Up to ``fresh`` old is fresh, up to ``permitted`` old is stale but permitted, older is refused."""
+
+    fresh: timedelta
+    permitted: timedelta
+
+    def __post_init__(self) -> None:
+        if not timedelta() <= self.fresh <= self.permitted:
+            raise ValueError("a freshness limit runs 0 <= fresh <= permitted")
+
+    def judge(
+        self,
+        name: str,
+        as_of: datetime,
+        at: datetime,
+        *,
+        expires_at: datetime | None = None,
+        source: str | None = None,
+    ) -> Basis:
+        """The basis ``name`` as of ``as_of``, judged at ``at``. Past its own ``expires_at`` it is at best stale."""
+        age = at - as_of
+        if age < -CLOCK_SKEW or age > self.permitted:
+            state = BasisState.REFUSED
+        elif age <= self.fresh and (expires_at is None or at <= expires_at):
+            state = BasisState.FRESH
+        else:
+            state = BasisState.STALE_PERMITTED
+        if state is BasisState.STALE_PERMITTED and self.permitted == self.fresh:
+            state = BasisState.REFUSED
+        return Basis(name, state, as_of, self.permitted, source)
+
+    def missing(self, name: str, source: str | None = None) -> Basis:
+        """The basis when nothing could be had."""
+        return Basis(name, BasisState.MISSING, None, self.permitted, source)

@@ -1,0 +1,1 @@
+"""One file per kind of e-certificate, each exporting ``KIND``. Kinds do not know each other."""

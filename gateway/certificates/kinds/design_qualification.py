@@ -1,0 +1,32 @@
+"""设计单位资质证明材料. Follows C0293-2024; its official type code was not found: the code is configuration."""
+
+from pydantic import Field
+
+from gateway.certificates.claims import ECertificateClaims
+from gateway.certificates.kind import COMMON_FIELDS, CertificateKind, DisclosableField
+from schemas.ecertificates import HOLDER_IS_ENTERPRISE, TYPE_CODES
+
+
+class DesignQualificationClaims(ECertificateClaims):
+    """The qualification's own fields beside the common ones."""
+
+    category: str = Field(alias="KZ_ZZLB", min_length=1)
+    grade: str = Field(alias="KZ_ZZDJ", min_length=1)
+    scope: str | None = Field(default=None, alias="KZ_ZZFW")
+
+
+KIND = CertificateKind(
+    code="design_qualification",
+    title="设计单位资质证书",
+    type_codes=(TYPE_CODES["design_qualification"],),
+    claims_model=DesignQualificationClaims,
+    holder_types=frozenset({HOLDER_IS_ENTERPRISE}),
+    fields=(
+        *COMMON_FIELDS,
+        DisclosableField("holder", "企业名称"),
+        DisclosableField("holder_code", "统一社会信用代码"),
+        DisclosableField("category", "资质类别"),
+        DisclosableField("grade", "资质等级"),
+        DisclosableField("scope", "承接业务范围"),
+    ),
+)

@@ -1,0 +1,26 @@
+"""What a kind of e-certificate demands of its envelope, its sources and its age."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from gateway.certificates.freshness import FreshnessLimit
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindPolicy:
+    """``source`` limits the age of a fetched copy, ``status`` of a status list, ``crl`` of a CRL.
+
+    An empty set of algorithms would verify nothing and is refused (``ValueError``).
+    """
+
+    algorithms: frozenset[str] = frozenset({"ES256", "EdDSA", "SM2-SM3"})
+    source: FreshnessLimit = field(default=FreshnessLimit(DAY, 7 * DAY))
+    status: FreshnessLimit = field(default=FreshnessLimit(6 * HOUR, DAY))
+    crl: FreshnessLimit = field(default=FreshnessLimit(DAY, 3 * DAY))
+    max_envelope_bytes: int = 64 * 1024
+
+    def __post_init__(self) -> None:
+        if not self.algorithms:
+            raise ValueError("a kind's policy names at least one algorithm")

@@ -1,0 +1,99 @@
+"""What the certificates room needs from outside: sources, status addresses, and its own shelf of copies."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class UsePurpose:
+    """用证事由: for which matter, and why. Sources log it, and some refuse to answer without it."""
+
+    matter_name: str
+    event_code: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceQuery:
+    """One question to a source: every e-certificate of a type that a holder has."""
+
+    type_code: str
+    holder_code: str = field(repr=False)
+    holder_type_code: str
+    region: str
+    purpose: UsePurpose
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedEnvelope:
+    """One envelope as a source gave it. ``identifier`` is the 电子证照标识 that the source named it by."""
+
+    envelope: bytes = field(repr=False)
+    source: str
+    fetched_at: datetime
+    identifier: str = field(repr=False)
+
+
+class ECertificateSource(Protocol):
+    """A registry of e-certificates (电子证照库)."""
+
+    @property
+    def code(self) -> str:
+        """Its partner code."""
+        ...
+
+    async def find(self, query: SourceQuery, at: datetime) -> Sequence[FetchedEnvelope]:
+        """What the holder has; empty when the source knows of none. ``at`` is now, aware UTC.
+
+        Raises ``PartnerUnavailable`` when no answer could be had, ``Denied`` when the source refuses the question.
+        """
+        ...
+
+
+class StatusSource(Protocol):
+    """Fetches status lists and CRLs from addresses that sealed documents name."""
+
+    async def fetch_status_list(self, uri: str) -> bytes:
+        """The token at ``uri``, as it came. Raises ``PartnerUnavailable``, also for an address not permitted."""
+        ...
+
+    async def fetch_crl(self, uri: str) -> bytes:
+        """The DER list at ``uri``, as it came. Raises ``PartnerUnavailable``, also for an address not permitted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateCopy:
+    """An envelope kept at hand, with where and when it was had. ``level`` is the region whose source answered."""
+
+    kind: str
+    holder_code: str = field(repr=False)
+    identifier: str = field(repr=False)
+    envelope: bytes = field(repr=False)
+    source: str
+    level: str
+    fetched_at: datetime
+    digest: str
+
+
+class CertificateCopies(Protocol):
+    """The shelf of copies, on the unit of work."""
+
+    def put(self, copy: CertificateCopy) -> None:
+        """Keep ``copy``; the same digest of the same holder and kind fetched again only moves ``fetched_at`` on."""
+        ...
+
+    def latest(self, kind: str, holder_code: str) -> Sequence[CertificateCopy]:
+        """The copies of a holder's ``kind`` that the newest fetch gave: all those with the greatest ``fetched_at``."""
+        ...
+
+
+class CertificatesUnit(Protocol):
+    """The room's slice of the unit of work."""
+
+    @property
+    def certificate_copies(self) -> CertificateCopies:
+        """The shelf."""
+        ...

@@ -1,0 +1,153 @@
+"""Obtaining verified e-certificates: a copy at hand or the region's source, evidence, verdict, and the copy kept."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gateway.certificates.errors import NoECertificate
+from gateway.certificates.evidence import EvidenceGatherer
+from gateway.certificates.kind import CertificateKind
+from gateway.certificates.ports import CertificateCopy, CertificatesUnit, SourceQuery, UsePurpose
+from gateway.certificates.registry import KindRegistry
+from gateway.certificates.sources import SourceDirectory, SourceRoute
+from gateway.certificates.verdicts import Verdict
+from gateway.certificates.verification import CopyProvenance, HolderExpectation, Verification
+from gateway.certificates.verifier import Verifier
+from gateway.errors import PartnerUnavailable
+from gateway.transaction import Transactions
+
+
+@dataclass(frozen=True, slots=True)
+class Obtained:
+    """What a holder has of a kind. ``level`` is the region whose source answered, ``fell_through`` those without one.
+
+    ``from_copy`` says that copies at hand were used; ``source_down`` that the source had been asked and did not answer.
+    """
+
+    verifications: tuple[Verification, ...]
+    source: str
+    level: str
+    fell_through: tuple[str, ...] = ()
+    from_copy: bool = False
+    source_down: bool = False
+
+
+class CertificateService:
+    """The certificates room's door for the rooms above."""
+
+    def __init__(
+        self,
+        *,
+        kinds: KindRegistry,
+        sources: SourceDirectory,
+        verifier: Verifier,
+        evidence: EvidenceGatherer,
+        transactions: Transactions[CertificatesUnit],
+    ) -> None:
+        self.kinds = kinds
+        self._sources, self._verifier, self._evidence = sources, verifier, evidence
+        self._transactions = transactions
+
+    async def obtain(
+        self,
+        kind: str,
+        holder: HolderExpectation,
+        *,
+        holder_type: str,
+        region: str,
+        purpose: UsePurpose,
+        at: datetime,
+        fresh: bool = False,
+    ) -> Obtained:
+        """Every e-certificate of ``kind`` that ``holder`` has (there may be several properties), verified at ``at``.
+
+        ``holder_type`` is a CZZTDMLXDM code, ``region`` a GB/T 2260 code. A copy still fresh by the policy spares
+        the source unless ``fresh`` asks for it. When the source does not answer, older copies are used and judged by
+        their age. Raises ``UnknownKind``, ``NoSource``, ``NoECertificate``, ``Denied`` or, with no copy at hand,
+        ``PartnerUnavailable``.
+        """
+        wanted = self.kinds.get(kind)
+        route = self._sources.route(region, kind)
+        copies = await self._transactions.read(lambda unit: list(unit.certificate_copies.latest(kind, holder.code)))
+        if copies and not fresh and _still_fresh(copies, wanted, at):
+            return await self._verified(wanted, copies, holder, at, route, from_copy=True)
+        try:
+            fetched = await self._fetch(wanted, route, holder, holder_type, region, purpose, at)
+        except PartnerUnavailable:
+            if not copies:
+                raise
+            return await self._verified(wanted, copies, holder, at, route, from_copy=True, source_down=True)
+        obtained = await self._verified(wanted, fetched, holder, at, route)
+        await self._keep(fetched, obtained.verifications)
+        return obtained
+
+    async def _fetch(
+        self,
+        kind: CertificateKind,
+        route: SourceRoute,
+        holder: HolderExpectation,
+        holder_type: str,
+        region: str,
+        purpose: UsePurpose,
+        at: datetime,
+    ) -> list[CertificateCopy]:
+        query = SourceQuery(kind.type_codes[0], holder.code, holder_type, region, purpose)
+        found = await route.source.find(query, at)
+        if not found:
+            raise NoECertificate
+        return [
+            CertificateCopy(
+                kind=kind.code,
+                holder_code=holder.code,
+                identifier=item.identifier,
+                envelope=item.envelope,
+                source=item.source,
+                level=route.level,
+                fetched_at=item.fetched_at,
+                digest=hashlib.sha256(item.envelope).hexdigest(),
+            )
+            for item in found
+        ]
+
+    async def _verified(
+        self,
+        kind: CertificateKind,
+        copies: Sequence[CertificateCopy],
+        holder: HolderExpectation,
+        at: datetime,
+        route: SourceRoute,
+        *,
+        from_copy: bool = False,
+        source_down: bool = False,
+    ) -> Obtained:
+        references = [self._verifier.references(copy.envelope, kind, at) for copy in copies]
+        evidence = await self._evidence.gather(references, at)
+        verifications = tuple(
+            self._verifier.verify(
+                copy.envelope, kind, at, holder, evidence, CopyProvenance(copy.source, copy.fetched_at, copy.level)
+            )
+            for copy in copies
+        )
+        first = copies[0]
+        return Obtained(verifications, first.source, first.level, route.fell_through, from_copy, source_down)
+
+    async def _keep(self, copies: Sequence[CertificateCopy], verifications: Sequence[Verification]) -> None:
+        """Keep what is not proved bad: an invalid copy would only stand in the way of a mended one."""
+        good = [
+            copy
+            for copy, verification in zip(copies, verifications, strict=True)
+            if verification.verdict is not Verdict.INVALID
+        ]
+        if not good:
+            return
+
+        def put(unit: CertificatesUnit) -> None:
+            for copy in good:
+                unit.certificate_copies.put(copy)
+
+        await self._transactions.write(put)
+
+
+def _still_fresh(copies: Sequence[CertificateCopy], kind: CertificateKind, at: datetime) -> bool:
+    return all(timedelta() <= at - copy.fetched_at <= kind.policy.source.fresh for copy in copies)

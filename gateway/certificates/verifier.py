@@ -1,0 +1,360 @@
+"""Verification of one e-certificate, in numbered steps.
+
+ 1. envelope    its form is recognised, its outside is whole and within limits
+ 2. header      the strict front check: one reading only, right ``typ``, no foreign key material
+ 3. algorithm   it stands on the kind's list
+ 4. chain       the seal certificate leads to a configured anchor, unrevoked, and its key made the signature
+ 5. validity    the e-certificate is in force at the time asked
+ 6. issuer      the seal belongs to the 颁发机构, and that authority may issue this kind
+ 7. status      the status list says neither suspended nor revoked, and is fresh enough to be believed
+ 8. identifier  the 电子证照标识 (GB/T 36904) agrees with the rest; a wrong check character is only a finding
+ 9. holder      it belongs to whom it was asked for
+10. claims      the kind's own fields are whole
+11. freshness   the copy at hand is not older than the kind permits
+
+An invalid step ends the walk: what follows would rest on it. An indeterminate step lets the walk go on where later
+steps can still tell something proved. Pure and synchronous: bytes, evidence and time are passed in.
+"""
+
+import hashlib
+import unicodedata
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NoReturn
+
+from pydantic import ValidationError
+
+from gateway.certificates.bounded import BoundedCache
+from gateway.certificates.chain_cache import ChainVerifier
+from gateway.certificates.claims import ECertificateClaims
+from gateway.certificates.envelopes.envelope import EnvelopeFormat, OpenedEnvelope, SealedContent
+from gateway.certificates.errors import AlgorithmUnavailable, DerMalformed, EnvelopeRefused, SignatureInvalid
+from gateway.certificates.freshness import Basis
+from gateway.certificates.kind import CertificateKind
+from gateway.certificates.revocation import StatusEvidence, StatusListReader
+from gateway.certificates.signing_certificates import SigningCertificate, load_signing_certificate
+from gateway.certificates.verdicts import Verdict
+from gateway.certificates.verification import (
+    CheckResult,
+    CopyProvenance,
+    HolderExpectation,
+    Verification,
+    overall,
+)
+from gateway.clock import date_in_china
+from gateway.errors import Owner
+from schemas.ecertificates import ECertificateMetadata
+from schemas.identifiers import ECertificateIdentifier, IdentifierError
+
+MAX_REFERENCES = 4096
+_CHANGED = "证照信息与签章不一致，请联系颁发机构核实"
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """Addresses of a status list and of CRLs that a sealed envelope names."""
+
+    status_list: str | None = None
+    crls: tuple[str, ...] = ()
+
+
+class _Stop(Exception):
+    """A step failed for good; its result is already noted."""
+
+
+class Verifier:
+    """Verifies envelopes against one trust store. Holds only bounded caches of what cannot change."""
+
+    def __init__(self, chains: ChainVerifier, formats: Sequence[EnvelopeFormat]) -> None:
+        if not formats:
+            raise ValueError("a verifier without an envelope format would recognise nothing")
+        self._chains = chains
+        self._status = StatusListReader(chains)
+        self._formats = tuple(formats)
+        self._references: BoundedCache[bytes, References] = BoundedCache(MAX_REFERENCES)
+
+    def verify(
+        self,
+        envelope: bytes,
+        kind: CertificateKind,
+        at: datetime,
+        holder: HolderExpectation | None,
+        evidence: StatusEvidence,
+        provenance: CopyProvenance | None = None,
+    ) -> Verification:
+        """The verdict on ``envelope`` as a ``kind`` at the aware instant ``at``.
+
+        ``holder`` None asks nothing about the holder. Never raises for what the envelope holds.
+        """
+        walk = _Walk(self._chains, self._status, kind, at, evidence)
+        with suppress(_Stop):
+            walk.run(envelope, self._formats, holder, provenance)
+        verdict = overall(walk.checks)
+        content = walk.metadata if walk.sealed else None
+        return Verification(
+            kind=kind.code,
+            verdict=verdict,
+            checks=tuple(walk.checks),
+            at=at,
+            findings=tuple(walk.findings),
+            claims=walk.claims if verdict is Verdict.VALID else None,
+            identifier=content.identifier if content else None,
+            issuing_authority=content.issuing_authority if content else None,
+            basis=tuple(walk.basis),
+            provenance=provenance,
+            envelope_digest=hashlib.sha256(envelope).hexdigest(),
+            form=walk.form,
+            expires_on=content.valid_until_on if content else None,
+        )
+
+    def references(self, envelope: bytes, kind: CertificateKind, at: datetime) -> References:
+        """Where the revocation evidence for ``envelope`` is to be had.
+
+        Addresses come only out of bytes that an anchored key signed, so that nobody can send the gateway to an address
+        of his own: an envelope without such a chain names nothing.
+        """
+        key = hashlib.sha256(envelope).digest() + kind.code.encode()
+        kept = self._references.get(key)
+        if kept is None:
+            kept = self._find_references(envelope, kind, at)
+            if kept.crls or kept.status_list:
+                self._references.put(key, kept)
+        return kept
+
+    def _find_references(self, envelope: bytes, kind: CertificateKind, at: datetime) -> References:
+        found = next((item for item in self._formats if item.recognises(envelope)), None)
+        if found is None:
+            return References()
+        try:
+            opened = found.open(envelope, kind.policy)
+            chain = self._chains.verify(opened.leaf, opened.intermediates, at, None)
+            if chain.verdict is not Verdict.VALID:
+                return References()
+            content = opened.content(chain.path[0].public_key_info, at)
+        except (EnvelopeRefused, SignatureInvalid, AlgorithmUnavailable):
+            return References()
+        status = None if content.status is None else content.status.uri
+        return References(status, tuple(uri for item in chain.path[:-1] for uri in item.crl_addresses()))
+
+    def status_list_crls(self, token: bytes, at: datetime) -> tuple[str, ...]:
+        """Where the CRLs for the signer of a status list are to be had; empty when the list cannot be believed."""
+        return self._status.crl_addresses(token, at)
+
+
+class _Walk:
+    """One verification under way: the steps, and what they noted."""
+
+    def __init__(
+        self,
+        chains: ChainVerifier,
+        status: StatusListReader,
+        kind: CertificateKind,
+        at: datetime,
+        evidence: StatusEvidence,
+    ) -> None:
+        self._chains, self._status, self._kind, self._at, self._evidence = chains, status, kind, at, evidence
+        self.checks: list[CheckResult] = []
+        self.findings: list[str] = []
+        self.basis: list[Basis] = []
+        self.form: str | None = None
+        self.sealed = False
+        self.metadata: ECertificateMetadata | None = None
+        self.claims: ECertificateClaims | None = None
+
+    def run(
+        self,
+        envelope: bytes,
+        formats: Sequence[EnvelopeFormat],
+        holder: HolderExpectation | None,
+        provenance: CopyProvenance | None,
+    ) -> None:
+        """The steps in order. Raises ``_Stop`` at the first that fails for good."""
+        # 1 to 3. Envelope, strict header, algorithm
+        opened = self._open(envelope, formats)
+        # 4. Chain to a configured anchor, and the seal's own signature; only then is the content read
+        seal = self._chain(opened)
+        content, metadata = self._content(opened, seal)
+        # 5. In force at the time asked
+        self._validity(metadata)
+        # 6. The issuer, and its entitlement to this kind
+        self._issuer(content, metadata, seal)
+        # 7. Neither suspended nor revoked
+        self._standing(content, metadata)
+        # 8. The 电子证照标识
+        self._identifier(content, metadata)
+        # 9. The holder
+        self._holder(metadata, holder)
+        # 10. The kind's own fields, and the region they lie in
+        self._claims(content, metadata)
+        # 11. The age of the copy
+        self._freshness(provenance)
+
+    def _open(self, envelope: bytes, formats: Sequence[EnvelopeFormat]) -> OpenedEnvelope:
+        found = next((item for item in formats if item.recognises(envelope)), None)
+        if found is None:
+            self._fail("envelope", "envelope.unrecognised", "不是可识别的电子证照文件，请重新获取")
+        self.form = found.form
+        try:
+            opened = found.open(envelope, self._kind.policy)
+        except EnvelopeRefused as refused:
+            for step in ("envelope", "header", "algorithm"):
+                if step == refused.step:
+                    break
+                self._pass(step)
+            self._fail(refused.step, refused.check, refused.remedy)
+        for step in ("envelope", "header", "algorithm"):
+            self._pass(step)
+        return opened
+
+    def _chain(self, opened: OpenedEnvelope) -> SigningCertificate:
+        crl_limit = self._kind.policy.crl
+        result = self._chains.verify(opened.leaf, opened.intermediates, self._at, self._evidence.crls, crl_limit)
+        self.basis.extend(result.basis)
+        if result.verdict is not Verdict.VALID:
+            owner = Owner.GATEWAY if result.check in _OURS else Owner.GOVERNMENT
+            self._note("chain", result.verdict, result.check, result.remedy, owner)
+            if result.verdict is Verdict.INVALID or result.check in _OURS:
+                raise _Stop
+        try:
+            return load_signing_certificate(opened.leaf)
+        except DerMalformed as error:
+            self._fail("chain", "chain.malformed", error.remedy)
+
+    def _content(self, opened: OpenedEnvelope, seal: SigningCertificate) -> tuple[SealedContent, ECertificateMetadata]:
+        try:
+            content = opened.content(seal.public_key_info, self._at)
+        except SignatureInvalid:
+            self._fail("chain", "envelope.signature", "证照签名与内容不符，请由颁发机构重新提供")
+        except EnvelopeRefused as refused:
+            self._fail(refused.step, refused.check, refused.remedy)
+        except AlgorithmUnavailable as error:
+            self._note("chain", Verdict.INDETERMINATE, error.check, error.remedy, Owner.GATEWAY)
+            raise _Stop from None
+        try:
+            metadata = ECertificateMetadata.model_validate(content.metadata)
+        except ValidationError:
+            self._fail("claims", "claims.metadata", "证照照面信息不完整或格式不符，请联系颁发机构")
+        if not self.checks or self.checks[-1].name != "chain":
+            self._pass("chain")
+        self.metadata, self.sealed = metadata, overall(self.checks) is Verdict.VALID
+        return content, metadata
+
+    def _validity(self, metadata: ECertificateMetadata) -> None:
+        on = date_in_china(self._at)
+        if on < metadata.valid_from_on:
+            self._fail("validity", "validity.not_yet", "证照尚未生效", Owner.APPLICANT)
+        if metadata.valid_until_on is not None and on > metadata.valid_until_on:
+            self._fail("validity", "validity.expired", "证照已过有效期，请向颁发机构换发", Owner.APPLICANT)
+        self._pass("validity")
+
+    def _issuer(self, content: SealedContent, metadata: ECertificateMetadata, seal: SigningCertificate) -> None:
+        authority = metadata.issuing_authority_code
+        if metadata.type_code not in self._kind.type_codes:
+            self._fail("issuer", "issuer.other_kind", "证照类型与所查询的类型不符")
+        if seal.authority_code != authority or content.issuer not in (None, authority):
+            self._fail("issuer", "issuer.mismatch", _CHANGED)
+        if not self._chains.trust.entitled(authority, self._kind.code, date_in_china(self._at)):
+            self._fail("issuer", "issuer.not_entitled", "该机构未登记为此类证照的颁发机构，请联系共享平台核实")
+        if seal.organization is not None and _folded(seal.organization) != _folded(metadata.issuing_authority):
+            self.findings.append("issuer.name_differs")
+        self._pass("issuer")
+
+    def _standing(self, content: SealedContent, metadata: ECertificateMetadata) -> None:
+        policy = self._kind.policy
+        if content.status is None:
+            self.basis.append(policy.status.missing("status_list"))
+            self._note(
+                "status",
+                Verdict.INDETERMINATE,
+                "status.no_reference",
+                "证照未指明状态列表，无法确认是否有效",
+                Owner.GOVERNMENT,
+            )
+            return
+        answer = self._status.judge(
+            content.status,
+            metadata.issuing_authority_code,
+            self._at,
+            self._evidence,
+            policy.status,
+            policy.crl,
+        )
+        self.basis.append(answer.basis)
+        self._note("status", answer.verdict, answer.check, answer.remedy, Owner.GOVERNMENT)
+        if answer.verdict is Verdict.INVALID:
+            raise _Stop
+
+    def _identifier(self, content: SealedContent, metadata: ECertificateMetadata) -> None:
+        if content.identifier not in (None, metadata.identifier):
+            self._fail("identifier", "identifier.mismatch", _CHANGED)
+        try:
+            identifier = ECertificateIdentifier.parse(metadata.identifier)
+        except IdentifierError:
+            self._fail("identifier", "identifier.shape", "电子证照标识格式不符，请联系颁发机构")
+        if identifier.findings():
+            self.findings.append("identifier.bad_check_character")
+        if identifier.type_code != metadata.type_code:
+            self.findings.append("identifier.other_type_code")
+        self._pass("identifier")
+
+    def _holder(self, metadata: ECertificateMetadata, expected: HolderExpectation | None) -> None:
+        if metadata.holder_code_type_code not in self._kind.holder_types:
+            self._fail("holder", "holder.type", "持证主体类型与此类证照不符")
+        try:
+            holders = metadata.holders()
+        except ValueError:
+            self._fail("holder", "holder.list", "持证主体名称与代码的数目不一致，请联系颁发机构")
+        if len(holders) > 1:
+            self.findings.append("holder.several")
+        if expected is not None:
+            names = [name for name, code in holders if code == expected.code]
+            if not names:
+                self._fail("holder", "holder.mismatch", "证照不属于该申请人，请核对持证主体", Owner.APPLICANT)
+            if expected.name is not None and _folded(expected.name) not in map(_folded, names):
+                self.findings.append("holder.name_differs")
+        self._pass("holder")
+
+    def _claims(self, content: SealedContent, metadata: ECertificateMetadata) -> None:
+        try:
+            self.claims = self._kind.claims_model.model_validate(content.metadata)
+        except ValidationError:
+            self._fail("claims", "claims.model", "证照内容缺项或格式不符，请联系颁发机构补正")
+        region = self._kind.region_of(self.claims) if self._kind.region_of else None
+        on = date_in_china(self._at)
+        if not self._chains.trust.entitled(metadata.issuing_authority_code, self._kind.code, on, region):
+            self._fail("claims", "issuer.other_region", "颁发机构无权为该地区颁发此类证照")
+        self._pass("claims")
+
+    def _freshness(self, provenance: CopyProvenance | None) -> None:
+        if provenance is None:
+            return
+        basis = self._kind.policy.source.judge("certificate", provenance.fetched_at, self._at, source=provenance.source)
+        self.basis.insert(0, basis)
+        if basis.usable:
+            self._pass("freshness")
+            return
+        remedy = "证照副本已超过允许的时长，来源平台恢复后将重新获取"
+        self._note("freshness", Verdict.INDETERMINATE, "source.stale", remedy, Owner.GOVERNMENT)
+
+    def _pass(self, name: str) -> None:
+        self.checks.append(CheckResult(name, Verdict.VALID))
+
+    def _note(self, name: str, verdict: Verdict, check: str | None, remedy: str, owner: Owner) -> None:
+        if verdict is Verdict.VALID:
+            self._pass(name)
+        else:
+            self.checks.append(CheckResult(name, verdict, check, owner, remedy))
+
+    def _fail(self, name: str, check: str, remedy: str, owner: Owner = Owner.GOVERNMENT) -> NoReturn:
+        self._note(name, Verdict.INVALID, check, remedy, owner)
+        raise _Stop
+
+
+_OURS = frozenset({"chain.no_anchor", "chain.algorithm_unavailable", "chain.anchor_expired"})
+"""What is not known because of how the gateway is configured: nothing below it can be believed either."""
+
+
+def _folded(text: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", text).split())

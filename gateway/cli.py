@@ -1,0 +1,141 @@
+"""The ``bandian`` command. Imports are light at start; each command brings what it needs."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="bandian",
+    help="政企协同办电信息共享平台",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def serve() -> None:
+    """启动网关（设置见环境变量 BANDIAN_…）。"""
+    import uvicorn
+
+    from gateway.commands.session import fail, settings_or_exit
+    from gateway.main import create_app
+
+    settings = settings_or_exit()
+    config = uvicorn.Config(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=20,
+    )
+    server = uvicorn.Server(config)
+    server.run()
+    if not server.started:
+        raise fail("网关未能启动：请先运行 bandian migrate，并核对上面的原因。")
+
+
+@app.command()
+def worker() -> None:
+    """启动送达进程：把已受理的事件送到接收方。"""
+    import asyncio
+
+    from gateway.commands.session import settings_or_exit
+    from gateway.worker import run_worker
+
+    asyncio.run(run_worker(settings_or_exit()))
+
+
+@app.command()
+def migrate() -> None:
+    """把数据库升级到本版本的结构；可重复运行，也可多进程同时运行。"""
+    from pathlib import Path
+
+    from adapters.storage.migrate import migrate as upgrade
+    from gateway.commands.session import settings_or_exit
+
+    settings = settings_or_exit()
+    url = settings.database()
+    if settings.on_sqlite:
+        Path(url.split(":///", 1)[1]).parent.mkdir(parents=True, exist_ok=True)
+    upgrade(url)
+    typer.echo("数据库结构已是最新。")
+
+
+@app.command()
+def audit() -> None:
+    """核对全部存证：逐条、逐封、逐签名；指出第一处不符。退出码：0 完好，1 有不符。"""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from gateway.bootstrap import Foundation
+    from gateway.commands.session import with_foundation
+    from gateway.records.audit import AuditReport
+    from gateway.records.audit import audit as walk
+
+    console = Console(stderr=True)
+
+    async def work(foundation: Foundation) -> AuditReport:
+        with Progress(console=console, transient=True) as progress:
+            task = progress.add_task("核对存证", total=None)
+            keys = foundation.keys.seal_keys()
+            return foundation.transactions.read_now(
+                lambda tx: walk(tx.record_reader, keys, lambda entries: progress.advance(task, entries))
+            )
+
+    report = with_foundation(work)
+    typer.echo(f"{report.logs} 本日志，{report.entries} 条存证，{report.seals} 个封签")
+    for broken in report.broken:
+        typer.echo(f"不符：{broken.where}：{broken.reason}", err=True)
+    if report.broken:
+        raise typer.Exit(1)
+    typer.echo("完好。")
+
+
+@app.command()
+def inspect(
+    file: Annotated[Path, typer.Argument(help="OFD 文件", exists=True, dir_okay=False, readable=True)],
+    anchor: Annotated[
+        list[Path] | None, typer.Option(help="信任锚证书（PEM 或 DER），可重复", exists=True, dir_okay=False)
+    ] = None,
+    at: Annotated[str | None, typer.Option(help="核验时间，ISO 8601 带时区；默认为现在")] = None,
+) -> None:
+    """核验 OFD 版式文件的电子签章。退出码：0 有效，1 无效，3 无法判定，4 无法打开。"""
+    from gateway.certificates import inspection
+    from gateway.clock import system_clock
+    from gateway.errors import GatewayError
+
+    try:
+        when = datetime.fromisoformat(at) if at else system_clock()
+    except ValueError:
+        raise typer.BadParameter("不是 ISO 8601 时间", param_hint="--at") from None
+    if when.tzinfo is None:
+        raise typer.BadParameter("核验时间必须带时区，例如 2026-11-23T09:00:00+08:00", param_hint="--at")
+    try:
+        anchors = [der for path in anchor or () for der in inspection.load_anchors(path.read_bytes())]
+        with file.open("rb") as stream:
+            # One byte over the limit is enough to be refused.
+            data = stream.read(inspection.MAX_FILE_BYTES + 1)
+        report = inspection.inspect_file(data, anchors, when)
+    except GatewayError as error:
+        typer.echo(inspection.render_refusal(error, file.name), nl=False)
+        raise typer.Exit(inspection.EXIT_REFUSED) from None
+    typer.echo(inspection.render_inspection(report, file.name), nl=False)
+    raise typer.Exit(inspection.exit_code(report))
+
+
+def main() -> None:
+    """Entry point of the ``bandian`` script."""
+    from gateway.commands import deliveries, partners
+
+    app.add_typer(partners.app, name="partners")
+    app.add_typer(deliveries.app, name="deliveries")
+    app()
+
+
+if __name__ == "__main__":
+    main()

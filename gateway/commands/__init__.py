@@ -1,0 +1,1 @@
+"""Sub-commands of ``bandian``; each module brings one typer app."""

@@ -1,0 +1,53 @@
+"""What every command that touches the database shares."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import typer
+
+from gateway.bootstrap import Foundation, lay_foundation
+from gateway.errors import GatewayError
+from gateway.logging import configure_logging
+from gateway.settings import Settings, SettingsError, load_settings
+
+ResultT = TypeVar("ResultT")
+ACTOR = "gateway"
+"""Who acts in the record when a command does: whoever may start the gateway itself."""
+
+
+def fail(sentence: str) -> typer.Exit:
+    """Say why on standard error, and exit with 1."""
+    typer.echo(sentence, err=True)
+    return typer.Exit(1)
+
+
+def settings_or_exit() -> Settings:
+    """The settings of the environment; a bad one ends the command with its sentence."""
+    try:
+        settings = load_settings(os.environ)
+    except SettingsError as error:
+        raise fail(str(error)) from None
+    configure_logging(settings.log_level.upper())
+    return settings
+
+
+def with_foundation(work: Callable[[Foundation], Awaitable[ResultT]]) -> ResultT:
+    """Run ``work`` on an open database; a refusal ends the command with its remedy."""
+    settings = settings_or_exit()
+    try:
+        foundation = lay_foundation(settings)
+    except ValueError as error:
+        raise fail(str(error)) from None
+    try:
+        return asyncio.run(_awaited(work, foundation))
+    except GatewayError as error:
+        clause = f"（{error.clause}）" if error.clause else ""
+        raise fail(f"{error.title}{clause} [{error.check}]：{error.owner}——{error.remedy}") from None
+    finally:
+        foundation.close()
+
+
+async def _awaited(work: Callable[[Foundation], Awaitable[ResultT]], foundation: Foundation) -> ResultT:
+    return await work(foundation)

@@ -1,0 +1,261 @@
+"""Compact JWS, strictly: one spelling, one algorithm list, one use. RFC 7515, RFC 7519, RFC 8725, RFC 9449 §4.
+
+PyJWT is the reference: what is accepted here PyJWT accepts with the same claims (differential tests hold this),
+and much of what PyJWT tolerates is refused here. A signature may have a second valid spelling (ECDSA's n−s), so
+replay caches are keyed on meaning (``iss`` + ``jti``), never on token bytes.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from gateway.crypto.errors import refused
+from gateway.crypto.jwk import PublicKey, SigningKey, VerificationKey, parse_jwk, thumbprint
+from gateway.crypto.seam import Encoding, KeyUnfit, Scheme, SignatureInvalid, sign, verify_signature
+from gateway.crypto.strict_json import decode_base64, decode_base64url, dump, encode_base64url, parse_object
+
+SUPPORTED_ALGORITHMS: frozenset[str] = frozenset(Scheme)
+MAX_HEADER_BYTES = 24 * 1024
+"""Room for an ``x5c`` of three certificates."""
+MAX_X5C = 6
+MAX_KEYS_TRIED = 4
+_LATEST = 253_402_300_799
+"""9999-12-31T23:59:59Z in seconds, the last NumericDate that a ``datetime`` can hold."""
+_FORBIDDEN_HEADERS = ("jku", "x5u", "b64", "zip", "enc", "epk", "apu", "apv", "p2s", "p2c")
+_SIGNATURE_BYTES = {"ES256": 64, "ES384": 96, "EdDSA": 64, "SM2-SM3": 64}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JwsPolicy:
+    """What one use of a token demands. An empty ``typ`` or ``algorithms`` is a refusal to be built (``ValueError``).
+
+    ``typ`` holds the accepted media types without ``application/``, in lower case; ``typ_optional`` also takes a token
+    without one. ``audience`` must be named by ``aud``, ``issuer`` must equal ``iss``. ``max_age`` bounds ``iat`` and
+    makes it required; ``max_lifetime`` bounds ``exp`` − ``iat`` and makes ``exp`` required; ``leeway`` is the clock
+    skew allowed. ``x5c`` permits (and requires) a chain in the header; ``proof_key`` permits (and requires) an embedded
+    public ``jwk``, which proves possession and earns no trust. ``expiry_judged_by_caller`` lets a past ``exp`` through
+    to a caller that has a rule for stale documents.
+    """
+
+    typ: frozenset[str]
+    algorithms: frozenset[str] = frozenset({"ES256", "EdDSA"})
+    typ_optional: bool = False
+    max_bytes: int = 16 * 1024
+    max_depth: int = 8
+    audience: frozenset[str] | None = None
+    issuer: str | None = None
+    required: frozenset[str] = frozenset()
+    max_age: timedelta | None = None
+    max_lifetime: timedelta | None = None
+    leeway: timedelta = timedelta(seconds=30)
+    expiry_judged_by_caller: bool = False
+    x5c: bool = False
+    proof_key: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.typ or not self.algorithms or not self.algorithms <= SUPPORTED_ALGORITHMS:
+            raise ValueError("a JWS policy names at least one typ and one supported algorithm")
+        if self.x5c and self.proof_key:
+            raise ValueError("a token's key comes from one place")
+        if self.audience is not None and not self.audience:
+            raise ValueError("an empty audience would refuse everything; name one or None")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadJws:
+    """A token that passed the front check. Nothing in it is proved yet; only the signature step may follow."""
+
+    header: dict[str, Any]
+    algorithm: str
+    signing_input: bytes
+    payload: bytes
+    signature: bytes
+    policy: JwsPolicy
+
+    @property
+    def x5c(self) -> tuple[bytes, ...]:
+        """The DER certificates of the header, leaf first; empty when there is none."""
+        return tuple(decode_base64(item) for item in self.header.get("x5c", ()))
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedJws:
+    """A token whose signature, use and times hold. ``key_id`` is the key's name or, for a proof key, its thumbprint."""
+
+    header: dict[str, Any]
+    payload: bytes
+    claims: dict[str, Any] = field(repr=False)
+    key_id: str
+
+
+def verify_jws(token: str | bytes, keys: Iterable[VerificationKey], policy: JwsPolicy, at: datetime) -> VerifiedJws:
+    """The verified content of ``token`` at the aware instant ``at``.
+
+    ``keys`` are the keys the alleged sender registered; with ``policy.proof_key`` they are ignored and the embedded key
+    is used. Raises ``JoseRefused`` naming the check, or ``AlgorithmUnavailable`` (indeterminate) from the seam.
+    """
+    read = read_jws(token, policy)
+    if policy.x5c:
+        raise ValueError("a token with x5c is read, its chain verified, and then passed to check_signature")
+    candidates = (parse_jwk(read.header["jwk"]),) if policy.proof_key else _candidates(read, keys)
+    for key in candidates:
+        try:
+            check_signature(read, key.public_key)
+        except SignatureInvalid:
+            continue
+        name = thumbprint(key.public_key) if policy.proof_key else key.kid
+        return VerifiedJws(read.header, read.payload, read_claims(read, at), name)
+    raise refused("signature", "签名与登记的密钥不符，请核对密钥与被签内容")
+
+
+def read_jws(token: str | bytes, policy: JwsPolicy) -> ReadJws:
+    """The front check: size, spelling, header and signature length. Raises ``JoseRefused``; proves nothing."""
+    data = _token_bytes(token, policy.max_bytes)
+    parts = data.split(b".", 3)
+    if len(parts) != 3:
+        raise refused("compact", "须为三段式紧凑序列化的 JWS")
+    header_part, payload_part, signature_part = parts
+    header = parse_object(decode_base64url(header_part), max_bytes=MAX_HEADER_BYTES, max_depth=4)
+    algorithm = _check_header(header, policy)
+    signature = decode_base64url(signature_part)
+    if len(signature) != _SIGNATURE_BYTES.get(algorithm, len(signature)) or not signature:
+        raise refused("signature_length", "签名长度或编码与算法不符（ECDSA 须为定长 r‖s）")
+    signing_input = data[: len(header_part) + 1 + len(payload_part)]
+    return ReadJws(header, algorithm, signing_input, decode_base64url(payload_part), signature, policy)
+
+
+def check_signature(read: ReadJws, public_key: PublicKey | bytes) -> None:
+    """Prove that ``public_key`` (a key object, or SubjectPublicKeyInfo in DER) signed ``read``.
+
+    Raises ``SignatureInvalid``, ``JoseRefused`` (``jose.key_type``) when key and algorithm differ, or
+    ``AlgorithmUnavailable``. SM2 signatures are r‖s here, like the other curves' (docs/divergences.md).
+    """
+    try:
+        verify_signature(read.algorithm, public_key, read.signing_input, read.signature, encoding=Encoding.RAW)
+    except KeyUnfit:
+        raise refused("key_type", "密钥类型、曲线或长度与算法不符") from None
+
+
+def read_claims(read: ReadJws, at: datetime) -> dict[str, Any]:
+    """The claims of a token whose signature was checked, after times, audience and issuer. Raises ``JoseRefused``."""
+    policy = read.policy
+    claims = parse_object(read.payload, max_bytes=policy.max_bytes, max_depth=policy.max_depth)
+    for name in policy.required:
+        if claims.get(name) in (None, ""):
+            raise refused("claim_missing", f"缺少必需的声明 {name}")
+    _check_times(claims, policy, at.timestamp())
+    _check_names(claims, policy)
+    return claims
+
+
+def sign_jws(
+    claims: Mapping[str, Any] | bytes, key: SigningKey, typ: str, extra_header: Mapping[str, Any] | None = None
+) -> str:
+    """A compact JWS by ``key``; ``claims`` given as bytes are signed as they are. Header: alg, typ, kid, extras."""
+    header = {"alg": key.scheme, "typ": typ, "kid": key.kid} | dict(extra_header or {})
+    payload = claims if isinstance(claims, bytes) else dump(claims)
+    signing_input = encode_base64url(dump(header)) + b"." + encode_base64url(payload)
+    signature = sign(key.scheme, key.private_key, signing_input, encoding=Encoding.RAW)
+    return (signing_input + b"." + encode_base64url(signature)).decode()
+
+
+def _token_bytes(token: str | bytes, limit: int) -> bytes:
+    if len(token) > limit:
+        raise refused("oversize", f"令牌不得超过 {limit} 字节")
+    if isinstance(token, bytes):
+        return token
+    if not token.isascii():
+        raise refused("compact", "须为三段式紧凑序列化的 JWS")
+    return token.encode()
+
+
+def _check_header(header: dict[str, Any], policy: JwsPolicy) -> str:
+    algorithm = header.get("alg")
+    if not isinstance(algorithm, str) or algorithm not in policy.algorithms:
+        raise refused("algorithm", "签名算法不在此用途的许可列表中")
+    if "crit" in header:
+        raise refused("crit", "不支持任何 crit 扩展")
+    if any(name in header for name in _FORBIDDEN_HEADERS):
+        raise refused("header_key", "头部不得携带外部密钥地址、压缩或加密参数")
+    if ("jwk" in header) != policy.proof_key or ("x5c" in header) != policy.x5c:
+        raise refused("header_key", "头部携带的密钥材料与此用途不符")
+    if policy.proof_key and not isinstance(header["jwk"], dict):
+        raise refused("jwk", "jwk 须为公钥对象")
+    if policy.x5c:
+        _check_x5c(header["x5c"])
+    _check_typ(header, policy)
+    if not isinstance(header.get("kid", "-"), str) or not header.get("kid", "-"):
+        raise refused("kid", "kid 须为非空文本")
+    return algorithm
+
+
+def _check_typ(header: dict[str, Any], policy: JwsPolicy) -> None:
+    if "typ" not in header and policy.typ_optional:
+        return
+    typ = header.get("typ")
+    if not isinstance(typ, str) or typ.lower().removeprefix("application/") not in policy.typ:
+        raise refused("typ", "令牌类型（typ）与此用途不符")
+
+
+def _check_x5c(chain: object) -> None:
+    if not isinstance(chain, list) or not 1 <= len(chain) <= MAX_X5C:
+        raise refused("x5c", f"x5c 须为 1 至 {MAX_X5C} 张证书")
+    for item in chain:
+        decode_base64(item)
+
+
+def _candidates(read: ReadJws, keys: Iterable[VerificationKey]) -> tuple[VerificationKey, ...]:
+    kid = read.header.get("kid")
+    fitting = [key for key in keys if read.algorithm in key.algorithms and (kid is None or key.kid == kid)]
+    if not fitting:
+        raise refused("key_unknown", "没有登记可用于此算法与 kid 的密钥")
+    if len(fitting) > MAX_KEYS_TRIED:
+        raise refused("kid", "登记了多把密钥，令牌须以 kid 指明其一")
+    return tuple(fitting)
+
+
+def _check_times(claims: dict[str, Any], policy: JwsPolicy, now: float) -> None:
+    leeway = policy.leeway.total_seconds()
+    expires, begins, issued = (_numeric_date(claims, name) for name in ("exp", "nbf", "iat"))
+    if expires is not None and not policy.expiry_judged_by_caller and math.floor(expires) <= now - leeway:
+        raise refused("expired", "令牌已过期")
+    if begins is not None and math.ceil(begins) > now + leeway:
+        raise refused("not_yet_valid", "令牌尚未生效")
+    if issued is not None and math.ceil(issued) > now + leeway:
+        raise refused("issued_in_future", "令牌的签发时间晚于当前时间，请校准时钟")
+    if policy.max_age is not None and (issued is None or now - issued > policy.max_age.total_seconds() + leeway):
+        raise refused("too_old", "令牌须含签发时间且在许可时长之内")
+    if policy.max_lifetime is not None:
+        if expires is None:
+            raise refused("claim_missing", "缺少必需的声明 exp")
+        start = issued if issued is not None else now
+        if expires - start > policy.max_lifetime.total_seconds() + (0 if issued is not None else leeway):
+            raise refused("lifetime", "令牌的有效期超过此用途的上限")
+
+
+def _numeric_date(claims: dict[str, Any], name: str) -> float | None:
+    """Seconds since the epoch. A fraction is a number to RFC 7519 §2 and is read to the stricter side."""
+    if name not in claims:
+        return None
+    value = claims[name]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LATEST:
+        raise refused("time", f"{name} 须为自 1970 年起的秒数")
+    return value
+
+
+def _check_names(claims: dict[str, Any], policy: JwsPolicy) -> None:
+    for name in ("iss", "sub", "jti"):
+        if not isinstance(claims.get(name, ""), str):
+            raise refused("claim_type", f"{name} 须为文本")
+    if policy.issuer is not None and claims.get("iss") != policy.issuer:
+        raise refused("issuer", "签发者与登记不符")
+    if policy.audience is None:
+        return
+    audience = claims.get("aud")
+    named = [audience] if isinstance(audience, str) else audience
+    if not isinstance(named, list) or not all(isinstance(item, str) for item in named):
+        raise refused("audience", "aud 须为文本或文本列表")
+    if policy.audience.isdisjoint(named):
+        raise refused("audience", "令牌不是签发给本平台的")

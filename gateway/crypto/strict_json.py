@@ -1,0 +1,137 @@
+"""JSON and base64url with one reading only: what two parsers could read differently is refused.
+
+Sources: RFC 8259 (UTF-8, no BOM), RFC 7515 §4 and RFC 7519 §4 (duplicate members), RFC 7515 §2 and RFC 4648 §3.5
+(base64url without padding, zero trailing bits).
+"""
+
+import base64
+import binascii
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from gateway.crypto.errors import refused
+
+MAX_DEPTH = 12
+MAX_NUMBER_DIGITS = 32
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\\?\Z)', re.DOTALL)
+"""A string, or what is left of an unclosed one, so that hostile quotes cost one pass."""
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def encode_base64url(data: bytes) -> bytes:
+    """base64url without padding, RFC 7515 §2."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+
+def decode_base64url(text: bytes) -> bytes:
+    """The bytes of a canonical base64url text. Raises ``JoseRefused`` (``jose.base64url``) for any other spelling.
+
+    Re-encoding and comparing refuses padding, foreign characters, white space and non-zero trailing bits in one go.
+    """
+    try:
+        data = base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))
+    except (binascii.Error, ValueError):
+        raise refused("base64url", "各段须为无填充的规范 base64url 编码") from None
+    if encode_base64url(data) != text:
+        raise refused("base64url", "各段须为无填充的规范 base64url 编码")
+    return data
+
+
+def decode_base64(text: object) -> bytes:
+    """The bytes of one ``x5c`` member: canonical base64 *with* padding (RFC 7515 §4.1.6). Raises ``JoseRefused``."""
+    if not isinstance(text, str) or not text.isascii():
+        raise refused("x5c", "x5c 的每一项须为规范 base64 文本")
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise refused("x5c", "x5c 的每一项须为规范 base64 文本") from None
+    if not data or base64.b64encode(data).decode() != text:
+        raise refused("x5c", "x5c 的每一项须为规范 base64 文本")
+    return data
+
+
+def parse_object(data: bytes, *, max_bytes: int, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
+    """The one JSON object in ``data``.
+
+    Raises ``JoseRefused`` with check ``jose.oversize``, ``.depth``, ``.encoding``, ``.duplicate_member`` or ``.json``.
+    """
+    if len(data) > max_bytes:
+        raise refused("oversize", f"内容不得超过 {max_bytes} 字节")
+    if not data.startswith(b"{"):
+        raise refused("json", "须为不带 BOM 与前导空白的 JSON 对象")
+    _check_depth(data, max_depth)
+    try:
+        value = json.loads(
+            data.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_constant=_no_constant,
+            parse_int=_bounded_int,
+            parse_float=_bounded_float,
+        )
+    except UnicodeDecodeError:
+        raise refused("encoding", "须为合法的 UTF-8 编码") from None
+    except (ValueError, RecursionError):
+        raise refused("json", "须为合法的 JSON 对象") from None
+    if _ESCAPED_SURROGATE.search(data) and _has_lone_surrogate(value):
+        raise refused("encoding", "文本不得含有孤立的代理码位")
+    if not isinstance(value, dict):
+        raise refused("json", "须为 JSON 对象")
+    return value
+
+
+def dump(value: Mapping[str, Any]) -> bytes:
+    """Compact UTF-8 JSON, members in the given order; NaN and infinities are refused with ``ValueError``."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _check_depth(data: bytes, limit: int) -> None:
+    if data.count(b"{") + data.count(b"[") <= limit:
+        return
+    depth = 0
+    for byte in _STRING.sub(b"", data):
+        if byte in b"{[":
+            depth += 1
+            if depth > limit:
+                raise refused("depth", f"JSON 嵌套不得超过 {limit} 层")
+        elif byte in b"}]":
+            depth -= 1
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise refused("duplicate_member", "JSON 对象的成员不得重复")
+    return members
+
+
+def _no_constant(_: str) -> NoReturn:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+def _bounded_int(digits: str) -> int:
+    if len(digits) > MAX_NUMBER_DIGITS:
+        raise ValueError("number too long")
+    return int(digits)
+
+
+def _bounded_float(digits: str) -> float:
+    if len(digits) > MAX_NUMBER_DIGITS:
+        raise ValueError("number too long")
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError("number out of range")
+    return value
+
+
+def _has_lone_surrogate(value: Any) -> bool:
+    if isinstance(value, str):
+        return _LONE_SURROGATE.search(value) is not None
+    if isinstance(value, dict):
+        return any(_has_lone_surrogate(part) for item in value.items() for part in item)
+    if isinstance(value, list):
+        return any(_has_lone_surrogate(part) for part in value)
+    return False

@@ -1,0 +1,167 @@
+"""Every error leaves by this door: RFC 9457 documents that name check, owner and remedy, and never echo the input."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.errors import (
+    Conflict,
+    Denied,
+    GatewayError,
+    Indeterminate,
+    Malformed,
+    NotFound,
+    Overloaded,
+    Owner,
+    PartnerUnavailable,
+    Rejected,
+    Unauthenticated,
+)
+from gateway.http.errors import BodyTooLarge, RateLimited
+from gateway.http.faults import faults_of, known_names
+from schemas.problems import PROBLEM_TYPE_PREFIX, Problem
+from schemas.wire import MEDIA_PROBLEM
+
+FAMILY_STATUS: Final[Mapping[type[GatewayError], int]] = {
+    Malformed: 400,
+    Unauthenticated: 401,
+    Denied: 403,
+    NotFound: 404,
+    Conflict: 409,
+    BodyTooLarge: 413,
+    Rejected: 422,
+    RateLimited: 429,
+    PartnerUnavailable: 502,
+    Indeterminate: 503,
+    Overloaded: 503,
+}
+"""The nearest of an error's classes that stands here gives its status."""
+
+_PLAIN: Final[Mapping[int, tuple[str, str, str]]] = {
+    400: ("malformed", "请求格式不正确", "请按接口说明修正请求"),
+    404: ("no-such-resource", "没有此地址", "请核对请求地址"),
+    405: ("method-not-allowed", "此地址不支持该方法", "请使用 Allow 响应头列出的方法"),
+    413: ("body-too-large", "请求体过大", "请缩小请求体"),
+    415: ("unsupported-media-type", "不支持的内容类型", "请按接口说明设置 Content-Type"),
+}
+"""Refusals of the framework itself: kind, title and remedy. Anything else is answered as a fault of ours."""
+
+_KEPT_HEADERS: Final = ("allow", "retry-after")
+_CHALLENGE_ALGORITHMS: Final = 'algs="ES256 EdDSA"'
+
+log = structlog.get_logger()
+
+
+def status_of(error: type[GatewayError]) -> int:
+    """The HTTP status of an error class. Raises ``LookupError`` for one outside every family."""
+    for family in error.__mro__:
+        if family in FAMILY_STATUS:
+            return FAMILY_STATUS[family]
+    raise LookupError(f"{error.__name__} belongs to no family that has a status")
+
+
+def problem_of(error: GatewayError, status: int) -> Problem:
+    """The document for ``error``. ``record_id`` and ``retry_after`` are told where the error carries them."""
+    return Problem(
+        type=PROBLEM_TYPE_PREFIX + error.kind,
+        title=error.title,
+        status=status,
+        check=error.check,
+        owner=error.owner.value,
+        remedy=error.remedy,
+        clause=error.clause,
+        record_id=error.record_id,
+        retry_after=getattr(error, "retry_after", None),
+    )
+
+
+def error_response(
+    error: GatewayError, *, status: int | None = None, extra: Mapping[str, Any] | None = None
+) -> Response:
+    """The answer to ``error``.
+
+    ``extra`` adds members to the document (RFC 9457 §3.2); ``status`` overrides that of its family.
+    """
+    status = status_of(type(error)) if status is None else status
+    headers: dict[str, str] = {}
+    oauth_error = getattr(error, "oauth_error", None)
+    if status == 401 or (status == 403 and oauth_error is not None):
+        headers["WWW-Authenticate"] = _challenge(oauth_error)
+    return _respond(problem_of(error, status), headers, extra)
+
+
+def plain_response(status: int, headers: Mapping[str, str] | None = None) -> Response:
+    """The answer to a refusal of the framework, or (status 500) to a fault of ours."""
+    if status not in _PLAIN:
+        return _fault_response()
+    kind, title, remedy = _PLAIN[status]
+    kept = {name: value for name, value in (headers or {}).items() if name.lower() in _KEPT_HEADERS}
+    return _respond(_plain_problem(status, kind, title, Owner.CALLER, remedy), kept)
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Send every error of ``app`` through this door."""
+    app.add_exception_handler(GatewayError, _on_gateway_error)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+
+
+async def _on_gateway_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, GatewayError)
+    return error_response(error)
+
+
+async def _on_http_exception(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return plain_response(error.status_code, error.headers)
+
+
+async def _on_validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors: Sequence[Any] = error.errors()
+    if any(item["type"] == "json_invalid" for item in errors):
+        return _respond(_plain_problem(400, "malformed", "请求格式不正确", Owner.CALLER, "请求体须为合法的 JSON"))
+    faults = faults_of(errors, known_names(request.app))
+    problem = _plain_problem(422, "invalid-request", "请求内容不符合接口约定", Owner.CALLER, "请按 faults 逐项修正")
+    return _respond(problem.model_copy(update={"faults": faults}))
+
+
+def _plain_problem(status: int, kind: str, title: str, owner: Owner, remedy: str) -> Problem:
+    return Problem(
+        type=PROBLEM_TYPE_PREFIX + kind,
+        title=title,
+        status=status,
+        check="request." + kind.replace("-", "_"),
+        owner=owner.value,
+        remedy=remedy,
+    )
+
+
+def _fault_response() -> Response:
+    remedy = "请稍后重试；若持续出现，请凭 X-Request-Id 联系平台运营方"
+    return _respond(_plain_problem(500, "internal", "共享平台内部错误", Owner.GATEWAY, remedy))
+
+
+def _challenge(oauth_error: str | None) -> str:
+    reason = f'error="{oauth_error}", ' if oauth_error else ""
+    return f"DPoP {reason}{_CHALLENGE_ALGORITHMS}"
+
+
+def _respond(
+    problem: Problem, headers: Mapping[str, str] | None = None, extra: Mapping[str, Any] | None = None
+) -> Response:
+    sent = dict(headers or {})
+    if problem.retry_after is not None:
+        sent["Retry-After"] = str(max(1, problem.retry_after))
+    document = problem.model_dump(mode="json", exclude_none=True) | dict(extra or {})
+    if not document["faults"]:
+        del document["faults"]
+    log.info("problem", kind=problem.type.removeprefix(PROBLEM_TYPE_PREFIX), check=problem.check, status=problem.status)
+    return Response(orjson.dumps(document), problem.status, sent, MEDIA_PROBLEM)

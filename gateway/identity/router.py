@@ -1,0 +1,93 @@
+"""Verification sessions over HTTP. The applicant's credential is the session token, as a bearer or in a cookie."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Cookie, Depends, Query, Request, Response
+
+from gateway.errors import Owner
+from gateway.http.services import provide
+from gateway.identity.errors import SessionRequired
+from gateway.identity.model import VerificationSession, VerifiedApplicant
+from gateway.identity.service import FAILURE_REMEDIES, IdentityService
+from schemas.applicant_api import OpenVerification, VerificationOpened, VerificationView
+from schemas.identity import ProviderFailure
+
+router = APIRouter(tags=["申请人 · 身份核验"])
+COOKIE = "bandian_session"
+Service = Annotated[IdentityService, Depends(provide(IdentityService))]
+
+
+async def session_token(
+    request: Request, cookie: Annotated[str | None, Cookie(alias=COOKIE, include_in_schema=False)] = None
+) -> str:
+    """The applicant's secret. Raises ``SessionRequired`` when there is none."""
+    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+    token = bearer if scheme.lower() == "bearer" and bearer else cookie
+    if not token:
+        raise SessionRequired(check="identity.session", owner=Owner.APPLICANT, remedy="请先完成身份核验")
+    return token
+
+
+Token = Annotated[str, Depends(session_token)]
+
+
+async def verified_applicant(token: Token, service: Service) -> VerifiedApplicant:
+    """Who is applying. Raises ``SessionRequired``, ``VerificationFailed``."""
+    return await service.applicant(token)
+
+
+Applicant = Annotated[VerifiedApplicant, Depends(verified_applicant)]
+
+
+@router.post("/v1/verification-sessions", status_code=201, summary="发起身份核验（人脸、短信、窗口或电子营业执照）")
+async def open_session(body: OpenVerification, response: Response, service: Service) -> VerificationOpened:
+    """Open a session and learn where to go. A face is always one way among others."""
+    opened = await service.open(body.applicant_kind, body.method)
+    session = opened.session
+    response.set_cookie(
+        COOKIE, opened.session_token, httponly=True, secure=True, samesite="lax", path="/", max_age=7200
+    )
+    response.headers["cache-control"] = "no-store"
+    return VerificationOpened(
+        session_id=session.session_id,
+        session_token=opened.session_token,
+        authorization_url=opened.authorization_url,
+        method=session.method,
+        alternatives=list(session.alternatives),
+        expires_at=session.expires_at,
+    )
+
+
+@router.get("/v1/identity/callback", summary="身份提供方返回")
+async def callback(
+    service: Service,
+    token: Token,
+    state: Annotated[str, Query(max_length=200)],
+    code: Annotated[str | None, Query(max_length=2000)] = None,
+    error: Annotated[str | None, Query(max_length=200)] = None,
+    error_description: Annotated[str | None, Query(max_length=200)] = None,
+) -> VerificationView:
+    """The OpenID redirect. A failed verification is an answer, with the other ways that remain open."""
+    if code is not None and error is None:
+        return view(await service.complete(state, code, token))
+    known = error_description if error_description in set(ProviderFailure) else ProviderFailure.MISMATCH
+    return view(await service.fail(state, ProviderFailure(known), token))
+
+
+@router.get("/v1/verification-sessions/current", summary="查询核验会话")
+async def current_session(service: Service, token: Token) -> VerificationView:
+    """How the caller's own session stands."""
+    return view(await service.session(token))
+
+
+def view(session: VerificationSession) -> VerificationView:
+    """A session for the wire."""
+    return VerificationView(
+        session_id=session.session_id,
+        status=session.status.value,
+        method=session.applicant.method if session.applicant else session.method,
+        failure=session.failure.value if session.failure else None,
+        remedy=FAILURE_REMEDIES[session.failure] if session.failure else None,
+        alternatives=list(session.alternatives),
+        expires_at=session.expires_at,
+    )

@@ -1,0 +1,266 @@
+"""Verification sessions: sent to the identity provider, back with a single-use assertion, verified or told why not.
+
+1. A session is opened: state, nonce and PKCE verifier are fresh; the applicant gets a secret that only they hold.
+2. The provider verifies the applicant, by face or by another way, and sends them back with a code.
+3. Whoever comes back must hold the secret of step 1 (else someone could be lured into another's session).
+4. The code is redeemed for the assertion: signature, issuer, audience, times, nonce.
+5. The assertion is spent: its ``jti`` never counts again. The session is verified, and recorded, in one unit.
+"""
+
+import base64
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+
+from pydantic import ValidationError
+
+from gateway.clock import Clock
+from gateway.crypto.keyed_digest import KeyedDigest
+from gateway.errors import Owner
+from gateway.identity.errors import (
+    AssertionRefused,
+    CallbackNotOwn,
+    MethodNotOffered,
+    SessionRequired,
+    SessionSpent,
+    SessionUnknown,
+    VerificationFailed,
+)
+from gateway.identity.model import (
+    OPEN_FOR,
+    VERIFIED_FOR,
+    SessionStatus,
+    VerificationSession,
+    VerifiedApplicant,
+)
+from gateway.identity.ports import IdentityProvider, IdentityTransaction
+from gateway.records.entries import RecordEntry, Result
+from gateway.transaction import Transactions
+from schemas.identity import (
+    ASSERTION_LIFETIME_SECONDS,
+    ApplicantKind,
+    IdentityAssertion,
+    ProviderFailure,
+    VerificationMethod,
+    methods_of,
+)
+
+FAILURE_REMEDIES = {
+    ProviderFailure.MISMATCH: "比对不一致，请改用其他核验方式，或携证件到窗口办理",
+    ProviderFailure.LIVENESS_FAILED: "未通过活体检测，请改用短信或窗口核验",
+    ProviderFailure.LOCKED: "多次未通过，该方式已暂时锁定，请改用其他核验方式",
+    ProviderFailure.TIME_OUT: "核验超时，请重新发起或改用其他核验方式",
+}
+
+
+def new_secret() -> str:
+    """256 random bits, URL-safe."""
+    return secrets.token_urlsafe(32)
+
+
+def _digest(secret: str) -> str:
+    return sha256(secret.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class OpenedSession:
+    """A session with the secrets that are told once: the applicant's token, and where to go."""
+
+    session: VerificationSession
+    session_token: str
+    authorization_url: str
+
+
+class IdentityService:
+    """身份核验."""
+
+    def __init__(
+        self,
+        transactions: Transactions[IdentityTransaction],
+        provider: IdentityProvider,
+        digests: KeyedDigest,
+        clock: Clock,
+        make_secret: Callable[[], str] = new_secret,
+    ) -> None:
+        self._transactions = transactions
+        self._provider = provider
+        self._digests = digests
+        self._clock = clock
+        self._make_secret = make_secret
+
+    async def open(self, applicant_kind: ApplicantKind, method: VerificationMethod | None) -> OpenedSession:
+        """Open a session. Raises ``MethodNotOffered``, ``PartnerUnavailable``."""
+        chosen = method or methods_of(applicant_kind)[0]
+        if chosen not in methods_of(applicant_kind):
+            raise MethodNotOffered(
+                check="identity.method",
+                owner=Owner.APPLICANT,
+                remedy="可用方式：" + "、".join(methods_of(applicant_kind)),
+            )
+        now = self._clock()
+        state, token, nonce, verifier = (self._make_secret() for _ in range(4))
+        url = await self._provider.authorization_url(state, nonce, _challenge(verifier), chosen, now)
+        session = VerificationSession(
+            session_id="ses_" + self._make_secret()[:22],
+            applicant_kind=applicant_kind,
+            method=chosen,
+            state_digest=_digest(state),
+            token_digest=_digest(token),
+            nonce=nonce,
+            code_verifier=verifier,
+            opened_at=now,
+            expires_at=now + OPEN_FOR,
+        )
+        await self._transactions.write(lambda tx: tx.sessions.add(session))
+        return OpenedSession(session, token, url)
+
+    async def complete(self, state: str, code: str, session_token: str) -> VerificationSession:
+        """The applicant is back with a code: steps 3 to 5.
+
+        Raises ``SessionUnknown``, ``CallbackNotOwn``, ``SessionSpent``, ``AssertionRefused``, ``PartnerUnavailable``.
+        """
+        now = self._clock()
+        session = await self._returning(state, session_token, now)
+        token = await self._provider.redeem(code, session.code_verifier, now)
+        claims = await self._provider.read_assertion(token, session.nonce, now)
+        try:
+            assertion = IdentityAssertion.model_validate(claims)
+        except ValidationError:
+            raise _refused("claims", "身份提供方返回的内容不完整，请重新核验") from None
+        self._check_assertion(assertion, session)
+        verified = replace(
+            session,
+            status=SessionStatus.VERIFIED,
+            expires_at=now + VERIFIED_FOR,
+            applicant=self._applicant(assertion, session),
+        )
+        await self._transactions.write(lambda tx: self._settle(tx, verified, assertion, now))
+        return verified
+
+    async def fail(self, state: str, failure: ProviderFailure, session_token: str) -> VerificationSession:
+        """The applicant is back with the provider's no. Raises as ``complete``."""
+        now = self._clock()
+        session = await self._returning(state, session_token, now)
+        failed = replace(session, status=SessionStatus.FAILED, failure=failure)
+
+        def settle(tx: IdentityTransaction) -> None:
+            _require_open(tx.sessions.by_state(session.state_digest))
+            tx.sessions.put(failed)
+            tx.records.append(_entry(failed, now, "refused", failure))
+
+        await self._transactions.write(settle)
+        return failed
+
+    async def session(self, session_token: str) -> VerificationSession:
+        """The session of the secret. Raises ``SessionRequired``."""
+        session = await self._transactions.read(lambda tx: tx.sessions.by_token(_digest(session_token)))
+        if session is None or session.expires_at <= self._clock():
+            raise _session_required()
+        return session
+
+    async def applicant(self, session_token: str) -> VerifiedApplicant:
+        """Who holds the secret. Raises ``SessionRequired``, or ``VerificationFailed`` with the ways that remain."""
+        session = await self.session(session_token)
+        if session.status is SessionStatus.FAILED and session.failure is not None:
+            raise failed_verification(session, session.failure)
+        if session.applicant is None:
+            raise _session_required()
+        return session.applicant
+
+    async def _returning(self, state: str, session_token: str, now: datetime) -> VerificationSession:
+        session = await self._transactions.read(lambda tx: tx.sessions.by_state(_digest(state)))
+        if session is None or session.expires_at <= now:
+            raise SessionUnknown(
+                check="identity.state", owner=Owner.APPLICANT, remedy="核验会话不存在或已过期，请重新发起核验"
+            )
+        if not secrets.compare_digest(session.token_digest, _digest(session_token)):
+            raise CallbackNotOwn(
+                check="identity.session_token",
+                owner=Owner.APPLICANT,
+                remedy="请在发起核验的同一浏览器或客户端中完成核验",
+            )
+        _require_open(session)
+        return session
+
+    def _check_assertion(self, assertion: IdentityAssertion, session: VerificationSession) -> None:
+        if assertion.exp - assertion.iat > ASSERTION_LIFETIME_SECONDS:
+            raise _refused("lifetime", "身份凭据的有效期超过五分钟，请联系身份提供方")
+        if assertion.amr[0] is not session.method and assertion.amr[0] not in methods_of(session.applicant_kind):
+            raise _refused("method", "实际核验方式与发起的不符，请重新核验")
+
+    def _applicant(self, assertion: IdentityAssertion, session: VerificationSession) -> VerifiedApplicant:
+        person, enterprise = assertion.person, assertion.enterprise
+        name = enterprise.name if enterprise else person.name
+        code = enterprise.unified_social_credit_code if enterprise else person.resident_identity_number
+        return VerifiedApplicant(
+            applicant_kind=session.applicant_kind,
+            method=assertion.amr[0],
+            holder_name=name,
+            holder_code=code,
+            person_name=person.name,
+            person_code=person.resident_identity_number,
+            role=enterprise.role if enterprise else None,
+            holder_digest=self._digests.of("holder", code),
+        )
+
+    def _settle(
+        self, tx: IdentityTransaction, verified: VerificationSession, assertion: IdentityAssertion, now: datetime
+    ) -> None:
+        _require_open(tx.sessions.by_state(verified.state_digest))
+        until = datetime.fromtimestamp(assertion.exp, now.tzinfo) + OPEN_FOR
+        if not tx.spent_tokens.spend("identity_assertion", assertion.iss, assertion.jti, now, until):
+            raise _refused("replayed", "身份凭据只能使用一次，请重新核验")
+        tx.sessions.put(verified)
+        tx.records.append(_entry(verified, now, "done"))
+
+
+def failed_verification(session: VerificationSession, failure: ProviderFailure) -> VerificationFailed:
+    """The refusal for a session that ended in ``failure``, with the ways that remain open."""
+    return VerificationFailed(
+        check=f"identity.{failure}",
+        owner=Owner.APPLICANT,
+        remedy=FAILURE_REMEDIES[failure],
+        alternatives=list(session.alternatives),
+    )
+
+
+def _challenge(code_verifier: str) -> str:
+    """RFC 7636 §4.2, S256."""
+    return base64.urlsafe_b64encode(sha256(code_verifier.encode()).digest()).rstrip(b"=").decode()
+
+
+def _require_open(session: VerificationSession | None) -> None:
+    if session is None or session.status is not SessionStatus.OPEN:
+        raise SessionSpent(
+            check="identity.session_spent", owner=Owner.APPLICANT, remedy="该核验会话已使用，请重新发起核验"
+        )
+
+
+def _refused(check: str, remedy: str) -> AssertionRefused:
+    return AssertionRefused(check=f"identity.assertion.{check}", owner=Owner.GOVERNMENT, remedy=remedy)
+
+
+def _session_required() -> SessionRequired:
+    return SessionRequired(
+        check="identity.session", owner=Owner.APPLICANT, remedy="请先通过人脸、短信、窗口或电子营业执照完成身份核验"
+    )
+
+
+def _entry(
+    session: VerificationSession, at: datetime, result: Result, failure: ProviderFailure | None = None
+) -> RecordEntry:
+    return RecordEntry(
+        action="identity.verified" if result == "done" else "identity.failed",
+        at=at,
+        actor="applicant",
+        subject=session.session_id,
+        result=result,
+        facts={
+            "applicant_kind": session.applicant_kind.value,
+            "method": (session.applicant.method if session.applicant else session.method).value,
+            "failure": failure.value if failure else None,
+            "holder_digest": session.applicant.holder_digest if session.applicant else None,
+        },
+    )

@@ -1,0 +1,36 @@
+"""``POST /v1/verified-licences``."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends
+
+from gateway.caller import Caller, Role
+from gateway.http.callers import require_role
+from gateway.http.responses import JoseResponse
+from gateway.http.services import provide
+from gateway.licences.service import LicenceService
+from schemas.partner_api import VerifiedLicence, VerifiedLicenceRequest
+
+router = APIRouter(tags=["供电企业 · 核验"])
+
+EXAMPLE = {
+    "application_id": "app_01m83k43p3rebetyetap449t54",
+    "kind": "business_licence",
+    "purpose": "grid_connection",
+    "fields": ["name", "holder", "valid_on"],
+}
+
+
+@router.post(
+    "/v1/verified-licences",
+    summary="在线获取并核验证照（第（七）条）",
+    response_class=JoseResponse,
+    responses={200: {"model": VerifiedLicence, "description": "已签名的答复：紧凑 JWS，其声明如下"}},
+)
+async def verified_licence(
+    request: Annotated[VerifiedLicenceRequest, Body(openapi_examples={"营业执照": {"value": EXAMPLE}})],
+    caller: Annotated[Caller, Depends(require_role(Role.UTILITY, scope="licences"))],
+    service: Annotated[LicenceService, Depends(provide(LicenceService))],
+) -> JoseResponse:
+    """One kind, for one application, for one purpose: verified now, disclosed no further than agreed, and signed."""
+    return JoseResponse(await service.answer(caller, request))

@@ -1,0 +1,115 @@
+"""The serving process: ``create_app`` builds it; nothing happens at import."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from gateway import __version__
+from gateway.applications import router as applications_router
+from gateway.approvals import router as approvals_router
+from gateway.bootstrap import GATEWAY_NAME, Foundation, build_hub, build_relay, clients, lay_foundation
+from gateway.clock import Clock, system_clock
+from gateway.delivery import router as delivery_router
+from gateway.errors import GatewayError
+from gateway.http.door import hang_door
+from gateway.http.metrics import HttpMetrics
+from gateway.http.reference import serve_reference
+from gateway.http.services import publish
+from gateway.identity import router as identity_router
+from gateway.licences import router as licences_router
+from gateway.partners import router as partners_router
+from gateway.progress import router as progress_router
+from gateway.settings import Settings
+
+DESCRIPTION = """发改能源规〔2020〕1479号第（七）条的政企协同办电信息共享平台。
+
+供电企业与审批部门以 `private_key_jwt` 换取 DPoP 绑定的访问令牌；申请人以身份核验会话办理。
+每一次拒绝都是 RFC 9457 问题文档：哪项检查未通过、由谁处理、如何处理、依据哪一条。"""
+
+log = structlog.get_logger()
+
+
+def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
+    """The gateway for ``settings``. Database and clients are opened when it starts and closed when it stops."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        foundation = lay_foundation(settings, clock)
+        try:
+            async with clients() as (http, session):
+                hub = build_hub(foundation, http)
+                publish(app, hub.services)
+                app.state.foundation = foundation
+                stop = asyncio.Event()
+                loops = [asyncio.create_task(hub.housekeeping.run(stop))]
+                if settings.embedded_worker:
+                    loops.append(asyncio.create_task(build_relay(foundation, session).run(stop)))
+                log.info("gateway.started", url=settings.base_url, worker=settings.embedded_worker)
+                try:
+                    yield
+                finally:
+                    stop.set()
+                    await asyncio.gather(*loops, return_exceptions=True)
+        finally:
+            foundation.close()
+
+    app = FastAPI(
+        title=f"办电网关 · {GATEWAY_NAME}",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    for router in (
+        partners_router.router,
+        partners_router.operator_router,
+        identity_router.router,
+        applications_router.router,
+        progress_router.router,
+        licences_router.router,
+        approvals_router.router,
+        delivery_router.router,
+        delivery_router.operator_router,
+    ):
+        app.include_router(router)
+    app.add_route("/healthz", _alive, include_in_schema=False)
+    app.add_route("/readyz", _ready, include_in_schema=False)
+    serve_reference(app)
+    hang_door(
+        app,
+        HttpMetrics(),
+        https=settings.base_url.startswith("https:"),
+        max_body_bytes=settings.max_body_bytes,
+    )
+    return app
+
+
+async def _alive(_: Request) -> Response:
+    """The process answers."""
+    return JSONResponse({"status": "ok"})
+
+
+async def _ready(request: Request) -> Response:
+    """The process can do its work: the database answers, and has the schema this version was written for."""
+    foundation: Foundation = request.app.state.foundation
+    checks: dict[str, Callable[[], Awaitable[None]]] = {
+        "database": foundation.transactions.ping,
+        "schema": foundation.transactions.require_current_schema,
+    }
+    failed: dict[str, str] = {}
+    for name, check in checks.items():
+        try:
+            await asyncio.wait_for(check(), timeout=5)
+        except GatewayError as error:
+            failed[name] = error.check
+        except TimeoutError:
+            failed[name] = "timeout"
+        if failed:
+            break
+    return JSONResponse({"status": "ready" if not failed else "not_ready", "failed": failed}, 503 if failed else 200)

@@ -1,0 +1,254 @@
+"""Token endpoint, the gateway's public keys, and the operators' interface to partners, keys and agreements."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel
+
+from gateway.caller import Caller, Role
+from gateway.crypto.jwk import VerificationKey, export_jwk
+from gateway.errors import GatewayError, Owner
+from gateway.http.callers import now, require_role
+from gateway.http.idempotency import OnceOnly
+from gateway.http.limits import RateLimit
+from gateway.http.problems import error_response, status_of
+from gateway.http.services import provide
+from gateway.partners.errors import TokenRequestMalformed
+from gateway.partners.model import Endpoint, Grant
+from gateway.partners.service import AgreementDraft, PartnerService
+from gateway.partners.tokens import TokenService
+from gateway.partners.views import (
+    AgreementTerms,
+    AgreementView,
+    EndpointTerms,
+    EndpointView,
+    KeyRegistration,
+    KeyRotation,
+    KeyView,
+    PartnerRegistration,
+    PartnerView,
+)
+from schemas.partner_api import TokenResponse
+from schemas.wire import OpaqueId, PartnerCode, Slug
+
+_FORM = "application/x-www-form-urlencoded"
+_TOKEN_FORM = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            _FORM: {
+                "schema": {
+                    "type": "object",
+                    "required": ["grant_type", "client_assertion_type", "client_assertion"],
+                    "properties": {
+                        "grant_type": {"const": "client_credentials"},
+                        "client_assertion_type": {"const": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+                        "client_assertion": {"type": "string", "description": "private_key_jwt，60 秒内有效，只用一次"},
+                        "client_id": {"type": "string"},
+                        "scope": {"type": "string"},
+                    },
+                }
+            }
+        },
+    },
+    "parameters": [{"name": "DPoP", "in": "header", "required": True, "schema": {"type": "string"}}],
+}
+
+Operator = Annotated[Caller, Depends(require_role(Role.OPERATOR, scope="operate"))]
+Partners = Annotated[PartnerService, Depends(provide(PartnerService))]
+Now = Annotated[datetime, Depends(now)]
+
+router = APIRouter()
+operator_router = APIRouter(prefix="/v1/operator", tags=["operator"])
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedKeys:
+    """Every public key with which the gateway's signatures can be checked, retiring ones included."""
+
+    keys: tuple[VerificationKey, ...]
+
+
+@router.post(
+    "/oauth/token",
+    tags=["oauth"],
+    summary="换取 DPoP 绑定的访问令牌（RFC 6749 §4.4、RFC 7523、RFC 9449）",
+    response_model=TokenResponse,
+    openapi_extra=_TOKEN_FORM,
+    dependencies=[Depends(RateLimit("token", "120/minute"))],
+)
+async def grant_token(
+    request: Request, tokens: Annotated[TokenService, Depends(provide(TokenService))], at: Now
+) -> Response:
+    try:
+        form = _token_form(request, await request.body())
+        granted = await tokens.grant(form, request.headers.getlist("dpop"), at)
+    except GatewayError as error:
+        return _oauth_refusal(error)
+    return _document(granted, headers={"Pragma": "no-cache"})
+
+
+@router.get("/.well-known/jwks.json", tags=["oauth"], summary="共享平台的公钥（RFC 7517 §5）")
+async def published_keys(published: Annotated[PublishedKeys, Depends(provide(PublishedKeys))]) -> dict[str, Any]:
+    return {"keys": [export_jwk(key) for key in published.keys]}
+
+
+@operator_router.get("/partners", summary="列出接入单位")
+async def list_partners(_operator: Operator, partners: Partners) -> list[PartnerView]:
+    return [PartnerView.of(partner) for partner in await partners.list_partners()]
+
+
+@operator_router.post("/partners", status_code=201, response_model=PartnerView, summary="登记接入单位")
+async def register_partner(
+    body: PartnerRegistration, operator: Operator, partners: Partners, at: Now, once: OnceOnly
+) -> Response:
+    async def work() -> Response:
+        made = await partners.register_partner(
+            body.code, body.name, body.role, body.regions, actor=operator.partner_code, at=at
+        )
+        return _document(PartnerView.of(made.value, made.record_id), status=201)
+
+    return await once.answer(operator.partner_code, work)
+
+
+@operator_router.post("/partners/{code}/suspension", summary="停用接入单位，其令牌立即失效")
+async def suspend_partner(code: PartnerCode, operator: Operator, partners: Partners, at: Now) -> PartnerView:
+    made = await partners.suspend_partner(code, actor=operator.partner_code, at=at)
+    return PartnerView.of(made.value, made.record_id)
+
+
+@operator_router.post("/partners/{code}/resumption", summary="恢复接入单位")
+async def resume_partner(code: PartnerCode, operator: Operator, partners: Partners, at: Now) -> PartnerView:
+    made = await partners.resume_partner(code, actor=operator.partner_code, at=at)
+    return PartnerView.of(made.value, made.record_id)
+
+
+@operator_router.get("/partners/{code}/keys", summary="列出密钥，含失效与吊销的")
+async def list_keys(code: PartnerCode, _operator: Operator, partners: Partners) -> list[KeyView]:
+    return [KeyView.of(key) for key in await partners.list_keys(code)]
+
+
+@operator_router.post("/partners/{code}/keys", status_code=201, response_model=KeyView, summary="登记公钥")
+async def add_key(
+    code: PartnerCode, body: KeyRegistration, operator: Operator, partners: Partners, at: Now, once: OnceOnly
+) -> Response:
+    async def work() -> Response:
+        made = await partners.add_key(
+            code,
+            body.jwk,
+            body.use,
+            actor=operator.partner_code,
+            at=at,
+            valid_from=body.valid_from,
+            valid_until=body.valid_until,
+        )
+        return _document(KeyView.of(made.value, made.record_id), status=201)
+
+    return await once.answer(operator.partner_code, work)
+
+
+@operator_router.post(
+    "/partners/{code}/keys/{kid}/rotation",
+    status_code=201,
+    response_model=KeyView,
+    summary="轮换密钥，新旧并行一段时间",
+)
+async def rotate_key(
+    code: PartnerCode, kid: OpaqueId, body: KeyRotation, operator: Operator, partners: Partners, at: Now, once: OnceOnly
+) -> Response:
+    async def work() -> Response:
+        overlap = timedelta(hours=body.overlap_hours)
+        made = await partners.rotate_key(code, kid, body.jwk, overlap=overlap, actor=operator.partner_code, at=at)
+        return _document(KeyView.of(made.value, made.record_id), status=201)
+
+    return await once.answer(operator.partner_code, work)
+
+
+@operator_router.post("/partners/{code}/keys/{kid}/revocation", summary="吊销密钥，其令牌立即失效")
+async def revoke_key(code: PartnerCode, kid: OpaqueId, operator: Operator, partners: Partners, at: Now) -> KeyView:
+    made = await partners.revoke_key(code, kid, actor=operator.partner_code, at=at)
+    return KeyView.of(made.value, made.record_id)
+
+
+@operator_router.get("/partners/{code}/agreements", summary="列出数据共享协议")
+async def list_agreements(code: PartnerCode, _operator: Operator, partners: Partners) -> list[AgreementView]:
+    return [AgreementView.of(agreement) for agreement in await partners.list_agreements(code)]
+
+
+@operator_router.post(
+    "/partners/{code}/agreements", status_code=201, response_model=AgreementView, summary="订立协议（生效前须启用）"
+)
+async def create_agreement(
+    code: PartnerCode, body: AgreementTerms, operator: Operator, partners: Partners, at: Now, once: OnceOnly
+) -> Response:
+    draft = AgreementDraft(
+        partner_code=code,
+        purpose=body.purpose,
+        grants=tuple(Grant(grant.kind, frozenset(grant.fields)) for grant in body.grants),
+        regions=tuple(body.regions),
+        valid_from=body.valid_from,
+        valid_until=body.valid_until,
+        clause=body.clause,
+        stages=None if body.stages is None else frozenset(body.stages),
+    )
+
+    async def work() -> Response:
+        made = await partners.create_agreement(draft, actor=operator.partner_code, at=at)
+        return _document(AgreementView.of(made.value, made.record_id), status=201)
+
+    return await once.answer(operator.partner_code, work)
+
+
+@operator_router.post("/agreements/{agreement_id}/activation", summary="启用协议")
+async def activate_agreement(agreement_id: OpaqueId, operator: Operator, partners: Partners, at: Now) -> AgreementView:
+    made = await partners.activate_agreement(agreement_id, actor=operator.partner_code, at=at)
+    return AgreementView.of(made.value, made.record_id)
+
+
+@operator_router.post("/agreements/{agreement_id}/termination", summary="终止协议，立即且不可恢复")
+async def end_agreement(agreement_id: OpaqueId, operator: Operator, partners: Partners, at: Now) -> AgreementView:
+    made = await partners.end_agreement(agreement_id, actor=operator.partner_code, at=at)
+    return AgreementView.of(made.value, made.record_id)
+
+
+@operator_router.put("/partners/{code}/endpoints/{channel}", summary="设置事件接收地址")
+async def set_endpoint(
+    code: PartnerCode, channel: Slug, body: EndpointTerms, operator: Operator, partners: Partners, at: Now
+) -> EndpointView:
+    endpoint = Endpoint(code, channel, body.url, body.secret_ref)
+    made = await partners.set_endpoint(endpoint, actor=operator.partner_code, at=at)
+    return EndpointView.of(made.value, made.record_id)
+
+
+def _token_form(request: Request, body: bytes) -> dict[str, str]:
+    """The form's parameters; RFC 6749 §3.2 allows each once."""
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != _FORM:
+        raise _malformed("content_type", f"Content-Type 须为 {_FORM}")
+    try:
+        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, strict_parsing=True, max_num_fields=16)
+    except ValueError:
+        raise _malformed("form", "请求体须为合法的表单编码") from None
+    form = dict(pairs)
+    if len(form) != len(pairs):
+        raise _malformed("repeated_parameter", "参数不得重复")
+    return form
+
+
+def _oauth_refusal(error: GatewayError) -> Response:
+    """A problem document that is an RFC 6749 §5.2 error too: it carries ``error``. Only ``invalid_client`` is 401."""
+    code = getattr(error, "oauth_error", None)
+    if code is None:
+        return error_response(error)
+    status = status_of(type(error)) if code == "invalid_client" else 400
+    return error_response(error, status=status, extra={"error": code})
+
+
+def _malformed(check: str, remedy: str) -> TokenRequestMalformed:
+    return TokenRequestMalformed(check=f"token_request.{check}", owner=Owner.CALLER, remedy=remedy)
+
+
+def _document(model: BaseModel, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(model.model_dump_json(), status, headers, "application/json")

@@ -1,0 +1,25 @@
+"""``GET /v1/applications/{id}/progress`` and the applicant's list."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from gateway.http.services import provide
+from gateway.identity.router import Applicant
+from gateway.progress.service import ProgressService
+from schemas.applicant_api import ApplicationSummary, ProgressView
+
+router = APIRouter(tags=["申请人 · 进度"])
+Service = Annotated[ProgressService, Depends(provide(ProgressService))]
+
+
+@router.get("/v1/applications/{application_id}/progress", summary="进度、时限、审批与谁看过我的信息")
+async def progress(application_id: str, applicant: Applicant, service: Service) -> ProgressView:
+    """Stages, permits, deadlines, and every access to the applicant's data."""
+    return await service.progress(application_id, applicant.holder_digest)
+
+
+@router.get("/v1/applications", summary="我的申请")
+async def applications(applicant: Applicant, service: Service) -> list[ApplicationSummary]:
+    """The applicant's own applications, newest first."""
+    return await service.applications(applicant.holder_digest)

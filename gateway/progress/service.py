@@ -1,0 +1,121 @@
+"""Progress, put together from what other rooms keep. Nothing here is decided."""
+
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from gateway.applications.deadlines import deadlines
+from gateway.applications.errors import ApplicationUnknown
+from gateway.applications.views import class_view, stage_view, whole_view
+from gateway.applications.working_days import WorkingCalendar
+from gateway.approvals.deadlines import review_deadlines
+from gateway.approvals.joint_review import JointReview
+from gateway.approvals.views import permit_summaries, review_view
+from gateway.clock import Clock
+from gateway.errors import Owner
+from gateway.progress.ports import ProgressTransaction
+from gateway.records.log import record_id
+from gateway.records.ports import StoredEntry
+from gateway.transaction import Transactions
+from schemas.applicant_api import AccessView, ApplicationSummary, OutcomeView, PauseView, PermitProgress, ProgressView
+
+DISCLOSURES = ("licence.disclosed",)
+MOST_APPLICATIONS = 50
+
+
+class ProgressService:
+    """进度查询."""
+
+    def __init__(
+        self, transactions: Transactions[ProgressTransaction], calendar: WorkingCalendar, clock: Clock
+    ) -> None:
+        self._transactions = transactions
+        self._calendar = calendar
+        self._clock = clock
+
+    async def progress(self, application_id: str, holder_digest: str) -> ProgressView:
+        """One application of this holder's. Raises ``ApplicationUnknown``, for another's too."""
+        now = self._clock()
+        return await self._transactions.read(lambda tx: self._read(tx, application_id, holder_digest, now))
+
+    async def applications(self, holder_digest: str) -> list[ApplicationSummary]:
+        """The holder's applications, newest first, at most fifty."""
+        mine = await self._transactions.read(lambda tx: tx.applications.of_holder(holder_digest, MOST_APPLICATIONS))
+        return [
+            ApplicationSummary(
+                application_id=each.application_id,
+                customer_class=class_view(each.derivation),
+                status=each.lifecycle.status.value,
+                received_at=each.received_at,
+            )
+            for each in mine
+        ]
+
+    def _read(self, tx: ProgressTransaction, application_id: str, holder_digest: str, now: datetime) -> ProgressView:
+        application = tx.applications.find(application_id)
+        if application is None or application.holder_digest != holder_digest:
+            raise ApplicationUnknown(check="application.unknown", owner=Owner.APPLICANT, remedy="请核对申请编号")
+        authorisation = tx.authorisations.of_application(application_id)
+        review = tx.joint_reviews.find_by_application(application_id)
+        standing = deadlines(application.lifecycle, application.region, self._calendar, now)
+        return ProgressView(
+            application_id=application_id,
+            utility=application.utility,
+            customer_class=class_view(application.derivation),
+            status=application.lifecycle.status.value,
+            received_at=application.received_at,
+            whole=whole_view(standing.whole),
+            stages=[stage_view(stage, application.lifecycle) for stage in standing.stages],
+            joint_review=review_view(review, self._calendar, now) if review else None,
+            permits=permit_progress(review.review, self._calendar, now) if review else [],
+            authorised_until=authorisation.until if authorisation else None,
+            authorisation_withdrawn_at=authorisation.withdrawn_at if authorisation else None,
+            accesses=[access_view(entry) for entry in tx.record_reader.of_subject(application_id, DISCLOSURES)],
+        )
+
+
+def permit_progress(review: JointReview, calendar: WorkingCalendar, now: datetime) -> list[PermitProgress]:
+    """Every permit as its applicant sees it: the same outcomes that the utility gets."""
+    standing = review_deadlines(review, calendar, now)
+    return [
+        PermitProgress(
+            summary=summary,
+            overdue=deadline.clock is not None and deadline.clock.over,
+            pauses=[
+                PauseView(from_at=pause.from_at, until_at=pause.until_at, reason=pause.reason)
+                for pause in deadline.state.pauses
+            ],
+            outcomes=[
+                OutcomeView(
+                    outcome=heard.outcome.outcome,
+                    decided_at=heard.outcome.decided_at,
+                    heard_at=heard.heard_at,
+                    reason=heard.outcome.reason,
+                    document_number=heard.outcome.document_number,
+                    superseded=heard.outcome.outcome_id in deadline.state.superseded,
+                )
+                for heard in permit.heard
+            ],
+        )
+        for permit, deadline, summary in zip(
+            review.permits, standing.permits, permit_summaries(review, standing), strict=True
+        )
+    ]
+
+
+def access_view(stored: StoredEntry) -> AccessView:
+    """One disclosure, or refused attempt, as its record entry tells it."""
+    entry: dict[str, Any] = orjson.loads(stored.leaf)
+    facts = entry["facts"]
+    clauses = facts.get("clauses") or [facts.get("clause")]
+    return AccessView(
+        at=entry["at"],
+        who=entry["actor"],
+        result=entry["result"],
+        document=facts.get("kind"),
+        purpose=facts.get("purpose"),
+        fields=facts.get("fields") or [],
+        clause=clauses[0],
+        record_id=record_id(stored.log_id, stored.sequence),
+    )

@@ -1,0 +1,351 @@
+"""Settings: the only reader of the environment. Every variable starts with ``BANDIAN_``.
+
+Defaults are safe and make a development gateway on this machine alone. A dangerous or contradictory setting refuses
+the start with one sentence that says how to mend it; no sentence ever quotes a value, because values may be secret.
+"""
+
+# ruff: noqa: ARG003 - settings_customise_sources has its parent's parameters
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import SplitResult, urlsplit, urlunsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableValue
+from pydantic_settings.sources.utils import parse_env_vars
+
+from schemas.wire import PartnerCode, RegionDigits, Slug
+
+PREFIX: Final = "BANDIAN_"
+TEST_PREFIX: Final = "BANDIAN_TEST_"
+"""Variables of the test suite share the environment and mean nothing here."""
+_MAX_SECRET_BYTES: Final = 4096
+
+
+class SettingsError(Exception):
+    """The start is refused; the text is one sentence for the operator, without any value."""
+
+
+class Mode(StrEnum):
+    """``production`` refuses what is only fit for one's own machine."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        sound = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or not url.isascii() or not url.isprintable() or " " in url:
+        raise ValueError("must be an absolute address such as https://gateway.example")
+    return parts
+
+
+def _http_url(url: str) -> str:
+    parts = _split(url)
+    if parts.scheme not in ("http", "https") or "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError("must be an http or https address without user information, query or fragment")
+    return url.rstrip("/")
+
+
+def _database_url(url: SecretStr) -> SecretStr:
+    text = url.get_secret_value()
+    scheme = text.split(":", 1)[0].split("+", 1)[0]
+    if scheme not in ("sqlite", "postgresql"):
+        raise ValueError("must start with sqlite:/// or postgresql://")
+    if scheme == "sqlite" and (not re.match(r"sqlite(\+\w+)?:///.", text) or ":memory:" in text):
+        raise ValueError("must name a file, as sqlite:///./var/bandian.sqlite3 does; a database in memory is lost")
+    return url
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+"""http or https, without a trailing slash."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class SourceSettings(_Part):
+    """One provincial platform (电子证照共享平台) or a lower level of it, asked for holders of ``region``."""
+
+    code: PartnerCode
+    url: HttpUrl
+    region: RegionDigits
+    access_id: str = Field(min_length=1, max_length=200)
+    access_secret: SecretStr | None = None
+    access_secret_file: Path | None = None
+
+    def secret(self) -> str:
+        """The access secret. Raises ``SettingsError`` when it is nowhere, or cannot be read."""
+        if self.access_secret is not None:
+            return self.access_secret.get_secret_value()
+        if self.access_secret_file is None:
+            raise SettingsError(f"{PREFIX}SOURCES: {self.code} needs access_secret_file, or access_secret.")
+        return read_secret(self.access_secret_file)
+
+
+class IdentityProviderSettings(_Part):
+    """The OpenID Connect provider that verifies applicants (统一身份认证)."""
+
+    issuer: HttpUrl
+    client_id: str = Field(default="bandian", min_length=1, max_length=200)
+
+
+class DepartmentSettings(_Part):
+    """Where a department takes review requests. ``adapter`` names a file of ``adapters/departments``, which reads
+    ``options`` by a model of its own."""
+
+    code: PartnerCode
+    url: HttpUrl
+    adapter: Slug = "standard"
+    options: dict[str, Any] = Field(default_factory=dict, repr=False)
+
+
+class Settings(BaseSettings):
+    """What ``load_settings`` answers; frozen, and no secret shows in its repr.
+
+    Durations are in seconds, sizes in bytes.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", env_ignore_empty=True, extra="forbid", frozen=True,
+        hide_input_in_errors=True,
+    )  # fmt: skip
+
+    mode: Mode = Mode.DEVELOPMENT
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=8080, ge=0, le=65535)
+    processes: int = Field(default=1, ge=1, le=64)
+    embedded_worker: bool = Field(default=True, description="Deliver from the serving process, without a worker")
+    public_url: HttpUrl | None = Field(default=None, description="How others reach the gateway")
+    issuer: HttpUrl | None = Field(default=None, description="iss of what it signs; the public URL when left out")
+
+    database_url: Annotated[SecretStr, AfterValidator(_database_url)] = SecretStr("sqlite:///./var/bandian.sqlite3")
+    database_password_file: Path | None = None
+    nats_url: str | None = Field(default=None, description="Reserved")
+
+    key_dir: Path = Path("var/keys")
+    generate_keys: bool | None = Field(default=None, description="Left out: in development only")
+    trust_dir: Path = Path("var/trust")
+    secrets_dir: Path = Field(default=Path("var/secrets"), description="One file for each secret_ref of an endpoint")
+    sm2_library: str | None = Field(default=None, description="Path of a libcrypto; the system's when left out")
+
+    sources: tuple[SourceSettings, ...] = ()
+    identity_provider: IdentityProviderSettings | None = None
+    departments: tuple[DepartmentSettings, ...] = ()
+    allow_insecure_endpoints: bool = Field(default=False, description="Webhooks over http on loopback: demos only")
+
+    max_body_bytes: int = Field(default=256 * 1024, ge=16 * 1024, le=16 * 1024 * 1024)
+    rate_limit: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,6}/(second|minute|hour)$")] = "1200/minute"
+    token_lifetime: int = Field(default=300, ge=30, le=900)
+    dpop_lifetime: int = Field(default=60, ge=5, le=300)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what ``load_settings`` read: a ``Settings(…)`` in a test does not see the machine's environment."""
+        return (init_settings,)
+
+    @property
+    def in_production(self) -> bool:
+        return self.mode is Mode.PRODUCTION
+
+    @property
+    def may_generate_keys(self) -> bool:
+        """Whether missing signing keys are made at start."""
+        return not self.in_production if self.generate_keys is None else self.generate_keys
+
+    @property
+    def on_sqlite(self) -> bool:
+        return self.database_url.get_secret_value().startswith("sqlite")
+
+    @property
+    def base_url(self) -> str:
+        """``public_url``, or the listening address in development; without a trailing slash."""
+        if self.public_url is not None:
+            return self.public_url
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def issuer_url(self) -> str:
+        return self.issuer or self.base_url
+
+    def database(self) -> str:
+        """The database URL with the password of ``database_password_file`` in it. Raises ``SettingsError``."""
+        url = self.database_url.get_secret_value()
+        if self.database_password_file is None:
+            return url
+        parts = urlsplit(url)
+        if self.on_sqlite or not parts.username or parts.password:
+            raise SettingsError(
+                f"{PREFIX}DATABASE_PASSWORD_FILE goes with a postgresql:// URL that has a user and no password; "
+                f"mend {PREFIX}DATABASE_URL or remove the file setting."
+            )
+        password = "".join(f"%{byte:02X}" for byte in read_secret(self.database_password_file).encode())
+        address = parts.netloc.rpartition("@")[2]
+        return urlunsplit(parts._replace(netloc=f"{parts.username}:{password}@{address}"))
+
+
+class _Variables(EnvSettingsSource):
+    """Reads a given mapping, where its parent reads the process's environment."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        super().__init__(Settings)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return parse_env_vars(self._variables, self.case_sensitive, self.env_ignore_empty, self.env_parse_none_str)
+
+
+def load_settings(env: Mapping[str, str]) -> Settings:
+    """The settings that ``env`` (usually ``os.environ``) asks for. Raises ``SettingsError``."""
+    _refuse_unknown(env)
+    try:
+        settings = Settings(**_Variables(env)())
+    except UnreadableValue as error:
+        found = re.search(r'field "(\w+)"', str(error))
+        name = PREFIX + (found[1].upper() if found else "…")
+        raise SettingsError(f"{name} is not valid JSON; write it as docs/operations.md shows.") from None
+    except ValidationError as error:
+        raise SettingsError(_sentence(error)) from None
+    _refuse_contradictions(settings)
+    if settings.in_production:
+        _refuse_unfit_for_production(settings)
+    return settings
+
+
+def read_secret(path: Path) -> str:
+    """The secret in a file, without its closing line break. Raises ``SettingsError``."""
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(_MAX_SECRET_BYTES + 1)
+        text = data.decode("utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError(f"The secret file {path} cannot be read; put one line of text there.") from None
+    if not text or len(data) > _MAX_SECRET_BYTES or not text.isprintable():
+        raise SettingsError(f"The secret file {path} must hold one line of text of at most {_MAX_SECRET_BYTES} bytes.")
+    return text
+
+
+def _refuse_unknown(env: Mapping[str, str]) -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    known |= {f"{PREFIX}IDENTITY_PROVIDER__{name.upper()}" for name in IdentityProviderSettings.model_fields}
+    for name in sorted(env):
+        upper = name.upper()
+        if not upper.startswith(PREFIX) or upper.startswith(TEST_PREFIX):
+            continue
+        if upper not in known:
+            near = difflib.get_close_matches(
+                upper.removeprefix(PREFIX), [one.removeprefix(PREFIX) for one in known], n=1
+            )
+            hint = f"did you mean {PREFIX}{near[0]}?" if near else "remove it."
+            raise SettingsError(f"{name} is not a setting; {hint}")
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors(include_input=False, include_context=False, include_url=False)[0]
+    field, *inner = first["loc"] or ("",)
+    name = PREFIX + str(field).upper()
+    for step in inner:
+        name += f"[{step}]" if isinstance(step, int) else f"__{step.upper()}" if "[" not in name else f".{step}"
+    said = first["msg"].removeprefix("Value error, ")
+    said = said[:1].lower() + said[1:]
+    return f"{name}: {said}; correct it and start again."
+
+
+def _refuse_contradictions(settings: Settings) -> None:
+    if settings.nats_url is not None:
+        raise SettingsError(f"{PREFIX}NATS_URL is reserved and does nothing in this version; remove it.")
+    if settings.issuer is not None and _origin(settings.issuer) != _origin(settings.base_url):
+        raise SettingsError(
+            f"{PREFIX}ISSUER and {PREFIX}PUBLIC_URL name different hosts, so that partners could not find the keys; "
+            f"remove {PREFIX}ISSUER or give both the same host."
+        )
+    if settings.on_sqlite and settings.processes > 1:
+        raise SettingsError(
+            f"SQLite has one writer, and {PREFIX}PROCESSES asks for several; set it to 1 or set "
+            f"{PREFIX}DATABASE_URL to a postgresql:// database."
+        )
+    for name, codes in (
+        ("SOURCES", [(source.code, source.region) for source in settings.sources]),
+        ("DEPARTMENTS", [(department.code, "") for department in settings.departments]),
+    ):
+        _refuse_repeated(name, codes)
+    for source in settings.sources:
+        if (source.access_secret is None) == (source.access_secret_file is None):
+            raise SettingsError(
+                f"{PREFIX}SOURCES: {source.code} needs exactly one of access_secret_file and access_secret."
+            )
+
+
+def _refuse_repeated(name: str, codes: Sequence[tuple[str, str]]) -> None:
+    if len(set(codes)) != len(codes):
+        raise SettingsError(f"{PREFIX}{name} lists the same code twice; keep one entry for each.")
+
+
+def _refuse_unfit_for_production(settings: Settings) -> None:
+    if settings.public_url is None:
+        raise SettingsError(f"In production {PREFIX}PUBLIC_URL must say how partners reach the gateway; set it.")
+    if settings.generate_keys:
+        raise SettingsError(
+            f"In production signing keys are never generated at start; unset {PREFIX}GENERATE_KEYS and put the keys "
+            f"into {PREFIX}KEY_DIR."
+        )
+    if settings.allow_insecure_endpoints:
+        raise SettingsError(f"In production webhooks go over https alone; unset {PREFIX}ALLOW_INSECURE_ENDPOINTS.")
+    if settings.on_sqlite and not settings.embedded_worker:
+        raise SettingsError(
+            f"In production SQLite serves one process, and {PREFIX}EMBEDDED_WORKER=false asks for a second; set it to "
+            f"true or set {PREFIX}DATABASE_URL to a postgresql:// database."
+        )
+    if settings.log_level == "debug":
+        raise SettingsError(f"In production {PREFIX}LOG_LEVEL=debug says too much; set it to info.")
+    if any(source.access_secret is not None for source in settings.sources):
+        raise SettingsError(
+            f"In production an access secret does not stand in {PREFIX}SOURCES; put it into a file and name it as "
+            "access_secret_file."
+        )
+    for name, url in _addresses(settings):
+        if urlsplit(url).scheme != "https":
+            raise SettingsError(f"In production {name} must be an https address; change it to one.")
+        if _is_loopback(urlsplit(url).hostname or ""):
+            raise SettingsError(f"In production {name} must not be a loopback address; name the real host.")
+
+
+def _addresses(settings: Settings) -> list[tuple[str, str]]:
+    named = [(f"{PREFIX}PUBLIC_URL", settings.base_url), (f"{PREFIX}ISSUER", settings.issuer_url)]
+    if settings.identity_provider is not None:
+        named.append((f"{PREFIX}IDENTITY_PROVIDER__ISSUER", settings.identity_provider.issuer))
+    named += [(f"{PREFIX}SOURCES[{source.code}].url", source.url) for source in settings.sources]
+    return named + [(f"{PREFIX}DEPARTMENTS[{one.code}].url", one.url) for one in settings.departments]
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,28 @@
+"""The worker process: delivers what is in the outbox until it is told to stop, and then finishes what is in flight."""
+
+import asyncio
+import signal
+
+import structlog
+
+from gateway.bootstrap import build_relay, clients, lay_foundation
+from gateway.clock import Clock, system_clock
+from gateway.settings import Settings
+
+log = structlog.get_logger()
+
+
+async def run_worker(settings: Settings, clock: Clock = system_clock) -> None:
+    """Relay until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    foundation = lay_foundation(settings, clock)
+    try:
+        async with clients() as (_, session):
+            log.info("worker.started")
+            await build_relay(foundation, session).run(stop)
+    finally:
+        foundation.close()
+    log.info("worker.stopped")

@@ -1,0 +1,111 @@
+"""``python -m mock_services.demo``: sets up the province, runs the journeys, says how they ended.
+
+Exits 0 only if each ended as it should. ``--keep`` leaves the services up and tells how to try them.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+from pathlib import Path
+
+import httpx
+
+from mock_services.demo.applicant import Refused
+from mock_services.demo.journeys import JOURNEYS, Stage, Unexpected
+from mock_services.demo.processes import DidNotStart, Processes
+from mock_services.demo.province import UTILITY, Province, set_up
+from mock_services.demo.screen import Row, Screen
+
+BUILD = Path("build")
+
+
+async def play(screen: Screen, province: Province) -> None:
+    """Every journey, one after the other; a failing one does not stop the next."""
+    async with httpx.AsyncClient(timeout=30) as http:
+        for row, (_, journey) in zip(screen.rows, JOURNEYS, strict=True):
+            screen.begin(row)
+            stage = Stage(province, http, lambda line, row=row: screen.say(row, line))  # type: ignore[misc]
+            try:
+                await journey(stage)
+            except (Unexpected, Refused, httpx.HTTPError, KeyError, StopIteration) as error:
+                screen.say(row, f"未如预期：{type(error).__name__}: {error}")
+                screen.end(row, ok=False)
+            else:
+                screen.end(row, ok=True)
+
+
+def report(rows: list[Row], path: Path) -> None:
+    """Write ``{"journeys": [{"name", "ok", "seconds"}]}``."""
+    journeys = [{"name": row.name, "ok": row.state == "ok", "seconds": round(row.seconds, 3)} for row in rows]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"journeys": journeys}, ensure_ascii=False, indent=2) + "\n", "utf-8")
+
+
+def how_to_try(province: Province) -> str:
+    """What ``--keep`` prints."""
+    return f"""
+服务保持运行，按 Ctrl-C 结束。
+  网关            {province.gateway}/docs
+  省平台（模拟）  {province.platform}/__admin/personas
+  身份核验（模拟）{province.identity}
+  审批部门（模拟）{province.departments}/__admin/permits
+  供电企业（模拟）{province.utility}/__admin/applications   代码 {UTILITY}
+试一试：
+  curl {province.gateway}/readyz
+  curl {province.utility}/__admin/outcomes
+  curl -X POST {province.gateway}/v1/verification-sessions \\
+       -H 'content-type: application/json' -d '{{"applicant_kind": "resident", "method": "face"}}'
+  curl -X PUT {province.utility}/__admin/faults -H 'content-type: application/json' \\
+       -d '[{{"match": "/webhooks", "kind": "status", "status": 503, "times": 5}}]'
+日志与数据在 {province.directory}。
+"""
+
+
+async def run(*, keep: bool) -> int:
+    """The whole demo; answers the exit code."""
+    screen = Screen([name for name, _ in JOURNEYS])
+    processes = Processes(BUILD / "demo-logs")
+    try:
+        with screen:
+            province = await set_up(processes, BUILD / "demo", screen.heading)
+            await play(screen, province)
+        screen.closing()
+        for row in screen.rows:
+            if row.state == "failed":
+                print(f"{row.name}：{row.lines[-1]}", file=sys.stderr)
+        audited = await processes.run_gateway(province.environment, "audit")
+        print(f"存证核对：{' '.join(audited.split())}")
+        report(screen.rows, BUILD / "demo.json")
+        if keep:
+            print(how_to_try(province))
+            await _interrupted()
+    except DidNotStart as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        await processes.stop()
+    return 0 if all(row.state == "ok" for row in screen.rows) else 1
+
+
+async def _interrupted() -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+def main() -> None:
+    """Read the command line and run."""
+    parser = argparse.ArgumentParser(prog="python -m mock_services.demo", description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="leave the services up")
+    options = parser.parse_args()
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(asyncio.run(run(keep=options.keep)))
+    sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

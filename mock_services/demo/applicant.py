@@ -1,0 +1,76 @@
+"""An applicant without a browser: verifies at the identity provider, applies, confirms, looks at progress."""
+
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import httpx
+
+
+class Refused(Exception):
+    """The gateway answered with a problem document."""
+
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+        super().__init__(f"{status} {problem.get('check')}: {problem.get('remedy')}")
+        self.status = status
+        self.problem = problem
+
+
+class Applicant:
+    """One visit to the gateway. ``subject`` is a persona of the mock province."""
+
+    def __init__(self, http: httpx.AsyncClient, gateway: str, subject: str) -> None:
+        self._http = http
+        self._gateway = gateway
+        self._subject = subject
+        self._token = ""
+
+    async def verify(self, applicant_kind: str, method: str) -> dict[str, Any]:
+        """The whole OpenID journey; answers the session as it then stands, verified or failed."""
+        opened = await self._call(
+            "POST", "/v1/verification-sessions", {"applicant_kind": applicant_kind, "method": method}
+        )
+        self._token = opened["session_token"]
+        page = await self._http.get(opened["authorization_url"], headers={"accept": "application/json"})
+        interaction = page.raise_for_status().json()
+        step: dict[str, Any] = {"status": "retry"}
+        while step["status"] == "retry":
+            attempt = {"method": method, "subject": self._subject}
+            answer = await self._http.post(interaction["verification_uri"], json=attempt)
+            step = answer.raise_for_status().json()
+        back = urlsplit(step["redirect_to"])
+        return await self._call("GET", f"{back.path}?{back.query}")
+
+    async def begin(self, intake: str, demand: dict[str, Any]) -> dict[str, Any]:
+        """Begin an intake (``one-certificate`` or ``face-verified``); answers what was found."""
+        opened = await self._call("POST", f"/v1/intakes/{intake}", demand, once=True)
+        return await self._call("GET", opened["href"])
+
+    async def confirm(self, intake_id: str, **choices: Any) -> dict[str, Any]:
+        """Confirm and authorise; answers the application."""
+        path = f"/v1/intakes/{intake_id}/confirmation"
+        return await self._call("POST", path, {"authorise": True, **choices}, once=True)
+
+    async def drop(self, intake_id: str) -> None:
+        """Walk away."""
+        await self._call("DELETE", f"/v1/intakes/{intake_id}")
+
+    async def progress(self, application_id: str) -> dict[str, Any]:
+        """Stages, permits, deadlines, and who read what."""
+        return await self._call("GET", f"/v1/applications/{application_id}/progress")
+
+    async def withdraw(self, application_id: str) -> dict[str, Any]:
+        """Withdraw the authorisation."""
+        return await self._call("POST", f"/v1/applications/{application_id}/authorisation/withdrawal")
+
+    async def _call(
+        self, method: str, path: str, body: dict[str, Any] | None = None, *, once: bool = False
+    ) -> dict[str, Any]:
+        headers = {"authorization": f"Bearer {self._token}"} if self._token else {}
+        if once:
+            headers["idempotency-key"] = str(uuid4())
+        response = await self._http.request(method, self._gateway + path, json=body, headers=headers)
+        if response.status_code >= 400:
+            raise Refused(response.status_code, response.json())
+        answer: dict[str, Any] = response.json() if response.content else {}
+        return answer

@@ -1,0 +1,105 @@
+"""Starts and stops the processes of the demo. Each writes its log to a file of its own."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+STARTS_WITHIN = 60.0
+STOPS_WITHIN = 15.0
+
+
+class DidNotStart(Exception):
+    """A process ended, or did not answer, before it was ready; the text names it and its log."""
+
+
+@dataclass
+class Running:
+    """A process and where it answers."""
+
+    name: str
+    url: str
+    process: asyncio.subprocess.Process
+    log: Path
+
+
+def free_port() -> int:
+    """A loopback port that was free a moment ago: for a service whose address others must know before it starts."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+class Processes:
+    """What was started, in order; ``stop`` ends it in the opposite order."""
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self.running: list[Running] = []
+        logs.mkdir(parents=True, exist_ok=True)
+
+    async def mock(self, module: str, *arguments: str) -> str:
+        """Start ``python -m mock_services.<module>`` on a free port; answers its address, as its ready line told it."""
+        command = [sys.executable, "-m", f"mock_services.{module}", "--port", "0", *arguments]
+        log = self._logs / f"{module}.log"
+        with log.open("ab") as stream:
+            process = await asyncio.create_subprocess_exec(
+                *command, stdout=asyncio.subprocess.PIPE, stderr=stream, start_new_session=True
+            )
+        running = Running(module, "", process, log)
+        self.running.append(running)
+        assert process.stdout is not None
+        try:
+            line = await asyncio.wait_for(process.stdout.readline(), STARTS_WITHIN)
+            running.url = json.loads(line)["url"]
+        except (TimeoutError, ValueError, KeyError):
+            raise DidNotStart(f"{module} did not start; see {log}") from None
+        return running.url
+
+    async def gateway(self, command: str, environment: Mapping[str, str], url: str = "") -> Running:
+        """Start ``bandian <command>``, which serves at ``url``."""
+        log = self._logs / f"gateway-{command}.log"
+        with log.open("ab") as stream:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "gateway.cli", command),
+                stdout=stream,
+                stderr=stream,
+                env={**os.environ, **environment},
+                start_new_session=True,
+            )
+        running = Running(f"gateway-{command}", url, process, log)
+        self.running.append(running)
+        return running
+
+    async def run_gateway(self, environment: Mapping[str, str], *command: str) -> str:
+        """Run ``bandian <command …>`` to its end; answers what it printed. Raises ``DidNotStart`` when it failed."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "gateway.cli", *command),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={**os.environ, **environment},
+        )
+        printed, _ = await process.communicate()
+        text = printed.decode(errors="replace")
+        if process.returncode != 0:
+            raise DidNotStart(f"bandian {' '.join(command)} failed: {text.strip()[-2000:]}")
+        return text
+
+    async def stop(self) -> None:
+        """SIGTERM to all, last started first; SIGKILL to what has not ended in time."""
+        for running in reversed(self.running):
+            with contextlib.suppress(ProcessLookupError):
+                running.process.send_signal(signal.SIGTERM)
+        for running in reversed(self.running):
+            try:
+                await asyncio.wait_for(running.process.wait(), STOPS_WITHIN)
+            except TimeoutError:
+                running.process.kill()
+                await running.process.wait()
+        self.running.clear()

@@ -1,0 +1,1 @@
+"""A mock of the province's identity provider: OpenID Connect with face, SMS, counter and electronic licence."""

@@ -1,0 +1,131 @@
+"""Takes the gateway's events: checks them, stores event and effect together, signs the receipt."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import httpx
+from pydantic import ValidationError
+
+from mock_services.jose import RemoteKeySet, SigningKey, TokenRefused, read_claims, read_header
+from mock_services.utility.scenario import Scenario
+from mock_services.utility.store import Effect, EventData, Store
+from mock_services.utility.webhooks import Delivery, WebhookRefused, check_delivery
+from schemas.events import (
+    ApplicationSubmitted,
+    AuthorisationWithdrawn,
+    CloudEvent,
+    DeliveryReceipt,
+    EventType,
+    PermitOutcome,
+    ReviewOpened,
+)
+from schemas.wire import Typ
+
+_DATA: dict[EventType, type[EventData]] = {
+    EventType.APPLICATION_SUBMITTED: ApplicationSubmitted,
+    EventType.AUTHORISATION_WITHDRAWN: AuthorisationWithdrawn,
+    EventType.REVIEW_OPENED: ReviewOpened,
+    EventType.PERMIT_OUTCOME: PermitOutcome,
+}
+
+
+@dataclass
+class Receiver:
+    """One per process. ``department_keys`` by partner code, or made from ``departments_url`` when first needed."""
+
+    partner: str
+    signing_key: SigningKey
+    secret: bytes
+    gateway_keys: RemoteKeySet
+    gateway_issuer: str
+    store: Store
+    scenario: Scenario
+    http: httpx.AsyncClient
+    clock: Callable[[], datetime]
+    departments_url: str | None = None
+    department_keys: dict[str, RemoteKeySet] = field(default_factory=dict)
+
+    async def receive(self, headers: Mapping[str, str], body: bytes) -> str:
+        """The signed receipt for a delivery, once its event and effect are durable.
+
+        Raises ``WebhookRefused`` (signatures, ``event``, ``event_data``, ``department_signature``), ``EventChanged``
+        for a known id with another body, and ``httpx.HTTPError`` when the gateway's keys cannot be read.
+        """
+        at = self.clock()
+        delivery = await self._check(headers, body, at)
+        event = _read_event(delivery)
+        effect = await self._effect_of(event, at)
+        fresh = self.store.receive(event, body, delivery.body_sha256, effect, at)
+        return self._receipt(delivery, at, duplicate=not fresh)
+
+    async def _check(self, headers: Mapping[str, str], body: bytes, at: datetime) -> Delivery:
+        keys = await self.gateway_keys.current(at=at)
+        try:
+            return check_delivery(headers, body, secret=self.secret, gateway_keys=keys, at=at)
+        except WebhookRefused as error:
+            if error.reason != "signature.v1a":
+                raise
+        # v1a names no key: the gateway may have a new one.
+        keys = await self.gateway_keys.having("", at=at)
+        return check_delivery(headers, body, secret=self.secret, gateway_keys=keys, at=at)
+
+    async def _effect_of(self, event: CloudEvent, at: datetime) -> Effect:
+        try:
+            data = _DATA[event.type].model_validate(event.data)
+        except ValidationError:
+            raise WebhookRefused("event_data") from None
+        if isinstance(data, ApplicationSubmitted):
+            return Effect(data, plan=self.scenario.plan_for(data))
+        if isinstance(data, PermitOutcome):
+            return Effect(data, signature=await self._department_signature(data, at))
+        return Effect(data)
+
+    async def _department_signature(self, outcome: PermitOutcome, at: datetime) -> str:
+        """``verified``, or ``unknown_key`` where the department's keys are not known here or cannot be read now.
+
+        Raises ``WebhookRefused`` for a document that is not the department's or not about this outcome.
+        """
+        keys = self._keys_of(outcome.department)
+        if keys is None:
+            return "unknown_key"
+        try:
+            header = read_header(outcome.signed_outcome)
+            known = await keys.having(header["kid"], at=at)
+            claims = read_claims(outcome.signed_outcome, typs={Typ.APPROVAL_OUTCOME}, keys=known)
+        except httpx.HTTPError:
+            return "unknown_key"
+        except TokenRefused:
+            raise WebhookRefused("department_signature") from None
+        if (claims.get("iss"), claims.get("jti")) != (outcome.department, outcome.outcome_id):
+            raise WebhookRefused("department_signature")
+        return "verified"
+
+    def _keys_of(self, department: str) -> RemoteKeySet | None:
+        if department not in self.department_keys and self.departments_url is not None:
+            uri = f"{self.departments_url}/{department}/.well-known/jwks.json"
+            self.department_keys[department] = RemoteKeySet(uri, self.http)
+        return self.department_keys.get(department)
+
+    def _receipt(self, delivery: Delivery, at: datetime, *, duplicate: bool) -> str:
+        receipt = DeliveryReceipt(
+            iss=self.partner,
+            aud=self.gateway_issuer,
+            jti=secrets.token_urlsafe(16),
+            iat=int(at.timestamp()),
+            event_id=delivery.event_id,
+            body_sha256=delivery.body_sha256,
+            status="duplicate" if duplicate else "accepted",
+        )
+        return self.signing_key.sign(Typ.DELIVERY_RECEIPT, receipt.model_dump(mode="json"))
+
+
+def _read_event(delivery: Delivery) -> CloudEvent:
+    try:
+        event = CloudEvent.model_validate_json(delivery.body)
+    except ValidationError:
+        raise WebhookRefused("event") from None
+    if event.id != delivery.event_id:
+        raise WebhookRefused("event")
+    return event

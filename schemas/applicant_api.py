@@ -1,0 +1,221 @@
+"""What an applicant (a browser, or a service hall's terminal) says to the gateway and hears from it."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.departments import OutcomeKind
+from schemas.events import PermitSummary
+from schemas.identity import ApplicantKind, VerificationMethod
+from schemas.partner_api import FailedCheck, JointReviewView, StageDeadline, StageView
+from schemas.wire import Instant, OpaqueId, OpenWireModel, PartnerCode, RegionDigits, Slug, WireModel
+
+
+class OpenVerification(WireModel):
+    """``POST /v1/verification-sessions``; without ``method`` the first that is offered is taken."""
+
+    applicant_kind: ApplicantKind
+    method: VerificationMethod | None = None
+
+
+class VerificationOpened(OpenWireModel):
+    """``session_token`` is told once; it is the applicant's credential (``Authorization: Bearer``)."""
+
+    session_id: OpaqueId
+    session_token: str
+    authorization_url: str
+    method: VerificationMethod
+    alternatives: list[VerificationMethod]
+    expires_at: Instant
+
+
+class VerificationView(OpenWireModel):
+    """A session as it stands. A failed one names the ways that remain open."""
+
+    session_id: OpaqueId
+    status: Literal["open", "verified", "failed"]
+    method: VerificationMethod
+    failure: str | None = None
+    remedy: str | None = None
+    alternatives: list[VerificationMethod]
+    expires_at: Instant
+
+
+class DemandRequest(WireModel):
+    """What is asked for. Volts, kilowatts, number of sources."""
+
+    region: RegionDigits = Field(examples=["440106"])
+    voltage_v: int = Field(gt=0, le=1_000_000, examples=[380])
+    capacity_kw: float = Field(gt=0, le=10_000_000, examples=[80])
+    source_count: int = Field(default=1, ge=1, le=2)
+    area: Literal["urban", "rural"] = "urban"
+    purpose: str = Field(min_length=1, max_length=200, description="用途；请勿填写个人信息", examples=["餐饮店"])
+    small_and_micro: bool | None = None
+
+
+class ClassView(OpenWireModel):
+    """The class that follows from the demand, why, and by which clause."""
+
+    customer_class: Slug
+    title: str
+    reason: str
+    clause: str
+
+
+class FoundCertificate(OpenWireModel):
+    """One certificate that a source holds for the applicant, as the applicant sees it before anything is sent."""
+
+    choice: str = Field(description="Names this certificate in the confirmation")
+    title: str
+    verdict: Literal["valid", "invalid", "indeterminate"]
+    summary: dict[str, str] = Field(description="The applicant's own data, readable")
+    issuing_authority: str | None
+    source: str | None
+    as_of: Instant | None
+    failed_check: FailedCheck | None = None
+
+
+class FoundDocument(OpenWireModel):
+    """One document that the stage allows, and what was found of it.
+
+    ``next_step`` says what the applicant is to do; ``declarable`` that an upload may stand in for it (容缺).
+    """
+
+    document: Slug
+    title: str
+    clause: str
+    state: Literal["found", "choose", "not_found", "refused", "unavailable"]
+    certificates: list[FoundCertificate]
+    disclosed_fields: list[str] = Field(description="What the utility will be able to obtain of it")
+    declarable: bool
+    next_step: str | None = None
+
+
+class IntakeOpened(OpenWireModel):
+    """``201``: what was found is read from ``href``. The answer itself names no person."""
+
+    intake_id: OpaqueId
+    href: str
+    expires_at: Instant
+
+
+class IntakeView(OpenWireModel):
+    """What was found, before the applicant confirms. ``ready``: it can be confirmed as it is."""
+
+    intake_id: OpaqueId
+    intake: Literal["one_certificate", "face_verified"]
+    expires_at: Instant
+    customer_class: ClassView
+    stages: list[StageView]
+    whole: StageDeadline
+    documents: list[FoundDocument]
+    utilities: list[PartnerCode]
+    ready: bool
+
+
+class DeclaredDocument(WireModel):
+    """An upload that stands in for what could not be fetched; it is marked self-declared (容缺)."""
+
+    document: Slug
+    file_name: str = Field(max_length=200)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class Confirmation(WireModel):
+    """``POST /v1/intakes/{id}/confirmation``: the applicant has seen it, and authorises this utility for this."""
+
+    utility: PartnerCode | None = Field(default=None, description="Left out where the region has one utility")
+    choices: dict[Slug, str] = Field(default={}, description="document → ``choice``, where several were found")
+    declared: list[DeclaredDocument] = Field(default=[], max_length=16)
+    authorise: Literal[True] = Field(description="同意授权；不同意则无需确认，关闭即可")
+    authorised_until: datetime | None = Field(default=None, description="Default: 180 days; at most a year")
+
+
+class ApplicationAccepted(OpenWireModel):
+    """``201``: the application is durable and on its way to the utility."""
+
+    application_id: OpaqueId
+    customer_class: ClassView
+    utility: PartnerCode
+    authorisation_id: OpaqueId
+    authorised_until: Instant
+    received_at: Instant
+    record_id: str
+
+
+class AccessView(OpenWireModel):
+    """谁看过我的信息: one disclosure, or one refused attempt."""
+
+    at: Instant
+    who: PartnerCode
+    result: Literal["done", "refused"]
+    document: str | None
+    purpose: str | None
+    fields: list[str]
+    clause: str | None
+    record_id: str
+
+
+class PauseView(OpenWireModel):
+    """A span in which the clock stands still, and why."""
+
+    from_at: Instant
+    until_at: Instant | None
+    reason: str
+
+
+class OutcomeView(OpenWireModel):
+    """What a department said of a permit. A superseded outcome stays in view and has no effect."""
+
+    outcome: OutcomeKind
+    decided_at: Instant
+    heard_at: Instant
+    reason: str | None
+    document_number: str | None
+    superseded: bool
+
+
+class PermitProgress(OpenWireModel):
+    """One permit with its deadline, pauses and outcomes."""
+
+    summary: PermitSummary
+    overdue: bool
+    pauses: list[PauseView]
+    outcomes: list[OutcomeView]
+
+
+class ApplicationSummary(OpenWireModel):
+    """One row of the applicant's list."""
+
+    application_id: OpaqueId
+    customer_class: ClassView
+    status: str
+    received_at: Instant
+
+
+class ProgressView(OpenWireModel):
+    """``GET /v1/applications/{id}/progress``."""
+
+    application_id: OpaqueId
+    utility: PartnerCode
+    customer_class: ClassView
+    status: str
+    received_at: Instant
+    whole: StageDeadline | None
+    stages: list[StageView]
+    joint_review: JointReviewView | None
+    permits: list[PermitProgress]
+    authorised_until: Instant | None
+    authorisation_withdrawn_at: Instant | None
+    accesses: list[AccessView]
+    hotlines: list[str] = Field(default=["12398", "95598"], description="第（十三）条：监管与服务热线")
+
+
+class AuthorisationWithdrawnView(OpenWireModel):
+    """``200`` to a withdrawal."""
+
+    authorisation_id: OpaqueId
+    utility: PartnerCode
+    withdrawn_at: Instant
+    record_id: str

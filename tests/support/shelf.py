@@ -1,0 +1,22 @@
+"""The shelf of certificate copies in memory, with transactions over it."""
+
+
+class Shelf:
+    """`CertificateCopies`, `CertificatesUnit` and `Transactions` in one."""
+
+    def __init__(self):
+        self.copies = {}
+        self.certificate_copies = self
+
+    def put(self, copy):
+        self.copies[copy.kind, copy.holder_code, copy.digest] = copy
+
+    def latest(self, kind, holder_code):
+        own = [copy for key, copy in self.copies.items() if key[:2] == (kind, holder_code)]
+        return [copy for copy in own if copy.fetched_at == max(item.fetched_at for item in own)]
+
+    async def write(self, work):
+        return work(self)
+
+    async def read(self, work):
+        return work(self)

@@ -1,0 +1,183 @@
+"""The room's doors over HTTP: roles, media types, once-only, status codes; and the deliveries beside them."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from adapters.storage.transactions import SqlTransactions
+from gateway.approvals.router import router as approvals_router
+from gateway.caller import Caller, Role
+from gateway.delivery.router import operator_router
+from gateway.delivery.router import router as events_router
+from gateway.delivery.service import DeliveryService
+from gateway.errors import Owner, Unauthenticated
+from gateway.http.callers import Doorkeeper
+from gateway.http.door import hang_door
+from gateway.http.idempotency import Idempotency
+from gateway.http.metrics import HttpMetrics
+from gateway.http.services import Services, publish
+from gateway.partners.model import SCOPES
+from tests.support.approvals import (
+    COMMITMENT,
+    GREENERY,
+    ROAD,
+    UTILITY,
+    ApprovalsRoom,
+    approvals_room,
+    intake,
+    road_claims,
+)
+from tests.support.partners import ISSUER
+from tests.support.storage import NOON
+
+REVIEW = "/v1/applications/app_1/joint-review"
+CALLERS = {
+    code: Caller(code, role, "t", SCOPES[role])
+    for code, role in ((UTILITY, Role.UTILITY), ("csg-shenzhen", Role.UTILITY), ("operator", Role.OPERATOR))
+}
+
+
+class NamedGate:
+    """Takes the caller's word for who it is: these tests are about what lies behind the gate."""
+
+    async def authenticate(
+        self, authorizations: Sequence[str], proofs: Sequence[str], method: str, uri: str, at: datetime
+    ) -> Caller:
+        if not authorizations:
+            raise Unauthenticated(check="token.missing", owner=Owner.CALLER, remedy="请携带访问令牌")
+        return CALLERS[authorizations[0]]
+
+
+@dataclass
+class Door:
+    room: ApprovalsRoom
+    http: httpx.AsyncClient
+    keys: int = 0
+
+    async def call(self, method: str, path: str, caller: str | None = UTILITY, **options) -> httpx.Response:
+        self.keys += 1
+        headers = {"Idempotency-Key": f"key-{self.keys:08d}", **({"Authorization": caller} if caller else {})}
+        return await self.http.request(method, path, headers=headers | options.pop("headers", {}), **options)
+
+
+@pytest.fixture
+async def door(databases) -> AsyncIterator[Door]:
+    with approvals_room(databases.sqlite()) as room:
+        await room.receive_application()
+        app = FastAPI()
+        for router in (approvals_router, events_router, operator_router):
+            app.include_router(router)
+        hang_door(app, HttpMetrics(), https=False)
+        publish(app, _services(room, room.transactions))
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url=ISSUER) as http:
+            yield Door(room, http)
+
+
+def _services(room: ApprovalsRoom, transactions: SqlTransactions) -> Services:
+    return Services(
+        Doorkeeper(NamedGate(), room.clock, ISSUER),
+        Idempotency(transactions, room.clock),
+        room.window,
+        room.outcomes,
+        DeliveryService(transactions, ISSUER),
+    )
+
+
+def body(*permits, **line):
+    return intake(*permits, **line).model_dump(mode="json")
+
+
+async def test_a_review_is_opened_once_and_shown(door: Door) -> None:
+    opened = await door.call("POST", REVIEW, json=body())
+    assert opened.status_code == 201
+    assert (await door.call("POST", REVIEW, json=body())).status_code == 200
+    shown = await door.call("GET", REVIEW)
+    assert (shown.status_code, shown.json()) == (200, opened.json())
+    conflict = await door.call("POST", REVIEW, json=body(length_m=1))
+    assert (conflict.status_code, conflict.json()["type"]) == (409, "urn:bandian:problem:review-contradicts")
+    assert conflict.json()["record_id"]
+
+
+async def test_the_same_key_gets_the_same_answer(door: Door) -> None:
+    headers = {"Idempotency-Key": "the-same-key"}
+    first = await door.call("POST", REVIEW, json=body(), headers=headers)
+    again = await door.call("POST", REVIEW, json=body(), headers=headers)
+    assert (first.status_code, again.status_code, first.content) == (201, 201, again.content)
+    other = await door.call("POST", REVIEW, json=body(length_m=1), headers=headers)
+    assert other.status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "caller", "status"),
+    [
+        ("GET", REVIEW, None, 401),
+        ("GET", REVIEW, "operator", 403),
+        ("GET", REVIEW, UTILITY, 404),
+        ("POST", REVIEW, "operator", 403),
+        ("POST", REVIEW, "csg-shenzhen", 404),
+        ("GET", "/v1/events", "operator", 403),
+        ("GET", "/v1/events?after=-1", UTILITY, 422),
+        ("GET", "/v1/events?limit=100000", UTILITY, 422),
+        ("GET", "/v1/operator/deliveries", UTILITY, 403),
+        ("GET", "/v1/operator/deliveries/none", "operator", 404),
+    ],
+)
+async def test_who_may_not_is_told_so(door: Door, method: str, path: str, caller: str | None, status: int) -> None:
+    response = await door.call(method, path, caller, json=body() if method == "POST" else None)
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_commitment_is_handed_in(door: Door) -> None:
+    wanted = {"department": GREENERY, "permit": "greenery_occupation", "mode": "commitment"}
+    opened = (await door.call("POST", REVIEW, json=body(wanted))).json()
+    path = f"{REVIEW}/permits/{opened['permits'][0]['permit_id']}/commitment"
+    assert (await door.call("POST", path, json={"commitment": "no digest"})).status_code == 422
+    signed = await door.call("POST", path, json={"commitment": COMMITMENT})
+    assert (signed.status_code, signed.json()["state"]) == (200, "approved")
+
+
+async def test_an_outcome_is_pushed_with_no_token_and_comes_out_at_the_feed(door: Door) -> None:
+    opened = (await door.call("POST", REVIEW, json=body())).json()
+    permit_id = next(permit["permit_id"] for permit in opened["permits"] if permit["department"] == ROAD)
+    signed = door.room.sign(ROAD, road_claims(permit_id, 1, "approved", NOON))
+    path = f"/v1/departments/{ROAD}/outcomes"
+    jose = {"content-type": "application/jose"}
+    answers = [await door.call("POST", path, None, content=signed, headers=jose) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert [answer.json()["duplicate"] for answer in answers] == [False, True]
+    wrong_type = await door.call("POST", path, None, content=signed, headers={"content-type": "application/json"})
+    assert wrong_type.status_code == 415
+    forged = await door.call("POST", path, None, content=signed[:-8] + b"AAAAAAAA", headers=jose)
+    assert (forged.status_code, forged.json()["owner"]) == (401, "政府")
+    elsewhere = await door.call("POST", "/v1/departments/mining-440100/outcomes", None, content=signed, headers=jose)
+    assert elsewhere.status_code == 404
+    page = (await door.call("GET", "/v1/events?after=1")).json()
+    assert ([event["data"]["signed_outcome"] for event in page["events"]], page["cursor"]) == ([signed.decode()], 2)
+    assert (await door.call("GET", "/v1/events", "csg-shenzhen")).json()["events"] == []
+
+
+async def test_an_operator_lists_and_may_not_replay_what_is_under_way(door: Door) -> None:
+    await door.call("POST", REVIEW, json=body())
+    listed = (await door.call("GET", f"/v1/operator/deliveries?destination={ROAD}&state=pending", "operator")).json()
+    (delivery,) = listed["deliveries"]
+    shown = await door.call("GET", f"/v1/operator/deliveries/{delivery['event_id']}", "operator")
+    assert shown.json()["channel"] == "department"
+    path = f"/v1/operator/deliveries/{delivery['event_id']}/replay"
+    assert (await door.call("POST", path, "operator", json={"reason": "某人要求"})).status_code == 422
+    under_way = await door.call("POST", path, "operator", json={"reason": "drill"})
+    assert (under_way.status_code, under_way.json()["type"]) == (409, "urn:bandian:problem:delivery-under-way")
+
+
+async def test_the_interface_describes_itself_with_examples(door: Door) -> None:
+    document = (await door.http.get("/openapi.json")).json()
+    post = document["paths"]["/v1/applications/{application_id}/joint-review"]["post"]
+    assert post["requestBody"]["content"]["application/json"]["examples"]
+    assert {"dpop": []} in post["security"]
+    push = document["paths"]["/v1/departments/{code}/outcomes"]["post"]
+    assert "application/jose" in push["requestBody"]["content"]

@@ -1,0 +1,97 @@
+"""The strict DER reader: what it takes, what it refuses, and that it raises nothing of others."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.certificates.der import Tag, encode, encode_integer, parse, parse_time
+from gateway.certificates.errors import DerMalformed
+from gateway.certificates.x509_tlv import parse_certificate
+
+
+@pytest.mark.parametrize(
+    ("encoded", "wrong"),
+    [
+        ("", "nothing"),
+        ("30", "no length"),
+        ("3003020101ff", "bytes left over"),
+        ("30040201", "cut short"),
+        ("308003020101", "indefinite length"),
+        ("30810302 0101".replace(" ", ""), "length not in its shortest form"),
+        ("3082000302 0101".replace(" ", ""), "length with a leading zero"),
+        ("3085000000000 1ff".replace(" ", ""), "length of five octets"),
+        ("1f010100", "tag of several octets"),
+    ],
+)
+def test_broken_framing_is_refused(encoded: str, wrong: str) -> None:
+    with pytest.raises(DerMalformed):
+        parse(bytes.fromhex(encoded))
+
+
+@pytest.mark.parametrize(
+    ("encoded", "read"),
+    [
+        ("0200", "integer"),
+        ("02020001", "integer"),
+        ("0202ff80", "integer"),
+        ("0301", "bits"),
+        ("030204f0", "bits"),
+        ("0600", "oid"),
+        ("060180", "oid"),
+        ("06032a8001", "oid"),
+        ("0201ff", "oid"),
+    ],
+)
+def test_broken_values_are_refused(encoded: str, read: str) -> None:
+    with pytest.raises(DerMalformed):
+        getattr(parse(bytes.fromhex(encoded)), read)()
+
+
+@given(st.integers(0, 1 << 600))
+def test_integers_go_both_ways(value: int) -> None:
+    assert parse(encode_integer(value)).integer() == value
+
+
+def test_object_identifiers() -> None:
+    assert parse(bytes.fromhex("06082a811ccf55018375")).oid() == "1.2.156.10197.1.501"
+    assert parse(bytes.fromhex("0603883703")).oid() == "2.999.3"
+
+
+@pytest.mark.parametrize(
+    ("content", "century", "expected"),
+    [
+        (b"260601010203Z", False, datetime(2026, 6, 1, 1, 2, 3, tzinfo=UTC)),
+        (b"500101000000Z", False, datetime(1950, 1, 1, tzinfo=UTC)),
+        (b"20260601010203Z", True, datetime(2026, 6, 1, 1, 2, 3, tzinfo=UTC)),
+        (b"20260601090203+0800", True, datetime(2026, 6, 1, 1, 2, 3, tzinfo=UTC)),
+    ],
+)
+def test_times(content: bytes, century: bool, expected: datetime) -> None:
+    assert parse_time(content, century=century) == expected
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"20260601010203", b"20261301010203Z", b"20260230010203Z", b"2026060101020\xb2Z", b"20260601010203+9999"],
+)
+def test_times_that_are_none(content: bytes) -> None:
+    with pytest.raises(DerMalformed):
+        parse_time(content, century=True)
+
+
+@given(st.binary(max_size=120))
+def test_any_bytes_raise_only_der_malformed(data: bytes) -> None:
+    for candidate in (data, encode(Tag.SEQUENCE, data), encode(Tag.SEQUENCE, encode(Tag.SEQUENCE, data), data)):
+        try:
+            element = parse(candidate)
+            for child in element.children():
+                for read in (child.oid, child.integer, child.time, child.bits, child.octets):
+                    try:
+                        read()
+                    except DerMalformed:
+                        continue
+            parse_certificate(candidate)
+        except DerMalformed:
+            continue

@@ -1,0 +1,199 @@
+"""What a start is refused for, and that the sentence mends it without quoting a value."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.settings import Mode, Settings, SettingsError, load_settings, read_secret
+
+PRODUCTION = {
+    "BANDIAN_MODE": "production",
+    "BANDIAN_PUBLIC_URL": "https://bandian.example",
+    "BANDIAN_DATABASE_URL": "postgresql://bandian@db.example/bandian",
+}
+SOURCE = {"code": "gd-platform", "url": "https://source.example", "region": "440000", "access_id": "bandian"}
+
+
+def sources(*changes: dict[str, Any]) -> dict[str, str]:
+    return {"BANDIAN_SOURCES": json.dumps([SOURCE | change for change in changes])}
+
+
+def refusal(env: dict[str, str]) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(env)
+    return str(caught.value)
+
+
+def test_nothing_set_makes_a_development_gateway_on_this_machine_alone() -> None:
+    settings = load_settings({})
+    assert settings.mode is Mode.DEVELOPMENT
+    assert (settings.host, settings.base_url) == ("127.0.0.1", "http://127.0.0.1:8080")
+    assert settings.database() == "sqlite:///./var/bandian.sqlite3"
+    assert settings.may_generate_keys
+    assert not settings.allow_insecure_endpoints
+
+
+def test_production_generates_no_keys_by_itself() -> None:
+    assert not load_settings(PRODUCTION).may_generate_keys
+
+
+def test_the_machines_environment_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BANDIAN_PORT", "9999")
+    assert load_settings({}).port == 8080
+    assert Settings().port == 8080
+
+
+def test_empty_variables_and_those_of_tests_and_of_others_are_left_alone() -> None:
+    env = {"BANDIAN_PUBLIC_URL": "", "BANDIAN_TEST_POSTGRES": "x", "PATH": "/bin", "BANDIANISM": "x"}
+    assert load_settings(env) == load_settings({})
+
+
+def test_addresses_lose_their_trailing_slash_and_the_issuer_follows() -> None:
+    settings = load_settings({"BANDIAN_PUBLIC_URL": "https://bandian.example/"})
+    assert settings.base_url == settings.issuer_url == "https://bandian.example"
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("0.0.0.0", "http://127.0.0.1:81"), ("::1", "http://[::1]:81"), ("gateway", "http://gateway:81")],
+)
+def test_the_listening_address_is_the_public_one_where_none_is_said(host: str, url: str) -> None:
+    assert load_settings({"BANDIAN_HOST": host, "BANDIAN_PORT": "81"}).base_url == url
+
+
+def test_nested_settings_are_read() -> None:
+    env = {
+        **sources({"access_secret": "s"}, {"code": "gz-platform", "region": "440100", "access_secret": "t"}),
+        "BANDIAN_IDENTITY_PROVIDER__ISSUER": "https://id.example",
+        "BANDIAN_DEPARTMENTS": '[{"code": "water-440100", "url": "http://127.0.0.1:9/water-440100"}]',
+    }
+    settings = load_settings(env)
+    assert [source.secret() for source in settings.sources] == ["s", "t"]
+    assert settings.identity_provider is not None
+    assert settings.identity_provider.issuer == "https://id.example"
+    assert settings.departments[0].adapter == "standard"
+
+
+@pytest.mark.parametrize(
+    ("env", "words"),
+    [
+        ({"BANDIAN_PROT": "1"}, "did you mean BANDIAN_PORT"),
+        ({"BANDIAN_PORT__X": "1"}, "BANDIAN_PORT__X is not a setting"),
+        ({"BANDIAN_IDENTITY_PROVIDER__ISUER": "x"}, "BANDIAN_IDENTITY_PROVIDER__ISSUER?"),
+        ({"BANDIAN_ZZZZZZ": "1"}, "remove it"),
+        ({"BANDIAN_PORT": "abc"}, "BANDIAN_PORT: input should be a valid integer"),
+        ({"BANDIAN_PORT": "65536"}, "BANDIAN_PORT: input should be less than or equal to 65535"),
+        ({"BANDIAN_MODE": "prod"}, "'development' or 'production'"),
+        ({"BANDIAN_SOURCES": "[{"}, "BANDIAN_SOURCES is not valid JSON"),
+        ({"BANDIAN_SOURCES": '[{"code": "x"}]'}, "BANDIAN_SOURCES[0].url: field required"),
+        (sources({"colour": "red", "access_secret": "s"}), "BANDIAN_SOURCES[0].colour"),
+        (sources({}), "gd-platform needs exactly one of"),
+        (sources({"access_secret": "s", "access_secret_file": "/f"}), "gd-platform needs exactly one of"),
+        (sources({"access_secret": "s"}, {"access_secret": "t"}), "same code twice"),
+        ({"BANDIAN_DATABASE_URL": "mysql://h/d"}, "sqlite:/// or postgresql://"),
+        ({"BANDIAN_DATABASE_URL": "sqlite:///:memory:"}, "must name a file"),
+        ({"BANDIAN_DATABASE_URL": "sqlite://"}, "must name a file"),
+        ({"BANDIAN_PROCESSES": "2"}, "SQLite has one writer"),
+        ({"BANDIAN_NATS_URL": "nats://127.0.0.1:4222"}, "reserved"),
+        ({"BANDIAN_PUBLIC_URL": "gateway.example"}, "absolute address"),
+        ({"BANDIAN_PUBLIC_URL": "https://u:p@gateway.example"}, "without user information"),
+        ({"BANDIAN_PUBLIC_URL": "https://a.example", "BANDIAN_ISSUER": "https://b.example"}, "different hosts"),
+        ({"BANDIAN_RATE_LIMIT": "many"}, "BANDIAN_RATE_LIMIT"),
+        ({"BANDIAN_TOKEN_LIFETIME": "86400"}, "less than or equal to 900"),
+        ({"BANDIAN_MAX_BODY_BYTES": "1"}, "greater than or equal to 16384"),
+    ],
+)
+def test_a_wrong_or_contradictory_setting_is_refused_with_what_mends_it(env: dict[str, str], words: str) -> None:
+    assert words in refusal(env)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"BANDIAN_PUBLIC_URL": ""}, "BANDIAN_PUBLIC_URL must say"),
+        ({"BANDIAN_PUBLIC_URL": "http://bandian.example"}, "BANDIAN_PUBLIC_URL must be an https address"),
+        ({"BANDIAN_PUBLIC_URL": "https://127.0.0.1"}, "BANDIAN_PUBLIC_URL must not be a loopback address"),
+        ({"BANDIAN_GENERATE_KEYS": "true"}, "never generated"),
+        ({"BANDIAN_ALLOW_INSECURE_ENDPOINTS": "true"}, "https alone"),
+        ({"BANDIAN_DATABASE_URL": "sqlite:////data/b.sqlite3", "BANDIAN_PROCESSES": "4"}, "SQLite has one writer"),
+        ({"BANDIAN_DATABASE_URL": "sqlite:////data/b.sqlite3", "BANDIAN_EMBEDDED_WORKER": "false"}, "EMBEDDED_WORKER"),
+        ({"BANDIAN_LOG_LEVEL": "debug"}, "BANDIAN_LOG_LEVEL"),
+        ({"BANDIAN_IDENTITY_PROVIDER__ISSUER": "http://id.example"}, "IDENTITY_PROVIDER__ISSUER must be an https"),
+        (sources({"access_secret": "s"}), "access_secret_file"),
+        (sources({"access_secret_file": "/f", "url": "http://source.example"}), "SOURCES[gd-platform].url must be an"),
+        ({"BANDIAN_DEPARTMENTS": '[{"code": "w", "url": "http://w.example"}]'}, "DEPARTMENTS[w].url must be an https"),
+    ],
+)
+def test_production_refuses_what_is_fit_for_ones_own_machine_only(change: dict[str, str], words: str) -> None:
+    assert load_settings(PRODUCTION)
+    assert words in refusal(PRODUCTION | change)
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"BANDIAN_DATABASE_URL": "mysql://user:hunter2@h/d"},
+        sources({"access_secret": ["hunter2"]}),
+        sources({"access_secret": "hunter2", "url": "ftp://hunter2"}),
+        {"BANDIAN_SOURCES": '[{"access_secret": "hunter2"'},
+        {"BANDIAN_PORT": "hunter2"},
+        PRODUCTION | sources({"access_secret": "hunter2"}),
+    ],
+)
+def test_no_refusal_quotes_a_value(env: dict[str, str]) -> None:
+    said = refusal(env)
+    assert "hunter2" not in said
+    assert "\n" not in said
+
+
+def test_repr_shows_no_secret() -> None:
+    settings = load_settings(
+        sources({"access_secret": "hunter2"}) | {"BANDIAN_DATABASE_URL": "postgresql://u:hunter2@h/d"}
+    )
+    assert "hunter2" not in repr(settings) + str(settings)
+    assert "hunter2" in settings.database()
+
+
+def test_the_database_password_comes_from_its_file_whatever_it_is_made_of(tmp_path: Path) -> None:
+    from adapters.storage.engine import normalise_url
+
+    secret = tmp_path / "postgres"
+    secret.write_text("p@ss/w:rd%中\n", "utf-8")
+    env = {
+        "BANDIAN_DATABASE_URL": "postgresql://u@h:5433/d?sslmode=require",
+        "BANDIAN_DATABASE_PASSWORD_FILE": str(secret),
+    }
+    url = normalise_url(load_settings(env).database())
+    assert (url.username, url.password, url.host, url.port, url.database) == ("u", "p@ss/w:rd%中", "h", 5433, "d")
+    assert url.query["sslmode"] == "require"
+
+
+@pytest.mark.parametrize("url", ["sqlite:///x.sqlite3", "postgresql://h/d", "postgresql://u:p@h/d"])
+def test_a_password_file_that_contradicts_the_url_is_refused(url: str, tmp_path: Path) -> None:
+    secret = tmp_path / "postgres"
+    secret.write_text("p")
+    settings = load_settings({"BANDIAN_DATABASE_URL": url, "BANDIAN_DATABASE_PASSWORD_FILE": str(secret)})
+    with pytest.raises(SettingsError, match="BANDIAN_DATABASE_PASSWORD_FILE"):
+        settings.database()
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"one\ntwo", b"\xff", b"x" * 5000])
+def test_a_secret_file_holds_one_line(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_bytes(content)
+    with pytest.raises(SettingsError, match="one line of text"):
+        read_secret(path)
+
+
+def test_a_missing_secret_file_is_named() -> None:
+    source = load_settings(sources({"access_secret_file": "/nowhere/secret"})).sources[0]
+    with pytest.raises(SettingsError, match="/nowhere/secret"):
+        source.secret()
+
+
+def test_every_setting_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+    missing = [name for name in Settings.model_fields if f"`BANDIAN_{name.upper()}" not in text]
+    assert missing == []
