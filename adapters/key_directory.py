@@ -30,7 +30,7 @@ LOOKUP_FILE: Final = "lookup.key"
 LOOKUP_BYTES: Final = 32
 
 
-class KeyDirectoryError(Exception):
+class KeyDirectoryError(ValueError):
     """The start is refused; the text is one sentence for the operator."""
 
 

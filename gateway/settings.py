@@ -9,7 +9,7 @@ the start with one sentence that says how to mend it; no sentence ever quotes a 
 import difflib
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -28,7 +28,7 @@ TEST_PREFIX: Final = "BANDIAN_TEST_"
 _MAX_SECRET_BYTES: Final = 4096
 
 
-class SettingsError(Exception):
+class SettingsError(ValueError):
     """The start is refused; the text is one sentence for the operator, without any value."""
 
 
@@ -101,16 +101,6 @@ class IdentityProviderSettings(_Part):
     client_id: str = Field(default="bandian", min_length=1, max_length=200)
 
 
-class DepartmentSettings(_Part):
-    """Where a department takes review requests. ``adapter`` names a file of ``adapters/departments``, which reads
-    ``options`` by a model of its own."""
-
-    code: PartnerCode
-    url: HttpUrl
-    adapter: Slug = "standard"
-    options: dict[str, Any] = Field(default_factory=dict, repr=False)
-
-
 class Settings(BaseSettings):
     """What ``load_settings`` answers; frozen, and no secret shows in its repr.
 
@@ -144,7 +134,9 @@ class Settings(BaseSettings):
 
     sources: tuple[SourceSettings, ...] = ()
     identity_provider: IdentityProviderSettings | None = None
-    departments: tuple[DepartmentSettings, ...] = ()
+    departments: dict[Slug, dict[str, Any]] = Field(
+        default_factory=dict, repr=False, description="Prefix of a department adapter to what is set for it"
+    )
     allow_insecure_endpoints: bool = Field(default=False, description="Webhooks over http on loopback: demos only")
 
     max_body_bytes: int = Field(default=256 * 1024, ge=16 * 1024, le=16 * 1024 * 1024)
@@ -188,6 +180,10 @@ class Settings(BaseSettings):
     @property
     def issuer_url(self) -> str:
         return self.issuer or self.base_url
+
+    def department_options(self) -> dict[str, dict[str, Any]]:
+        """What is set for department adapters, by prefix; each adapter's own model reads its part."""
+        return self.departments
 
     def database(self) -> str:
         """The database URL with the password of ``database_password_file`` in it. Raises ``SettingsError``."""
@@ -285,21 +281,14 @@ def _refuse_contradictions(settings: Settings) -> None:
             f"SQLite has one writer, and {PREFIX}PROCESSES asks for several; set it to 1 or set "
             f"{PREFIX}DATABASE_URL to a postgresql:// database."
         )
-    for name, codes in (
-        ("SOURCES", [(source.code, source.region) for source in settings.sources]),
-        ("DEPARTMENTS", [(department.code, "") for department in settings.departments]),
-    ):
-        _refuse_repeated(name, codes)
+    codes = [(source.code, source.region) for source in settings.sources]
+    if len(set(codes)) != len(codes):
+        raise SettingsError(f"{PREFIX}SOURCES lists a code twice for one region; keep one entry for each.")
     for source in settings.sources:
         if (source.access_secret is None) == (source.access_secret_file is None):
             raise SettingsError(
                 f"{PREFIX}SOURCES: {source.code} needs exactly one of access_secret_file and access_secret."
             )
-
-
-def _refuse_repeated(name: str, codes: Sequence[tuple[str, str]]) -> None:
-    if len(set(codes)) != len(codes):
-        raise SettingsError(f"{PREFIX}{name} lists the same code twice; keep one entry for each.")
 
 
 def _refuse_unfit_for_production(settings: Settings) -> None:
@@ -335,8 +324,7 @@ def _addresses(settings: Settings) -> list[tuple[str, str]]:
     named = [(f"{PREFIX}PUBLIC_URL", settings.base_url), (f"{PREFIX}ISSUER", settings.issuer_url)]
     if settings.identity_provider is not None:
         named.append((f"{PREFIX}IDENTITY_PROVIDER__ISSUER", settings.identity_provider.issuer))
-    named += [(f"{PREFIX}SOURCES[{source.code}].url", source.url) for source in settings.sources]
-    return named + [(f"{PREFIX}DEPARTMENTS[{one.code}].url", one.url) for one in settings.departments]
+    return named + [(f"{PREFIX}SOURCES[{source.code}].url", source.url) for source in settings.sources]
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

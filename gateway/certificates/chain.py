@@ -14,11 +14,11 @@ from datetime import datetime
 from cryptography import x509
 
 from gateway.certificates.crls import RevocationAnswer, RevocationList, judge_revocation, load_crl
-from gateway.certificates.errors import AlgorithmUnavailable, DerMalformed
 from gateway.certificates.freshness import Basis, FreshnessLimit
 from gateway.certificates.links import signed_by
 from gateway.certificates.signing_certificates import SigningCertificate, load_signing_certificate
 from gateway.certificates.verdicts import Verdict
+from gateway.crypto.errors import AlgorithmUnavailable, DerMalformed
 
 MAX_PATH = 6
 MAX_LINKS = 32
@@ -150,7 +150,7 @@ class _Search:
 
     def _signed(self, child: SigningCertificate, parent: SigningCertificate) -> bool:
         try:
-            return signed_by(child.parsed.tbs_certificate_bytes, child.parsed.signature, child.signature_oid, parent)
+            return signed_by(child.parsed.tbs_certificate_bytes, child.signature, child.signature_oid, parent)
         except AlgorithmUnavailable:
             self._algorithm_missing = True
             return False

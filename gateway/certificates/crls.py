@@ -11,11 +11,11 @@ from functools import lru_cache
 
 from cryptography import x509
 
-from gateway.certificates import der
-from gateway.certificates.errors import AlgorithmUnavailable, DerMalformed
 from gateway.certificates.freshness import Basis, BasisState, FreshnessLimit
 from gateway.certificates.links import signed_by
-from gateway.certificates.signing_certificates import UNREADABLE_X509, SigningCertificate
+from gateway.certificates.signing_certificates import UNREADABLE_X509, SigningCertificate, tolerant_parsing
+from gateway.crypto import der
+from gateway.crypto.errors import AlgorithmUnavailable, DerMalformed
 
 MAX_CRL_BYTES = 4 * 1024 * 1024
 MAX_CRLS_TRIED = 4
@@ -30,6 +30,7 @@ class RevocationList:
     issuer: bytes
     signed: bytes
     signature_oid: str
+    signature: bytes
     this_update: datetime
     next_update: datetime | None
 
@@ -51,19 +52,21 @@ def load_crl(encoded: bytes) -> RevocationList:
     if len(encoded) > MAX_CRL_BYTES:
         raise DerMalformed(remedy=f"吊销列表不得超过 {MAX_CRL_BYTES} 字节")
     try:
-        parsed = x509.load_der_x509_crl(encoded)
-        extensions = parsed.extensions
+        with tolerant_parsing():
+            parsed = x509.load_der_x509_crl(encoded)
+            extensions = parsed.extensions
         signed = parsed.tbs_certlist_bytes
         oid = parsed.signature_algorithm_oid.dotted_string
         this_update, next_update = parsed.last_update_utc, parsed.next_update_utc
     except UNREADABLE_X509:
         raise DerMalformed(remedy="吊销列表不符合 X.509") from None
-    body = list(_first_children(signed))
+    parts = der.parse(encoded).expect(der.Tag.SEQUENCE).children()
+    body = list(der.parse(signed).expect(der.Tag.SEQUENCE).children())
     if body and body[0].tag == der.Tag.INTEGER:
         body.pop(0)
     if len(body) < 3:
         raise DerMalformed(remedy="吊销列表不符合 X.509")
-    return RevocationList(parsed, extensions, body[1].raw, signed, oid, this_update, next_update)
+    return RevocationList(parsed, extensions, body[1].raw, signed, oid, parts[-1].bits(), this_update, next_update)
 
 
 @lru_cache(maxsize=256)
@@ -112,7 +115,7 @@ def _changes_at(crl: RevocationList, at: datetime, limit: FreshnessLimit | None)
 
 def _signed(crl: RevocationList, issuer: SigningCertificate) -> bool:
     try:
-        return signed_by(crl.signed, crl.parsed.signature, crl.signature_oid, issuer)
+        return signed_by(crl.signed, crl.signature, crl.signature_oid, issuer)
     except AlgorithmUnavailable:
         return False
 
@@ -152,7 +155,3 @@ def _points_match(point: x509.IssuingDistributionPoint, certificate: SigningCert
         return True
     uris = {name.value for name in point.full_name if isinstance(name, x509.UniformResourceIdentifier)}
     return not uris.isdisjoint(certificate.crl_addresses())
-
-
-def _first_children(signed: bytes) -> tuple[der.Element, ...]:
-    return der.parse(signed).expect(der.Tag.SEQUENCE).children()

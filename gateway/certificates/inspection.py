@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Final
 
 from gateway.certificates.envelopes.ofd import Check, Limits, OfdSignatureReport, OfdVerification, Outcome, verify_ofd
-from gateway.certificates.errors import DerMalformed
 from gateway.certificates.verdicts import Verdict
 from gateway.clock import CHINA_TIME
+from gateway.crypto.errors import DerMalformed
 from gateway.errors import GatewayError
 
 EXIT_CODES: Final = {Verdict.VALID: 0, Verdict.INVALID: 1, Verdict.INDETERMINATE: 3}

@@ -1,8 +1,8 @@
 """One signature of an X.509 path or of a CRL: was it made by that certificate's key? RFC 5280 §4.1.1.2."""
 
-from gateway.certificates.errors import AlgorithmUnavailable, KeyUnfit, SignatureInvalid
-from gateway.certificates.signatures import SCHEME_BY_OID, Encoding, verify_signature
 from gateway.certificates.signing_certificates import SigningCertificate
+from gateway.crypto.errors import AlgorithmUnavailable, KeyUnfit, SignatureInvalid
+from gateway.crypto.signatures import SCHEME_BY_OID, Encoding, verify_signature
 
 
 def signed_by(signed: bytes, signature: bytes, signature_oid: str, issuer: SigningCertificate) -> bool:

@@ -13,13 +13,12 @@ from pydantic import ValidationError
 
 from gateway.certificates.bounded import BoundedCache
 from gateway.certificates.chain_cache import ChainVerifier
-from gateway.certificates.errors import AlgorithmUnavailable, DerMalformed, SignatureInvalid
 from gateway.certificates.freshness import Basis, FreshnessLimit
 from gateway.certificates.signing_certificates import load_signing_certificate
 from gateway.certificates.trust import STATUS_LIST_DUTY
 from gateway.certificates.verdicts import Verdict
 from gateway.clock import date_in_china
-from gateway.crypto.errors import JoseRefused
+from gateway.crypto.errors import AlgorithmUnavailable, DerMalformed, JoseRefused, SignatureInvalid
 from gateway.crypto.jws import JwsPolicy, check_signature, read_claims, read_jws
 from schemas.status_lists import (
     CertificateStatus,

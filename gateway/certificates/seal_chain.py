@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from gateway.certificates.errors import AlgorithmUnavailable, DerMalformed, KeyUnfit, SignatureInvalid
-from gateway.certificates.signatures import SCHEME_BY_OID, Encoding, verify_signature
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.x509_tlv import KEY_CERT_SIGN, TlvCertificate, parse_certificate
+from gateway.crypto.errors import AlgorithmUnavailable, DerMalformed, KeyUnfit, SignatureInvalid
+from gateway.crypto.signatures import SCHEME_BY_OID, Encoding, verify_signature
 
 MAX_DEPTH: Final = 6
 MAX_LINKS_TRIED: Final = 32

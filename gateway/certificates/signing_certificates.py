@@ -5,6 +5,9 @@ signatures are made over bytes. RFC 5280 §4.1.
 """
 
 import hashlib
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -12,9 +15,10 @@ from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.utils import CryptographyDeprecationWarning
 
-from gateway.certificates import der
-from gateway.certificates.errors import DerMalformed
+from gateway.crypto import der
+from gateway.crypto.errors import DerMalformed
 
 ExtensionT = TypeVar("ExtensionT", bound=x509.ExtensionType)
 
@@ -33,6 +37,14 @@ ORGANIZATION_IDENTIFIER = "2.5.4.97"
 _ORGANIZATION_NAME = "2.5.4.10"
 
 
+@contextmanager
+def tolerant_parsing() -> Iterator[None]:
+    """Hush the parser's warnings on what RFC 5280 forbids and real issuers do (a serial of zero, NULL parameters)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        yield
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SigningCertificate:
     """A parsed signing certificate (签章证书 or a CA above it). Two are the same when their digests are.
@@ -49,6 +61,7 @@ class SigningCertificate:
     subject: bytes
     public_key_info: bytes
     signature_oid: str
+    signature: bytes
     authority_code: str | None
     organization: str | None
 
@@ -94,8 +107,9 @@ def load_signing_certificate(encoded: bytes) -> SigningCertificate:
     if len(body) < 6 or body[1].raw != fields[1].raw:
         raise DerMalformed(remedy="证书结构不符合 X.509")
     try:
-        parsed = x509.load_der_x509_certificate(encoded)
-        extensions = parsed.extensions
+        with tolerant_parsing():
+            parsed = x509.load_der_x509_certificate(encoded)
+            extensions = parsed.extensions
         _ = parsed.not_valid_before_utc, parsed.not_valid_after_utc
     except UNREADABLE_X509:
         raise DerMalformed(remedy="证书或其扩展不符合 X.509") from None
@@ -108,6 +122,7 @@ def load_signing_certificate(encoded: bytes) -> SigningCertificate:
         subject=body[4].raw,
         public_key_info=body[5].raw,
         signature_oid=_first_oid(fields[1]),
+        signature=fields[2].bits(),
         authority_code=_attribute(body[4].raw, ORGANIZATION_IDENTIFIER),
         organization=_attribute(body[4].raw, _ORGANIZATION_NAME),
     )

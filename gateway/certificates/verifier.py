@@ -30,7 +30,7 @@ from gateway.certificates.bounded import BoundedCache
 from gateway.certificates.chain_cache import ChainVerifier
 from gateway.certificates.claims import ECertificateClaims
 from gateway.certificates.envelopes.envelope import EnvelopeFormat, OpenedEnvelope, SealedContent
-from gateway.certificates.errors import AlgorithmUnavailable, DerMalformed, EnvelopeRefused, SignatureInvalid
+from gateway.certificates.errors import EnvelopeRefused
 from gateway.certificates.freshness import Basis
 from gateway.certificates.kind import CertificateKind
 from gateway.certificates.revocation import StatusEvidence, StatusListReader
@@ -44,6 +44,7 @@ from gateway.certificates.verification import (
     overall,
 )
 from gateway.clock import date_in_china
+from gateway.crypto.errors import AlgorithmUnavailable, DerMalformed, SignatureInvalid
 from gateway.errors import Owner
 from schemas.ecertificates import ECertificateMetadata
 from schemas.identifiers import ECertificateIdentifier, IdentifierError

@@ -8,8 +8,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
-from gateway.certificates.der import Element, Tag, parse
-from gateway.certificates.errors import DerMalformed
+from gateway.crypto.der import Element, Tag, parse
+from gateway.crypto.errors import DerMalformed
 
 MAX_CERTIFICATE_BYTES: Final = 64 << 10
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from gateway.crypto.errors import refused
+from gateway.crypto.errors import KeyUnfit, SignatureInvalid, refused
 from gateway.crypto.jwk import PublicKey, SigningKey, VerificationKey, parse_jwk, thumbprint
-from gateway.crypto.seam import Encoding, KeyUnfit, Scheme, SignatureInvalid, sign, verify_signature
+from gateway.crypto.signatures import Encoding, Scheme, sign, verify_signature
 from gateway.crypto.strict_json import decode_base64, decode_base64url, dump, encode_base64url, parse_object
 
 SUPPORTED_ALGORITHMS: frozenset[str] = frozenset(Scheme)
@@ -23,7 +23,8 @@ MAX_X5C = 6
 MAX_KEYS_TRIED = 4
 _LATEST = 253_402_300_799
 """9999-12-31T23:59:59Z in seconds, the last NumericDate that a ``datetime`` can hold."""
-_FORBIDDEN_HEADERS = ("jku", "x5u", "b64", "zip", "enc", "epk", "apu", "apv", "p2s", "p2c")
+_FORBIDDEN_HEADERS = ("jku", "x5u", "b64", "zip", "enc", "epk", "apu", "apv", "p2s", "p2c", "iss", "sub", "aud")
+"""The last three are claims (RFC 7519 §5.3 replicates them in JWE headers alone): one that we ignored could mislead."""
 _SIGNATURE_BYTES = {"ES256": 64, "ES384": 96, "EdDSA": 64, "SM2-SM3": 64}
 
 

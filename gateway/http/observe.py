@@ -14,13 +14,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.caller import Caller
 from gateway.http.callers import CALLER_KEY
-from gateway.http.metrics import HttpMetrics
+from gateway.http.metrics import ROUTE_KEY, HttpMetrics
 from gateway.http.problems import plain_response
 from gateway.logging import frames_of
 
 REQUEST_ID_HEADER: Final = b"x-request-id"
-ROUTE_KEY: Final = "bandian.route"
-"""An ASGI endpoint outside FastAPI names its route template here."""
 
 log = structlog.get_logger()
 

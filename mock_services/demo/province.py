@@ -3,7 +3,7 @@
 import asyncio
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,8 +47,18 @@ class Province:
     environment: dict[str, str]
 
 
-async def set_up(processes: Processes, directory: Path, progress: Callable[[str], None]) -> Province:
-    """Start everything and register the partners. Raises ``DidNotStart``."""
+async def set_up(
+    processes: Processes,
+    directory: Path,
+    progress: Callable[[str], None],
+    database_url: str | None = None,
+    population: Sequence[str] = (),
+) -> Province:
+    """Start everything and register the partners. Raises ``DidNotStart``.
+
+    ``database_url`` None is a SQLite file in ``directory``; ``population`` are options of the two mocks that hold one
+    (``--residents 40``).
+    """
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     port = free_port()
@@ -57,11 +67,12 @@ async def set_up(processes: Processes, directory: Path, progress: Callable[[str]
     callback = f"{gateway}/v1/identity/callback"
     keys_uri = f"{gateway}/.well-known/jwks.json"
     platform, identity, departments = await asyncio.gather(
-        processes.mock("provincial_platform", "--data-dir", str(directory / "platform")),
+        processes.mock("provincial_platform", "--data-dir", str(directory / "platform"), *population),
         processes.mock(
             "identity_provider",
             *("--data-dir", str(directory / "identity")),
             *("--client", f"id=bandian,redirect_uri={callback},jwks_uri={keys_uri}"),
+            *population,
         ),
         processes.mock(
             "departments",
@@ -74,7 +85,7 @@ async def set_up(processes: Processes, directory: Path, progress: Callable[[str]
         *("--data-dir", str(directory / "utility"), "--gateway-url", gateway),
         *("--partner", UTILITY, "--departments-url", departments),
     )
-    environment = _environment(directory, port, platform, identity)
+    environment = _environment(directory, port, platform, identity, database_url)
     progress("数据库、密钥与接入单位")
     secret = (directory / "utility" / "webhook-secret").read_text("utf-8")
     secrets = directory / "gateway" / "secrets"
@@ -91,7 +102,9 @@ async def set_up(processes: Processes, directory: Path, progress: Callable[[str]
     return Province(gateway, platform, identity, departments, utility, directory, environment)
 
 
-def _environment(directory: Path, port: int, platform: str, identity: str) -> dict[str, str]:
+def _environment(
+    directory: Path, port: int, platform: str, identity: str, database_url: str | None
+) -> dict[str, str]:
     own = directory / "gateway"
     access = json.loads((directory / "platform" / "access.json").read_text("utf-8"))
     source = {
@@ -103,7 +116,7 @@ def _environment(directory: Path, port: int, platform: str, identity: str) -> di
     }
     return {
         "BANDIAN_PORT": str(port),
-        "BANDIAN_DATABASE_URL": f"sqlite:///{own / 'gateway.sqlite3'}",
+        "BANDIAN_DATABASE_URL": database_url or f"sqlite:///{own / 'gateway.sqlite3'}",
         "BANDIAN_KEY_DIR": str(own / "keys"),
         "BANDIAN_SECRETS_DIR": str(own / "secrets"),
         "BANDIAN_TRUST_DIR": str(directory / "platform" / "trust"),

@@ -36,11 +36,7 @@ class Databases:
     @contextmanager
     def postgresql(self) -> Iterator[str]:
         """URL of a new PostgreSQL database, dropped afterwards; skips where no server answers."""
-        try:
-            admin = psycopg.connect(SERVER, autocommit=True, connect_timeout=3)
-        except psycopg.OperationalError:
-            skip_or_fail("no PostgreSQL server answers at BANDIAN_TEST_POSTGRES")
-        with admin:
+        with _administered() as admin:
             if self._postgres_template is None:
                 self._postgres_template = f"bandian_test_{uuid4().hex[:12]}"
                 admin.execute(f'CREATE DATABASE "{self._postgres_template}"')
@@ -52,11 +48,34 @@ class Databases:
             finally:
                 admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
+    def empty_sqlite(self) -> str:
+        """URL of a SQLite file that does not exist yet: nothing is migrated."""
+        return f"sqlite:///{self._directory / uuid4().hex}.sqlite3"
+
+    @contextmanager
+    def empty_postgresql(self) -> Iterator[str]:
+        """URL of a new PostgreSQL database without a schema, dropped afterwards."""
+        with _administered() as admin:
+            name = f"bandian_test_{uuid4().hex[:12]}"
+            admin.execute(f'CREATE DATABASE "{name}"')
+            try:
+                yield _url_of(name)
+            finally:
+                admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
     def close(self) -> None:
         """Drop the template."""
         if self._postgres_template is not None:
             with suppress(psycopg.OperationalError), psycopg.connect(SERVER, autocommit=True) as admin:
                 admin.execute(f'DROP DATABASE IF EXISTS "{self._postgres_template}" WITH (FORCE)')
+
+
+def _administered() -> psycopg.Connection:
+    """A connection that may create databases; skips where no server answers."""
+    try:
+        return psycopg.connect(SERVER, autocommit=True, connect_timeout=3)
+    except psycopg.OperationalError:
+        skip_or_fail("no PostgreSQL server answers at BANDIAN_TEST_POSTGRES")
 
 
 def _url_of(name: str) -> str:

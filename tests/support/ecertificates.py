@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from gateway.certificates.chain_cache import ChainVerifier
 from gateway.certificates.envelopes.jws import JwsFormat
 from gateway.certificates.revocation import StatusEvidence
-from gateway.certificates.signatures import sign
 from gateway.certificates.trust import TrustStore
 from gateway.certificates.verifier import Verifier
+from gateway.crypto.signatures import sign
 from mock_services.pki import AUTHORITIES, AUTHORITY_OF_KIND, Holder, ProvincialPki
 from schemas.ecertificates import TYPE_CODES, TYPE_NAMES
 from schemas.identifiers import ECertificateIdentifier, make_unified_social_credit_code

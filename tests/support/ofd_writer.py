@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography.hazmat.primitives import hashes
 
-from gateway.certificates import sm2
-from gateway.certificates.der import Tag, encode, encode_integer
+from gateway.crypto import sm2
+from gateway.crypto.der import Tag, encode, encode_integer
 
 SIGNED_AT = datetime(2026, 6, 1, 1, 2, 3, tzinfo=UTC)
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

@@ -10,9 +10,6 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from adapters.storage import idempotency, partners
-from adapters.storage.engine import create_database_engine
-from adapters.storage.tables import metadata
 from adapters.storage.transactions import SqlTransactions
 from gateway.caller import Role
 from gateway.crypto.jwk import SigningKey, export_jwk
@@ -27,16 +24,6 @@ from tests.support.storage import NOON, SetClock, opened
 
 ISSUER = "https://gateway.example"
 TOKEN_URI = f"{ISSUER}/oauth/token"
-TABLES = (
-    partners.partner_directory,
-    partners.partners,
-    partners.partner_keys,
-    partners.sharing_agreements,
-    partners.partner_endpoints,
-    partners.spent_tokens,
-    idempotency.idempotency_keys,
-)
-
 _numbers = count(1)
 
 
@@ -144,9 +131,6 @@ class PartnersRoom:
 
 @contextmanager
 def partners_room(database_url: str) -> Iterator[PartnersRoom]:
-    engine = create_database_engine(database_url, pool_size=1)
-    metadata.create_all(engine, tables=TABLES)
-    engine.dispose()
     clock, key = SetClock(), es256_key("gateway-1")
     with opened(database_url, clock) as transactions:
         directory, keys = PartnerDirectory(transactions), TokenKeys(key)

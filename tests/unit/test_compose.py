@@ -1,6 +1,5 @@
 """The compose file starts in an order that exists, and runs nothing as root, writable, unpinned or unwatched."""
 
-import json
 import re
 import subprocess
 import sys
@@ -104,19 +103,8 @@ def test_no_secret_stands_in_the_file() -> None:
 @pytest.mark.parametrize("name", ["migrate", "gateway", "worker"])
 def test_the_gateway_takes_its_settings(name: str) -> None:
     settings = load_settings(SERVICES[name]["environment"])
-    hosts = [
-        settings.base_url,
-        *(source.url for source in settings.sources),
-        *(one.url for one in settings.departments),
-    ]
+    hosts = [settings.base_url, *(source.url for source in settings.sources)]
     assert {re.split(r"[/:]+", url)[1] for url in hosts} <= SERVICES.keys()
-
-
-def test_the_departments_known_to_the_gateway_are_those_that_are_mocked() -> None:
-    from mock_services.departments.roster import departments_of
-
-    known = json.loads(SERVICES["gateway"]["environment"]["BANDIAN_DEPARTMENTS"])
-    assert {one["code"] for one in known} == {one.code for one in departments_of("440100")}
 
 
 def docker_stages() -> dict[str, str]:

@@ -67,13 +67,13 @@ def test_nested_settings_are_read() -> None:
     env = {
         **sources({"access_secret": "s"}, {"code": "gz-platform", "region": "440100", "access_secret": "t"}),
         "BANDIAN_IDENTITY_PROVIDER__ISSUER": "https://id.example",
-        "BANDIAN_DEPARTMENTS": '[{"code": "water-440100", "url": "http://127.0.0.1:9/water-440100"}]',
+        "BANDIAN_DEPARTMENTS": '{"water": {"audience": "bandian"}}',
     }
     settings = load_settings(env)
     assert [source.secret() for source in settings.sources] == ["s", "t"]
     assert settings.identity_provider is not None
     assert settings.identity_provider.issuer == "https://id.example"
-    assert settings.departments[0].adapter == "standard"
+    assert settings.department_options() == {"water": {"audience": "bandian"}}
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_nested_settings_are_read() -> None:
         (sources({"colour": "red", "access_secret": "s"}), "BANDIAN_SOURCES[0].colour"),
         (sources({}), "gd-platform needs exactly one of"),
         (sources({"access_secret": "s", "access_secret_file": "/f"}), "gd-platform needs exactly one of"),
-        (sources({"access_secret": "s"}, {"access_secret": "t"}), "same code twice"),
+        (sources({"access_secret": "s"}, {"access_secret": "t"}), "a code twice"),
         ({"BANDIAN_DATABASE_URL": "mysql://h/d"}, "sqlite:/// or postgresql://"),
         ({"BANDIAN_DATABASE_URL": "sqlite:///:memory:"}, "must name a file"),
         ({"BANDIAN_DATABASE_URL": "sqlite://"}, "must name a file"),
@@ -101,6 +101,7 @@ def test_nested_settings_are_read() -> None:
         ({"BANDIAN_PUBLIC_URL": "https://u:p@gateway.example"}, "without user information"),
         ({"BANDIAN_PUBLIC_URL": "https://a.example", "BANDIAN_ISSUER": "https://b.example"}, "different hosts"),
         ({"BANDIAN_RATE_LIMIT": "many"}, "BANDIAN_RATE_LIMIT"),
+        ({"BANDIAN_DEPARTMENTS": '{"water": 1}'}, "BANDIAN_DEPARTMENTS"),
         ({"BANDIAN_TOKEN_LIFETIME": "86400"}, "less than or equal to 900"),
         ({"BANDIAN_MAX_BODY_BYTES": "1"}, "greater than or equal to 16384"),
     ],
@@ -123,7 +124,6 @@ def test_a_wrong_or_contradictory_setting_is_refused_with_what_mends_it(env: dic
         ({"BANDIAN_IDENTITY_PROVIDER__ISSUER": "http://id.example"}, "IDENTITY_PROVIDER__ISSUER must be an https"),
         (sources({"access_secret": "s"}), "access_secret_file"),
         (sources({"access_secret_file": "/f", "url": "http://source.example"}), "SOURCES[gd-platform].url must be an"),
-        ({"BANDIAN_DEPARTMENTS": '[{"code": "w", "url": "http://w.example"}]'}, "DEPARTMENTS[w].url must be an https"),
     ],
 )
 def test_production_refuses_what_is_fit_for_ones_own_machine_only(change: dict[str, str], words: str) -> None:

@@ -244,6 +244,17 @@ def test_no_changed_byte_of_a_crl_is_believed_and_nothing_is_raised(position, by
         assert judge(crls=[upper, bad]).check == "chain.revocation_unknown"
 
 
+def test_a_signature_says_its_length_in_one_way():
+    """BIT STRING with unused bits: the same signature in another spelling, wherever its last bits happen to be zero."""
+    for _ in range(8):
+        seal = CA.issue_seal("a", "b", crl_uri="x")
+        (good,) = der(seal.certificate)
+        position = len(good) - len(seal.certificate.signature) - 1
+        assert good[position] == 0
+        result = verify_chain(changed(good, position, 1), der(CA.certificate), der(ROOT.certificate), AT)
+        assert (result.verdict, result.check) == (Verdict.INVALID, "chain.malformed")
+
+
 @pytest.mark.parametrize("data", [b"", b"\x30\x00", b"\x30\x80", b"-----BEGIN CERTIFICATE-----", b"\x30" * 20_000])
 def test_rubbish_is_malformed(data):
     assert verify_chain(data, [], der(ROOT.certificate), AT).check == "chain.malformed"

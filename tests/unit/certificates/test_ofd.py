@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.certificates import sm2
 from gateway.certificates.envelopes.ofd import Limits, OfdVerification, Outcome, verify_ofd
 from gateway.certificates.errors import OfdRefused
 from gateway.certificates.verdicts import Verdict
+from gateway.crypto import sm2
 from gateway.errors import GatewayError
 from tests.support import ofd_writer as writer
 from tests.support.ofd_writer import NOW, PAGE, SIGNATURE_XML, SIGNATURES_XML, SIGNED_AT, VALUE, Pki, Recipe

@@ -4,12 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.certificates import seal_chain, sm2
-from gateway.certificates.der import Tag, encode
-from gateway.certificates.errors import DerMalformed
+from gateway.certificates import seal_chain
 from gateway.certificates.seal_chain import NO_TRUST_ANCHOR, PathResult, parse_anchors, walk_path
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.x509_tlv import TlvCertificate, name_text, parse_certificate
+from gateway.crypto import sm2
+from gateway.crypto.der import Tag, encode
+from gateway.crypto.errors import DerMalformed
 from tests.support.ofd_writer import NOW, Identity, extension, issue
 
 

@@ -19,9 +19,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 from joserfc.jws import JWSRegistry
 
-from gateway.certificates import sm2
-from gateway.certificates.errors import SignatureInvalid
-from gateway.crypto.errors import JoseRefused
+from gateway.crypto import sm2
+from gateway.crypto.errors import JoseRefused, SignatureInvalid
 from gateway.crypto.jwk import SigningKey, VerificationKey, algorithms_of, export_jwk, parse_jwk, thumbprint
 from gateway.crypto.jws import JwsPolicy, check_signature, read_jws, sign_jws, verify_jws
 from tests.support.ecertificates import b64, seal

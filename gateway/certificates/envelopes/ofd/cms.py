@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from gateway.certificates.der import Element, Tag, encode, parse
 from gateway.certificates.envelopes.ofd.seal import MAX_SIGNED_VALUE_BYTES
-from gateway.certificates.errors import DerMalformed
 from gateway.certificates.x509_tlv import algorithm_oid, parse_certificate
+from gateway.crypto.der import Element, Tag, encode, parse
+from gateway.crypto.errors import DerMalformed
 
 _SIGNED_DATA: Final = frozenset({"1.2.156.10197.6.1.4.2.2", "1.2.840.113549.1.7.2"})
 _MESSAGE_DIGEST: Final = "1.2.840.113549.1.9.4"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from gateway.certificates.der import Element, Tag, encode, parse, parse_time
-from gateway.certificates.errors import DerMalformed
+from gateway.crypto.der import Element, Tag, encode, parse, parse_time
+from gateway.crypto.errors import DerMalformed
 
 MAX_SIGNED_VALUE_BYTES: Final = 8 << 20
 CERTIFICATES_WHOLE: Final = 1

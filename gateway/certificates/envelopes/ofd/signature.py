@@ -20,9 +20,9 @@ from gateway.certificates.envelopes.ofd.report import (
     SignerFacts,
 )
 from gateway.certificates.envelopes.ofd.seal import MAX_SIGNED_VALUE_BYTES, Seal, parse_sealed_value
-from gateway.certificates.errors import AlgorithmUnavailable, DerMalformed, KeyUnfit, SignatureInvalid
-from gateway.certificates.signatures import SCHEME_BY_OID, Encoding, Scheme, verify_signature
 from gateway.certificates.x509_tlv import TlvCertificate, parse_certificate
+from gateway.crypto.errors import AlgorithmUnavailable, DerMalformed, KeyUnfit, SignatureInvalid
+from gateway.crypto.signatures import SCHEME_BY_OID, Encoding, Scheme, verify_signature
 
 SM3: Final = hashes.SM3()
 _SHA256: Final = hashes.SHA256()

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.certificates import sm2
-from gateway.certificates.der import Tag, encode, encode_integer
-from gateway.certificates.errors import AlgorithmUnavailable, KeyUnfit, SignatureInvalid
+from gateway.crypto import sm2
+from gateway.crypto.der import Tag, encode, encode_integer
+from gateway.crypto.errors import AlgorithmUnavailable, KeyUnfit, SignatureInvalid
 from tests.support.require import skip_or_fail
 
 # GM/T 0003.5-2012 annex A, the example on the recommended curve.

@@ -17,8 +17,8 @@ from ctypes import POINTER, byref, c_char_p, c_int, c_long, c_size_t, c_void_p
 from functools import lru_cache
 from typing import Final
 
-from gateway.certificates.der import Tag, encode, encode_integer, parse_integer_pair
-from gateway.certificates.errors import AlgorithmUnavailable, DerMalformed, KeyUnfit, SignatureInvalid
+from gateway.crypto.der import Tag, encode, encode_integer, parse_integer_pair
+from gateway.crypto.errors import AlgorithmUnavailable, DerMalformed, KeyUnfit, SignatureInvalid
 
 SIGNER_ID: Final = b"1234567812345678"
 KEY_CACHE_SIZE: Final = 1024

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from enum import IntEnum
 
-from gateway.certificates.errors import DerMalformed
+from gateway.crypto.errors import DerMalformed
 
 MAX_ELEMENTS = 4096
 """Children read from one constructed element; a seal has a handful."""

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.certificates.der import Tag, encode, encode_integer, parse, parse_time
-from gateway.certificates.errors import DerMalformed
 from gateway.certificates.x509_tlv import parse_certificate
+from gateway.crypto.der import Tag, encode, encode_integer, parse, parse_time
+from gateway.crypto.errors import DerMalformed
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from gateway.certificates import sm2
-from gateway.certificates.der import parse_integer_pair
-from gateway.certificates.errors import AlgorithmUnavailable, DerMalformed, KeyUnfit, SignatureInvalid
+from gateway.crypto import sm2
+from gateway.crypto.der import parse_integer_pair
+from gateway.crypto.errors import AlgorithmUnavailable, DerMalformed, KeyUnfit, SignatureInvalid
 
 PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey | sm2.Sm2PublicKey | bytes
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | sm2.Sm2PrivateKey

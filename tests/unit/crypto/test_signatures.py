@@ -7,9 +7,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding as KeyEncoding
 from cryptography.hazmat.primitives.serialization import PublicFormat
 
-from gateway.certificates import sm2
-from gateway.certificates.errors import AlgorithmUnavailable, KeyUnfit, SignatureInvalid
-from gateway.certificates.signatures import Encoding, Scheme, sign, verify_signature
+from gateway.crypto import sm2
+from gateway.crypto.errors import AlgorithmUnavailable, KeyUnfit, SignatureInvalid
+from gateway.crypto.signatures import Encoding, Scheme, sign, verify_signature
 
 MESSAGE = "办电".encode()
 P256 = ec.generate_private_key(ec.SECP256R1())

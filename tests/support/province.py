@@ -1,0 +1,101 @@
+"""A province in processes of its own, as the demo starts it, whose gateway and worker can be killed and started."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from mock_services.demo.applicant import Applicant
+from mock_services.demo.journeys import Stage
+from mock_services.demo.processes import Processes, Running
+from mock_services.demo.province import Province, set_up
+
+FEW = ("--residents", "40", "--enterprises", "40")
+"""A small population: the personas are there whatever its size."""
+STARTS_WITHIN = 30.0
+
+
+@dataclass
+class LiveProvince:
+    """Everything that runs, and a client to look at it with."""
+
+    province: Province
+    processes: Processes
+    http: httpx.AsyncClient
+    logs: Path
+
+    @property
+    def database_url(self) -> str:
+        return self.province.environment["BANDIAN_DATABASE_URL"]
+
+    def stage(self) -> Stage:
+        return Stage(self.province, self.http, lambda line: print(f"    {line}"))
+
+    def applicant(self, subject: str) -> Applicant:
+        return self.stage().applicant(subject)
+
+    def running(self, command: str) -> Running:
+        """The gateway's process of ``command`` (``serve``, ``worker``) that was started last."""
+        return [each for each in self.processes.running if each.name == f"gateway-{command}"][-1]
+
+    async def end(self, command: str, number: signal.Signals) -> int:
+        """Send the signal and wait for the end; answers the exit code."""
+        process = self.running(command).process
+        process.send_signal(number)
+        return await asyncio.wait_for(process.wait(), STARTS_WITHIN)
+
+    async def start(self, command: str) -> None:
+        """Start it again; the gateway is waited for until it is ready."""
+        await self.processes.gateway(command, self.province.environment, self.province.gateway)
+        if command == "serve":
+            await self.until_ready()
+
+    async def until_ready(self) -> None:
+        async with asyncio.timeout(STARTS_WITHIN):
+            while await self.readiness() != 200:
+                await asyncio.sleep(0.05)
+
+    async def readiness(self) -> int | None:
+        """Status of ``/readyz``; None when nobody answers."""
+        try:
+            return (await self.http.get(f"{self.province.gateway}/readyz")).status_code
+        except httpx.TransportError:
+            return None
+
+    async def audit(self) -> tuple[int, str]:
+        """``bandian audit``: exit code and what it printed."""
+        return await self.command("audit")
+
+    async def command(self, *arguments: str) -> tuple[int, str]:
+        """Run ``bandian …`` to its end."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "gateway.cli", *arguments),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={**os.environ, **self.province.environment},
+        )
+        printed, _ = await process.communicate()
+        return process.returncode or 0, printed.decode(errors="replace")
+
+    def gateway_logs(self) -> str:
+        """All that gateway and worker have written so far."""
+        return "".join(path.read_text("utf-8", "replace") for path in sorted(self.logs.glob("gateway-*.log")))
+
+
+@asynccontextmanager
+async def live_province(directory: Path, database_url: str | None) -> AsyncIterator[LiveProvince]:
+    """Set up, yield, stop everything."""
+    logs = directory / "logs"
+    processes = Processes(logs)
+    try:
+        province = await set_up(processes, directory / "data", lambda _: None, database_url, FEW)
+        async with httpx.AsyncClient(timeout=30) as http:
+            yield LiveProvince(province, processes, http, logs)
+    finally:
+        await processes.stop()
