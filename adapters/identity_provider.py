@@ -193,6 +193,27 @@ class OpenIdProvider:
             raise _unavailable("identity_provider.malformed") from None
 
 
+class NoIdentityProvider:
+    """Stands in where none is configured: everything but verifying applicants works."""
+
+    issuer = ""
+    client_id = ""
+
+    async def authorization_url(
+        self, state: str, nonce: str, code_challenge: str, method: VerificationMethod, at: datetime
+    ) -> str:
+        """Raises ``PartnerUnavailable``."""
+        raise _not_configured()
+
+    async def redeem(self, code: str, code_verifier: str, at: datetime) -> str:
+        """Raises ``PartnerUnavailable``."""
+        raise _not_configured()
+
+    async def read_assertion(self, token: str, nonce: str, at: datetime) -> dict[str, object]:
+        """Raises ``PartnerUnavailable``."""
+        raise _not_configured()
+
+
 def _usable(jwk: Mapping[str, Any]) -> VerificationKey | None:
     """A key of a kind spoken here; a set may hold others."""
     try:
@@ -208,4 +229,13 @@ def _refused(check: str, remedy: str) -> AssertionRefused:
 def _unavailable(check: str) -> PartnerUnavailable:
     return PartnerUnavailable(
         check=check, owner=Owner.GOVERNMENT, remedy="身份核验服务应答异常，请稍后再试或改用窗口办理", partner=PARTNER
+    )
+
+
+def _not_configured() -> PartnerUnavailable:
+    return PartnerUnavailable(
+        check="identity_provider.not_configured",
+        owner=Owner.GATEWAY,
+        remedy="请运营方以 BANDIAN_IDENTITY_PROVIDER 配置身份核验服务",
+        partner=PARTNER,
     )

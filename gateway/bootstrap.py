@@ -3,18 +3,19 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from uuid import uuid4
 
 import aiohttp
+import structlog
 
 from adapters import departments
 from adapters.channels.department import DepartmentChannel
 from adapters.channels.posting import open_session
 from adapters.channels.webhook import WebhookChannel, parse_secret
 from adapters.http_client import HttpClient, HttpxClient
-from adapters.identity_provider import OpenIdProvider
+from adapters.identity_provider import NoIdentityProvider, OpenIdProvider
 from adapters.key_directory import KeyDirectory, KeyPurpose, open_key_directory
 from adapters.provincial_platform import ProvincialPlatform
 from adapters.status_source import HttpStatusSource
@@ -33,6 +34,7 @@ from gateway.certificates.evidence import EvidenceGatherer
 from gateway.certificates.registry import KindRegistry
 from gateway.certificates.service import CertificateService
 from gateway.certificates.sources import SourceDirectory, SourceRegistration
+from gateway.certificates.trust import TrustStore
 from gateway.certificates.verifier import Verifier
 from gateway.clock import Clock, date_in_china, system_clock
 from gateway.crypto.keyed_digest import KeyedDigest
@@ -45,6 +47,7 @@ from gateway.http.callers import Doorkeeper
 from gateway.http.idempotency import Idempotency
 from gateway.http.limits import RateLimits
 from gateway.http.services import Services
+from gateway.identity.ports import IdentityProvider
 from gateway.identity.service import IdentityService
 from gateway.ids import MakeId, id_maker
 from gateway.licences.service import LicenceService
@@ -54,6 +57,8 @@ from gateway.partners.service import PartnerService
 from gateway.partners.tokens import AccessGate, TokenKeys, TokenService
 from gateway.progress.service import ProgressService
 from gateway.settings import Settings, read_secret
+
+log = structlog.get_logger()
 
 GATEWAY_NAME = "政企协同办电信息共享平台"
 
@@ -107,7 +112,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
     on = date_in_china(clock())
     calendar = WorkingCalendar()
     certificates = build_certificates(settings, transactions, http)
-    provider = _provider(settings, keys, http, make_id, on_date=clock())
+    provider = _provider(settings, keys, http, make_id, on)
     answer_key = keys.signing(KeyPurpose.ANSWER, on)
     token_keys = TokenKeys(keys.signing(KeyPurpose.TOKEN, on), keys.verification(KeyPurpose.TOKEN))
     tokens = TokenService(
@@ -144,7 +149,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
 
 def build_certificates(settings: Settings, transactions: SqlTransactions, http: HttpClient) -> CertificateService:
     """The certificates room over the configured sources and the trust directory."""
-    verifier = Verifier(ChainVerifier(read_trust_directory(settings.trust_dir)), [JwsFormat()])
+    verifier = Verifier(ChainVerifier(_trust(settings)), [JwsFormat()])
     registrations = [
         SourceRegistration(
             region=source.region,
@@ -169,14 +174,22 @@ def build_certificates(settings: Settings, transactions: SqlTransactions, http: 
     )
 
 
-def _provider(
-    settings: Settings, keys: KeyDirectory, http: HttpClient, make_id: MakeId, on_date: datetime
-) -> OpenIdProvider:
+def _trust(settings: Settings) -> TrustStore:
+    """Anchors and issuers. Without sources there is nothing to verify, and a gateway on its own may start so."""
+    if not settings.sources and not settings.trust_dir.exists():
+        log.warning("trust.none", remedy="no source is configured, so every certificate is out of reach")
+        return TrustStore.build([], [])
+    return read_trust_directory(settings.trust_dir)
+
+
+def _provider(settings: Settings, keys: KeyDirectory, http: HttpClient, make_id: MakeId, on: date) -> IdentityProvider:
+    if settings.identity_provider is None:
+        return NoIdentityProvider()
     return OpenIdProvider(
-        issuer=settings.identity_provider.issuer if settings.identity_provider else "",
-        client_id=settings.identity_provider.client_id if settings.identity_provider else "",
+        issuer=settings.identity_provider.issuer,
+        client_id=settings.identity_provider.client_id,
         redirect_uri=f"{settings.base_url}/v1/identity/callback",
-        client_key=keys.signing(KeyPurpose.CLIENT, date_in_china(on_date)),
+        client_key=keys.signing(KeyPurpose.CLIENT, on),
         http=http,
         make_id=make_id,
     )

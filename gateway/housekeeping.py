@@ -35,6 +35,8 @@ class Housekeeping:
                 await self.purge_once()
             except GatewayError as error:
                 log.warning("housekeeping.waiting", check=error.check)
+            except Exception as error:  # the next round may find it mended
+                log.error("housekeeping.fault", fault=type(error).__name__)
 
     async def purge_once(self) -> tuple[int, int]:
         """(intakes, sessions) removed."""

@@ -49,7 +49,7 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
                 loops = [asyncio.create_task(hub.housekeeping.run(stop))]
                 if settings.embedded_worker:
                     loops.append(asyncio.create_task(build_relay(foundation, session).run(stop)))
-                log.info("gateway.started", url=settings.base_url, worker=settings.embedded_worker)
+                log.info("gateway.started", reached_at=settings.base_url, worker=settings.embedded_worker)
                 try:
                     yield
                 finally:
@@ -78,8 +78,8 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
         delivery_router.operator_router,
     ):
         app.include_router(router)
-    app.add_route("/healthz", _alive, include_in_schema=False)
-    app.add_route("/readyz", _ready, include_in_schema=False)
+    app.get("/healthz", include_in_schema=False)(_alive)
+    app.get("/readyz", include_in_schema=False)(_ready)
     serve_reference(app)
     hang_door(
         app,
@@ -90,7 +90,7 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
     return app
 
 
-async def _alive(_: Request) -> Response:
+async def _alive() -> Response:
     """The process answers."""
     return JSONResponse({"status": "ok"})
 

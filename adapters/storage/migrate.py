@@ -1,5 +1,7 @@
 """Brings a database to the schema of this version; the same migrations on SQLite and PostgreSQL."""
 
+import logging
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -10,6 +12,7 @@ from sqlalchemy import Connection, text
 
 from adapters.storage.engine import create_database_engine
 
+logging.getLogger("alembic").setLevel(logging.WARNING)
 _LOCK_KEY = 0x62616E6469616E
 """``bandian`` in ASCII: the PostgreSQL advisory lock under which one process at a time migrates."""
 
@@ -51,5 +54,9 @@ def generate_revision(database_url: str, message: str, revision_id: str) -> None
 
 def is_current(connection: Connection) -> bool:
     """Whether the schema is the one this version was written for."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    return MigrationContext.configure(connection).get_current_revision() == head
+    return MigrationContext.configure(connection).get_current_revision() == _head()
+
+
+@cache
+def _head() -> str | None:
+    return ScriptDirectory.from_config(_config()).get_current_head()

@@ -75,6 +75,9 @@ class Relay:
             except Overloaded as error:
                 log.warning("relay.waiting", check=error.check)
                 claimed = 0
+            except Exception as error:  # such as a schema that is still to be migrated: waiting may help, ending won't
+                log.error("relay.fault", fault=type(error).__name__)
+                claimed = 0
             if not claimed:
                 await self._wait(stop)
         await self.drain()

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
-from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 
 _VENDOR: Final = Path(__file__).parent / "vendor" / "swagger-ui"
@@ -30,16 +29,15 @@ _START: Final = (
 def serve_reference(app: FastAPI) -> None:
     """Add ``/docs`` to ``app``; the document itself is ``/openapi.json``."""
 
-    async def page(_: Request) -> Response:
+    async def page() -> Response:
         return HTMLResponse(_PAGE.format(title=escape(app.title)), headers={"content-security-policy": _POLICY})
 
-    async def file(request: Request) -> Response:
-        name = request.path_params["name"]
+    async def file(name: str) -> Response:
         if name == "start.js":
             return Response(_START, media_type="text/javascript")
         if name not in _FILES:
             return Response(status_code=404)
         return FileResponse(_VENDOR / name, media_type=_FILES[name])
 
-    app.add_route("/docs", page, include_in_schema=False)
-    app.add_route("/docs/{name}", file, include_in_schema=False)
+    app.get("/docs", include_in_schema=False)(page)
+    app.get("/docs/{name}", include_in_schema=False)(file)

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Cookie, Depends, Query, Request, Response
 
 from gateway.errors import Owner
+from gateway.http.limits import RateLimit
 from gateway.http.services import provide
 from gateway.identity.errors import SessionRequired
 from gateway.identity.model import VerificationSession, VerifiedApplicant
@@ -39,9 +40,17 @@ async def verified_applicant(token: Token, service: Service) -> VerifiedApplican
 Applicant = Annotated[VerifiedApplicant, Depends(verified_applicant)]
 
 
-@router.post("/v1/verification-sessions", status_code=201, summary="发起身份核验（人脸、短信、窗口或电子营业执照）")
+@router.post(
+    "/v1/verification-sessions",
+    status_code=201,
+    summary="发起身份核验（人脸、短信、窗口或电子营业执照）",
+    dependencies=[Depends(RateLimit("verification", "60/minute"))],
+)
 async def open_session(body: OpenVerification, response: Response, service: Service) -> VerificationOpened:
-    """Open a session and learn where to go. A face is always one way among others."""
+    """Open a session and learn where to go. A face is always one way among others.
+
+    No ``Idempotency-Key``: the answer holds a secret, which is never kept, and another session does no harm.
+    """
     opened = await service.open(body.applicant_kind, body.method)
     session = opened.session
     response.set_cookie(

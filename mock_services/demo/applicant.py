@@ -23,14 +23,14 @@ class Applicant:
         self._http = http
         self._gateway = gateway
         self._subject = subject
-        self._token = ""
+        self.token = ""
 
     async def verify(self, applicant_kind: str, method: str) -> dict[str, Any]:
         """The whole OpenID journey; answers the session as it then stands, verified or failed."""
         opened = await self._call(
             "POST", "/v1/verification-sessions", {"applicant_kind": applicant_kind, "method": method}
         )
-        self._token = opened["session_token"]
+        self.token = opened["session_token"]
         page = await self._http.get(opened["authorization_url"], headers={"accept": "application/json"})
         interaction = page.raise_for_status().json()
         step: dict[str, Any] = {"status": "retry"}
@@ -66,7 +66,7 @@ class Applicant:
     async def _call(
         self, method: str, path: str, body: dict[str, Any] | None = None, *, once: bool = False
     ) -> dict[str, Any]:
-        headers = {"authorization": f"Bearer {self._token}"} if self._token else {}
+        headers = {"authorization": f"Bearer {self.token}"} if self.token else {}
         if once:
             headers["idempotency-key"] = str(uuid4())
         response = await self._http.request(method, self._gateway + path, json=body, headers=headers)

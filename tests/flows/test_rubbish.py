@@ -1,0 +1,127 @@
+"""Rubbish at every route of the running gateway: refused as RFC 9457 says, never a fault, never echoed or logged."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from mock_services.demo.province import UTILITY
+from schemas.wire import MEDIA_PROBLEM
+from tests.support.callers import Caller, key_of_mock
+from tests.support.partners import es256_key, public_jwk
+from tests.support.province import LiveProvince
+from tests.support.rubbish import BOTH, MARKER_WORD, MARKERS, Rubbish, rubbish_for
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+OPERATOR = "operator-test"
+
+type_of_headers = Callable[[Rubbish], dict[str, str]]
+
+
+@dataclass
+class Callers:
+    """Who feeds it: nobody, an applicant, a utility, an operator."""
+
+    document: dict
+    headers: dict[str, type_of_headers]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def callers(province: LiveProvince) -> Callers:
+    gateway, http = province.province.gateway, province.http
+    operator_key = es256_key("operator-1")
+    roster = province.logs.parent / "operator.json"
+    roster.write_text(
+        json.dumps(
+            {
+                "partners": [
+                    {
+                        "code": OPERATOR,
+                        "name": "运营方",
+                        "role": "operator",
+                        "regions": ["440000"],
+                        "keys": [{"jwk": public_jwk(operator_key), "use": "any"}],
+                    }
+                ]
+            }
+        )
+    )
+    code, printed = await province.command("partners", "apply", str(roster))
+    assert code == 0, printed
+    applicant = province.applicant("enterprise-small")
+    await applicant.verify("enterprise", "e_licence")
+    bearer = {"authorization": f"Bearer {applicant.token}", "idempotency-key": "rubbish-0001"}
+    utility_key = key_of_mock(province.province.directory / "utility" / "signing-key.pem")
+    utility = await Caller(gateway, UTILITY, utility_key).sign_in(http)
+    operator = await Caller(gateway, OPERATOR, operator_key).sign_in(http)
+    once = {"idempotency-key": "rubbish-0001"}
+    return Callers(
+        (await http.get(f"{gateway}/openapi.json")).raise_for_status().json(),
+        {
+            "nobody": lambda _: {},
+            "applicant": lambda _: bearer,
+            "utility": lambda sent: once | utility.headers(sent.method, sent.path),
+            "operator": lambda sent: once | operator.headers(sent.method, sent.path),
+        },
+    )
+
+
+async def send(province: LiveProvince, sent: Rubbish, headers: dict[str, str]) -> httpx.Response:
+    address = province.province.gateway + sent.path + (f"?{sent.query}" if sent.query else "")
+    return await province.http.request(sent.method, address, headers=headers | sent.headers, content=sent.body)
+
+
+def faults_of(sent: Rubbish, answer: httpx.Response) -> list[str]:
+    """What is wrong with the answer."""
+    faults = []
+    if answer.status_code >= 500:
+        faults.append(f"status {answer.status_code}")
+    if any(marker in answer.text or marker in str(answer.headers) for marker in MARKERS):
+        faults.append("echo")
+    if answer.status_code >= 400 and sent.method != "HEAD":
+        if answer.headers.get("content-type") != MEDIA_PROBLEM:
+            faults.append(f"{answer.status_code} as {answer.headers.get('content-type')}")
+        else:
+            problem = answer.json()
+            missing = {"type", "title", "status", "check", "owner", "remedy"} - problem.keys()
+            faults.extend(f"no {name}" for name in sorted(missing))
+            if problem.get("status") != answer.status_code:
+                faults.append("another status")
+    return [f"{sent.method} {sent.path[:90]} ({sent.why}): {fault}" for fault in faults]
+
+
+@pytest.mark.parametrize("who", ["nobody", "applicant", "utility", "operator"])
+async def test_rubbish_is_refused_as_a_problem_and_never_echoed(
+    province: LiveProvince, callers: Callers, who: str
+) -> None:
+    faults, statuses = [], Counter()
+    for sent in rubbish_for(callers.document):
+        answer = await send(province, sent, callers.headers[who](sent))
+        statuses[answer.status_code] += 1
+        faults += faults_of(sent, answer)
+    assert not faults, f"{len(faults)} faults: " + "\n".join(faults[:40])
+    assert statuses.total() > 800
+    refused = sum(count for status, count in statuses.items() if 400 <= status < 500)
+    assert refused > 0.9 * statuses.total(), statuses
+
+
+@pytest.mark.parametrize(
+    "path", [f"/{BOTH}", f"/v1/{BOTH}", "/v1//applications", "/" + "p" * 6000 + MARKER_WORD, "/docs/%00", "/docs/../x"]
+)
+async def test_an_unknown_address_is_a_problem_too(province: LiveProvince, path: str) -> None:
+    sent = Rubbish("GET", path, why="unknown")
+    answer = await send(province, sent, {})
+    assert answer.status_code == 404
+    assert not faults_of(sent, answer)
+
+
+async def test_the_gateway_is_well_and_logged_none_of_it(province: LiveProvince) -> None:
+    assert await province.readiness() == 200
+    logs = province.gateway_logs()
+    assert not [marker for marker in MARKERS if marker in logs]
+    assert "[redacted]" not in logs, "something reached the last line of defence"
+    assert '"level":"error"' not in logs
