@@ -1,19 +1,22 @@
 """``bandian deliveries …``: what is on its way, what is dead, and sending again."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.bootstrap import Foundation
 from gateway.commands.session import ACTOR, with_foundation
-from gateway.delivery.ports import DeliveryState
-from gateway.delivery.service import DeliveryService
-from gateway.delivery.views import ReplayReason
+from gateway.delivery.ports import DeliveryState, ReplayReason
+
+if TYPE_CHECKING:
+    from gateway.bootstrap import Foundation
+    from gateway.delivery.service import DeliveryService
 
 app = typer.Typer(no_args_is_help=True, help="事件送达、死信与重放")
 
 
-def _service(foundation: Foundation) -> DeliveryService:
+def _service(foundation: "Foundation") -> "DeliveryService":
+    from gateway.delivery.service import DeliveryService
+
     return DeliveryService(foundation.transactions, foundation.settings.issuer_url)
 
 
@@ -25,7 +28,7 @@ def list_deliveries(
 ) -> None:
     """最近的送达，新的在前。"""
 
-    async def work(foundation: Foundation) -> None:
+    async def work(foundation: "Foundation") -> None:
         for view in await _service(foundation).list(destination, state, limit):
             event = view.event
             typer.echo(
@@ -40,7 +43,7 @@ def list_deliveries(
 def show(event_id: Annotated[str, typer.Argument(help="事件编号")]) -> None:
     """一次送达及其每次尝试。"""
 
-    async def work(foundation: Foundation) -> None:
+    async def work(foundation: "Foundation") -> None:
         view = await _service(foundation).find(event_id)
         typer.echo(f"{view.event.type} → {view.event.destination}：{view.state}")
         for attempt in view.history:
@@ -57,7 +60,7 @@ def replay(
 ) -> None:
     """再次送达；接收方按事件编号去重。"""
 
-    async def work(foundation: Foundation) -> None:
+    async def work(foundation: "Foundation") -> None:
         replayed = await _service(foundation).replay(event_id, reason, ACTOR, foundation.clock())
         typer.echo(f"已重新排队（存证 {replayed.record_id}）")
 

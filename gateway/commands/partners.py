@@ -2,16 +2,17 @@
 
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
 
-from gateway.bootstrap import Foundation
 from gateway.caller import Role
 from gateway.commands.session import ACTOR, fail, with_foundation
 from gateway.partners.model import Endpoint, Grant, KeyUse
-from gateway.partners.service import AgreementDraft
+
+if TYPE_CHECKING:
+    from gateway.bootstrap import Foundation
 
 app = typer.Typer(no_args_is_help=True, help="接入单位、密钥与数据共享协议")
 Code = Annotated[str, typer.Argument(help="接入单位代码，如 csg-guangzhou")]
@@ -28,7 +29,7 @@ def _read_json(path: Path) -> Any:
 def list_partners() -> None:
     """列出接入单位。"""
 
-    async def work(foundation: Foundation) -> None:
+    async def work(foundation: "Foundation") -> None:
         for partner in await foundation.partners.list_partners():
             regions = ",".join(partner.regions)
             typer.echo(f"{partner.code}\t{partner.role}\t{partner.status}\t{regions}\t{partner.name}")
@@ -45,7 +46,7 @@ def register(
 ) -> None:
     """登记接入单位。"""
 
-    async def work(foundation: Foundation) -> None:
+    async def work(foundation: "Foundation") -> None:
         made = await foundation.partners.register_partner(code, name, role, region, actor=ACTOR, at=foundation.clock())
         typer.echo(f"已登记 {made.value.code}（存证 {made.record_id}）")
 
@@ -56,7 +57,7 @@ def register(
 def suspend(code: Code) -> None:
     """停用接入单位，其令牌立即失效。"""
 
-    async def work(foundation: Foundation) -> None:
+    async def work(foundation: "Foundation") -> None:
         made = await foundation.partners.suspend_partner(code, actor=ACTOR, at=foundation.clock())
         typer.echo(f"已停用 {code}（存证 {made.record_id}）")
 
@@ -67,7 +68,7 @@ def suspend(code: Code) -> None:
 def resume(code: Code) -> None:
     """恢复接入单位；须重新换取令牌。"""
 
-    async def work(foundation: Foundation) -> None:
+    async def work(foundation: "Foundation") -> None:
         made = await foundation.partners.resume_partner(code, actor=ACTOR, at=foundation.clock())
         typer.echo(f"已恢复 {code}（存证 {made.record_id}）")
 
@@ -78,7 +79,7 @@ def resume(code: Code) -> None:
 def keys(code: Code) -> None:
     """列出密钥。"""
 
-    async def work(foundation: Foundation) -> None:
+    async def work(foundation: "Foundation") -> None:
         for key in await foundation.partners.list_keys(code):
             state = (
                 "revoked" if key.revoked_at else "until " + (key.valid_until.isoformat() if key.valid_until else "∞")
@@ -96,7 +97,7 @@ def add_key(
 ) -> None:
     """登记公钥，与已有密钥并存。"""
 
-    async def work(foundation: Foundation) -> None:
+    async def work(foundation: "Foundation") -> None:
         made = await foundation.partners.add_key(code, _read_json(jwk), use, actor=ACTOR, at=foundation.clock())
         typer.echo(f"已登记密钥 {made.value.kid}（存证 {made.record_id}）")
 
@@ -112,7 +113,7 @@ def rotate_key(
 ) -> None:
     """轮换密钥，新旧并行一段时间，不中断服务。"""
 
-    async def work(foundation: Foundation) -> None:
+    async def work(foundation: "Foundation") -> None:
         made = await foundation.partners.rotate_key(
             code, kid, _read_json(jwk), overlap=timedelta(hours=overlap_hours), actor=ACTOR, at=foundation.clock()
         )
@@ -125,7 +126,7 @@ def rotate_key(
 def revoke_key(code: Code, kid: Annotated[str, typer.Argument(help="密钥")]) -> None:
     """吊销密钥，其令牌立即失效。"""
 
-    async def work(foundation: Foundation) -> None:
+    async def work(foundation: "Foundation") -> None:
         made = await foundation.partners.revoke_key(code, kid, actor=ACTOR, at=foundation.clock())
         typer.echo(f"已吊销 {kid}（存证 {made.record_id}）")
 
@@ -136,7 +137,7 @@ def revoke_key(code: Code, kid: Annotated[str, typer.Argument(help="密钥")]) -
 def end_agreement(agreement_id: Annotated[str, typer.Argument(help="协议编号")]) -> None:
     """终止数据共享协议，立即生效且不可恢复。"""
 
-    async def work(foundation: Foundation) -> None:
+    async def work(foundation: "Foundation") -> None:
         made = await foundation.partners.end_agreement(agreement_id, actor=ACTOR, at=foundation.clock())
         typer.echo(f"已终止 {agreement_id}（存证 {made.record_id}）")
 
@@ -147,7 +148,7 @@ def end_agreement(agreement_id: Annotated[str, typer.Argument(help="协议编号
 def agreements(code: Code) -> None:
     """列出数据共享协议。"""
 
-    async def work(foundation: Foundation) -> None:
+    async def work(foundation: "Foundation") -> None:
         for agreement in await foundation.partners.list_agreements(code):
             kinds = ",".join(grant.kind for grant in agreement.grants)
             typer.echo(
@@ -165,7 +166,7 @@ def apply(
     """按清单登记多家单位：单位、公钥、接收地址、协议（已有的不重复登记）。"""
     roster = _read_json(file)
 
-    async def work(foundation: Foundation) -> None:
+    async def work(foundation: "Foundation") -> None:
         for entry in roster["partners"]:
             await _apply_one(foundation, entry)
             typer.echo(f"{entry['code']}：已就绪")
@@ -176,7 +177,9 @@ def apply(
         raise fail(f"清单内容不完整：{type(error).__name__} {error}") from None
 
 
-async def _apply_one(foundation: Foundation, entry: dict[str, Any]) -> None:
+async def _apply_one(foundation: "Foundation", entry: dict[str, Any]) -> None:
+    from gateway.partners.service import AgreementDraft
+
     partners, at, code = foundation.partners, foundation.clock(), entry["code"]
     if code not in {partner.code for partner in await partners.list_partners()}:
         await partners.register_partner(code, entry["name"], Role(entry["role"]), entry["regions"], actor=ACTOR, at=at)

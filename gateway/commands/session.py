@@ -3,14 +3,13 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from gateway.bootstrap import Foundation, lay_foundation
-from gateway.errors import GatewayError
-from gateway.logging import configure_logging
-from gateway.settings import Settings, SettingsError, load_settings
+if TYPE_CHECKING:
+    from gateway.bootstrap import Foundation
+    from gateway.settings import Settings
 
 ResultT = TypeVar("ResultT")
 ACTOR = "gateway"
@@ -23,8 +22,11 @@ def fail(sentence: str) -> typer.Exit:
     return typer.Exit(1)
 
 
-def settings_or_exit() -> Settings:
+def settings_or_exit() -> "Settings":
     """The settings of the environment; a bad one ends the command with its sentence."""
+    from gateway.logging import configure_logging
+    from gateway.settings import SettingsError, load_settings
+
     try:
         settings = load_settings(os.environ)
     except SettingsError as error:
@@ -33,8 +35,11 @@ def settings_or_exit() -> Settings:
     return settings
 
 
-def with_foundation(work: Callable[[Foundation], Awaitable[ResultT]]) -> ResultT:
+def with_foundation(work: "Callable[[Foundation], Awaitable[ResultT]]") -> ResultT:
     """Run ``work`` on an open database; a refusal ends the command with its remedy."""
+    from gateway.bootstrap import lay_foundation
+    from gateway.errors import GatewayError
+
     settings = settings_or_exit()
     try:
         foundation = lay_foundation(settings)
@@ -49,5 +54,5 @@ def with_foundation(work: Callable[[Foundation], Awaitable[ResultT]]) -> ResultT
         foundation.close()
 
 
-async def _awaited(work: Callable[[Foundation], Awaitable[ResultT]], foundation: Foundation) -> ResultT:
+async def _awaited(work: "Callable[[Foundation], Awaitable[ResultT]]", foundation: "Foundation") -> ResultT:
     return await work(foundation)

@@ -106,6 +106,16 @@ class DeliveryView:
     history: Sequence[Settlement] = field(default=())
 
 
+class ReplayReason(StrEnum):
+    """Why an event is sent again. A code and not free text, because it stands in the record in clear."""
+
+    RECEIVER_RESTORED = "receiver_restored"
+    RECEIVER_LOST_DATA = "receiver_lost_data"
+    CONFIGURATION_MENDED = "configuration_mended"
+    RECEIVER_ASKED = "receiver_asked"
+    DRILL = "drill"
+
+
 class DeliveryQueue(Protocol):
     """The committed events, as relay, feed and operator use them."""
 

@@ -7,8 +7,7 @@ from datetime import datetime
 from gateway.caller import Caller
 from gateway.delivery.cloud_events import cloud_event
 from gateway.delivery.errors import DeliveryUnknown, NotReplayable
-from gateway.delivery.ports import DeliveryState, DeliveryView, RelayTransaction
-from gateway.delivery.views import ReplayReason
+from gateway.delivery.ports import DeliveryState, DeliveryView, RelayTransaction, ReplayReason
 from gateway.errors import Owner
 from gateway.records.entries import RecordEntry
 from gateway.transaction import Transactions

@@ -1,23 +1,12 @@
 """What operators send and see of deliveries (/v1/operator/deliveries)."""
 
-from enum import StrEnum
 from typing import Self
 
 from pydantic import Field
 
-from gateway.delivery.ports import ChannelKind, DeliveryState, DeliveryView, Settlement
+from gateway.delivery.ports import ChannelKind, DeliveryState, DeliveryView, ReplayReason, Settlement
 from gateway.records.entries import digest
 from schemas.wire import Instant, OpaqueId, OpenWireModel, PartnerCode, WireModel
-
-
-class ReplayReason(StrEnum):
-    """Why an event is sent again. A code and not free text, because it stands in the record in clear."""
-
-    RECEIVER_RESTORED = "receiver_restored"
-    RECEIVER_LOST_DATA = "receiver_lost_data"
-    CONFIGURATION_MENDED = "configuration_mended"
-    RECEIVER_ASKED = "receiver_asked"
-    DRILL = "drill"
 
 
 class ReplayOrder(WireModel):

@@ -4,7 +4,7 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException
 from starlette.responses import FileResponse, HTMLResponse, Response
 
 _VENDOR: Final = Path(__file__).parent / "vendor" / "swagger-ui"
@@ -36,7 +36,7 @@ def serve_reference(app: FastAPI) -> None:
         if name == "start.js":
             return Response(_START, media_type="text/javascript")
         if name not in _FILES:
-            return Response(status_code=404)
+            raise HTTPException(404)
         return FileResponse(_VENDOR / name, media_type=_FILES[name])
 
     app.get("/docs", include_in_schema=False)(page)

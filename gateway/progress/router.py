@@ -8,13 +8,14 @@ from gateway.http.services import provide
 from gateway.identity.router import Applicant
 from gateway.progress.service import ProgressService
 from schemas.applicant_api import ApplicationSummary, ProgressView
+from schemas.wire import OpaqueId
 
 router = APIRouter(tags=["申请人 · 进度"])
 Service = Annotated[ProgressService, Depends(provide(ProgressService))]
 
 
 @router.get("/v1/applications/{application_id}/progress", summary="进度、时限、审批与谁看过我的信息")
-async def progress(application_id: str, applicant: Applicant, service: Service) -> ProgressView:
+async def progress(application_id: OpaqueId, applicant: Applicant, service: Service) -> ProgressView:
     """Stages, permits, deadlines, and every access to the applicant's data."""
     return await service.progress(application_id, applicant.holder_digest)
 

@@ -69,7 +69,7 @@ def _address(template: str, segment: str = MARKER_WORD) -> str:
 
 
 def _bad_methods(template: str, declared: set[str]) -> Iterator[Rubbish]:
-    for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "TRACE", "BREW"} - declared:
+    for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "TRACE"} - declared:
         yield Rubbish(method, _address(template), why="method")
 
 

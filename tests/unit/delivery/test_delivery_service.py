@@ -6,9 +6,9 @@ import pytest
 
 from gateway.caller import Caller, Role
 from gateway.delivery.errors import DeliveryUnknown, NotReplayable
-from gateway.delivery.ports import ChannelKind, DeliveryState, EventDraft, Receipt, Settlement
+from gateway.delivery.ports import ChannelKind, DeliveryState, EventDraft, Receipt, ReplayReason, Settlement
 from gateway.delivery.service import DeliveryService
-from gateway.delivery.views import DeliverySummary, ReplayReason
+from gateway.delivery.views import DeliverySummary
 from gateway.records.entries import digest
 from schemas.events import EventType
 from tests.support.approvals import UTILITY, utility_caller
