@@ -33,12 +33,12 @@ imports: $(READY)
 	@$(BIN)/lint-imports
 
 lock: $(READY) ## Compile the locks from pyproject.toml; UPGRADE=1 takes newer versions
-	@tools/compile-locks . $(if $(UPGRADE),--upgrade)
+	@.ci/compile-locks . $(if $(UPGRADE),--upgrade)
 
 clean: ## Remove what was made here, the databases of var/ aside
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(READY): $(LOCKS) pyproject.toml tools/bootstrap
-	@tools/bootstrap $(VENV)
+$(READY): $(LOCKS) pyproject.toml .ci/bootstrap
+	@.ci/bootstrap $(VENV)
 	@touch $@

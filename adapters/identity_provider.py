@@ -25,7 +25,7 @@ PARTNER = "identity-provider"
 METADATA_LIVES = timedelta(minutes=10)
 KEYS_RELOADED_AT_MOST_EVERY = timedelta(seconds=30)
 CLIENT_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-MAX_METADATA_BYTES = 64 * 1024
+MAX_REPLY_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,8 @@ class OpenIdProvider:
         )
         headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
         reply = await self._http.send(
-            HttpRequest("POST", metadata.token_endpoint, headers, form.encode()), partner=PARTNER
+            HttpRequest("POST", metadata.token_endpoint, headers, form.encode(), max_bytes=MAX_REPLY_BYTES),
+            partner=PARTNER,
         )
         if 400 <= reply.status < 500:
             raise _refused("code", "授权码无效或已使用，请重新核验")
@@ -146,8 +147,7 @@ class OpenIdProvider:
         except JoseRefused as error:
             if error.check != "jose.key_unknown" or at - metadata.as_of < KEYS_RELOADED_AT_MOST_EVERY:
                 raise _refused(error.check.removeprefix("jose."), error.remedy) from None
-        self._metadata = None
-        metadata = await self._discovered(at)
+        metadata = self._metadata = await self._discover(at)
         try:
             return verify_jws(token, metadata.keys, policy, at).claims
         except JoseRefused as error:
@@ -181,14 +181,14 @@ class OpenIdProvider:
         return _Metadata(authorization_endpoint, token_endpoint, jwks_uri, tuple(keys), at)
 
     async def _get(self, url: str) -> dict[str, Any]:
-        request = HttpRequest("GET", url, {"accept": "application/json"}, idempotent=True, max_bytes=MAX_METADATA_BYTES)
+        request = HttpRequest("GET", url, {"accept": "application/json"}, idempotent=True, max_bytes=MAX_REPLY_BYTES)
         return self._object(await self._http.send(request, partner=PARTNER))
 
     def _object(self, reply: HttpReply) -> dict[str, Any]:
         if reply.status != 200 or reply.media_type != "application/json":
             raise _unavailable("identity_provider.malformed")
         try:
-            return parse_object(reply.body, max_bytes=MAX_METADATA_BYTES)
+            return parse_object(reply.body, max_bytes=MAX_REPLY_BYTES)
         except (Malformed, Rejected):
             raise _unavailable("identity_provider.malformed") from None
 

@@ -109,9 +109,18 @@ class KeyDirectory:
 def open_key_directory(directory: Path, *, generate: bool, on: date) -> KeyDirectory:
     """Read all keys; with ``generate``, make those of purposes that have none, dated ``on`` (a date in China).
 
-    Raises ``KeyDirectoryError`` for a missing key, one that others can read, or a file that is not the key its name
-    says.
+    Raises ``KeyDirectoryError`` for a missing key, one that others can read, a file that is not the key its name says,
+    or a directory that cannot be opened.
     """
+    try:
+        return _open(directory, generate, on)
+    except OSError as error:
+        raise KeyDirectoryError(
+            f"The key directory {directory} cannot be used ({error.strerror}); give this user the rights to it."
+        ) from None
+
+
+def _open(directory: Path, generate: bool, on: date) -> KeyDirectory:
     if generate:
         _make_missing(directory, on)
     if not directory.is_dir():

@@ -8,12 +8,12 @@ from pathlib import Path
 from uuid import uuid4
 
 import aiohttp
-import structlog
 
 from adapters import departments
 from adapters.channels.department import DepartmentChannel
 from adapters.channels.posting import open_session
 from adapters.channels.webhook import WebhookChannel, parse_secret
+from adapters.heartbeat import Heartbeat
 from adapters.http_client import HttpClient, HttpxClient
 from adapters.identity_provider import NoIdentityProvider, OpenIdProvider
 from adapters.key_directory import KeyDirectory, KeyPurpose, open_key_directory
@@ -37,6 +37,7 @@ from gateway.certificates.sources import SourceDirectory, SourceRegistration
 from gateway.certificates.trust import TrustStore
 from gateway.certificates.verifier import Verifier
 from gateway.clock import Clock, date_in_china, system_clock
+from gateway.crypto import sm2
 from gateway.crypto.keyed_digest import KeyedDigest
 from gateway.delivery.backoff import Backoff
 from gateway.delivery.ports import ChannelKind
@@ -57,8 +58,6 @@ from gateway.partners.service import PartnerService
 from gateway.partners.tokens import AccessGate, TokenKeys, TokenService
 from gateway.progress.service import ProgressService
 from gateway.settings import Settings, read_secret
-
-log = structlog.get_logger()
 
 GATEWAY_NAME = "政企协同办电信息共享平台"
 
@@ -81,7 +80,8 @@ class Foundation:
 
 
 def lay_foundation(settings: Settings, clock: Clock = system_clock) -> Foundation:
-    """Open keys and database. Raises ``SettingsError``, ``KeyDirectoryError``."""
+    """Open keys and database. Raises ``SettingsError``, ``KeyDirectoryError``, ``DatabaseUrlError``, ``OSError``."""
+    sm2.use_library(settings.sm2_library)
     on = date_in_china(clock())
     keys = open_key_directory(settings.key_dir, generate=settings.may_generate_keys, on=on)
     if settings.on_sqlite:
@@ -91,7 +91,10 @@ def lay_foundation(settings: Settings, clock: Clock = system_clock) -> Foundatio
     make_id = id_maker(clock)
     directory = PartnerDirectory(transactions)
     partners = PartnerService(
-        transactions, directory, new_id=lambda: make_id("agr"), allow_http=settings.allow_insecure_endpoints
+        transactions,
+        directory,
+        new_id=lambda: make_id("agr"),
+        insecure_hosts=settings.insecure_endpoint_hosts,
     )
     return Foundation(settings, clock, make_id, keys, transactions, directory, partners)
 
@@ -106,7 +109,9 @@ class Hub:
 
 
 def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
-    """The services of the serving process. Raises ``SettingsError``, ``TrustDirectoryError``, ``ValueError``."""
+    """The services of the serving process. Raises ``SettingsError``, ``KeyDirectoryError``,
+    ``TrustDirectoryError``, ``DepartmentSettingsError``.
+    """
     settings, clock, make_id = foundation.settings, foundation.clock, foundation.make_id
     transactions, directory, keys = foundation.transactions, foundation.directory, foundation.keys
     on = date_in_china(clock())
@@ -125,7 +130,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
     )
     gate = AccessGate(directory, token_keys, settings.issuer_url)
     intakes = IntakeService(transactions, certificates, directory, calendar, clock, make_id, GATEWAY_NAME)
-    offices = departments.discover()
+    offices = departments.discover(settings.department_options())
     names = GatewayNames(settings.issuer_url, settings.base_url)
     services = Services(
         Doorkeeper(gate, clock, settings.base_url),
@@ -177,7 +182,6 @@ def build_certificates(settings: Settings, transactions: SqlTransactions, http: 
 def _trust(settings: Settings) -> TrustStore:
     """Anchors and issuers. Without sources there is nothing to verify, and a gateway on its own may start so."""
     if not settings.sources and not settings.trust_dir.exists():
-        log.warning("trust.none", remedy="no source is configured, so every certificate is out of reach")
         return TrustStore.build([], [])
     return read_trust_directory(settings.trust_dir)
 
@@ -199,22 +203,23 @@ def build_relay(foundation: Foundation, session: aiohttp.ClientSession) -> Relay
     """The relay over every channel; it claims under a name of its own."""
     settings, keys, directory = foundation.settings, foundation.keys, foundation.directory
     on = date_in_china(foundation.clock())
-    insecure = settings.allow_insecure_endpoints
+    insecure = settings.insecure_endpoint_hosts
     webhook = WebhookChannel(
         session,
         directory,
         settings.issuer_url,
         keys.signing(KeyPurpose.WEBHOOK, on),
         secrets_in(settings.secrets_dir),
-        allow_http=insecure,
+        insecure_hosts=insecure,
     )
-    department = DepartmentChannel(session, directory, keys.signing(KeyPurpose.ANSWER, on), allow_http=insecure)
+    department = DepartmentChannel(session, directory, keys.signing(KeyPurpose.ANSWER, on), insecure_hosts=insecure)
     return Relay(
         owner=uuid4().hex,
         transactions=foundation.transactions,
         channels={ChannelKind.WEBHOOK: webhook, ChannelKind.DEPARTMENT: department},
         clock=foundation.clock,
         backoff=Backoff(),
+        progress=Heartbeat(settings.heartbeat_file) if settings.heartbeat_file else None,
     )
 
 

@@ -18,25 +18,45 @@ app = typer.Typer(
 @app.command()
 def serve() -> None:
     """启动网关（设置见环境变量 BANDIAN_…）。"""
-    import uvicorn
+    import signal
+    import sys
 
+    import uvicorn
+    from uvicorn.config import STARTUP_FAILURE
+    from uvicorn.supervisors import Multiprocess
+
+    from adapters.listening import AddressUnavailable, listen
     from gateway.commands.session import fail, settings_or_exit
-    from gateway.main import create_app
+    from gateway.preflight import StartRefused, refuse_bad_start
 
     settings = settings_or_exit()
+    try:
+        refuse_bad_start(settings)
+        listener = listen(settings.host, settings.port)
+    except (StartRefused, AddressUnavailable) as error:
+        raise fail(str(error)) from None
     config = uvicorn.Config(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
+        "gateway.main:create_app_from_environment",
+        factory=True,
+        workers=settings.processes,
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=20,
     )
-    server = uvicorn.Server(config)
-    server.run()
-    if not server.started:
-        raise fail("网关未能启动：请先运行 bandian migrate，并核对上面的原因。")
+    if settings.processes > 1:
+        supervisor = Multiprocess(config, [listener])
+        supervisor.run()
+        started = all(process.exitcode != STARTUP_FAILURE for process in supervisor.processes)
+    else:
+        # Uvicorn shuts down gracefully and then raises the signal again: told to stop, and stopped, is no failure.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: sys.exit(0))
+        server = uvicorn.Server(config)
+        server.run([listener])
+        started = server.started
+    if not started:
+        raise fail("The gateway did not start; its log says why.")
 
 
 @app.command()
@@ -44,10 +64,16 @@ def worker() -> None:
     """启动送达进程：把已受理的事件送到接收方。"""
     import asyncio
 
-    from gateway.commands.session import settings_or_exit
+    from gateway.commands.session import fail, settings_or_exit
+    from gateway.preflight import StartRefused, refuse_bad_start
     from gateway.worker import run_worker
 
-    asyncio.run(run_worker(settings_or_exit()))
+    settings = settings_or_exit()
+    try:
+        refuse_bad_start(settings)
+    except StartRefused as error:
+        raise fail(str(error)) from None
+    asyncio.run(run_worker(settings))
 
 
 @app.command()

@@ -31,6 +31,8 @@ FORBIDDEN_KEYS: Final = frozenset(
 )  # fmt: skip
 """Compared in lower case with ``-`` read as ``_``."""
 
+_OUR_OWN: Final = frozenset({"request_id"})
+"""Made here, never taken from a caller: random hexadecimal, in which eighteen digits may stand by chance."""
 _IDENTIFIERS: Final = re.compile(
     r"(?<![0-9])[0-9]{17}[0-9Xx](?![0-9])"  # 公民身份号码
     r"|(?<![0-9A-Z])[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}(?![0-9A-Z])"  # 统一社会信用代码
@@ -48,7 +50,10 @@ _FOREIGN_LEVELS: Final = {
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """A structlog processor: forbidden names lose their values, identifiers vanish from every text."""
-    return {_text(key): _redacted(key, value, 0) for key, value in event.items()}
+    return {
+        _text(key): value if key in _OUR_OWN and _is_hex(value) else _redacted(key, value, 0)
+        for key, value in event.items()
+    }
 
 
 def drop_fault_messages(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -128,6 +133,10 @@ def _redacted(key: object, value: Any, depth: int) -> Any:
     if value is None or isinstance(value, bool | float):
         return value
     return value.isoformat() if isinstance(value, date) else type(value).__name__
+
+
+def _is_hex(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{32}", value) is not None
 
 
 def _text(text: str) -> str:

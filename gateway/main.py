@@ -1,6 +1,7 @@
 """The serving process: ``create_app`` builds it; nothing happens at import."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -22,9 +23,10 @@ from gateway.http.reference import serve_reference
 from gateway.http.services import publish
 from gateway.identity import router as identity_router
 from gateway.licences import router as licences_router
+from gateway.logging import configure_logging
 from gateway.partners import router as partners_router
 from gateway.progress import router as progress_router
-from gateway.settings import Settings
+from gateway.settings import Settings, load_settings
 
 DESCRIPTION = """发改能源规〔2020〕1479号第（七）条的政企协同办电信息共享平台。
 
@@ -49,6 +51,8 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
                 loops = [asyncio.create_task(hub.housekeeping.run(stop))]
                 if settings.embedded_worker:
                     loops.append(asyncio.create_task(build_relay(foundation, session).run(stop)))
+                if not settings.sources:
+                    log.warning("sources.none", remedy="no source is configured: every certificate is out of reach")
                 log.info("gateway.started", reached_at=settings.base_url, worker=settings.embedded_worker)
                 try:
                     yield
@@ -88,6 +92,13 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
         max_body_bytes=settings.max_body_bytes,
     )
     return app
+
+
+def create_app_from_environment() -> FastAPI:
+    """``create_app`` for a process that is told nothing but its environment. Raises ``SettingsError``."""
+    settings = load_settings(os.environ)
+    configure_logging(settings.log_level.upper())
+    return create_app(settings)
 
 
 async def _alive() -> Response:

@@ -8,6 +8,7 @@ the start with one sentence that says how to mend it; no sentence ever quotes a 
 
 import difflib
 import ipaddress
+import json
 import re
 from collections.abc import Mapping
 from enum import StrEnum
@@ -15,8 +16,8 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableValue
 from pydantic_settings.sources.utils import parse_env_vars
 
@@ -69,6 +70,29 @@ def _database_url(url: SecretStr) -> SecretStr:
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 """http or https, without a trailing slash."""
+
+
+def _listed(value: object) -> object:
+    """A comma list or a JSON list from a variable; anything else is left to the validation of the field."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if not text.startswith("["):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise ValueError("must be a comma list or a JSON list") from None
+
+
+def _host_name(host: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?|[0-9a-f]*(:[0-9a-f]*)+", host.lower()):
+        raise ValueError("must list host names or addresses, without scheme, port or brackets")
+    return host.lower()
+
+
+HostNames = Annotated[frozenset[Annotated[str, AfterValidator(_host_name)]], NoDecode, BeforeValidator(_listed)]
+"""Lower case, as ``urlsplit(…).hostname`` answers."""
 
 
 class _Part(BaseModel):
@@ -137,12 +161,12 @@ class Settings(BaseSettings):
     departments: dict[Slug, dict[str, Any]] = Field(
         default_factory=dict, repr=False, description="Prefix of a department adapter to what is set for it"
     )
-    allow_insecure_endpoints: bool = Field(default=False, description="Webhooks over http on loopback: demos only")
+    insecure_endpoint_hosts: HostNames = Field(
+        default=frozenset(), description="Hosts whose endpoints may be plain http: for a network of one's own"
+    )
 
+    heartbeat_file: Path | None = Field(default=None, description="Touched while deliveries make progress")
     max_body_bytes: int = Field(default=256 * 1024, ge=16 * 1024, le=16 * 1024 * 1024)
-    rate_limit: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,6}/(second|minute|hour)$")] = "1200/minute"
-    token_lifetime: int = Field(default=300, ge=30, le=900)
-    dpop_lifetime: int = Field(default=60, ge=5, le=300)
 
     @classmethod
     def settings_customise_sources(
@@ -299,8 +323,8 @@ def _refuse_unfit_for_production(settings: Settings) -> None:
             f"In production signing keys are never generated at start; unset {PREFIX}GENERATE_KEYS and put the keys "
             f"into {PREFIX}KEY_DIR."
         )
-    if settings.allow_insecure_endpoints:
-        raise SettingsError(f"In production webhooks go over https alone; unset {PREFIX}ALLOW_INSECURE_ENDPOINTS.")
+    if settings.insecure_endpoint_hosts:
+        raise SettingsError(f"In production webhooks go over https alone; unset {PREFIX}INSECURE_ENDPOINT_HOSTS.")
     if settings.on_sqlite and not settings.embedded_worker:
         raise SettingsError(
             f"In production SQLite serves one process, and {PREFIX}EMBEDDED_WORKER=false asks for a second; set it to "

@@ -29,9 +29,9 @@ class DepartmentChannel:
         directory: Directory,
         signing_key: SigningKey,
         *,
-        allow_http: bool = False,
+        insecure_hosts: frozenset[str] = frozenset(),
     ) -> None:
-        self._poster = Poster(session, ChannelKind.DEPARTMENT.value, allow_http=allow_http)
+        self._poster = Poster(session, ChannelKind.DEPARTMENT.value, insecure_hosts)
         self._directory = directory
         self._signing_key = signing_key
 

@@ -59,12 +59,12 @@ def open_session(timeout: timedelta = SEND_TIMEOUT) -> aiohttp.ClientSession:
 
 
 class Poster:
-    """Sends to partners' endpoints of one channel. ``allow_http`` permits plain http to loopback hosts alone."""
+    """Sends to partners' endpoints of one channel. ``insecure_hosts`` are those that plain http may go to."""
 
-    def __init__(self, session: aiohttp.ClientSession, channel: str, *, allow_http: bool = False) -> None:
+    def __init__(self, session: aiohttp.ClientSession, channel: str, insecure_hosts: frozenset[str]) -> None:
         self._session = session
         self._channel = channel
-        self._allow_http = allow_http
+        self._insecure_hosts = insecure_hosts
 
     def endpoint_of(self, snapshot: DirectorySnapshot, partner: str) -> Endpoint:
         """Where to send; raises ``PartnerUnavailable`` while an operator has registered nothing that will do."""
@@ -74,7 +74,7 @@ class Poster:
                 partner, "endpoint_missing", "请登记并启用接收地址", Owner.GATEWAY, UNREGISTERED_RETRY_S
             )
         try:
-            check_endpoint_url(endpoint.url, allow_http=self._allow_http)
+            check_endpoint_url(endpoint.url, insecure_hosts=self._insecure_hosts)
         except PartnerTermsRejected as error:
             raise self.unavailable(
                 partner, "endpoint_unfit", error.remedy, Owner.GATEWAY, UNREGISTERED_RETRY_S

@@ -61,11 +61,11 @@ class WebhookChannel:
         signing_key: SigningKey,
         secret_of: SecretOf,
         *,
-        allow_http: bool = False,
+        insecure_hosts: frozenset[str] = frozenset(),
     ) -> None:
         if not isinstance(signing_key.private_key, Ed25519PrivateKey):
             raise ValueError("v1a is an Ed25519 signature")
-        self._poster = Poster(session, ChannelKind.WEBHOOK.value, allow_http=allow_http)
+        self._poster = Poster(session, ChannelKind.WEBHOOK.value, insecure_hosts)
         self._directory = directory
         self._issuer = issuer
         self._private_key = signing_key.private_key

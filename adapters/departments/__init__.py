@@ -6,15 +6,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from pydantic import ValidationError
+
 from gateway.approvals.departments import Departments
-from gateway.approvals.ports import Department
+from gateway.approvals.ports import Department, DepartmentSettings
+
+
+class DepartmentSettingsError(ValueError):
+    """The start is refused; the text is one sentence for the operator, without any value."""
 
 
 def discover(settings: Mapping[str, Mapping[str, Any]] | None = None) -> Departments:
     """Every department of this package, ``settings`` (by prefix) laid over its own defaults.
 
-    Raises ``ValueError`` for a file without ``DEPARTMENT``, a prefix claimed twice, settings that a department does not
-    have (pydantic's ``ValidationError``), or settings for a department that is not there.
+    Raises ``DepartmentSettingsError`` for settings that a department does not have or cannot take, or of a department
+    that is not there; ``ValueError`` for a file without ``DEPARTMENT``, and a prefix claimed twice.
     """
     found: list[Department[Any]] = []
     wanted = dict(settings or {})
@@ -23,8 +29,19 @@ def discover(settings: Mapping[str, Mapping[str, Any]] | None = None) -> Departm
         department = getattr(module, "DEPARTMENT", None)
         if not isinstance(department, Department):
             raise ValueError(f"{module.__name__} exports no DEPARTMENT")
-        overlaid = type(department.settings).model_validate(wanted.pop(department.prefix, {}))
-        found.append(replace(department, settings=overlaid))
+        found.append(replace(department, settings=_overlaid(department, wanted.pop(department.prefix, {}))))
     if wanted:
-        raise ValueError(f"settings for departments that are not there: {', '.join(sorted(wanted))}")
+        raise DepartmentSettingsError(
+            f"BANDIAN_DEPARTMENTS names departments that have no adapter: {', '.join(sorted(wanted))}; remove them."
+        )
     return Departments(found)
+
+
+def _overlaid(department: Department[Any], options: Mapping[str, Any]) -> DepartmentSettings:
+    try:
+        overlaid: DepartmentSettings = type(department.settings).model_validate(options)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_context=False, include_url=False)[0]
+        name = ".".join((department.prefix, *map(str, first["loc"])))
+        raise DepartmentSettingsError(f"BANDIAN_DEPARTMENTS: {name}: {first['msg']}; correct it.") from None
+    return overlaid

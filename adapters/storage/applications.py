@@ -163,8 +163,8 @@ class SqlIntakes:
         ).scalar_one_or_none()
         return body
 
-    def remove(self, intake_id: str) -> None:
-        self._statements.execute(delete(intakes).where(intakes.c.intake_id == intake_id))
+    def remove(self, intake_id: str) -> bool:
+        return self._statements.execute(delete(intakes).where(intakes.c.intake_id == intake_id)).rowcount == 1
 
     def expired(self, at: datetime, limit: int) -> Sequence[tuple[str, str, dict[str, Any]]]:
         rows = self._statements.execute(

@@ -52,6 +52,7 @@ class SqlAuthorisations:
             **{**stored, "kinds": frozenset(stored["kinds"]), "purposes": frozenset(stored["purposes"])}
         )
 
-    def withdraw(self, authorisation_id: str, at: datetime) -> None:
-        own = authorisations.c.authorisation_id == authorisation_id
-        self._statements.execute(update(authorisations).where(own).values(withdrawn_at=at))
+    def withdraw(self, authorisation_id: str, at: datetime) -> bool:
+        standing = (authorisations.c.authorisation_id == authorisation_id) & authorisations.c.withdrawn_at.is_(None)
+        withdrawn = self._statements.execute(update(authorisations).where(standing).values(withdrawn_at=at))
+        return withdrawn.rowcount == 1

@@ -32,6 +32,7 @@ def migrate(database_url: str, revision: str = "head") -> None:
             connection = pooled.execution_options(sqlite_begin="IMMEDIATE")
             with connection.begin():
                 if connection.dialect.name == "postgresql":
+                    connection.execute(text("SET LOCAL lock_timeout = 0"))  # who migrates waits for its turn
                     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
                 config = _config()
                 config.attributes["connection"] = connection

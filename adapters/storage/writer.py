@@ -7,6 +7,7 @@ process's record log and moves it only after the commit; callers get their answe
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -41,6 +42,8 @@ MOST_UNITS = 256
 MOST_WAITING = 4096
 MOST_RUNS = 4
 """How often a batch is run when the database asks for it to be run again (deadlock, log taken over)."""
+PATIENCE = 8.0
+"""Seconds after which a batch is not run again: each run may have waited for a lock, and callers wait for them all."""
 
 _DATABASE_FAULTS = (OperationalError, InterfaceError, InternalError)
 """The database is at fault, not the unit: connection lost, disk full, locked. The whole batch is off."""
@@ -130,6 +133,7 @@ class GroupWriter:
                 pending.future.set_result(value)
 
     def _commit_with_reruns(self, batch: list[_Pending]) -> None:
+        ends = time.monotonic() + PATIENCE
         for run in range(1, MOST_RUNS + 1):
             try:
                 self._commit_once(batch)
@@ -140,7 +144,8 @@ class GroupWriter:
                     raise
             except DBAPIError as error:
                 self._head = None
-                if run == MOST_RUNS or not (is_transient(error) or error.connection_invalidated):
+                may_succeed = is_transient(error) or error.connection_invalidated
+                if run == MOST_RUNS or time.monotonic() >= ends or not may_succeed:
                     raise
 
     def _commit_once(self, batch: list[_Pending]) -> None:

@@ -180,6 +180,8 @@ class IntakeService:
     ) -> Submitted:
         application_id, authorisation_id, event_id = ids
         stored = _require(tx, intake_id, applicant.holder_digest, now)
+        if not tx.intakes.remove(intake_id):
+            raise _unknown()
         utility = _choose_utility(utilities_of(snapshot, stored.demand.region), confirmation.utility)
         application = GridConnectionApplication(
             application_id=application_id,
@@ -196,7 +198,6 @@ class IntakeService:
         authorisation = authorise(application, authorisation_id, self._gateway_name, confirmation, now)
         tx.applications.add(application, stored.party)
         tx.authorisations.add(authorisation)
-        tx.intakes.remove(intake_id)
         tx.outbox.append(submitted_event(event_id, application, authorisation))
         tx.records.append(authorised_entry(authorisation, now))
         record_id = tx.records.append(submitted_entry(application, intake_id))
@@ -273,7 +274,11 @@ def _keep(tx: IntakeTransaction, preview: Preview, stored: StoredIntake, holder_
 def _require(tx: IntakeTransaction, intake_id: str, holder_digest: str, now: datetime) -> StoredIntake:
     body = tx.intakes.find(intake_id, holder_digest, now)
     if body is None:
-        raise IntakeUnknown(
-            check="intake.unknown", owner=Owner.APPLICANT, remedy="申请准备已过期或不存在，请重新发起；未留存任何信息"
-        )
+        raise _unknown()
     return StoredIntake.from_json(body)
+
+
+def _unknown() -> IntakeUnknown:
+    return IntakeUnknown(
+        check="intake.unknown", owner=Owner.APPLICANT, remedy="申请准备已过期或不存在，请重新发起；未留存任何信息"
+    )

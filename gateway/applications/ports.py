@@ -46,7 +46,9 @@ class IntakeRepository(Protocol):
         """The body, if it is this holder's and has not expired."""
         ...
 
-    def remove(self, intake_id: str) -> None: ...
+    def remove(self, intake_id: str) -> bool:
+        """False where it was gone already: of two that confirm at once, one finds it gone."""
+        ...
 
     def expired(self, at: datetime, limit: int) -> Sequence[tuple[str, str, dict[str, Any]]]:
         """(intake id, holder digest, body) of intakes that have expired."""

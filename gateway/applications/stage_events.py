@@ -12,8 +12,9 @@ from gateway.applications.stages import Stage
 from gateway.applications.views import stage_view
 from gateway.applications.working_days import WorkingCalendar
 from gateway.clock import Clock
-from gateway.errors import GatewayError, Owner
-from gateway.records.entries import RecordEntry, digest
+from gateway.errors import Owner
+from gateway.records.entries import Fact, RecordEntry, digest
+from gateway.records.refusals import refusals_recorded
 from gateway.transaction import Transactions
 from schemas.partner_api import StageEventRecorded, StageEventRequest
 
@@ -40,18 +41,16 @@ class StageEventService:
         Raises ``ApplicationUnknown``, ``StageEventContradicts`` and what ``lifecycle.apply`` raises.
         """
         now = self._clock()
-        event = StageEvent(StageAction(request.action), request.claimed_at, parse_stage(request.stage), request.reason)
         content = digest(request.model_dump_json())
-        try:
+        facts: dict[str, Fact] = {"stage": request.stage, "event": request.event_id}
+        action = f"stage.{request.action}"
+        async with refusals_recorded(self._transactions, action, now, utility, application_id, facts):
+            event = StageEvent(
+                StageAction(request.action), request.claimed_at, parse_stage(request.stage), request.reason
+            )
             heard = await self._transactions.write(
                 lambda tx: self._hear(tx, utility, application_id, request.event_id, content, event, now)
             )
-        except ApplicationUnknown:
-            raise
-        except GatewayError as error:
-            refusal = _refusal(utility, application_id, error, event, now)
-            await self._transactions.write(lambda tx: tx.records.append(refusal))
-            raise
         stages = deadlines(heard.application.lifecycle, heard.application.region, self._calendar, now).stages
         stage = next(each for each in stages if each.progress.stage is event.stage)
         return StageEventRecorded(
@@ -124,14 +123,3 @@ def require_application(application: GridConnectionApplication | None, utility: 
     if application is None or application.utility != utility:
         raise ApplicationUnknown(check="application.unknown", owner=Owner.CALLER, remedy="请核对申请编号")
     return application
-
-
-def _refusal(utility: str, application_id: str, error: GatewayError, event: StageEvent, now: datetime) -> RecordEntry:
-    return RecordEntry(
-        f"stage.{event.action}",
-        now,
-        utility,
-        application_id,
-        "refused",
-        {"stage": event.stage.value if event.stage else None, "check": error.check, "clause": error.clause},
-    )

@@ -40,7 +40,6 @@ from gateway.approvals.ports import (
     KeptReview,
     OutcomesTransaction,
 )
-from gateway.approvals.refusals import refusals_recorded
 from gateway.caller import Role
 from gateway.crypto.errors import JoseRefused
 from gateway.crypto.jws import JwsPolicy, VerifiedJws, verify_jws
@@ -50,6 +49,7 @@ from gateway.ids import MakeId
 from gateway.partners.directory import DirectorySnapshot
 from gateway.partners.model import KeyUse
 from gateway.records.entries import Fact, RecordEntry, digest
+from gateway.records.refusals import refusals_recorded
 from gateway.transaction import Transactions
 from schemas.departments import OutcomeAcknowledged
 from schemas.events import EventType, PermitOutcome

@@ -18,7 +18,6 @@ from gateway.approvals.errors import ReviewApplicationUnknown, ReviewContradicts
 from gateway.approvals.joint_review import APPROVALS_CLAUSE, JointReview, Permit, sign_commitment
 from gateway.approvals.orders import GatewayNames, RequestWriter, compose_review, goes_out
 from gateway.approvals.ports import Directory, KeptReview, SingleWindowTransaction
-from gateway.approvals.refusals import refusals_recorded
 from gateway.approvals.views import permit_summaries, review_view
 from gateway.caller import Caller
 from gateway.delivery.ports import ChannelKind, EventDraft
@@ -26,6 +25,7 @@ from gateway.errors import Owner
 from gateway.ids import MakeId
 from gateway.partners.directory import DirectorySnapshot
 from gateway.records.entries import Fact, RecordEntry, digest
+from gateway.records.refusals import refusals_recorded
 from gateway.transaction import Transactions
 from schemas.events import EventType, ReviewOpened
 from schemas.partner_api import JointReviewRequest, JointReviewView

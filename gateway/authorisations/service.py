@@ -46,11 +46,10 @@ class AuthorisationService:
                 raise AuthorisationUnknown(
                     check="authorisation.unknown", owner=Owner.APPLICANT, remedy="请核对申请编号"
                 )
-            if authorisation.withdrawn_at is not None:
+            if not tx.authorisations.withdraw(authorisation.authorisation_id, now):
                 raise AlreadyWithdrawn(
                     check="authorisation.already_withdrawn", owner=Owner.APPLICANT, remedy="授权已撤回，无需再次操作"
                 )
-            tx.authorisations.withdraw(authorisation.authorisation_id, now)
             data = AuthorisationWithdrawn(
                 application_id=application_id, authorisation_id=authorisation.authorisation_id, withdrawn_at=now
             )

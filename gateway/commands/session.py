@@ -38,7 +38,8 @@ def settings_or_exit() -> "Settings":
 def with_foundation(work: "Callable[[Foundation], Awaitable[ResultT]]") -> ResultT:
     """Run ``work`` on an open database; a refusal ends the command with its remedy."""
     from gateway.bootstrap import lay_foundation
-    from gateway.errors import GatewayError
+    from gateway.errors import GatewayError, Overloaded
+    from gateway.preflight import sentence_of
 
     settings = settings_or_exit()
     try:
@@ -47,6 +48,8 @@ def with_foundation(work: "Callable[[Foundation], Awaitable[ResultT]]") -> Resul
         raise fail(str(error)) from None
     try:
         return asyncio.run(_awaited(work, foundation))
+    except Overloaded as error:
+        raise fail(sentence_of(error)) from None
     except GatewayError as error:
         clause = f"（{error.clause}）" if error.clause else ""
         raise fail(f"{error.title}{clause} [{error.check}]：{error.owner}——{error.remedy}") from None
@@ -55,4 +58,5 @@ def with_foundation(work: "Callable[[Foundation], Awaitable[ResultT]]") -> Resul
 
 
 async def _awaited(work: "Callable[[Foundation], Awaitable[ResultT]]", foundation: "Foundation") -> ResultT:
+    await foundation.transactions.require_current_schema()
     return await work(foundation)

@@ -9,9 +9,9 @@ import asyncio
 import contextlib
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -55,7 +55,9 @@ class Relay:
         backoff: Backoff,
         limits: RelayLimits | None = None,
         chance: random.Random | None = None,
+        progress: Callable[[datetime], None] | None = None,
     ) -> None:
+        """``progress`` is told the time after each pass that the database answered, with or without work."""
         self._owner = owner
         self._transactions = transactions
         self._channels = channels
@@ -63,6 +65,7 @@ class Relay:
         self._backoff = backoff
         self._limits = limits or RelayLimits()
         self._chance = chance or random.SystemRandom()
+        self._progress = progress
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_flight: Counter[str] = Counter()
         self._freed = asyncio.Event()
@@ -72,6 +75,8 @@ class Relay:
         while not stop.is_set():
             try:
                 claimed = await self.pass_once()
+                if self._progress is not None:
+                    self._progress(self._clock())
             except Overloaded as error:
                 log.warning("relay.waiting", check=error.check)
                 claimed = 0

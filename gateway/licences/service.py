@@ -13,7 +13,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.applications.errors import ApplicationUnknown
 from gateway.applications.model import ApplicationDocument, GridConnectionApplication, Party
 from gateway.applications.requirements import Document, require_allowed
 from gateway.applications.stage_events import require_application
@@ -25,17 +24,19 @@ from gateway.certificates.disclosure import Disclosure, compile_disclosure, disc
 from gateway.certificates.kind import PredicateContext
 from gateway.certificates.ports import UsePurpose
 from gateway.certificates.service import CertificateService
-from gateway.certificates.verification import HolderExpectation, Verification
+from gateway.certificates.verdicts import Verdict
+from gateway.certificates.verification import CheckResult, HolderExpectation, Verification
 from gateway.clock import Clock, date_in_china
 from gateway.crypto.jwk import SigningKey
 from gateway.crypto.jws import sign_jws
-from gateway.errors import GatewayError, Owner
+from gateway.errors import GatewayError, Indeterminate, Owner, PartnerUnavailable
 from gateway.ids import MakeId
 from gateway.licences.errors import ConfirmedCertificateGone, HolderNotAllowed, HolderNotNamed, NoOpenStage
 from gateway.licences.ports import LicencesTransaction
 from gateway.partners.agreements import AgreementDecision, permits
 from gateway.partners.directory import PartnerDirectory
 from gateway.records.entries import Fact, RecordEntry, digest
+from gateway.records.refusals import refusals_recorded
 from gateway.transaction import Transactions
 from schemas.ecertificates import HOLDER_IS_ENTERPRISE, HOLDER_IS_RESIDENT
 from schemas.identifiers import IdentifierError, validate_unified_social_credit_code
@@ -43,6 +44,8 @@ from schemas.identity import ApplicantKind
 from schemas.partner_api import FailedCheck, SourceBasis, VerifiedLicence, VerifiedLicenceRequest, WithheldField
 from schemas.wire import Typ, format_instant
 
+DISCLOSED = "licence.disclosed"
+"""The action of each answer, and of each refusal, in the record; the applicant sees them all."""
 THIRD_PARTY_KINDS = frozenset({Document.DESIGN_QUALIFICATION.value, Document.CONSTRUCTION_QUALIFICATION.value})
 """Held by the 设计单位 or 施工单位 that the utility names, not by the applicant."""
 
@@ -86,16 +89,15 @@ class LicenceService:
         ``AgreementRefused``, ``HolderNotNamed``, ``HolderNotAllowed``, ``NoECertificate``, ``PartnerUnavailable``.
         """
         now = self._clock()
-        try:
+        facts: dict[str, Fact] = {"kind": request.kind, "purpose": request.purpose}
+        async with refusals_recorded(
+            self._transactions, DISCLOSED, now, caller.partner_code, request.application_id, facts
+        ):
             allowed = await self._judge(caller, request, now)
             verification = await self._obtain(allowed, request, now)
-        except GatewayError as error:
-            refusal = _refusal(caller, request, error, now)
-            await self._transactions.write(lambda tx: tx.records.append(refusal))
-            raise
-        disclosure = self._disclose(allowed, request, verification, now)
-        entry = _entry(caller, request, allowed, verification, disclosure, now)
-        record_id = await self._transactions.write(lambda tx: tx.records.append(entry))
+            disclosure = self._disclose(allowed, request, verification, now)
+            entry = _entry(caller, request, allowed, verification, disclosure, now)
+            record_id = await self._transactions.write(lambda tx: _record(tx, caller, request, entry, now))
         answer = self._compose(caller, request, verification, disclosure, record_id, now)
         return sign_jws(answer.model_dump_json().encode(), self._answer_key, Typ.VERIFIED_LICENCE)
 
@@ -142,17 +144,31 @@ class LicenceService:
             holder, resident = HolderExpectation(request.holder_code), False
         else:
             holder, resident = HolderExpectation(allowed.party.code, allowed.party.name), own_is_resident
-        obtained = await self._certificates.obtain(
-            request.kind,
-            holder,
-            holder_type=HOLDER_IS_RESIDENT if resident else HOLDER_IS_ENTERPRISE,
-            region=allowed.application.region,
-            purpose=UsePurpose("用电报装", PURPOSE, allowed.stage.chinese_title),
-            at=now,
-        )
+        try:
+            obtained = await self._certificates.obtain(
+                request.kind,
+                holder,
+                holder_type=HOLDER_IS_RESIDENT if resident else HOLDER_IS_ENTERPRISE,
+                region=allowed.application.region,
+                purpose=UsePurpose("用电报装", PURPOSE, allowed.stage.chinese_title),
+                at=now,
+            )
+        except (PartnerUnavailable, Indeterminate) as error:
+            return self._out_of_reach(request.kind, error, now)
         documents = allowed.application.documents
         confirmed = next((each for each in documents if each.document == request.kind), None)
-        return _choose(obtained.verifications, confirmed)
+        of_a_place = self._certificates.kinds.get(request.kind).region_of is not None
+        return _choose(obtained.verifications, confirmed, of_a_place)
+
+    def _out_of_reach(self, kind: str, error: GatewayError, now: datetime) -> Verification:
+        """It could not be known: the source did not answer, and nothing that may stand in for it is at hand."""
+        return Verification(
+            kind=kind,
+            verdict=Verdict.INDETERMINATE,
+            checks=(CheckResult("source", Verdict.INDETERMINATE, error.check, error.owner, error.remedy),),
+            at=now,
+            basis=(self._certificates.kinds.get(kind).policy.source.missing("certificate"),),
+        )
 
     def _disclose(
         self, allowed: _Allowed, request: VerifiedLicenceRequest, verification: Verification, now: datetime
@@ -200,6 +216,15 @@ class LicenceService:
         )
 
 
+def _record(
+    tx: LicencesTransaction, caller: Caller, request: VerifiedLicenceRequest, entry: RecordEntry, now: datetime
+) -> str:
+    """Record the disclosure, unless the authorisation was withdrawn while the certificate was being verified."""
+    authorisation = tx.authorisations.of_application(request.application_id)
+    require_covers(authorisation, caller.partner_code, request.kind, request.purpose, now)
+    return tx.records.append(entry)
+
+
 def _require_holder(request: VerifiedLicenceRequest) -> None:
     third_party = request.kind in THIRD_PARTY_KINDS
     if third_party:
@@ -217,10 +242,13 @@ def _require_holder(request: VerifiedLicenceRequest) -> None:
         )
 
 
-def _choose(verifications: tuple[Verification, ...], confirmed: ApplicationDocument | None) -> Verification:
+def _choose(
+    verifications: tuple[Verification, ...], confirmed: ApplicationDocument | None, of_a_place: bool
+) -> Verification:
     """The certificate that the applicant confirmed: those bytes, else a newer version under the same 证照标识.
 
-    Where it is gone and others are there, none of them is guessed: raises ``ConfirmedCertificateGone``.
+    Where it is gone and others are there, none of them is guessed: raises ``ConfirmedCertificateGone``. A single one
+    stands for it only where a holder has but one; that of a place (``of_a_place``) may be that of another place.
     """
     if confirmed is not None and confirmed.verdict is not None:
         for verification in verifications:
@@ -229,12 +257,18 @@ def _choose(verifications: tuple[Verification, ...], confirmed: ApplicationDocum
         for verification in verifications:
             if verification.identifier and digest(verification.identifier) == confirmed.identifier_digest:
                 return verification
+        if of_a_place and any(each.verdict is Verdict.VALID for each in verifications):
+            raise _confirmed_gone()
     if len(verifications) == 1:
         return verifications[0]
-    raise ConfirmedCertificateGone(
+    raise _confirmed_gone()
+
+
+def _confirmed_gone() -> ConfirmedCertificateGone:
+    return ConfirmedCertificateGone(
         check="licence.confirmed_certificate",
         owner=Owner.APPLICANT,
-        remedy="申请人确认的证照已变更且名下有多份，请由申请人重新确认所用的一份",
+        remedy="申请人确认的证照已变更，请由申请人重新确认所用的一份",
     )
 
 
@@ -279,15 +313,4 @@ def _entry(
         "source": provenance.source if provenance else None,
         "as_of": format_instant(provenance.fetched_at) if provenance else None,
     }
-    return RecordEntry("licence.disclosed", now, caller.partner_code, request.application_id, facts=facts)
-
-
-def _refusal(caller: Caller, request: VerifiedLicenceRequest, error: GatewayError, now: datetime) -> RecordEntry:
-    return RecordEntry(
-        "licence.disclosed",
-        now,
-        caller.partner_code,
-        None if isinstance(error, ApplicationUnknown) else request.application_id,
-        "refused",
-        {"kind": request.kind, "purpose": request.purpose, "check": error.check, "clause": error.clause},
-    )
+    return RecordEntry(DISCLOSED, now, caller.partner_code, request.application_id, facts=facts)

@@ -58,7 +58,7 @@ class AgreementDraft:
 class PartnerService:
     """All changes to who may call. ``actor`` is the operator's partner code, or ``gateway`` for the command line.
 
-    ``new_id`` answers a fresh identifier. ``allow_http`` permits webhook addresses without TLS: loopback demos only.
+    ``new_id`` answers a fresh identifier. ``insecure_hosts`` may have endpoints without TLS.
     """
 
     def __init__(
@@ -67,12 +67,12 @@ class PartnerService:
         directory: PartnerDirectory,
         *,
         new_id: Callable[[], str],
-        allow_http: bool = False,
+        insecure_hosts: frozenset[str] = frozenset(),
     ) -> None:
         self._transactions = transactions
         self._directory = directory
         self._new_id = new_id
-        self._allow_http = allow_http
+        self._insecure_hosts = insecure_hosts
 
     async def register_partner(
         self, code: str, name: str, role: Role, regions: Sequence[str], *, actor: str, at: datetime
@@ -191,7 +191,7 @@ class PartnerService:
 
     async def set_endpoint(self, endpoint: Endpoint, *, actor: str, at: datetime) -> Recorded[Endpoint]:
         """Set where a partner's events go. Raises ``PartnerTermsRejected`` or ``PartnerNotFound``."""
-        check_endpoint_url(endpoint.url, allow_http=self._allow_http)
+        check_endpoint_url(endpoint.url, insecure_hosts=self._insecure_hosts)
 
         def change(transaction: PartnersTransaction) -> Endpoint:
             _existing_partner(transaction, endpoint.partner_code)

@@ -1,6 +1,5 @@
 """What may be registered at all. Shapes of codes, non-empty agreements, addresses that events may be sent to."""
 
-import ipaddress
 import re
 from collections.abc import Collection, Sequence
 from typing import Final
@@ -47,13 +46,13 @@ def check_agreement_terms(
     _check_regions(regions)
 
 
-def check_endpoint_url(url: str, *, allow_http: bool) -> None:
+def check_endpoint_url(url: str, *, insecure_hosts: Collection[str]) -> None:
     """Raise ``PartnerTermsRejected`` unless ``url`` is an absolute https address without user information or fragment.
 
-    ``http`` is taken for loopback addresses, and only with ``allow_http``.
+    ``http`` is taken for a host of ``insecure_hosts`` (lower case) alone.
     """
     parts = _split(url)
-    plain = parts is not None and parts.scheme == "http" and allow_http and _is_loopback(parts.hostname or "")
+    plain = parts is not None and parts.scheme == "http" and parts.hostname in insecure_hosts
     if parts is None or not (parts.scheme == "https" or plain):
         raise terms_rejected("endpoint_url", "接收地址须为 https 绝对地址，且不含账号信息与片段")
 
@@ -67,13 +66,6 @@ def _split(url: str) -> SplitResult | None:
     except ValueError:
         return None
     return parts if sound else None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _check_regions(regions: Sequence[str]) -> None:

@@ -14,13 +14,13 @@ from gateway.approvals.joint_review import JointReview
 from gateway.approvals.views import permit_summaries, review_view
 from gateway.clock import Clock
 from gateway.errors import Owner
+from gateway.licences.service import DISCLOSED
 from gateway.progress.ports import ProgressTransaction
 from gateway.records.log import record_id
 from gateway.records.ports import StoredEntry
 from gateway.transaction import Transactions
 from schemas.applicant_api import AccessView, ApplicationSummary, OutcomeView, PauseView, PermitProgress, ProgressView
 
-DISCLOSURES = ("licence.disclosed",)
 MOST_APPLICATIONS = 50
 
 
@@ -71,7 +71,7 @@ class ProgressService:
             permits=permit_progress(review.review, self._calendar, now) if review else [],
             authorised_until=authorisation.until if authorisation else None,
             authorisation_withdrawn_at=authorisation.withdrawn_at if authorisation else None,
-            accesses=[access_view(entry) for entry in tx.record_reader.of_subject(application_id, DISCLOSURES)],
+            accesses=[access_view(entry) for entry in tx.record_reader.of_subject(application_id, (DISCLOSED,))],
         )
 
 

@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -16,7 +17,8 @@ import httpx
 from mock_services.demo.applicant import Refused
 from mock_services.demo.journeys import JOURNEYS, Stage, Unexpected
 from mock_services.demo.processes import DidNotStart, Processes
-from mock_services.demo.province import UTILITY, Province, set_up
+from mock_services.demo.province import Province, set_up
+from mock_services.demo.roster import UTILITY
 from mock_services.demo.screen import Row, Screen
 
 BUILD = Path("build")
@@ -44,6 +46,19 @@ def report(rows: list[Row], path: Path) -> None:
     path.write_text(json.dumps({"journeys": journeys}, ensure_ascii=False, indent=2) + "\n", "utf-8")
 
 
+def exports(province: Province) -> str:
+    """Shell lines with which ``bandian``, curl and the integration pages find this province."""
+    addresses = {
+        "GATEWAY": province.gateway,
+        "PLATFORM": province.platform,
+        "IDENTITY": province.identity,
+        "DEPARTMENTS": province.departments,
+        "UTILITY": province.utility,
+    }
+    variables = {**addresses, **province.environment}
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+
+
 def how_to_try(province: Province) -> str:
     """What ``--keep`` prints."""
     return f"""
@@ -53,11 +68,12 @@ def how_to_try(province: Province) -> str:
   身份核验（模拟）{province.identity}
   审批部门（模拟）{province.departments}/__admin/permits
   供电企业（模拟）{province.utility}/__admin/applications   代码 {UTILITY}
-试一试：
+试一试（先在另一终端执行 . {province.directory}/env.sh）：
   curl {province.gateway}/readyz
   curl {province.utility}/__admin/outcomes
   curl -X POST {province.gateway}/v1/verification-sessions \\
        -H 'content-type: application/json' -d '{{"applicant_kind": "resident", "method": "face"}}'
+  .venv/bin/bandian deliveries list
   curl -X PUT {province.utility}/__admin/faults -H 'content-type: application/json' \\
        -d '[{{"match": "/webhooks", "kind": "status", "status": 503, "times": 5}}]'
 日志与数据在 {province.directory}。
@@ -71,6 +87,7 @@ async def run(*, keep: bool) -> int:
     try:
         with screen:
             province = await set_up(processes, BUILD / "demo", screen.heading)
+            (province.directory / "env.sh").write_text(exports(province), "utf-8")
             await play(screen, province)
         screen.closing()
         for row in screen.rows:

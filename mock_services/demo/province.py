@@ -6,32 +6,13 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 
 from mock_services.demo.processes import DidNotStart, Processes, free_port
+from mock_services.demo.roster import REGION, SECRET_REF, UTILITY, roster_of, written
 
-REGION = "440000"
-UTILITY = "csg-guangdong"
 CITIES = ("440300", "440600")
-DEPARTMENTS = {
-    "planning": "规划和自然资源局",
-    "road": "城市管理局（道路占用挖掘）",
-    "greenery": "林业和园林局",
-    "traffic": "公安局交通警察支队",
-    "water": "水务局",
-}
-COMMON = ["name", "issuing_authority", "issued_on", "valid_from_on", "valid_until_on", "valid_on", "held_by"]
-AGREED_FIELDS = {
-    "business_licence": [*COMMON, "number", "holder", "holder_code"],
-    "resident_id": [*COMMON, "holder"],
-    "property_certificate": [*COMMON, "number", "location", "property_unit_code"],
-    "project_approval": [*COMMON, "number"],
-    "design_qualification": [*COMMON, "number"],
-    "construction_qualification": [*COMMON, "number"],
-}
-"""What the demo's utility agreed on: deliberately less than the certificates hold."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +71,9 @@ async def set_up(
     secret = (directory / "utility" / "webhook-secret").read_text("utf-8")
     secrets = directory / "gateway" / "secrets"
     secrets.mkdir(parents=True)
-    (secrets / "webhook-utility").write_text(secret, "utf-8")
+    (secrets / SECRET_REF).write_text(secret, "utf-8")
     roster = directory / "roster.json"
-    roster.write_text(json.dumps(await _roster(departments, utility), ensure_ascii=False, indent=2), "utf-8")
+    roster.write_text(written(await roster_of(utility, departments, CITIES)), "utf-8")
     await processes.run_gateway(environment, "migrate")
     await processes.run_gateway(environment, "partners", "apply", str(roster))
     progress("网关与送达进程")
@@ -102,9 +83,7 @@ async def set_up(
     return Province(gateway, platform, identity, departments, utility, directory, environment)
 
 
-def _environment(
-    directory: Path, port: int, platform: str, identity: str, database_url: str | None
-) -> dict[str, str]:
+def _environment(directory: Path, port: int, platform: str, identity: str, database_url: str | None) -> dict[str, str]:
     own = directory / "gateway"
     access = json.loads((directory / "platform" / "access.json").read_text("utf-8"))
     source = {
@@ -122,56 +101,9 @@ def _environment(
         "BANDIAN_TRUST_DIR": str(directory / "platform" / "trust"),
         "BANDIAN_SOURCES": json.dumps([source]),
         "BANDIAN_IDENTITY_PROVIDER": json.dumps({"issuer": identity, "client_id": "bandian"}),
-        "BANDIAN_ALLOW_INSECURE_ENDPOINTS": "true",
+        "BANDIAN_INSECURE_ENDPOINT_HOSTS": "127.0.0.1",
         "BANDIAN_EMBEDDED_WORKER": "false",
     }
-
-
-async def _roster(departments: str, utility: str) -> dict[str, Any]:
-    """The partners as ``bandian partners apply`` reads them; keys as each partner publishes them."""
-    async with httpx.AsyncClient() as http:
-        partners = [
-            {
-                "code": UTILITY,
-                "name": "广东电网（模拟）",
-                "role": "utility",
-                "regions": [REGION],
-                "keys": [{"jwk": jwk, "use": "any"} for jwk in await _keys(http, utility)],
-                "endpoints": [
-                    {"channel": "webhook", "url": f"{utility}/webhooks/bandian", "secret_ref": "webhook-utility"}
-                ],
-                "agreements": [
-                    {
-                        "purpose": "grid_connection",
-                        "grants": [{"kind": kind, "fields": fields} for kind, fields in AGREED_FIELDS.items()],
-                        "regions": [REGION],
-                        "valid_from": "2026-01-01",
-                        "valid_until": "2030-12-31",
-                        "clause": "第（七）条",
-                    }
-                ],
-            }
-        ]
-        for prefix, name in DEPARTMENTS.items():
-            for city in CITIES:
-                code = f"{prefix}-{city}"
-                partners.append(
-                    {
-                        "code": code,
-                        "name": f"{name}（模拟 {city}）",
-                        "role": "department",
-                        "regions": [city],
-                        "keys": [{"jwk": jwk, "use": "outcome"} for jwk in await _keys(http, f"{departments}/{code}")],
-                        "endpoints": [{"channel": "department", "url": f"{departments}/{code}/review-requests"}],
-                    }
-                )
-    return {"partners": partners}
-
-
-async def _keys(http: httpx.AsyncClient, base_url: str) -> list[dict[str, Any]]:
-    response = await http.get(f"{base_url}/.well-known/jwks.json")
-    published: list[dict[str, Any]] = response.raise_for_status().json()["keys"]
-    return published
 
 
 async def _ready(gateway: str, process: asyncio.subprocess.Process, log: Path) -> None:

@@ -44,7 +44,7 @@ def build(_: str, options: argparse.Namespace) -> ASGIApp:
     receiver = Receiver(
         partner=options.partner,
         signing_key=key,
-        secret=parse_secret(_secret(options.data_dir / "webhook-secret", options.webhook_secret)),
+        secret=parse_secret(_secret(options)),
         gateway_keys=gateway_keys,
         gateway_issuer=issuer,
         store=store,
@@ -77,11 +77,12 @@ def build(_: str, options: argparse.Namespace) -> ASGIApp:
     return admin.wrap(app)
 
 
-def _secret(path: Path, given: str | None) -> str:
-    """The secret given, else the one in ``path``; the first start writes one that only its owner may read."""
-    if given:
-        return given
-    if not path.exists():
+def _secret(options: argparse.Namespace) -> str:
+    """The secret given, else the one in its file; the first start writes one that only its owner may read."""
+    if options.webhook_secret:
+        return str(options.webhook_secret)
+    path: Path = options.webhook_secret_file or options.data_dir / "webhook-secret"
+    if not path.exists() and not options.webhook_secret_file:
         path.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode())
@@ -100,6 +101,9 @@ def main() -> None:
     parser.add_argument("--gateway-jwks-uri", help="if not {gateway-url}/.well-known/jwks.json")
     parser.add_argument("--partner", required=True, help="this utility's code at the gateway")
     parser.add_argument("--webhook-secret", help="whsec_…; {data-dir}/webhook-secret if left out")
+    parser.add_argument(
+        "--webhook-secret-file", type=Path, help="a file with it, where it must stand on no command line"
+    )
     parser.add_argument("--departments-url", help="where departments publish keys: {url}/{code}/.well-known/jwks.json")
     parser.add_argument("--scenario", type=Path, default=DEFAULT_SCENARIO, help="a TOML file of plans")
     options = parser.parse_args()

@@ -136,9 +136,11 @@ class running_bench:
         channel: Channel
         if self._kind == "webhook":
             secrets = {"csg": parse_secret(SECRET_TEXT)}
-            channel = WebhookChannel(session, directory, ISSUER, gateway_key, secrets.get, allow_http=True)
+            channel = WebhookChannel(
+                session, directory, ISSUER, gateway_key, secrets.get, insecure_hosts=frozenset({"127.0.0.1"})
+            )
         else:
-            channel = DepartmentChannel(session, directory, gateway_key, allow_http=True)
+            channel = DepartmentChannel(session, directory, gateway_key, insecure_hosts=frozenset({"127.0.0.1"}))
         event = WEBHOOK_EVENT if self._kind == "webhook" else REQUEST_EVENT
         return Bench(channel, event, receiving, directory, good, self._kind, gateway_key, utility)
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from mock_services.demo.province import UTILITY
+from mock_services.demo.roster import UTILITY
 from schemas.wire import MEDIA_PROBLEM
 from tests.support.callers import Caller, key_of_mock
 from tests.support.partners import es256_key, public_jwk

@@ -1,15 +1,20 @@
 """The compose file starts in an order that exists, and runs nothing as root, writable, unpinned or unwatched."""
 
+import os
 import re
+import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from gateway.settings import load_settings
+from adapters.channels.webhook import parse_secret
+from gateway.settings import load_settings, read_secret
+from mock_services.demo.roster import SECRET_REF, UTILITY
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
@@ -36,7 +41,7 @@ def test_the_full_set_is_there() -> None:
     expected = {"postgres", "nats", "migrate", "gateway", "worker"}
     expected |= {"provincial-platform", "identity-provider", "departments", "utility"}
     assert expected <= SERVICES.keys()
-    assert {"migrate", "secrets"} == ONE_SHOT
+    assert {"migrate", "secrets", "roster", "register"} == ONE_SHOT
 
 
 @each_service
@@ -100,11 +105,119 @@ def test_no_secret_stands_in_the_file() -> None:
             assert 'access_secret"' not in str(value)
 
 
-@pytest.mark.parametrize("name", ["migrate", "gateway", "worker"])
+@pytest.mark.parametrize("name", ["migrate", "register", "gateway", "worker"])
 def test_the_gateway_takes_its_settings(name: str) -> None:
     settings = load_settings(SERVICES[name]["environment"])
     hosts = [settings.base_url, *(source.url for source in settings.sources)]
     assert {re.split(r"[/:]+", url)[1] for url in hosts} <= SERVICES.keys()
+    assert settings.insecure_endpoint_hosts == {"utility", "departments"}
+
+
+def words_of(name: str) -> list[str]:
+    """What a mock's service runs: ``[module, flag, …]``; of a shell script, the Python command in it."""
+    command = SERVICES[name]["command"]
+    if "entrypoint" not in SERVICES[name]:
+        return [str(word) for word in command]
+    found = re.search(r"exec python -m (.+)", command[0].replace("\\\n", " "), re.DOTALL)
+    assert found is not None
+    return shlex.split(found[1])
+
+
+def options_of(name: str) -> dict[str, list[str]]:
+    """Values of each ``--flag=value`` or ``--flag value``, in order."""
+    given: dict[str, list[str]] = {}
+    words = iter(words_of(name)[1:])
+    for word in words:
+        flag, equals, value = word.partition("=")
+        assert flag.startswith("--"), word
+        given.setdefault(flag, []).append(value if equals else next(words))
+    return given
+
+
+MOCKS = ["provincial-platform", "identity-provider", "departments", "utility", "roster"]
+
+
+@pytest.mark.parametrize("name", MOCKS)
+def test_a_mock_knows_every_option_that_it_is_given(name: str) -> None:
+    command = [sys.executable, "-m", words_of(name)[0], "--help"]
+    helped = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert helped.returncode == 0, helped.stderr
+    known = set(re.findall(r"--[a-z][a-z-]*", helped.stdout))
+    assert options_of(name).keys() <= known
+
+
+@pytest.mark.parametrize("name", ["migrate", "register", "gateway", "worker"])
+def test_the_gateway_knows_each_command_that_it_is_given(name: str) -> None:
+    words = [word for word in SERVICES[name]["command"] if not word.startswith("/")]
+    helped = subprocess.run([sys.executable, "-m", "gateway.cli", *words, "--help"], cwd=ROOT, capture_output=True)
+    assert helped.returncode == 0
+
+
+def test_who_is_registered_is_who_takes_part() -> None:
+    utility, roster = options_of("utility"), options_of("roster")
+    assert utility["--partner"] == [UTILITY]
+    assert roster["--region"] == options_of("departments")["--region"]
+    for other in ("utility", "departments"):
+        assert roster[f"--{other}-url"] == options_of(other)["--public-url"] == [f"http://{other}:8080"]
+    assert SERVICES["register"]["command"] == ["partners", "apply", *roster["--out"]]
+    settings = load_settings(SERVICES["gateway"]["environment"])
+    assert utility["--webhook-secret-file"] == [str(settings.secrets_dir / SECRET_REF)]
+    (source,) = settings.sources
+    assert source.access_id == options_of("provincial-platform")["--access-id"][0]
+    assert options_of("provincial-platform")["--trust-dir"] == [str(settings.trust_dir)]
+
+
+def mounted(name: str) -> dict[str, str]:
+    """Volume by the place where it is mounted."""
+    return {volume.split(":")[1]: volume.split(":")[0] for volume in SERVICES[name].get("volumes", [])}
+
+
+def test_what_one_writes_another_finds_in_the_same_volume() -> None:
+    for place, services in {
+        "/run/bandian/webhooks": ["secrets", "utility", "gateway", "worker"],
+        "/run/bandian/platform": ["secrets", "provincial-platform", "gateway", "worker"],
+        "/run/bandian/database": ["secrets", "postgres", "migrate", "register", "gateway", "worker"],
+        "/var/lib/bandian/trust": ["provincial-platform", "gateway", "worker"],
+        "/var/lib/bandian/keys": ["register", "gateway", "worker"],
+        "/var/lib/bandian/roster": ["roster", "register"],
+    }.items():
+        assert len({mounted(name).get(place) for name in services}) == 1
+        # An empty volume takes its owner from the image: the place must be there, and be the user's.
+        assert f" {place}" in docker_stages()["gateway"]
+
+
+def test_the_secrets_are_made_once_and_are_what_their_readers_take(tmp_path: Path) -> None:
+    for name in ("database", "platform", "webhooks"):
+        (tmp_path / name).mkdir()
+    script = SERVICES["secrets"]["command"][0].replace("$$", "$").replace("/run/bandian", str(tmp_path))
+    entrypoint = SERVICES["secrets"]["entrypoint"]
+    made = []
+    for _ in range(2):
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        subprocess.run([*entrypoint, script], check=True, env={"PATH": path})
+        made.append({path.name: path.read_text("utf-8") for path in tmp_path.glob("*/*")})
+    assert made[0] == made[1]
+    assert made[0].keys() == {"password", "secret", SECRET_REF}
+    text = read_secret(tmp_path / "webhooks" / SECRET_REF)
+    assert len(parse_secret(text)) == 32
+    assert read_secret(tmp_path / "database" / "password")
+
+
+def test_the_workers_health_is_the_age_of_its_heartbeat(tmp_path: Path) -> None:
+    settings = load_settings(SERVICES["worker"]["environment"])
+    check = SERVICES["worker"]["healthcheck"]["test"]
+    beat = tmp_path / "heartbeat"
+    command = [sys.executable, "-c", check[3].replace(str(settings.heartbeat_file), str(beat))]
+    assert str(settings.heartbeat_file) in check[3]
+
+    def healthy() -> bool:
+        return subprocess.run(command, capture_output=True).returncode == 0
+
+    assert not healthy()
+    beat.touch()
+    assert healthy()
+    os.utime(beat, (time.time() - 60, time.time() - 60))
+    assert not healthy()
 
 
 def docker_stages() -> dict[str, str]:

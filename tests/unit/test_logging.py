@@ -108,3 +108,11 @@ def test_an_odd_value_does_not_break_the_line(stream: io.StringIO, odd: object) 
 def test_an_unknown_level_is_refused() -> None:
     with pytest.raises(ValueError):
         configure_logging("LOUD")
+
+
+def test_a_request_id_stays_whole_even_where_digits_stand_together_by_chance() -> None:
+    by_chance = "159bf440106199901011234c05c0133a"
+    assert len(by_chance) == 32
+    assert redact(None, "info", {"request_id": by_chance})["request_id"] == by_chance
+    assert redact(None, "info", {"request_id": "440106199901011234"})["request_id"] == REDACTED
+    assert redact(None, "info", {"other": by_chance})["other"] != by_chance

@@ -32,7 +32,7 @@ def test_nothing_set_makes_a_development_gateway_on_this_machine_alone() -> None
     assert (settings.host, settings.base_url) == ("127.0.0.1", "http://127.0.0.1:8080")
     assert settings.database() == "sqlite:///./var/bandian.sqlite3"
     assert settings.may_generate_keys
-    assert not settings.allow_insecure_endpoints
+    assert settings.insecure_endpoint_hosts == frozenset()
 
 
 def test_production_generates_no_keys_by_itself() -> None:
@@ -77,6 +77,19 @@ def test_nested_settings_are_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "hosts"),
+    [
+        ("utility", {"utility"}),
+        (" utility, Departments,127.0.0.1,", {"utility", "departments", "127.0.0.1"}),
+        ('["localhost", "::1", "127.0.0.1"]', {"localhost", "::1", "127.0.0.1"}),
+        ("[]", set()),
+    ],
+)
+def test_insecure_hosts_are_a_comma_list_or_a_json_list(value: str, hosts: set[str]) -> None:
+    assert load_settings({"BANDIAN_INSECURE_ENDPOINT_HOSTS": value}).insecure_endpoint_hosts == hosts
+
+
+@pytest.mark.parametrize(
     ("env", "words"),
     [
         ({"BANDIAN_PROT": "1"}, "did you mean BANDIAN_PORT"),
@@ -100,9 +113,12 @@ def test_nested_settings_are_read() -> None:
         ({"BANDIAN_PUBLIC_URL": "gateway.example"}, "absolute address"),
         ({"BANDIAN_PUBLIC_URL": "https://u:p@gateway.example"}, "without user information"),
         ({"BANDIAN_PUBLIC_URL": "https://a.example", "BANDIAN_ISSUER": "https://b.example"}, "different hosts"),
-        ({"BANDIAN_RATE_LIMIT": "many"}, "BANDIAN_RATE_LIMIT"),
         ({"BANDIAN_DEPARTMENTS": '{"water": 1}'}, "BANDIAN_DEPARTMENTS"),
-        ({"BANDIAN_TOKEN_LIFETIME": "86400"}, "less than or equal to 900"),
+        ({"BANDIAN_INSECURE_ENDPOINT_HOSTS": "http://utility"}, "host names or addresses"),
+        ({"BANDIAN_INSECURE_ENDPOINT_HOSTS": "utility:8080"}, "host names or addresses"),
+        ({"BANDIAN_INSECURE_ENDPOINT_HOSTS": '["utility"'}, "a comma list or a JSON list"),
+        ({"BANDIAN_INSECURE_ENDPOINT_HOSTS": "[1]"}, "should be a valid string"),
+        ({"BANDIAN_RATE_LIMIT": "1200/minute"}, "BANDIAN_RATE_LIMIT is not a setting"),
         ({"BANDIAN_MAX_BODY_BYTES": "1"}, "greater than or equal to 16384"),
     ],
 )
@@ -117,7 +133,7 @@ def test_a_wrong_or_contradictory_setting_is_refused_with_what_mends_it(env: dic
         ({"BANDIAN_PUBLIC_URL": "http://bandian.example"}, "BANDIAN_PUBLIC_URL must be an https address"),
         ({"BANDIAN_PUBLIC_URL": "https://127.0.0.1"}, "BANDIAN_PUBLIC_URL must not be a loopback address"),
         ({"BANDIAN_GENERATE_KEYS": "true"}, "never generated"),
-        ({"BANDIAN_ALLOW_INSECURE_ENDPOINTS": "true"}, "https alone"),
+        ({"BANDIAN_INSECURE_ENDPOINT_HOSTS": "utility"}, "https alone"),
         ({"BANDIAN_DATABASE_URL": "sqlite:////data/b.sqlite3", "BANDIAN_PROCESSES": "4"}, "SQLite has one writer"),
         ({"BANDIAN_DATABASE_URL": "sqlite:////data/b.sqlite3", "BANDIAN_EMBEDDED_WORKER": "false"}, "EMBEDDED_WORKER"),
         ({"BANDIAN_LOG_LEVEL": "debug"}, "BANDIAN_LOG_LEVEL"),

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 import adapters.departments as package
-from adapters.departments import discover, planning, road
+from adapters.departments import DepartmentSettingsError, discover, planning, road
 from gateway.approvals.departments import Departments
 from gateway.approvals.errors import OutcomeUnreadable
 from gateway.approvals.joint_review import Outcome
@@ -95,9 +94,9 @@ def test_settings_are_laid_over_a_departments_own_and_nothing_else_is_taken() ->
     road_settings, water_settings = (departments.of_code(f"{name}-1").settings for name in ("road", "water"))  # type: ignore[union-attr]
     assert (road_settings.audience, road_settings.max_age.days) == ("urn:province", 3)
     assert water_settings.audience is None
-    with pytest.raises(ValidationError):
+    with pytest.raises(DepartmentSettingsError, match=r"road\.audiense"):
         discover({"road": {"audiense": "urn:province"}})
-    with pytest.raises(ValueError, match="mining"):
+    with pytest.raises(DepartmentSettingsError, match="mining"):
         discover({"mining": {}})
 
 

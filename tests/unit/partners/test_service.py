@@ -1,6 +1,7 @@
 """Registering partners, keys, agreements and endpoints: every change is recorded, and seen at once."""
 
 import asyncio
+import contextlib
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from gateway.partners.directory import PartnerDirectory
 from gateway.partners.errors import PartnerConflict, PartnerNotFound, PartnerTermsRejected
 from gateway.partners.model import AgreementStatus, Endpoint, Grant, KeyUse
 from gateway.partners.service import AgreementDraft
+from gateway.partners.terms import check_endpoint_url
 from tests.support.partners import PartnersRoom, es256_key, public_jwk
 
 DRAFT = AgreementDraft(
@@ -163,6 +165,25 @@ async def test_unfit_endpoints_are_not_set(room: PartnersRoom, url: str) -> None
     client = await room.enrol()
     with pytest.raises(PartnerTermsRejected):
         await room.service.set_endpoint(Endpoint(client.code, "webhook", url, None), actor="ops", at=room.clock())
+
+
+@pytest.mark.parametrize(
+    ("url", "taken"),
+    [
+        ("http://utility:8080/hook", True),
+        ("http://UTILITY/hook", True),
+        ("http://127.0.0.1:9/hook", False),
+        ("http://localhost/hook", False),
+        ("http://utility.example/hook", False),
+        ("http://utility@other/hook", False),
+        ("ftp://utility/hook", False),
+        ("https://anyone.example/hook", True),
+    ],
+)
+def test_plain_http_goes_to_the_hosts_that_were_named_and_no_other(url: str, taken: bool) -> None:
+    refused = contextlib.nullcontext() if taken else pytest.raises(PartnerTermsRejected)
+    with refused:
+        check_endpoint_url(url, insecure_hosts=frozenset({"utility"}))
 
 
 async def test_an_endpoint_is_replaced_and_hidden_while_suspended(room: PartnersRoom) -> None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 
-from gateway.errors import GatewayError, Overloaded
+from gateway.errors import GatewayError, NotFound, Overloaded
 from gateway.records.entries import Fact, RecordEntry
 from gateway.records.ports import RecordingTransaction
 from gateway.transaction import Transactions
@@ -21,6 +21,7 @@ async def refusals_recorded(
 ) -> AsyncIterator[None]:
     """Record whatever the body refuses, and raise it with its ``record_id``.
 
+    A subject that was not found is not named in the entry: what a caller made up does not belong into the record.
     Raises ``Overloaded`` in its place where the refusal cannot be recorded: then nothing was answered.
     """
     try:
@@ -28,7 +29,8 @@ async def refusals_recorded(
     except Overloaded:
         raise
     except GatewayError as error:
-        why: dict[str, Fact] = {"kind": error.kind, "check": error.check, "clause": error.clause}
-        entry = RecordEntry(action, at, actor, subject, "refused", {**facts, **why})
+        why: dict[str, Fact] = {"refusal": error.kind, "check": error.check, "clause": error.clause}
+        found = None if isinstance(error, NotFound) else subject
+        entry = RecordEntry(action, at, actor, found, "refused", {**facts, **why})
         error.record_id = await transactions.write(lambda tx: tx.records.append(entry))
         raise

@@ -1,0 +1,74 @@
+"""Before a process starts: everything is put together once, and what cannot work is told in one sentence."""
+
+import asyncio
+import os
+
+from adapters.departments import DepartmentSettingsError
+from adapters.key_directory import KeyDirectoryError
+from adapters.storage.engine import DatabaseUrlError
+from adapters.trust_directory import TrustDirectoryError
+from gateway.bootstrap import build_hub, build_relay, clients, lay_foundation
+from gateway.clock import Clock, system_clock
+from gateway.crypto import sm2
+from gateway.crypto.errors import AlgorithmUnavailable
+from gateway.errors import Overloaded
+from gateway.settings import PREFIX, Settings, SettingsError
+
+_SENTENCES = {
+    "record.database_unreachable": (
+        f"The database of {PREFIX}DATABASE_URL does not answer; start it, or mend its address, user or password."
+    ),
+    "record.schema_not_current": "The database does not have the schema of this version; run: bandian migrate",
+}
+_ALREADY_SENTENCES = (
+    SettingsError,
+    KeyDirectoryError,
+    TrustDirectoryError,
+    DepartmentSettingsError,
+    DatabaseUrlError,
+)
+
+
+class StartRefused(ValueError):
+    """The start is refused; the text is one sentence for the operator, without any value that may be secret."""
+
+
+def refuse_bad_start(settings: Settings, clock: Clock = system_clock) -> None:
+    """Raises ``StartRefused`` where ``serve`` or ``worker`` could not work with these settings.
+
+    Runs an event loop of its own, puts together what they would, and closes it again. Keys that may be generated are.
+    """
+    try:
+        asyncio.run(_rehearse(settings, clock))
+    except _ALREADY_SENTENCES as error:
+        raise StartRefused(str(error)) from None
+    except Overloaded as error:
+        raise StartRefused(sentence_of(error)) from None
+    except AlgorithmUnavailable:
+        raise StartRefused(
+            f"{PREFIX}SM2_LIBRARY names no library that can be loaded and has SM2; name one that has, or unset it."
+        ) from None
+    except OSError as error:
+        raise StartRefused(
+            f"{error.filename or 'A file'} cannot be opened ({error.strerror}); give this user the rights to it."
+        ) from None
+
+
+def sentence_of(error: Overloaded) -> str:
+    """What an operator is to do about a database that does not answer, or is not migrated."""
+    return _SENTENCES.get(error.check, str(error))
+
+
+async def _rehearse(settings: Settings, clock: Clock) -> None:
+    foundation = lay_foundation(settings, clock)
+    try:
+        if settings.sm2_library is not None:
+            sm2.library()
+        if settings.heartbeat_file is not None and not os.access(settings.heartbeat_file.parent, os.W_OK):
+            raise SettingsError(f"{PREFIX}HEARTBEAT_FILE must lie in a directory that can be written; name another.")
+        async with clients() as (http, session):
+            build_hub(foundation, http)
+            build_relay(foundation, session)
+        await foundation.transactions.require_current_schema()
+    finally:
+        foundation.close()

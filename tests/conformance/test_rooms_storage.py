@@ -1,0 +1,284 @@
+"""Repositories of applications, intakes, authorisations, sessions and certificate copies, on both databases."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from adapters.storage.transactions import SqlTransactions
+from gateway.applications.customer_classes import Area, CustomerClass
+from gateway.applications.lifecycle import Lifecycle, LifecycleStatus, StageAction, StageEvent, apply
+from gateway.applications.model import ApplicationDocument, Demand
+from gateway.applications.stages import Stage
+from gateway.authorisations.model import Authorisation
+from gateway.certificates.ports import CertificateCopy
+from gateway.certificates.verdicts import Verdict
+from gateway.identity.model import SessionStatus, VerificationSession, VerifiedApplicant
+from schemas.identity import ActingRole, ApplicantKind, ProviderFailure, VerificationMethod
+from tests.support.approvals import A_PARTY, an_application
+from tests.support.storage import NOON, SetClock, opened
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def storage(database_url: str) -> Iterator[SqlTransactions]:
+    with opened(database_url, SetClock()) as transactions:
+        yield transactions
+
+
+DOCUMENTS = (
+    ApplicationDocument("business_licence", "营业执照", Verdict.VALID, "gd", NOON, "a" * 64, "b" * 64),
+    ApplicationDocument("property_certificate", "不动产权证书", None, None, None, None, "c" * 64),
+)
+
+
+class TestApplications:
+    async def test_an_application_is_found_as_it_was_added(self, storage: SqlTransactions) -> None:
+        application = an_application(
+            documents=DOCUMENTS,
+            received_at=NOON + timedelta(microseconds=123_457),
+            demand=Demand("440106001002", 380, 80.25, 1, Area.RURAL, "农家乐\u0000“引号”", small_and_micro=True),
+        )
+        await storage.write(lambda tx: tx.applications.add(application, A_PARTY))
+        assert await storage.read(lambda tx: tx.applications.find("app_1")) == application
+        assert await storage.write(lambda tx: tx.applications.find_for_change("app_1")) == application
+        assert await storage.read(lambda tx: tx.applications.party("app_1")) == A_PARTY
+
+    async def test_what_was_never_added_is_none(self, storage: SqlTransactions) -> None:
+        assert await storage.read(lambda tx: tx.applications.find("app_9")) is None
+        assert await storage.read(lambda tx: tx.applications.party("app_9")) is None
+        assert await storage.write(lambda tx: tx.applications.find_for_change("app_9")) is None
+
+    async def test_an_id_is_added_once_and_a_failed_unit_leaves_nothing(self, storage: SqlTransactions) -> None:
+        await storage.write(lambda tx: tx.applications.add(an_application(), A_PARTY))
+
+        def two(tx: Any) -> None:
+            tx.applications.add(an_application("app_2"), A_PARTY)
+            tx.applications.add(an_application("app_1", utility="another"), A_PARTY)
+
+        with pytest.raises(IntegrityError):
+            await storage.write(two)
+        assert await storage.read(lambda tx: tx.applications.find("app_2")) is None
+        kept = await storage.read(lambda tx: tx.applications.find("app_1"))
+        assert kept is not None
+        assert kept.utility == an_application().utility
+
+    async def test_the_lifecycle_moves_on_alone(self, storage: SqlTransactions) -> None:
+        application = an_application(lifecycle=Lifecycle(CustomerClass.HV_DUAL, NOON - timedelta(days=2)))
+        await storage.write(lambda tx: tx.applications.add(application, A_PARTY))
+        started = apply(application.lifecycle, StageEvent(StageAction.STARTED, NOON, Stage.ACCEPTANCE), NOON)
+        paused = apply(started, StageEvent(StageAction.PAUSED, NOON, Stage.ACCEPTANCE, "补正"), NOON + MINUTE)
+        await storage.write(lambda tx: tx.applications.put_lifecycle("app_1", paused))
+        found = await storage.read(lambda tx: tx.applications.find("app_1"))
+        assert found == replace(application, lifecycle=paused)
+        assert found.lifecycle.status is LifecycleStatus.PAUSED
+
+    async def test_lists_are_ones_own_the_newest_first_and_bounded(self, storage: SqlTransactions) -> None:
+        def add(tx: Any) -> None:
+            for number in range(5):
+                received_at = NOON + MINUTE * number
+                holder = "1" * 64 if number % 2 else "2" * 64
+                utility = "csg-guangzhou" if number != 2 else "csg-foshan"
+                tx.applications.add(
+                    an_application(f"app_{number}", received_at=received_at, holder_digest=holder, utility=utility),
+                    A_PARTY,
+                )
+
+        await storage.write(add)
+
+        def ids(tx: Any) -> tuple[list[str], list[str], list[str]]:
+            repository = tx.applications
+            lists = (
+                repository.of_utility("csg-guangzhou", 3),
+                repository.of_holder("2" * 64, 50),
+                repository.of_holder("3" * 64, 50),
+            )
+            utility, holder, nobody = ([each.application_id for each in some] for some in lists)
+            return utility, holder, nobody
+
+        assert await storage.read(ids) == (["app_4", "app_3", "app_1"], ["app_4", "app_2", "app_0"], [])
+
+    async def test_a_stage_event_is_known_by_application_and_id(self, storage: SqlTransactions) -> None:
+        await storage.write(lambda tx: tx.applications.add(an_application(), A_PARTY))
+        await storage.write(lambda tx: tx.stage_events.add("app_1", "ev-1", "d" * 64, "log-1", NOON))
+        assert await storage.read(lambda tx: tx.stage_events.find("app_1", "ev-1")) == ("d" * 64, "log-1")
+        assert await storage.read(lambda tx: tx.stage_events.find("app_2", "ev-1")) is None
+        with pytest.raises(IntegrityError):
+            await storage.write(lambda tx: tx.stage_events.add("app_1", "ev-1", "e" * 64, "log-2", NOON))
+
+
+class TestIntakes:
+    BODY = {"party": {"name": "测试\u0000"}, "documents": [{"valid": {}}], "n": 1.5}
+
+    async def test_found_by_its_holder_until_it_expires(self, storage: SqlTransactions) -> None:
+        await storage.write(lambda tx: tx.intakes.add("int_1", "holder", NOON, self.BODY))
+        assert await storage.read(lambda tx: tx.intakes.find("int_1", "holder", NOON - MINUTE)) == self.BODY
+        assert await storage.read(lambda tx: tx.intakes.find("int_1", "another", NOON - MINUTE)) is None
+        assert await storage.read(lambda tx: tx.intakes.find("int_1", "holder", NOON)) is None
+
+    async def test_removed_once(self, storage: SqlTransactions) -> None:
+        await storage.write(lambda tx: tx.intakes.add("int_1", "holder", NOON, self.BODY))
+        assert await storage.write(lambda tx: tx.intakes.remove("int_1"))
+        assert not await storage.write(lambda tx: tx.intakes.remove("int_1"))
+        assert await storage.read(lambda tx: tx.intakes.find("int_1", "holder", NOON - MINUTE)) is None
+
+    async def test_the_expired_come_oldest_first_and_so_many_at_once(self, storage: SqlTransactions) -> None:
+        def add(tx: Any) -> None:
+            for number in (3, 1, 2, 9):
+                tx.intakes.add(f"int_{number}", "holder", NOON + MINUTE * number, {"number": number})
+
+        await storage.write(add)
+        at = NOON + MINUTE * 3
+        found = await storage.read(lambda tx: list(tx.intakes.expired(at, 2)))
+        assert found == [("int_1", "holder", {"number": 1}), ("int_2", "holder", {"number": 2})]
+        assert [each[0] for each in await storage.read(lambda tx: tx.intakes.expired(at, 9))] == ["int_1", "int_2", "int_3"]
+
+
+def an_authorisation(**changes: Any) -> Authorisation:
+    own: dict[str, Any] = {
+        "authorisation_id": "auth_1",
+        "application_id": "app_1",
+        "utility": "csg-guangzhou",
+        "kinds": frozenset({"business_licence", "property_certificate"}),
+        "purposes": frozenset({"grid_connection"}),
+        "holder_digest": "1" * 64,
+        "statement_digest": "2" * 64,
+        "granted_at": NOON,
+        "until": NOON + timedelta(days=180),
+    }
+    return Authorisation(**(own | changes))
+
+
+class TestAuthorisations:
+    async def test_found_by_its_application_as_it_was_added(self, storage: SqlTransactions) -> None:
+        await storage.write(lambda tx: tx.authorisations.add(an_authorisation()))
+        assert await storage.read(lambda tx: tx.authorisations.of_application("app_1")) == an_authorisation()
+        assert await storage.read(lambda tx: tx.authorisations.of_application("app_2")) is None
+
+    async def test_an_application_has_one(self, storage: SqlTransactions) -> None:
+        await storage.write(lambda tx: tx.authorisations.add(an_authorisation()))
+        with pytest.raises(IntegrityError):
+            await storage.write(lambda tx: tx.authorisations.add(an_authorisation(authorisation_id="auth_2")))
+
+    async def test_withdrawn_once_and_the_first_time_stands(self, storage: SqlTransactions) -> None:
+        await storage.write(lambda tx: tx.authorisations.add(an_authorisation()))
+        assert await storage.write(lambda tx: tx.authorisations.withdraw("auth_1", NOON + MINUTE))
+        assert not await storage.write(lambda tx: tx.authorisations.withdraw("auth_1", NOON + MINUTE * 2))
+        found = await storage.read(lambda tx: tx.authorisations.of_application("app_1"))
+        assert found == an_authorisation(withdrawn_at=NOON + MINUTE)
+
+
+APPLICANT = VerifiedApplicant(
+    ApplicantKind.ENTERPRISE,
+    VerificationMethod.E_LICENCE,
+    "测试公司",
+    "0" * 18,
+    "测试人",
+    "1" * 18,
+    ActingRole.AGENT,
+    "3" * 64,
+)
+
+
+def a_session(number: int = 1, **changes: Any) -> VerificationSession:
+    own: dict[str, Any] = {
+        "session_id": f"ses_{number}",
+        "applicant_kind": ApplicantKind.ENTERPRISE,
+        "method": VerificationMethod.E_LICENCE,
+        "state_digest": f"state-{number}",
+        "token_digest": f"token-{number}",
+        "nonce": "nonce",
+        "code_verifier": "verifier",
+        "opened_at": NOON,
+        "expires_at": NOON + MINUTE * 30,
+    }
+    return VerificationSession(**(own | changes))
+
+
+class TestSessions:
+    async def test_found_by_state_and_by_token(self, storage: SqlTransactions) -> None:
+        await storage.write(lambda tx: tx.sessions.add(a_session()))
+        assert await storage.read(lambda tx: tx.sessions.by_state("state-1")) == a_session()
+        assert await storage.read(lambda tx: tx.sessions.by_token("token-1")) == a_session()
+        assert await storage.read(lambda tx: tx.sessions.by_token("state-1")) is None
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"status": SessionStatus.VERIFIED, "applicant": APPLICANT},
+            {"status": SessionStatus.VERIFIED, "applicant": replace(APPLICANT, role=None)},
+            {"status": SessionStatus.FAILED, "failure": ProviderFailure.LOCKED},
+        ],
+        ids=["verified", "for-oneself", "failed"],
+    )
+    async def test_kept_as_it_came_to_be(self, storage: SqlTransactions, changes: dict[str, Any]) -> None:
+        await storage.write(lambda tx: tx.sessions.add(a_session()))
+        await storage.write(lambda tx: tx.sessions.add(a_session(2)))
+        await storage.write(lambda tx: tx.sessions.put(a_session(**changes)))
+        assert await storage.read(lambda tx: tx.sessions.by_token("token-1")) == a_session(**changes)
+        assert await storage.read(lambda tx: tx.sessions.by_token("token-2")) == a_session(2)
+
+    @pytest.mark.parametrize("twice", [{"state_digest": "state-1"}, {"token_digest": "token-1"}])
+    async def test_no_two_share_a_secret(self, storage: SqlTransactions, twice: dict[str, Any]) -> None:
+        await storage.write(lambda tx: tx.sessions.add(a_session()))
+        with pytest.raises(IntegrityError):
+            await storage.write(lambda tx: tx.sessions.add(a_session(2, **twice)))
+
+    async def test_purged_when_they_have_expired(self, storage: SqlTransactions) -> None:
+        await storage.write(lambda tx: tx.sessions.add(a_session(1, applicant=APPLICANT, expires_at=NOON)))
+        await storage.write(lambda tx: tx.sessions.add(a_session(2, expires_at=NOON + MINUTE)))
+        assert await storage.write(lambda tx: tx.sessions.purge(NOON + MINUTE)) == 1
+        assert await storage.read(lambda tx: tx.sessions.by_token("token-1")) is None
+        assert await storage.read(lambda tx: tx.sessions.by_token("token-2")) is not None
+
+
+def a_copy(number: int = 1, **changes: Any) -> CertificateCopy:
+    own: dict[str, Any] = {
+        "kind": "business_licence",
+        "holder_code": "0" * 18,
+        "identifier": f"id-{number}",
+        "envelope": bytes(range(256)),
+        "source": "gd",
+        "level": "440000",
+        "fetched_at": NOON,
+        "digest": f"{number}" * 64,
+    }
+    return CertificateCopy(**(own | changes))
+
+
+class TestCertificateCopies:
+    async def test_kept_byte_for_byte_by_kind_and_holder(self, storage: SqlTransactions) -> None:
+        await storage.write(lambda tx: tx.certificate_copies.put(a_copy()))
+        assert await storage.read(lambda tx: tx.certificate_copies.latest("business_licence", "0" * 18)) == [a_copy()]
+        assert await storage.read(lambda tx: tx.certificate_copies.latest("resident_id", "0" * 18)) == []
+        assert await storage.read(lambda tx: tx.certificate_copies.latest("business_licence", "1" * 18)) == []
+
+    async def test_the_newest_fetch_alone_is_latest(self, storage: SqlTransactions) -> None:
+        later = NOON + MINUTE
+        for copy in (a_copy(1), a_copy(2), a_copy(3, fetched_at=later), a_copy(4, fetched_at=later)):
+            await storage.write(lambda tx, copy=copy: tx.certificate_copies.put(copy))
+        latest = await storage.read(lambda tx: tx.certificate_copies.latest("business_licence", "0" * 18))
+        assert [each.identifier for each in latest] == ["id-3", "id-4"]
+
+    async def test_the_same_bytes_again_only_move_the_time_on(self, storage: SqlTransactions) -> None:
+        await storage.write(lambda tx: tx.certificate_copies.put(a_copy()))
+        moved = a_copy(fetched_at=NOON + MINUTE, source="gz", level="440100")
+        await storage.write(lambda tx: tx.certificate_copies.put(moved))
+        assert await storage.read(lambda tx: tx.certificate_copies.latest("business_licence", "0" * 18)) == [moved]
+
+    async def test_forgotten_whole_and_nobody_elses(self, storage: SqlTransactions) -> None:
+        for copy in (a_copy(1), a_copy(2, kind="property_certificate"), a_copy(3, holder_code="1" * 18)):
+            await storage.write(lambda tx, copy=copy: tx.certificate_copies.put(copy))
+        assert await storage.write(lambda tx: tx.certificate_copies.forget("0" * 18)) == 2
+        assert await storage.write(lambda tx: tx.certificate_copies.forget("0" * 18)) == 0
+        assert await storage.read(lambda tx: tx.certificate_copies.latest("business_licence", "0" * 18)) == []
+        assert await storage.read(lambda tx: tx.certificate_copies.latest("business_licence", "1" * 18)) != []
+
+
+async def test_what_a_reader_writes_is_discarded(storage: SqlTransactions) -> None:
+    await storage.read(lambda tx: tx.applications.add(an_application(), A_PARTY))
+    assert await storage.read(lambda tx: tx.applications.find("app_1")) is None

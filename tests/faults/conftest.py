@@ -1,0 +1,22 @@
+"""One province per database for all that kills and locks: tests restart what they end."""
+
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+
+import pytest
+import pytest_asyncio
+
+from tests.support.databases import Databases
+from tests.support.province import LiveProvince, live_province
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session", params=["sqlite", "postgresql"])
+async def fragile(
+    request: pytest.FixtureRequest, databases: Databases, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[LiveProvince]:
+    """A province of its own, apart from the flows'."""
+    with ExitStack() as stack:
+        on_sqlite = request.param == "sqlite"
+        url = databases.empty_sqlite() if on_sqlite else stack.enter_context(databases.empty_postgresql())
+        async with live_province(tmp_path_factory.mktemp(f"fragile-{request.param}"), url) as live:
+            yield live

@@ -1,0 +1,178 @@
+"""A bad start ends with exit code 1 and one sentence on standard error; a good one serves, by several processes too."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from adapters.listening import AddressUnavailable, listen
+from mock_services.demo.processes import free_port
+from tests.support.databases import Databases
+from tests.support.partners import es256_key, public_jwk
+from tests.support.tiny_server import Answer, Asked, tiny_server
+from tests.support.waiting import eventually
+
+ENDS_WITHIN = 30.0
+PROVIDER_KEY = public_jwk(es256_key("provider"))
+Environment = dict[str, str]
+
+
+@pytest.fixture
+def environment(tmp_path: Path, databases: Databases) -> Environment:
+    """Settings of a gateway that starts."""
+    return {
+        "BANDIAN_PORT": str(free_port()),
+        "BANDIAN_DATABASE_URL": databases.sqlite(),
+        "BANDIAN_KEY_DIR": str(tmp_path / "keys"),
+        "BANDIAN_TRUST_DIR": str(tmp_path / "trust"),
+        "BANDIAN_SECRETS_DIR": str(tmp_path / "secrets"),
+    }
+
+
+def start(command: str, environment: Environment, **streams: Any) -> subprocess.Popen[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BANDIAN_")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "gateway.cli", command],
+        env=kept | environment,
+        text=True,
+        start_new_session=True,
+        **(streams or {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}),
+    )
+
+
+def refusal(command: str, environment: Environment) -> str:
+    """What it said, having ended as a refused start does."""
+    process = start(command, environment)
+    try:
+        printed, said = process.communicate(timeout=ENDS_WITHIN)
+    finally:
+        process.kill()
+    assert process.returncode == 1, printed + said
+    assert "Traceback" not in printed + said
+    assert said.count("\n") == 1, said
+    return said
+
+
+@contextlib.contextmanager
+def running(command: str, environment: Environment, log: Path) -> Iterator[None]:
+    """Started, and at the end told to stop: then it ends with 0."""
+    with log.open("w") as stream:
+        process = start(command, environment, stdout=stream, stderr=stream)
+    try:
+        yield
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(ENDS_WITHIN) == 0, log.read_text("utf-8")
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def serves(environment: Environment) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{environment['BANDIAN_PORT']}/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_a_start_that_cannot_work_is_refused_with_what_mends_it(
+    command: str, environment: Environment, tmp_path: Path
+) -> None:
+    environment |= {"BANDIAN_DATABASE_URL": f"sqlite:///{tmp_path}/new.sqlite3"}
+    said = refusal(command, environment)
+    assert said == "The database does not have the schema of this version; run: bandian migrate\n"
+
+
+def test_a_taken_port_is_told(environment: Environment) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        said = refusal("serve", environment | {"BANDIAN_PORT": str(port)})
+    assert said == f"Port {port} is in use by another process; stop that one, or set another BANDIAN_PORT.\n"
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "nowhere.invalid"])
+def test_an_address_of_another_machine_is_told(host: str) -> None:
+    with pytest.raises(AddressUnavailable, match="BANDIAN_HOST"):
+        listen(host, 0)
+
+
+def test_a_worker_touches_its_heartbeat_while_it_gets_on_and_stops_cleanly(
+    environment: Environment, tmp_path: Path
+) -> None:
+    beat = tmp_path / "heartbeat"
+    with running("worker", environment | {"BANDIAN_HEARTBEAT_FILE": str(beat)}, tmp_path / "log"):
+        eventually(beat.exists, seconds=ENDS_WITHIN)
+        assert abs(time.time() - beat.stat().st_mtime) < ENDS_WITHIN
+
+
+def test_two_processes_serve_and_each_writes_a_log_of_its_own(
+    databases: Databases, environment: Environment, tmp_path: Path
+) -> None:
+    with databases.postgresql() as url, tiny_server(no_answer) as provider:
+        provider.respond = lambda asked: discovery(provider.url, asked)
+        environment |= {
+            "BANDIAN_PROCESSES": "2",
+            "BANDIAN_DATABASE_URL": url,
+            "BANDIAN_IDENTITY_PROVIDER__ISSUER": provider.url,
+        }
+        gateway = f"http://127.0.0.1:{environment['BANDIAN_PORT']}"
+        with running("serve", environment, tmp_path / "log"), psycopg.connect(url, autocommit=True) as database:
+            eventually(lambda: serves(environment), seconds=ENDS_WITHIN)
+
+            def both_wrote() -> bool:
+                asyncio.run(fail_sessions(gateway, 16))
+                rows = database.execute("SELECT log_id FROM record_entries GROUP BY log_id").fetchall()
+                return len(rows) == 2
+
+            eventually(both_wrote, seconds=ENDS_WITHIN)
+            holders = database.execute("SELECT count(DISTINCT holder) FROM record_logs").fetchone()
+            assert holders == (2,)
+        assert "2 本日志" in audited(environment)
+
+
+def no_answer(_: Asked) -> Answer:
+    return Answer(503)
+
+
+def discovery(issuer: str, asked: Asked) -> Answer:
+    names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+    told: dict[str, Any] = {"issuer": issuer, **{name: f"{issuer}/{name}" for name in names}}
+    return Answer(200, {"keys": [PROVIDER_KEY]} if asked.path == "/jwks_uri" else told)
+
+
+async def fail_sessions(gateway: str, count: int) -> None:
+    """Each opens a session and comes back with the provider's no, which is recorded: over a connection of its own."""
+
+    async def fail_one() -> None:
+        limits = httpx.Limits(max_keepalive_connections=0)
+        async with httpx.AsyncClient(base_url=gateway, limits=limits, timeout=20) as http:
+            body = {"applicant_kind": "resident", "method": "face"}
+            opened = await http.post("/v1/verification-sessions", json=body)
+            if opened.status_code == 429:
+                return
+            session = opened.raise_for_status().json()
+            state = httpx.URL(session["authorization_url"]).params["state"]
+            bearer = {"authorization": f"Bearer {session['session_token']}"}
+            returned = {"state": state, "error": "access_denied"}
+            (await http.get("/v1/identity/callback", params=returned, headers=bearer)).raise_for_status()
+
+    await asyncio.gather(*(fail_one() for _ in range(count)))
+
+
+def audited(environment: Environment) -> str:
+    process = start("audit", environment)
+    printed, said = process.communicate(timeout=ENDS_WITHIN)
+    assert process.returncode == 0, printed + said
+    return printed
