@@ -82,13 +82,18 @@ def migrate() -> None:
     from pathlib import Path
 
     from adapters.storage.migrate import migrate as upgrade
-    from gateway.commands.session import settings_or_exit
+    from gateway.commands.session import fail, settings_or_exit
+    from gateway.preflight import StartRefused, told_in_one_sentence
 
     settings = settings_or_exit()
-    url = settings.database()
-    if settings.on_sqlite:
-        Path(url.split(":///", 1)[1]).parent.mkdir(parents=True, exist_ok=True)
-    upgrade(url)
+    try:
+        with told_in_one_sentence():
+            url = settings.database()
+            if settings.on_sqlite:
+                Path(url.split(":///", 1)[1]).parent.mkdir(parents=True, exist_ok=True)
+            upgrade(url)
+    except StartRefused as error:
+        raise fail(str(error)) from None
     typer.echo("数据库结构已是最新。")
 
 

@@ -24,7 +24,8 @@ class GatewayError(Exception):
     """Base of everything the gateway refuses.
 
     ``check`` is the stable name of the failed check (``certificate.expired``), ``remedy`` one sentence for a person,
-    ``clause`` the rule that refused, written as ``第（六）条``. Subclasses add typed facts, never personal data.
+    ``clause`` the rule that refused, written as ``第（六）条``. Subclasses add typed facts, never personal data: every
+    field they declare is told to the caller as ``facts`` of the problem document, plain values and lists of text.
     ``record_id`` names the refusal's own entry in the record, once it was recorded.
     """
 
@@ -82,6 +83,17 @@ class NotFound(GatewayError):
 
     kind = "not-found"
     title = "未找到"
+
+
+class SubjectUnknown(NotFound):
+    """The very thing that a request is about does not exist, or not for this caller.
+
+    Its name is whatever the caller made up, so a refusal's record entry leaves it out; under every other refusal the
+    subject is known, and the entry belongs to it.
+    """
+
+    kind = "subject-unknown"
+    title = "未找到所指的事项"
 
 
 class Conflict(GatewayError):

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from adapters.departments import DepartmentSettingsError
 from adapters.key_directory import KeyDirectoryError
@@ -33,37 +35,35 @@ class StartRefused(ValueError):
     """The start is refused; the text is one sentence for the operator, without any value that may be secret."""
 
 
-def refuse_bad_start(settings: Settings, clock: Clock = system_clock) -> None:
-    """Raises ``StartRefused`` where ``serve`` or ``worker`` could not work with these settings.
-
-    Runs an event loop of its own, puts together what they would, and closes it again. Keys that may be generated are.
-    """
+@contextmanager
+def told_in_one_sentence() -> Iterator[None]:
+    """Raises ``StartRefused`` for what an operator can mend: settings, keys, trust, files, the database."""
     try:
-        asyncio.run(_rehearse(settings, clock))
+        yield
     except _ALREADY_SENTENCES as error:
         raise StartRefused(str(error)) from None
     except Overloaded as error:
-        raise StartRefused(sentence_of(error)) from None
-    except AlgorithmUnavailable:
-        raise StartRefused(
-            f"{PREFIX}SM2_LIBRARY names no library that can be loaded and has SM2; name one that has, or unset it."
-        ) from None
+        raise StartRefused(_SENTENCES.get(error.check, str(error))) from None
     except OSError as error:
         raise StartRefused(
             f"{error.filename or 'A file'} cannot be opened ({error.strerror}); give this user the rights to it."
         ) from None
 
 
-def sentence_of(error: Overloaded) -> str:
-    """What an operator is to do about a database that does not answer, or is not migrated."""
-    return _SENTENCES.get(error.check, str(error))
+def refuse_bad_start(settings: Settings, clock: Clock = system_clock) -> None:
+    """Raises ``StartRefused`` where ``serve`` or ``worker`` could not work with these settings.
+
+    Runs an event loop of its own, puts together what they would, and closes it again. Keys that may be generated are.
+    """
+    with told_in_one_sentence():
+        asyncio.run(_rehearse(settings, clock))
 
 
 async def _rehearse(settings: Settings, clock: Clock) -> None:
     foundation = lay_foundation(settings, clock)
     try:
         if settings.sm2_library is not None:
-            sm2.library()
+            _prove_sm2()
         if settings.heartbeat_file is not None and not os.access(settings.heartbeat_file.parent, os.W_OK):
             raise SettingsError(f"{PREFIX}HEARTBEAT_FILE must lie in a directory that can be written; name another.")
         async with clients() as (http, session):
@@ -72,3 +72,12 @@ async def _rehearse(settings: Settings, clock: Clock) -> None:
         await foundation.transactions.require_current_schema()
     finally:
         foundation.close()
+
+
+def _prove_sm2() -> None:
+    try:
+        sm2.library()
+    except AlgorithmUnavailable:
+        raise SettingsError(
+            f"{PREFIX}SM2_LIBRARY names no library that can be loaded and has SM2; name one that has, or unset it."
+        ) from None

@@ -74,6 +74,7 @@ class FoundCertificate(OpenWireModel):
     source: str | None
     as_of: Instant | None
     failed_check: FailedCheck | None = None
+    notes: list[str] = Field(default=[], description="What is worth knowing and does not stand in the way (共有)")
 
 
 class FoundDocument(OpenWireModel):
@@ -202,6 +203,8 @@ class ProgressView(OpenWireModel):
     customer_class: ClassView
     status: str
     received_at: Instant
+    closed_at: Instant | None = Field(default=None, description="When it was completed, withdrawn or ended")
+    closing_reason: str | None = Field(default=None, description="Why the utility ended it")
     whole: StageDeadline | None
     stages: list[StageView]
     joint_review: JointReviewView | None
@@ -210,6 +213,31 @@ class ProgressView(OpenWireModel):
     authorisation_withdrawn_at: Instant | None
     accesses: list[AccessView]
     hotlines: list[str] = Field(default=["12398", "95598"], description="第（十三）条：监管与服务热线")
+
+
+class ApplicationWithdrawnView(OpenWireModel):
+    """``200`` to the withdrawal of an application; its authorisation ends with it."""
+
+    application_id: OpaqueId
+    utility: PartnerCode
+    status: str
+    withdrawn_at: Instant
+    record_id: str
+
+
+class RenewalRequest(WireModel):
+    """``POST /v1/applications/{id}/authorisation/renewal``: later than until now, at most a year from today."""
+
+    until: Instant
+
+
+class AuthorisationRenewedView(OpenWireModel):
+    """``200`` to a renewal."""
+
+    authorisation_id: OpaqueId
+    utility: PartnerCode
+    authorised_until: Instant
+    record_id: str
 
 
 class AuthorisationWithdrawnView(OpenWireModel):

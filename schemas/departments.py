@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from schemas.wire import Instant, OpaqueId, OpenWireModel, PartnerCode, RegionDigits, Slug, WireModel
+from schemas.wire import Day, Instant, OpaqueId, OpenWireModel, PartnerCode, RegionDigits, Slug, WireModel
 
 
 class ReviewMode(StrEnum):
@@ -88,7 +88,7 @@ class ApprovalOutcome(OpenWireModel):
     reason: str | None = Field(default=None, max_length=1000, description="For the applicant; no personal data")
     supersedes: OpaqueId | None = Field(default=None, description="The outcome that this one replaces")
     document_number: str | None = Field(default=None, max_length=100, description="批文号")
-    valid_until: date | None = None
+    valid_until: Day | None = None
 
 
 class OutcomeAcknowledged(WireModel):

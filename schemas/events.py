@@ -23,6 +23,7 @@ class EventType(StrEnum):
     """``type`` of a CloudEvent of ours."""
 
     APPLICATION_SUBMITTED = "cn.bandian.application.submitted.v1"
+    APPLICATION_WITHDRAWN = "cn.bandian.application.withdrawn.v1"
     AUTHORISATION_WITHDRAWN = "cn.bandian.authorisation.withdrawn.v1"
     REVIEW_OPENED = "cn.bandian.review.opened.v1"
     PERMIT_OUTCOME = "cn.bandian.permit.outcome.v1"
@@ -63,6 +64,9 @@ class DocumentSummary(OpenWireModel):
     verdict: Literal["valid", "invalid", "indeterminate", "self_declared"]
     identifier_digest: str | None = Field(default=None, description="SHA-256 of the 证照标识, hexadecimal")
     as_of: Instant | None = None
+    content_digest: str | None = Field(
+        default=None, description="SHA-256, hexadecimal, of the document itself: the envelope, or the declared upload"
+    )
 
 
 class ApplicationSubmitted(OpenWireModel):
@@ -78,6 +82,17 @@ class ApplicationSubmitted(OpenWireModel):
     authorised_until: Instant
     documents: list[DocumentSummary]
     stages: list[Slug]
+
+
+class ApplicationWithdrawn(OpenWireModel):
+    """``data`` of application.withdrawn: the applicant ends it. Work stops, nothing more may be asked.
+
+    The authorisation ends with it, and no authorisation.withdrawn follows: what was fetched is to be purged.
+    """
+
+    application_id: OpaqueId
+    authorisation_id: OpaqueId | None = None
+    withdrawn_at: Instant
 
 
 class AuthorisationWithdrawn(OpenWireModel):

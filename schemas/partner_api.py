@@ -18,7 +18,7 @@ class VerifiedLicenceRequest(WireModel):
 
     application_id: OpaqueId
     kind: Slug = Field(examples=["business_licence"])
-    purpose: Slug = Field(examples=["grid_connection_intake"])
+    purpose: Slug = Field(examples=["grid_connection"])
     fields: list[Slug] | None = Field(default=None, max_length=64)
     holder_code: str | None = Field(default=None, max_length=18)
 
@@ -114,6 +114,26 @@ class StageEventRecorded(OpenWireModel):
     event_id: OpaqueId
     application_id: OpaqueId
     stage: StageView
+    flags: list[str]
+    duplicate: bool
+    record_id: str
+
+
+class EndingRequest(WireModel):
+    """``POST /v1/applications/{id}/ending``: the utility ends an application that cannot be gone on with, and why."""
+
+    event_id: OpaqueId = Field(description="The utility's own, as of its stage events; repeated, no second effect")
+    reason: str = Field(min_length=1, max_length=500, description="The applicant reads it; no personal data")
+    claimed_at: Instant
+
+
+class EndingRecorded(OpenWireModel):
+    """``201`` (or ``200`` for a repeated event). ``ended_at`` is the time that counts."""
+
+    event_id: OpaqueId
+    application_id: OpaqueId
+    status: str
+    ended_at: Instant
     flags: list[str]
     duplicate: bool
     record_id: str

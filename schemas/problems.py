@@ -7,6 +7,9 @@ from schemas.wire import OpenWireModel
 PROBLEM_TYPE_PREFIX = "urn:bandian:problem:"
 
 
+FactValue = bool | int | float | str | list[str]
+
+
 class FieldFault(OpenWireModel):
     """One member of a request that does not fit; it names the place and the fault, never the value."""
 
@@ -28,3 +31,8 @@ class Problem(OpenWireModel):
     record_id: str | None = Field(default=None, description="The refusal's entry in the tamper-evident record")
     retry_after: int | None = Field(default=None, description="Seconds to wait before trying again")
     faults: list[FieldFault] = []
+    facts: dict[str, FactValue] = Field(
+        default={},
+        description="What else the refusal knows, such as the documents that are missing. No personal data",
+        examples=[{"documents": ["property_certificate"]}],
+    )

@@ -1,10 +1,25 @@
 """What every wire model shares: strictness, time stamps and the media types and ``typ`` values of signed documents."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, PlainSerializer, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    StringConstraints,
+)
+
+EARLIEST_YEAR: Final = 1900
+LATEST_YEAR: Final = 9998
+"""An instant within these years can be told in any time zone and moved by a year without leaving the calendar."""
+_INSTANT_TEXT: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}", re.ASCII)
+_DAY_TEXT: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 class WireModel(BaseModel):
@@ -24,12 +39,41 @@ def format_instant(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def _instant_text(value: object) -> object:
+    """Text is RFC 3339 and nothing else that pydantic would read (a count of seconds, a bare date)."""
+    if isinstance(value, datetime) or (isinstance(value, str) and _INSTANT_TEXT.match(value)):
+        return value
+    raise ValueError("must be an RFC 3339 date-time with its offset")
+
+
+def _in_utc(at: datetime) -> datetime:
+    if not EARLIEST_YEAR <= at.year <= LATEST_YEAR:
+        raise ValueError(f"must lie in the years {EARLIEST_YEAR} to {LATEST_YEAR}")
+    return at.astimezone(UTC)
+
+
+def _day_text(value: object) -> object:
+    if isinstance(value, date) or (isinstance(value, str) and _DAY_TEXT.fullmatch(value)):
+        return value
+    raise ValueError("must be a date such as 2026-03-02")
+
+
+def _in_the_calendar(on: date) -> date:
+    if on.year < EARLIEST_YEAR:
+        raise ValueError(f"must not lie before {EARLIEST_YEAR}")
+    return on
+
+
 Instant = Annotated[
     AwareDatetime,
-    AfterValidator(lambda at: at.astimezone(UTC)),
+    BeforeValidator(_instant_text),
+    AfterValidator(_in_utc),
     PlainSerializer(format_instant, return_type=str, when_used="json"),
 ]
-"""An instant with its offset given; kept as UTC."""
+"""An instant with its offset given (RFC 3339), in the years 1900 to 9998; kept as UTC."""
+
+Day = Annotated[date, BeforeValidator(_day_text), AfterValidator(_in_the_calendar)]
+"""A date in China, ``2026-03-02``; 9999-12-31 is for ever (长期)."""
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 """A code of ours: certificate kinds, purposes, departments' permits."""
@@ -40,8 +84,15 @@ PartnerCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$"
 OpaqueId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
 """An identifier that means something to its issuer alone."""
 
-RegionDigits = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}([0-9]{3}([0-9]{3})?)?$")]
-"""行政区划代码 GB/T 2260: six digits, nine for a town, twelve for a village."""
+RegionDigits = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[12])"
+        r"(0000|([0-9][1-9]|[1-9]0)[0-9]{2}([0-9]{3}([0-9]{3})?)?)$"
+    ),
+]
+"""行政区划代码 GB/T 2260: six digits, nine for a town, twelve for a village; of a province that exists, and no county
+without a city. Whether the region itself exists is not told by its shape: boundaries change."""
 
 
 class Typ(StrEnum):

@@ -1,6 +1,7 @@
 """Table and repository of authorisations."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Column, Table, Text, insert, select, update
 
@@ -53,6 +54,11 @@ class SqlAuthorisations:
         )
 
     def withdraw(self, authorisation_id: str, at: datetime) -> bool:
+        return self._change_standing(authorisation_id, withdrawn_at=at)
+
+    def renew(self, authorisation_id: str, until: datetime, statement_digest: str) -> bool:
+        return self._change_standing(authorisation_id, until=until, statement_digest=statement_digest)
+
+    def _change_standing(self, authorisation_id: str, **values: Any) -> bool:
         standing = (authorisations.c.authorisation_id == authorisation_id) & authorisations.c.withdrawn_at.is_(None)
-        withdrawn = self._statements.execute(update(authorisations).where(standing).values(withdrawn_at=at))
-        return withdrawn.rowcount == 1
+        return self._statements.execute(update(authorisations).where(standing).values(**values)).rowcount == 1

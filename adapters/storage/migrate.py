@@ -9,8 +9,10 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
 from adapters.storage.engine import create_database_engine
+from adapters.storage.records import record_unavailable
 
 logging.getLogger("alembic").setLevel(logging.WARNING)
 _LOCK_KEY = 0x62616E6469616E
@@ -25,7 +27,10 @@ def _config() -> Config:
 
 
 def migrate(database_url: str, revision: str = "head") -> None:
-    """Upgrade to ``revision`` in one transaction; several processes may call it at once."""
+    """Upgrade to ``revision`` in one transaction; several processes may call it at once.
+
+    Raises ``Overloaded`` when the database does not answer.
+    """
     engine = create_database_engine(database_url, pool_size=1)
     try:
         with engine.connect() as pooled:
@@ -37,6 +42,8 @@ def migrate(database_url: str, revision: str = "head") -> None:
                 config = _config()
                 config.attributes["connection"] = connection
                 command.upgrade(config, revision)
+    except OperationalError as error:
+        raise record_unavailable("database_unreachable") from error
     finally:
         engine.dispose()
 

@@ -1,13 +1,15 @@
 """How an application stands against its limits: per stage, and as a whole.
 
-The first stage's clock runs from the day of receipt, whenever the utility says it began; every other stage's from its
-start. Pauses with a reason stop the clock of their stage and of the whole.
+The first stage's clock runs from the day of receipt, and that of a stage before which the applicant has nothing to do
+(供电方案答复) from the completion of the stage before, whenever the utility says that it began; every other stage's from
+its start. Pauses with a reason stop the clock of their stage and of the whole.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.applications.lifecycle import Lifecycle, StageProgress
+from gateway.applications.lifecycle import Lifecycle, StageProgress, StageStatus
+from gateway.applications.stages import FOLLOWS_AT_ONCE
 from gateway.applications.time_limits import (
     LimitBasis,
     StageLimitRow,
@@ -57,13 +59,14 @@ def deadlines(lifecycle: Lifecycle, region: str, calendar: WorkingCalendar, at: 
     It is judged by the rows in force on the China date it was received. Raises ``NoRuleInForce``, ``RegionMalformed``.
     """
     received_on = date_in_china(lifecycle.received_at)
+    every = lifecycle.progress()
     stages = tuple(
         StageDeadline(
             progress=progress,
             limit=(limit := stage_limit(lifecycle.customer_class, progress.stage, received_on, region)),
-            clock=_stage_clock(lifecycle, progress, limit, first=position == 0, calendar=calendar, at=at),
+            clock=_stage_clock(lifecycle, progress, limit, _began_at(lifecycle, progress, before), calendar, at),
         )
-        for position, progress in enumerate(lifecycle.progress())
+        for before, progress in zip((None, *every), every, strict=False)
     )
     whole = whole_process_limit(lifecycle.customer_class, received_on, region)
     if whole.basis is LimitBasis.STAGES_SUM:
@@ -71,16 +74,23 @@ def deadlines(lifecycle: Lifecycle, region: str, calendar: WorkingCalendar, at: 
     return Deadlines(stages, _elapsed(lifecycle, stages, whole, calendar, at))
 
 
+def _began_at(lifecycle: Lifecycle, progress: StageProgress, before: StageProgress | None) -> datetime | None:
+    """From when a stage counts; an application that was closed before it came so far never began to count it."""
+    if before is None:
+        return lifecycle.received_at
+    if progress.stage not in FOLLOWS_AT_ONCE:
+        return progress.started_at
+    return before.ended_at if before.status is StageStatus.COMPLETED else None
+
+
 def _stage_clock(
     lifecycle: Lifecycle,
     progress: StageProgress,
     limit: StageLimitRow,
-    *,
-    first: bool,
+    began_at: datetime | None,
     calendar: WorkingCalendar,
     at: datetime,
 ) -> ClockReading | None:
-    began_at = lifecycle.received_at if first else progress.started_at
     if began_at is None:
         return None
     return read_clock(

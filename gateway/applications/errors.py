@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway.errors import Conflict, Denied, Malformed, NotFound, Rejected
+from gateway.errors import Conflict, Denied, Malformed, Rejected, SubjectUnknown
 
 
 class RegionMalformed(Malformed):
@@ -10,6 +10,13 @@ class RegionMalformed(Malformed):
 
     kind = "region-malformed"
     title = "行政区划代码格式不正确"
+
+
+class RegionTooWide(Rejected):
+    """A province or city stands where a county (区县) is needed."""
+
+    kind = "region-too-wide"
+    title = "行政区划须填写到区县"
 
 
 class NoRuleInForce(Rejected):
@@ -82,7 +89,7 @@ class PauseReasonMissing(Rejected):
     title = "缺少暂停或终止理由"
 
 
-class ApplicationUnknown(NotFound):
+class ApplicationUnknown(SubjectUnknown):
     """No such application, or none of this caller's."""
 
     kind = "application-unknown"
@@ -96,7 +103,7 @@ class StageEventContradicts(Conflict):
     title = "环节事件编号已用于其他内容"
 
 
-class IntakeUnknown(NotFound):
+class IntakeUnknown(SubjectUnknown):
     """No such intake of this applicant, or it has expired; nothing of it was kept."""
 
     kind = "intake-unknown"
@@ -128,7 +135,7 @@ class NoUtility(Rejected):
 
 
 class AuthorisationPeriodUnsound(Rejected):
-    """The authorisation would end before it began, or last longer than a year."""
+    """The authorisation would end before it began, last longer than a year, or be renewed to end sooner."""
 
     kind = "authorisation-period"
     title = "授权期限不合理"

@@ -140,6 +140,11 @@ class Lifecycle:
         closed = (LifecycleStatus.COMPLETED, LifecycleStatus.WITHDRAWN, LifecycleStatus.ENDED)
         return self.steps[-1].counted_at if self.status in closed else None
 
+    @property
+    def closing_reason(self) -> str | None:
+        """Why it was ended, where a reason was given."""
+        return self.steps[-1].reason if self.steps and self.steps[-1].action in CLOSING else None
+
 
 def apply(
     lifecycle: Lifecycle, event: StageEvent, heard_at: datetime, tolerance: Tolerance = DEFAULT_TOLERANCE

@@ -55,6 +55,10 @@ STAGES: dict[CustomerClass, tuple[Stage, ...]] = {
     CustomerClass.HV_DUAL: SIX_STAGES,
 }
 
+FOLLOWS_AT_ONCE = frozenset({Stage.SUPPLY_PLAN})
+"""Stages before which nothing is the applicant's to do: their clock runs from the completion of the stage before,
+whenever the utility says that it began. Every other stage waits for the applicant (设计、施工、缴费、签约)."""
+
 
 def stages_of(customer_class: CustomerClass) -> tuple[Stage, ...]:
     """The stages of the class, in the order they must happen in."""

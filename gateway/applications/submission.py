@@ -122,6 +122,7 @@ def submitted_event(event_id: str, application: GridConnectionApplication, autho
                 verdict=document.verdict.value if document.verdict else "self_declared",
                 identifier_digest=document.identifier_digest,
                 as_of=document.as_of,
+                content_digest=document.content_digest,
             )
             for document in application.documents
         ],

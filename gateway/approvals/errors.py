@@ -1,6 +1,6 @@
 """What a joint review refuses to hear, and from whom the remedy must come."""
 
-from gateway.errors import Conflict, Malformed, NotFound, Rejected, Unauthenticated
+from gateway.errors import Conflict, Malformed, NotFound, Rejected, SubjectUnknown, Unauthenticated
 
 
 class PermitNotFound(NotFound):
@@ -59,7 +59,7 @@ class OutcomeUnreadable(Malformed):
     title = "审批结果格式不正确"
 
 
-class ReviewApplicationUnknown(NotFound):
+class ReviewApplicationUnknown(SubjectUnknown):
     """No such application, or none of this utility's."""
 
     kind = "review-application-unknown"

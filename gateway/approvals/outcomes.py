@@ -99,7 +99,7 @@ class OutcomeIntake:
         partners = await self._directory.snapshot()
         department = self._participant(code, partners)
         facts: dict[str, Fact] = {"signed_sha256": digest(signed)}
-        async with refusals_recorded(self._transactions, "outcome.refused", at, code, None, facts):
+        async with refusals_recorded(self._transactions, "outcome.refused", lambda: at, code, None, facts):
             verified = self._authenticate(code, department, signed, partners, at)
             said = department.read_outcome(verified.claims)
             pushed = _Pushed(code, said, content_digest(verified.claims), signed, digest(signed))

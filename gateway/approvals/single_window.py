@@ -111,7 +111,7 @@ class SingleWindow:
         work: Callable[[SingleWindowTransaction], ResultT],
         at: datetime,
     ) -> ResultT:
-        async with refusals_recorded(self._transactions, refusal, at, caller.partner_code, application_id, facts):
+        async with refusals_recorded(self._transactions, refusal, lambda: at, caller.partner_code, application_id, facts):
             return await self._transactions.write(work)
 
     def _open(

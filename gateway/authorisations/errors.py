@@ -1,6 +1,6 @@
 """What an authorisation refuses."""
 
-from gateway.errors import Conflict, Denied, NotFound
+from gateway.errors import Conflict, Denied, SubjectUnknown
 
 
 class AuthorisationMissing(Denied):
@@ -10,7 +10,7 @@ class AuthorisationMissing(Denied):
     title = "缺少申请人授权"
 
 
-class AuthorisationUnknown(NotFound):
+class AuthorisationUnknown(SubjectUnknown):
     """No authorisation that this applicant may know of."""
 
     kind = "authorisation-unknown"

@@ -17,6 +17,10 @@ class AuthorisationRepository(Protocol):
         """False where it had been withdrawn before."""
         ...
 
+    def renew(self, authorisation_id: str, until: datetime, statement_digest: str) -> bool:
+        """Let it last until ``until`` (exclusive); False where it had been withdrawn."""
+        ...
+
 
 class AuthorisationsTransaction(Protocol):
     """The room's slice of the unit of work."""

@@ -38,23 +38,22 @@ def settings_or_exit() -> "Settings":
 def with_foundation(work: "Callable[[Foundation], Awaitable[ResultT]]") -> ResultT:
     """Run ``work`` on an open database; a refusal ends the command with its remedy."""
     from gateway.bootstrap import lay_foundation
-    from gateway.errors import GatewayError, Overloaded
-    from gateway.preflight import sentence_of
+    from gateway.errors import GatewayError
+    from gateway.preflight import StartRefused, told_in_one_sentence
 
     settings = settings_or_exit()
     try:
-        foundation = lay_foundation(settings)
-    except ValueError as error:
+        with told_in_one_sentence():
+            foundation = lay_foundation(settings)
+            try:
+                return asyncio.run(_awaited(work, foundation))
+            finally:
+                foundation.close()
+    except StartRefused as error:
         raise fail(str(error)) from None
-    try:
-        return asyncio.run(_awaited(work, foundation))
-    except Overloaded as error:
-        raise fail(sentence_of(error)) from None
     except GatewayError as error:
         clause = f"（{error.clause}）" if error.clause else ""
         raise fail(f"{error.title}{clause} [{error.check}]：{error.owner}——{error.remedy}") from None
-    finally:
-        foundation.close()
 
 
 async def _awaited(work: "Callable[[Foundation], Awaitable[ResultT]]", foundation: "Foundation") -> ResultT:

@@ -8,12 +8,13 @@ from gateway.errors import Conflict, Denied, GatewayError, Malformed, Owner, Rej
 
 @dataclass(kw_only=True, eq=False)
 class RateLimited(GatewayError):
-    """Too many requests from one caller. ``retry_after`` is in seconds."""
+    """Too many requests from one caller. ``retry_after`` is in seconds, ``limit`` what is allowed (``60/minute``)."""
 
     kind = "rate-limited"
     title = "请求过于频繁"
 
     retry_after: int
+    limit: str | None = None
 
 
 class BodyTooLarge(GatewayError):

@@ -1,6 +1,8 @@
 """Every error leaves by this door: RFC 9457 documents that name check, owner and remedy, and never echo the input."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from enum import Enum
 from typing import Any, Final
 
 import orjson
@@ -26,7 +28,7 @@ from gateway.errors import (
 )
 from gateway.http.errors import BodyTooLarge, RateLimited
 from gateway.http.faults import faults_of, known_names
-from schemas.problems import PROBLEM_TYPE_PREFIX, Problem
+from schemas.problems import PROBLEM_TYPE_PREFIX, FactValue, Problem
 from schemas.wire import MEDIA_PROBLEM
 
 FAMILY_STATUS: Final[Mapping[type[GatewayError], int]] = {
@@ -53,6 +55,8 @@ _PLAIN: Final[Mapping[int, tuple[str, str, str]]] = {
 }
 """Refusals of the framework itself: kind, title and remedy. Anything else is answered as a fault of ours."""
 
+_MEMBERS: Final = frozenset({field.name for field in fields(GatewayError)} | {"retry_after"})
+"""Fields of errors that have a member of their own in the document."""
 _KEPT_HEADERS: Final = ("allow", "retry-after")
 _CHALLENGE_ALGORITHMS: Final = 'algs="ES256 EdDSA"'
 
@@ -79,7 +83,28 @@ def problem_of(error: GatewayError, status: int) -> Problem:
         clause=error.clause,
         record_id=error.record_id,
         retry_after=getattr(error, "retry_after", None),
+        facts=facts_of(error),
     )
+
+
+def facts_of(error: GatewayError) -> dict[str, FactValue]:
+    """The typed facts that ``error`` declares beyond every error's own members; by contract never personal data.
+
+    None and empty lists are left out, and so is whatever is not a plain value: a refusal is answered in any case.
+    """
+    told = {
+        field.name: _plain_fact(getattr(error, field.name)) for field in fields(error) if field.name not in _MEMBERS
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _plain_fact(value: object) -> FactValue | None:
+    if isinstance(value, Enum):
+        return _plain_fact(value.value)
+    if isinstance(value, list | tuple):
+        items = [_plain_fact(item) for item in value]
+        return [item for item in items if isinstance(item, str)] or None
+    return value if isinstance(value, bool | int | float | str) else None
 
 
 def error_response(
@@ -161,7 +186,8 @@ def _respond(
     if problem.retry_after is not None:
         sent["Retry-After"] = str(max(1, problem.retry_after))
     document = problem.model_dump(mode="json", exclude_none=True) | dict(extra or {})
-    if not document["faults"]:
-        del document["faults"]
+    for name in ("faults", "facts"):
+        if not document[name]:
+            del document[name]
     log.info("problem", kind=problem.type.removeprefix(PROBLEM_TYPE_PREFIX), check=problem.check, status=problem.status)
     return Response(orjson.dumps(document), problem.status, sent, MEDIA_PROBLEM)

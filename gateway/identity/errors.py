@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from gateway.errors import Conflict, Denied, Malformed, NotFound, Rejected, Unauthenticated
+from gateway.errors import Conflict, Denied, Indeterminate, Malformed, Rejected, SubjectUnknown, Unauthenticated
 
 
 class SessionRequired(Unauthenticated):
@@ -12,7 +12,7 @@ class SessionRequired(Unauthenticated):
     title = "请先完成身份核验"
 
 
-class SessionUnknown(NotFound):
+class SessionUnknown(SubjectUnknown):
     """No such verification session."""
 
     kind = "session-unknown"
@@ -48,6 +48,13 @@ class VerificationFailed(Rejected):
     title = "身份核验未通过"
 
     alternatives: list[str] = field(default_factory=list)
+
+
+class VerificationUndetermined(Indeterminate):
+    """The provider sent the applicant back without having established anything: the session stays open."""
+
+    kind = "verification-undetermined"
+    title = "身份核验未完成"
 
 
 class AssertionRefused(Rejected):

@@ -2,7 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Cookie, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
 
 from gateway.errors import Owner
 from gateway.http.limits import RateLimit
@@ -18,18 +20,23 @@ COOKIE = "bandian_session"
 Service = Annotated[IdentityService, Depends(provide(IdentityService))]
 
 
-async def session_token(
-    request: Request, cookie: Annotated[str | None, Cookie(alias=COOKIE, include_in_schema=False)] = None
-) -> str:
-    """The applicant's secret. Raises ``SessionRequired`` when there is none."""
-    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-    token = bearer if scheme.lower() == "bearer" and bearer else cookie
-    if not token:
-        raise SessionRequired(check="identity.session", owner=Owner.APPLICANT, remedy="请先完成身份核验")
-    return token
+class SessionToken(SecurityBase):
+    """A dependency that answers the applicant's secret, and shows in OpenAPI as a security requirement."""
+
+    def __init__(self) -> None:
+        self.model = HTTPBearer(description="核验会话令牌 session_token；浏览器亦可使用同值的 Cookie")
+        self.scheme_name = "applicant_session"
+
+    async def __call__(self, request: Request) -> str:
+        """From the ``Authorization`` header, else the cookie. Raises ``SessionRequired`` when there is none."""
+        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+        token = bearer if scheme.lower() == "bearer" and bearer else request.cookies.get(COOKIE)
+        if not token:
+            raise SessionRequired(check="identity.session", owner=Owner.APPLICANT, remedy="请先完成身份核验")
+        return token
 
 
-Token = Annotated[str, Depends(session_token)]
+Token = Annotated[str, Depends(SessionToken())]
 
 
 async def verified_applicant(token: Token, service: Service) -> VerifiedApplicant:
@@ -76,11 +83,15 @@ async def callback(
     error: Annotated[str | None, Query(max_length=200)] = None,
     error_description: Annotated[str | None, Query(max_length=200)] = None,
 ) -> VerificationView:
-    """The OpenID redirect. A failed verification is an answer, with the other ways that remain open."""
+    """The OpenID redirect. A failed verification is an answer, with the other ways that remain open.
+
+    Only a failure that the provider names is one; whatever else it sends back leaves the session open.
+    """
     if code is not None and error is None:
         return view(await service.complete(state, code, token))
-    known = error_description if error_description in set(ProviderFailure) else ProviderFailure.MISMATCH
-    return view(await service.fail(state, ProviderFailure(known), token))
+    if error == "access_denied" and error_description in set(ProviderFailure):
+        return view(await service.fail(state, ProviderFailure(error_description), token))
+    await service.leave_open(state, error, token)
 
 
 @router.get("/v1/verification-sessions/current", summary="查询核验会话")

@@ -10,9 +10,11 @@
 import base64
 import secrets
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
+from typing import NoReturn
 
 from pydantic import ValidationError
 
@@ -27,6 +29,7 @@ from gateway.identity.errors import (
     SessionSpent,
     SessionUnknown,
     VerificationFailed,
+    VerificationUndetermined,
 )
 from gateway.identity.model import (
     OPEN_FOR,
@@ -36,7 +39,8 @@ from gateway.identity.model import (
     VerifiedApplicant,
 )
 from gateway.identity.ports import IdentityProvider, IdentityTransaction
-from gateway.records.entries import RecordEntry, Result
+from gateway.records.entries import Fact, RecordEntry, Result
+from gateway.records.refusals import refusals_recorded
 from gateway.transaction import Transactions
 from schemas.identity import (
     ASSERTION_LIFETIME_SECONDS,
@@ -53,6 +57,22 @@ FAILURE_REMEDIES = {
     ProviderFailure.LOCKED: "多次未通过，该方式已暂时锁定，请改用其他核验方式",
     ProviderFailure.TIME_OUT: "核验超时，请重新发起或改用其他核验方式",
 }
+
+OAUTH_ERRORS = frozenset(
+    {
+        "access_denied",
+        "invalid_request",
+        "unauthorized_client",
+        "unsupported_response_type",
+        "invalid_scope",
+        "server_error",
+        "temporarily_unavailable",
+        "login_required",
+        "interaction_required",
+        "consent_required",
+    }
+)
+"""RFC 6749 §4.1.2.1 and OpenID Connect Core §3.1.2.6: what a provider may say when it sends somebody back."""
 
 
 def new_secret() -> str:
@@ -117,12 +137,17 @@ class IdentityService:
         return OpenedSession(session, token, url)
 
     async def complete(self, state: str, code: str, session_token: str) -> VerificationSession:
-        """The applicant is back with a code: steps 3 to 5.
+        """The applicant is back with a code: steps 3 to 5. What is refused of a known session is recorded.
 
         Raises ``SessionUnknown``, ``CallbackNotOwn``, ``SessionSpent``, ``AssertionRefused``, ``PartnerUnavailable``.
         """
         now = self._clock()
-        session = await self._returning(state, session_token, now)
+        session = await self._opened(state, now)
+        async with self._refusals_of(session):
+            _require_own(session, session_token)
+            return await self._established(session, code, now)
+
+    async def _established(self, session: VerificationSession, code: str, now: datetime) -> VerificationSession:
         token = await self._provider.redeem(code, session.code_verifier, now)
         claims = await self._provider.read_assertion(token, session.nonce, now)
         try:
@@ -140,9 +165,9 @@ class IdentityService:
         return verified
 
     async def fail(self, state: str, failure: ProviderFailure, session_token: str) -> VerificationSession:
-        """The applicant is back with the provider's no. Raises as ``complete``."""
+        """The applicant is back with the provider's no. Raises ``SessionUnknown``, ``CallbackNotOwn``, ``SessionSpent``."""
         now = self._clock()
-        session = await self._returning(state, session_token, now)
+        session = await self._opened(state, now)
         failed = replace(session, status=SessionStatus.FAILED, failure=failure)
 
         def settle(tx: IdentityTransaction) -> None:
@@ -150,8 +175,25 @@ class IdentityService:
             tx.sessions.put(failed)
             tx.records.append(_entry(failed, now, "refused", failure))
 
-        await self._transactions.write(settle)
+        async with self._refusals_of(session):
+            _require_own(session, session_token)
+            await self._transactions.write(settle)
         return failed
+
+    async def leave_open(self, state: str, error: str | None, session_token: str) -> NoReturn:
+        """The applicant is back and nothing was established: ``error`` is the provider's OAuth error code, if any.
+
+        Raises ``VerificationUndetermined``: the session stays as it was, and no verdict is made up. Raises as ``fail``.
+        """
+        session = await self._opened(state, self._clock())
+        known = error if error in OAUTH_ERRORS else None
+        async with self._refusals_of(session, {"provider_error": known or "unrecognised"}):
+            _require_own(session, session_token)
+            raise VerificationUndetermined(
+                check="identity.undetermined",
+                owner=Owner.APPLICANT if error == "access_denied" else Owner.GOVERNMENT,
+                remedy="身份核验未完成，未作任何认定；请重新核验，或改用：" + "、".join(methods_of(session.applicant_kind)),
+            )
 
     async def session(self, session_token: str) -> VerificationSession:
         """The session of the secret. Raises ``SessionRequired``."""
@@ -169,19 +211,20 @@ class IdentityService:
             raise _session_required()
         return session.applicant
 
-    async def _returning(self, state: str, session_token: str, now: datetime) -> VerificationSession:
+    def _refusals_of(
+        self, session: VerificationSession, facts: dict[str, Fact] | None = None
+    ) -> AbstractAsyncContextManager[None]:
+        return refusals_recorded(
+            self._transactions, "identity.refused", self._clock, "applicant", session.session_id, facts or {}
+        )
+
+    async def _opened(self, state: str, now: datetime) -> VerificationSession:
+        """The session of a state. Who comes with none that was ever given out is not known, and not recorded."""
         session = await self._transactions.read(lambda tx: tx.sessions.by_state(_digest(state)))
         if session is None or session.expires_at <= now:
             raise SessionUnknown(
                 check="identity.state", owner=Owner.APPLICANT, remedy="核验会话不存在或已过期，请重新发起核验"
             )
-        if not secrets.compare_digest(session.token_digest, _digest(session_token)):
-            raise CallbackNotOwn(
-                check="identity.session_token",
-                owner=Owner.APPLICANT,
-                remedy="请在发起核验的同一浏览器或客户端中完成核验",
-            )
-        _require_open(session)
         return session
 
     def _check_assertion(self, assertion: IdentityAssertion, session: VerificationSession) -> None:
@@ -229,6 +272,16 @@ def failed_verification(session: VerificationSession, failure: ProviderFailure) 
 def _challenge(code_verifier: str) -> str:
     """RFC 7636 §4.2, S256."""
     return base64.urlsafe_b64encode(sha256(code_verifier.encode()).digest()).rstrip(b"=").decode()
+
+
+def _require_own(session: VerificationSession, session_token: str) -> None:
+    if not secrets.compare_digest(session.token_digest, _digest(session_token)):
+        raise CallbackNotOwn(
+            check="identity.session_token",
+            owner=Owner.APPLICANT,
+            remedy="请在发起核验的同一浏览器或客户端中完成核验",
+        )
+    _require_open(session)
 
 
 def _require_open(session: VerificationSession | None) -> None:

@@ -91,13 +91,13 @@ class LicenceService:
         now = self._clock()
         facts: dict[str, Fact] = {"kind": request.kind, "purpose": request.purpose}
         async with refusals_recorded(
-            self._transactions, DISCLOSED, now, caller.partner_code, request.application_id, facts
+            self._transactions, DISCLOSED, self._clock, caller.partner_code, request.application_id, facts
         ):
             allowed = await self._judge(caller, request, now)
             verification = await self._obtain(allowed, request, now)
             disclosure = self._disclose(allowed, request, verification, now)
-            entry = _entry(caller, request, allowed, verification, disclosure, now)
-            record_id = await self._transactions.write(lambda tx: _record(tx, caller, request, entry, now))
+            disclosed = {**facts, **_facts(allowed, verification, disclosure)}
+            record_id = await self._transactions.write(lambda tx: self._record(tx, caller, request, disclosed))
         answer = self._compose(caller, request, verification, disclosure, record_id, now)
         return sign_jws(answer.model_dump_json().encode(), self._answer_key, Typ.VERIFIED_LICENCE)
 
@@ -180,6 +180,18 @@ class LicenceService:
         )
         return disclose(compiled, verification, PredicateContext(date_in_china(now), allowed.party.code))
 
+    def _record(
+        self, tx: LicencesTransaction, caller: Caller, request: VerifiedLicenceRequest, facts: dict[str, Fact]
+    ) -> str:
+        """Record the disclosure, unless the authorisation ended while the certificate was being verified.
+
+        The entry bears the time at which it is written, not that of the request, so that the record runs forwards.
+        """
+        at = self._clock()
+        authorisation = tx.authorisations.of_application(request.application_id)
+        require_covers(authorisation, caller.partner_code, request.kind, request.purpose, at)
+        return tx.records.append(RecordEntry(DISCLOSED, at, caller.partner_code, request.application_id, facts=facts))
+
     def _compose(
         self,
         caller: Caller,
@@ -214,15 +226,6 @@ class LicenceService:
             basis=_basis(verification, now),
             record_id=record_id,
         )
-
-
-def _record(
-    tx: LicencesTransaction, caller: Caller, request: VerifiedLicenceRequest, entry: RecordEntry, now: datetime
-) -> str:
-    """Record the disclosure, unless the authorisation was withdrawn while the certificate was being verified."""
-    authorisation = tx.authorisations.of_application(request.application_id)
-    require_covers(authorisation, caller.partner_code, request.kind, request.purpose, now)
-    return tx.records.append(entry)
 
 
 def _require_holder(request: VerifiedLicenceRequest) -> None:
@@ -289,18 +292,9 @@ def _basis(verification: Verification, now: datetime) -> list[SourceBasis]:
     return listed
 
 
-def _entry(
-    caller: Caller,
-    request: VerifiedLicenceRequest,
-    allowed: _Allowed,
-    verification: Verification,
-    disclosure: Disclosure,
-    now: datetime,
-) -> RecordEntry:
+def _facts(allowed: _Allowed, verification: Verification, disclosure: Disclosure) -> dict[str, Fact]:
     failed, provenance = verification.failed_check, verification.provenance
-    facts: dict[str, Fact] = {
-        "kind": request.kind,
-        "purpose": request.purpose,
+    return {
         "stage": allowed.stage.value,
         "verdict": verification.verdict.value,
         "failed_check": failed.check if failed else None,
@@ -313,4 +307,3 @@ def _entry(
         "source": provenance.source if provenance else None,
         "as_of": format_instant(provenance.fetched_at) if provenance else None,
     }
-    return RecordEntry(DISCLOSED, now, caller.partner_code, request.application_id, facts=facts)

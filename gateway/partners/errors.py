@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from gateway.errors import Conflict, Denied, Malformed, NotFound, Owner, Rejected, Unauthenticated
+from gateway.errors import Conflict, Denied, Malformed, Owner, Rejected, SubjectUnknown, Unauthenticated
 
 
 class Dimension(StrEnum):
@@ -77,7 +77,7 @@ class ScopeRefused(Denied):
     oauth_error: ClassVar[str] = "invalid_scope"
 
 
-class PartnerNotFound(NotFound):
+class PartnerNotFound(SubjectUnknown):
     """No such partner, key or agreement."""
 
     kind = "partner-not-found"

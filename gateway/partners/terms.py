@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from gateway.partners.errors import terms_rejected
 from gateway.partners.model import Grant
-from schemas.identifiers import IdentifierError, validate_region
+from schemas.identifiers import IdentifierError, region_findings, validate_region
 
 _PARTNER_CODE: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _KID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
@@ -72,10 +72,11 @@ def _check_regions(regions: Sequence[str]) -> None:
     if not regions:
         raise terms_rejected("regions", "须列明至少一个行政区划代码")
     try:
-        for region in regions:
-            validate_region(region)
+        sound = not any(region_findings(validate_region(region)) for region in regions)
     except IdentifierError:
-        raise terms_rejected("regions", "行政区划代码须为 6、9 或 12 位数字（GB/T 2260）") from None
+        sound = False
+    if not sound:
+        raise terms_rejected("regions", "行政区划代码须为 6、9 或 12 位数字，且省级代码真实存在（GB/T 2260）")
 
 
 def _all_slugs(names: Collection[str]) -> bool:

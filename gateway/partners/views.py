@@ -1,6 +1,5 @@
 """What operators send and see (/v1/operator). A key's private part is never among it, nor a secret."""
 
-from datetime import date
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -15,7 +14,7 @@ from gateway.partners.model import (
     PartnerStatus,
     SharingAgreement,
 )
-from schemas.wire import Instant, OpaqueId, OpenWireModel, PartnerCode, RegionDigits, Slug, WireModel
+from schemas.wire import Day, Instant, OpaqueId, OpenWireModel, PartnerCode, RegionDigits, Slug, WireModel
 
 Regions = Annotated[list[RegionDigits], Field(min_length=1, max_length=500, examples=[["440100"]])]
 
@@ -107,12 +106,12 @@ class GrantTerms(WireModel):
 class AgreementTerms(WireModel):
     """``POST /v1/operator/partners/{code}/agreements``. Dates are in China and inclusive."""
 
-    purpose: Slug = Field(examples=["grid_connection_intake"])
+    purpose: Slug = Field(examples=["grid_connection"])
     grants: list[GrantTerms] = Field(min_length=1, max_length=64)
     regions: Regions
     stages: list[Slug] | None = Field(default=None, min_length=1, description="省略表示不限环节")
-    valid_from: date
-    valid_until: date
+    valid_from: Day
+    valid_until: Day
     clause: str = Field(min_length=1, max_length=200, examples=["第（六）条"])
 
 
@@ -125,8 +124,8 @@ class AgreementView(OpenWireModel):
     grants: list[GrantTerms]
     regions: list[str]
     stages: list[str] | None
-    valid_from: date
-    valid_until: date
+    valid_from: Day
+    valid_until: Day
     clause: str
     status: AgreementStatus
     record_id: str | None = None

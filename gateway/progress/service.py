@@ -65,6 +65,8 @@ class ProgressService:
             customer_class=class_view(application.derivation),
             status=application.lifecycle.status.value,
             received_at=application.received_at,
+            closed_at=application.lifecycle.closed_at,
+            closing_reason=application.lifecycle.closing_reason,
             whole=whole_view(standing.whole),
             stages=[stage_view(stage, application.lifecycle) for stage in standing.stages],
             joint_review=review_view(review, self._calendar, now) if review else None,

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from gateway.records.entries import RecordEntry
-from gateway.records.log import Seal
+from gateway.records.log import LogHead, Seal
 
 
 class RecordAppender(Protocol):
@@ -26,31 +26,65 @@ class RecordingTransaction(Protocol):
 
 @dataclass(frozen=True)
 class StoredEntry:
-    """An entry as it lies in the database."""
+    """An entry as it lies in the database. ``action`` and ``subject`` repeat what the leaf says, to be found by."""
 
     log_id: str
     sequence: int
     leaf: bytes
     leaf_hash: bytes
+    action: str
+    subject: str | None
+
+
+@dataclass(frozen=True)
+class StoredReference:
+    """A row elsewhere in the database that names an entry. ``row`` is its table and key."""
+
+    row: str
+    record_id: str
+
+
+class NotAsWritten(Exception):
+    """A stored value is not of a kind that is ever written: text for bytes, nothing for a number. Says which."""
 
 
 class RecordReader(Protocol):
-    """Reads the record for audit and for those entitled to see their entries."""
+    """Reads the record for audit. Whatever it reads may raise ``NotAsWritten``, at the row where that lies."""
 
-    def log_ids(self) -> Sequence[str]: ...
+    def log_ids(self) -> Sequence[str]:
+        """Every log that any table of the record knows, in order."""
+        ...
+
+    def heads(self, log_id: str) -> Sequence[LogHead]:
+        """Where the log stands by its own row: one, unless someone meddled."""
+        ...
 
     def seals(self, log_id: str) -> Iterator[Seal]:
         """In order of ``number``, in a stream."""
         ...
 
-    def entries(self, log_id: str, first: int, last: int) -> Sequence[StoredEntry]:
-        """Entries ``first``…``last`` (inclusive), in order; fewer where some are missing."""
+    def entries(self, log_id: str) -> Iterator[StoredEntry]:
+        """In order of ``sequence``, in a stream."""
         ...
 
-    def entry_count(self, log_id: str) -> int: ...
+    def references(self) -> Iterator[StoredReference]:
+        """Every row of another table that names an entry, table by table, in a stream."""
+        ...
 
-    def of_subject(self, subject: str, actions: Sequence[str]) -> Sequence[StoredEntry]:
-        """Entries about ``subject`` with one of ``actions``, oldest first."""
+
+class HeadKeeper(Protocol):
+    """Takes heads out of the database: what whoever holds the database can rewrite proves nothing about its end.
+
+    The seal that it is given is the head: it binds all entries so far, and is signed. A file, a witness over HTTP or
+    several of them can stand behind this port.
+    """
+
+    def keep(self, seal: Seal) -> None:
+        """``seal`` was committed. Answers at once and never raises: keeping happens beside the writer."""
+        ...
+
+    def close(self) -> None:
+        """Keep what was not kept yet, within a bounded time."""
         ...
 
 

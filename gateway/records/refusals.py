@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime
 
-from gateway.errors import GatewayError, NotFound, Overloaded
+from gateway.clock import Clock
+from gateway.errors import GatewayError, Overloaded, SubjectUnknown
 from gateway.records.entries import Fact, RecordEntry
 from gateway.records.ports import RecordingTransaction
 from gateway.transaction import Transactions
@@ -14,14 +14,16 @@ from gateway.transaction import Transactions
 async def refusals_recorded(
     transactions: Transactions[RecordingTransaction],
     action: str,
-    at: datetime,
+    clock: Clock,
     actor: str,
     subject: str | None,
     facts: Mapping[str, Fact],
 ) -> AsyncIterator[None]:
     """Record whatever the body refuses, and raise it with its ``record_id``.
 
-    A subject that was not found is not named in the entry: what a caller made up does not belong into the record.
+    ``clock`` tells when the refusal was recorded, which may be long after the request came. A subject that the caller
+    does not know (``SubjectUnknown``) is not named in the entry: what somebody made up does not belong into the record.
+    ``facts`` are digests, codes and references, never free text of the caller's.
     Raises ``Overloaded`` in its place where the refusal cannot be recorded: then nothing was answered.
     """
     try:
@@ -30,7 +32,8 @@ async def refusals_recorded(
         raise
     except GatewayError as error:
         why: dict[str, Fact] = {"refusal": error.kind, "check": error.check, "clause": error.clause}
-        found = None if isinstance(error, NotFound) else subject
-        entry = RecordEntry(action, at, actor, found, "refused", {**facts, **why})
-        error.record_id = await transactions.write(lambda tx: tx.records.append(entry))
+        found = None if isinstance(error, SubjectUnknown) else subject
+        error.record_id = await transactions.write(
+            lambda tx: tx.records.append(RecordEntry(action, clock(), actor, found, "refused", {**facts, **why}))
+        )
         raise

@@ -135,7 +135,11 @@ class TestIntakes:
         at = NOON + MINUTE * 3
         found = await storage.read(lambda tx: list(tx.intakes.expired(at, 2)))
         assert found == [("int_1", "holder", {"number": 1}), ("int_2", "holder", {"number": 2})]
-        assert [each[0] for each in await storage.read(lambda tx: tx.intakes.expired(at, 9))] == ["int_1", "int_2", "int_3"]
+        assert [each[0] for each in await storage.read(lambda tx: tx.intakes.expired(at, 9))] == [
+            "int_1",
+            "int_2",
+            "int_3",
+        ]
 
 
 def an_authorisation(**changes: Any) -> Authorisation:

@@ -11,6 +11,8 @@ from tests.support.locking import cut_connections, no_connections, writes_blocke
 from tests.support.province import LiveProvince
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
+on_postgresql = pytest.mark.parametrize("fragile", ["postgresql"], indirect=True, scope="session")
+"""A SQLite file has no connections to cut, and does not go away."""
 OPEN_SESSION = {"applicant_kind": "resident", "method": "face"}
 
 
@@ -54,9 +56,8 @@ async def test_while_nobody_can_write_a_request_is_refused_and_reading_goes_on(f
     await works(fragile)
 
 
+@on_postgresql
 async def test_connections_cut_once_are_made_anew_without_a_restart(fragile: LiveProvince) -> None:
-    if fragile.database_url.startswith("sqlite"):
-        pytest.skip("SQLite has no connections to cut")
     await works(fragile)
     assert cut_connections(fragile.database_url) >= 1
     first = [await open_session(fragile) for _ in range(3)]
@@ -67,9 +68,8 @@ async def test_connections_cut_once_are_made_anew_without_a_restart(fragile: Liv
     await works(fragile)
 
 
+@on_postgresql
 async def test_while_the_database_is_gone_all_that_needs_it_is_refused(fragile: LiveProvince) -> None:
-    if fragile.database_url.startswith("sqlite"):
-        pytest.skip("a file does not go away; see the locked one")
     with no_connections(fragile.database_url):
         refused_for_now(await open_session(fragile))
         refused_for_now(await look(fragile))

@@ -148,7 +148,7 @@ async def repeated(fragile: LiveProvince, application_id: str) -> bool:
     held = [each["application_id"] for each in await stage.get(f"{fragile.province.utility}/__admin/applications")]
     assert held.count(application_id) == 1
     events = await stage.get(f"{fragile.province.utility}/__admin/events")
-    return any(each["repeats"] for each in events if each["subject"] == application_id)
+    return any(each["repeats"] for each in events if each["application_id"] == application_id)
 
 
 async def answered(fragile: LiveProvince) -> None:

@@ -11,9 +11,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest.mark.parametrize("journey", [journey for _, journey in JOURNEYS], ids=lambda journey: journey.__name__)
-async def test_a_journey_ends_as_it_should(
-    province: LiveProvince, journey: Callable[[Stage], Awaitable[None]]
-) -> None:
+async def test_a_journey_ends_as_it_should(province: LiveProvince, journey: Callable[[Stage], Awaitable[None]]) -> None:
     await journey(province.stage())
 
 

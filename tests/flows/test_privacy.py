@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import inspect, text
 
 from adapters.storage.engine import create_database_engine
-from mock_services.demo.journeys import bad_certificates, resident_by_sms, small_enterprise, too_much
+from mock_services.demo.journeys import bad_certificates, resident_by_sms, too_much
 from mock_services.population import DEFAULT_SEED, build_population
 from tests.support.province import FEW, LiveProvince
 
@@ -41,7 +41,7 @@ def cells(database_url: str) -> Iterator[tuple[str, bytes]]:
 
 
 async def test_nobody_is_named_outside_the_personal_tables(province: LiveProvince) -> None:
-    for journey in (resident_by_sms, small_enterprise, too_much, bad_certificates):
+    for journey in (resident_by_sms, too_much, bad_certificates):
         await journey(province.stage())
     words = personal_words()
     assert len(words) > 40

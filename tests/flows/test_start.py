@@ -43,7 +43,7 @@ def environment(tmp_path: Path, databases: Databases) -> Environment:
 def start(command: str, environment: Environment, **streams: Any) -> subprocess.Popen[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BANDIAN_")}
     return subprocess.Popen(
-        [sys.executable, "-m", "gateway.cli", command],
+        [sys.executable, "-m", "gateway.cli", *command.split()],
         env=kept | environment,
         text=True,
         start_new_session=True,
@@ -100,6 +100,12 @@ def test_a_taken_port_is_told(environment: Environment) -> None:
         port = other.getsockname()[1]
         said = refusal("serve", environment | {"BANDIAN_PORT": str(port)})
     assert said == f"Port {port} is in use by another process; stop that one, or set another BANDIAN_PORT.\n"
+
+
+@pytest.mark.parametrize("command", ["migrate", "partners list"])
+def test_other_commands_tell_of_a_database_that_does_not_answer(command: str, environment: Environment) -> None:
+    said = refusal(command, environment | {"BANDIAN_DATABASE_URL": "postgresql://b:hunter2@127.0.0.1:9/b"})
+    assert said.startswith("The database of BANDIAN_DATABASE_URL does not answer")
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "nowhere.invalid"])

@@ -98,9 +98,7 @@ def a_utility(code: str = UTILITY, *regions: str) -> Partner:
     return Partner(code, code, Role.UTILITY, regions or ("440100",), PartnerStatus.ACTIVE, 0, AT - timedelta(days=9))
 
 
-def an_agreement(
-    code: str = UTILITY, agreed: Mapping[str, set[str]] | None = None, **changes: Any
-) -> SharingAgreement:
+def an_agreement(code: str = UTILITY, agreed: Mapping[str, set[str]] | None = None, **changes: Any) -> SharingAgreement:
     grants = tuple(Grant(kind, frozenset(fields)) for kind, fields in (AGREED if agreed is None else agreed).items())
     own: dict[str, Any] = {
         "agreement_id": f"agreement-{code}",
@@ -184,7 +182,10 @@ class LicencesRoom:
         for stage in stages:
             for action in ("started", "completed"):
                 event = StageEventRequest(
-                    event_id=f"ev-{stage}-{action}", stage=stage, action=action, claimed_at=self.clock.advance(minutes=1)
+                    event_id=f"ev-{stage}-{action}",
+                    stage=stage,
+                    action=action,
+                    claimed_at=self.clock.advance(minutes=1),
                 )
                 await self.stages.hear(UTILITY, application_id, event)
 

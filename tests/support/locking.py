@@ -42,7 +42,8 @@ def cut_connections(database_url: str) -> int:
     name = normalise_url(database_url).database
     with psycopg.connect(database_url.rsplit("/", 1)[0] + "/postgres", autocommit=True) as admin:
         cut = admin.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND application_name = 'bandian'",
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = %s AND application_name = 'bandian'",
             [name],
         )
         return len(cut.fetchall())

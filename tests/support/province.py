@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from mock_services.demo.applicant import Applicant
-from mock_services.demo.journeys import Stage
+from mock_services.demo.journeys import Stage, until
 from mock_services.demo.processes import Processes, Running
 from mock_services.demo.province import Province, set_up
 
@@ -57,9 +57,10 @@ class LiveProvince:
             await self.until_ready()
 
     async def until_ready(self) -> None:
-        async with asyncio.timeout(STARTS_WITHIN):
-            while await self.readiness() != 200:
-                await asyncio.sleep(0.05)
+        async def ready() -> bool:
+            return await self.readiness() == 200
+
+        await until(ready, "the gateway is ready", STARTS_WITHIN)
 
     async def readiness(self) -> int | None:
         """Status of ``/readyz``; None when nobody answers."""

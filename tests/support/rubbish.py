@@ -115,7 +115,13 @@ def _bad_bodies(method: str, template: str, operation: dict[str, Any], document:
     yield sent(b'{"' + word + b'":"' + word + b'"}', "unknown member")
     yield sent(b'{"a":1,"a":2}', "duplicate member")
     yield sent(b'"' + word + b"x" * 300_000 + b'"', "huge body")
-    for media_type in ("text/plain", "application/xml", f"multipart/form-data; boundary={MARKER_WORD}", MARKER_WORD, ""):
+    for media_type in (
+        "text/plain",
+        "application/xml",
+        f"multipart/form-data; boundary={MARKER_WORD}",
+        MARKER_WORD,
+        "",
+    ):
         yield sent(b"<x>" + word + b"</x>", f"media type {media_type}", media_type)
     if media == FORM:
         yield sent(b"grant_type=client_credentials&client_assertion=" + word + b"&client_assertion=%00%ff", "form")

@@ -44,7 +44,10 @@ UPSTREAM = {
     "429": (httpx.Response(429, headers={"retry-after": "120"}), "http.throttled"),
     "redirect": (httpx.Response(302, headers={"location": "https://elsewhere.example"}), "http.status"),
     "404": (httpx.Response(404), "identity_provider.malformed"),
-    "not JSON": (httpx.Response(200, text="<html>", headers={"content-type": "text/html"}), "identity_provider.malformed"),
+    "not JSON": (
+        httpx.Response(200, text="<html>", headers={"content-type": "text/html"}),
+        "identity_provider.malformed",
+    ),
     "broken JSON": (
         httpx.Response(200, content=b'{"issuer": ', headers={"content-type": "application/json"}),
         "identity_provider.malformed",
@@ -182,7 +185,14 @@ PRIVATE = {**public_jwk(KEY), "d": encode_base64url(b"1" * 32).decode()}
 
 @pytest.mark.parametrize(
     "keys",
-    [{}, {"keys": None}, {"keys": []}, {"keys": ["text"]}, {"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}, {"keys": [PRIVATE]}],
+    [
+        {},
+        {"keys": None},
+        {"keys": []},
+        {"keys": ["text"]},
+        {"keys": [{"kty": "oct", "k": "c2VjcmV0"}]},
+        {"keys": [PRIVATE]},
+    ],
     ids=["none", "null", "empty", "text", "symmetric", "private"],
 )
 async def test_no_usable_key_is_no_provider(

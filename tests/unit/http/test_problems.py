@@ -1,8 +1,6 @@
 """Every error is a problem document that names check, owner and remedy, and never repeats what was sent."""
 
-import importlib
-import pkgutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 import httpx
@@ -12,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
-import gateway
 from gateway import errors
 from gateway.caller import Caller
 from gateway.errors import GatewayError, Owner
@@ -21,6 +18,7 @@ from gateway.http.problems import FAMILY_STATUS, error_response, status_of
 from schemas.problems import Problem
 from schemas.wire import RegionDigits, Slug, WireModel
 from tests.support.door import app_behind_the_door, asking
+from tests.support.errors import every_error
 
 CANARY = "张三440106199001011234"
 
@@ -90,19 +88,6 @@ def problem(response: httpx.Response) -> Problem:
     assert document.remedy
     assert document.owner in set(Owner)
     return document
-
-
-def every_error() -> Iterator[type[GatewayError]]:
-    """Every subclass in every module of the gateway."""
-    for module in pkgutil.walk_packages(gateway.__path__, "gateway."):
-        if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
-    todo = [GatewayError]
-    while todo:
-        error = todo.pop()
-        todo += error.__subclasses__()
-        if error is not GatewayError and error.__module__.startswith("gateway."):
-            yield error
 
 
 def test_every_error_has_a_status_and_a_kind_and_title_of_its_own() -> None:

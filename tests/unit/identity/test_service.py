@@ -119,7 +119,11 @@ async def test_verified_with_a_code_and_recorded_without_a_name(room: IdentityRo
     assert (applicant.holder_name, applicant.holder_code) == (PERSON["name"], PERSON["resident_identity_number"])
     assert (applicant.method, applicant.role) == (FACE, None)
     (entry,) = await room.entries()
-    assert (entry["action"], entry["result"], entry["subject"]) == ("identity.verified", "done", made.session.session_id)
+    assert (entry["action"], entry["result"], entry["subject"]) == (
+        "identity.verified",
+        "done",
+        made.session.session_id,
+    )
     assert entry["facts"]["holder_digest"] == applicant.holder_digest
 
 
@@ -225,7 +229,9 @@ async def test_the_method_that_was_really_used_is_kept_and_recorded(room: Identi
     ],
     ids=lambda changes: next(iter(changes)),
 )
-async def test_an_incomplete_assertion_is_refused_without_its_words(room: IdentityRoom, changes: dict[str, Any]) -> None:
+async def test_an_incomplete_assertion_is_refused_without_its_words(
+    room: IdentityRoom, changes: dict[str, Any]
+) -> None:
     made, state = await room.open(FACE)
     room.provider.changes = changes
     with pytest.raises(AssertionRefused) as caught:
@@ -253,7 +259,11 @@ async def test_a_failure_names_the_ways_that_remain(room: IdentityRoom, failure:
     assert caught.value.check == f"identity.{failure}"
     assert caught.value.alternatives == ["sms_otp", "counter"]
     (entry,) = await room.entries()
-    assert (entry["action"], entry["result"], entry["facts"]["failure"]) == ("identity.failed", "refused", failure.value)
+    assert (entry["action"], entry["result"], entry["facts"]["failure"]) == (
+        "identity.failed",
+        "refused",
+        failure.value,
+    )
 
 
 async def test_after_a_failure_a_new_session_by_another_way_succeeds(room: IdentityRoom) -> None:
