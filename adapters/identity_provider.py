@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from adapters.http_client import HttpClient, HttpReply, HttpRequest
 from gateway.crypto.errors import JoseRefused
-from gateway.crypto.jwk import SigningKey, VerificationKey, parse_jwk
+from gateway.crypto.jwk import CurrentKey, VerificationKey, parse_jwk
 from gateway.crypto.jws import JwsPolicy, sign_jws, verify_jws
 from gateway.crypto.strict_json import parse_object
 from gateway.errors import Malformed, Owner, PartnerUnavailable, Rejected
@@ -48,7 +48,7 @@ class OpenIdProvider:
         issuer: str,
         client_id: str,
         redirect_uri: str,
-        client_key: SigningKey,
+        client_key: CurrentKey,
         http: HttpClient,
         make_id: MakeId,
     ) -> None:
@@ -99,7 +99,7 @@ class OpenIdProvider:
                 "exp": now + 60,
                 "jti": self._make_id("jti"),
             },
-            self._client_key,
+            self._client_key(),
             Typ.CLIENT_ASSERTION,
         )
         form = urlencode(

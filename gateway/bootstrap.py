@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,19 +12,27 @@ from adapters import departments
 from adapters.channels.department import DepartmentChannel
 from adapters.channels.posting import open_session
 from adapters.channels.webhook import WebhookChannel, parse_secret
+from adapters.head_keeper import HeadFiles
 from adapters.heartbeat import Heartbeat
 from adapters.http_client import HttpClient, HttpxClient
 from adapters.identity_provider import NoIdentityProvider, OpenIdProvider
-from adapters.key_directory import KeyDirectory, KeyPurpose, open_key_directory
+from adapters.key_directory import KeyPurpose, open_key_directory
+from adapters.live_keys import LiveKeys, LiveTokenKeys
 from adapters.provincial_platform import ProvincialPlatform
 from adapters.status_source import HttpStatusSource
+from adapters.storage.engine import make_private_database
 from adapters.storage.transactions import SqlTransactions
 from adapters.trust_directory import read_trust_directory
+from gateway.applications.dated_rows import RuleTableError
 from gateway.applications.intake import IntakeService
+from gateway.applications.own_application import OwnApplicationService
 from gateway.applications.stage_events import StageEventService
+from gateway.applications.stages import Stage
 from gateway.applications.working_days import WorkingCalendar
-from gateway.approvals.orders import GatewayNames
+from gateway.approvals.commitments import CommitmentService
 from gateway.approvals.outcomes import OutcomeIntake
+from gateway.approvals.review_modes import ReviewModeRow, ReviewModes
+from gateway.approvals.review_requests import GatewayNames
 from gateway.approvals.single_window import SingleWindow
 from gateway.authorisations.service import AuthorisationService
 from gateway.certificates.chain_cache import ChainVerifier
@@ -52,12 +59,14 @@ from gateway.identity.ports import IdentityProvider
 from gateway.identity.service import IdentityService
 from gateway.ids import MakeId, id_maker
 from gateway.licences.service import LicenceService
+from gateway.licences.site import SiteService
 from gateway.partners.directory import PartnerDirectory
 from gateway.partners.router import PublishedKeys
 from gateway.partners.service import PartnerService
-from gateway.partners.tokens import AccessGate, TokenKeys, TokenService
+from gateway.partners.tokens import AccessGate, TokenService
+from gateway.partners.vocabulary import Vocabulary
 from gateway.progress.service import ProgressService
-from gateway.settings import Settings, read_secret
+from gateway.settings import Settings, SettingsError, read_secret_lines
 
 GATEWAY_NAME = "政企协同办电信息共享平台"
 
@@ -69,7 +78,7 @@ class Foundation:
     settings: Settings
     clock: Clock
     make_id: MakeId
-    keys: KeyDirectory
+    keys: LiveKeys
     transactions: SqlTransactions
     directory: PartnerDirectory
     partners: PartnerService
@@ -83,20 +92,32 @@ def lay_foundation(settings: Settings, clock: Clock = system_clock) -> Foundatio
     """Open keys and database. Raises ``SettingsError``, ``KeyDirectoryError``, ``DatabaseUrlError``, ``OSError``."""
     sm2.use_library(settings.sm2_library)
     on = date_in_china(clock())
-    keys = open_key_directory(settings.key_dir, generate=settings.may_generate_keys, on=on)
+    read = open_key_directory(settings.key_dir, generate=settings.may_generate_keys, on=on)
+    keys = LiveKeys(settings.key_dir, read, clock)
     if settings.on_sqlite:
-        Path(settings.database().removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    transactions = SqlTransactions(settings.database(), keys.seal_signer(on), clock)
+        make_private_database(settings.database())
+    heads = HeadFiles(settings.head_directory)
+    transactions = SqlTransactions(settings.database(), read.seal_signer(on), clock, heads)
     transactions.open()
     make_id = id_maker(clock)
     directory = PartnerDirectory(transactions)
     partners = PartnerService(
         transactions,
         directory,
+        vocabulary=_vocabulary(KindRegistry.discover()),
         new_id=lambda: make_id("agr"),
         insecure_hosts=settings.insecure_endpoint_hosts,
     )
     return Foundation(settings, clock, make_id, keys, transactions, directory, partners)
+
+
+def _vocabulary(kinds: KindRegistry) -> Vocabulary:
+    """The words that agreements may use: kinds with their fields and predicates, stages."""
+    fields = {
+        kind.code: frozenset({field.name for field in kind.fields} | {each.name for each in kind.predicates})
+        for kind in kinds.by_code.values()
+    }
+    return Vocabulary(fields, frozenset(stage.value for stage in Stage))
 
 
 @dataclass(frozen=True)
@@ -114,12 +135,11 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
     """
     settings, clock, make_id = foundation.settings, foundation.clock, foundation.make_id
     transactions, directory, keys = foundation.transactions, foundation.directory, foundation.keys
-    on = date_in_china(clock())
     calendar = WorkingCalendar()
     certificates = build_certificates(settings, transactions, http)
-    provider = _provider(settings, keys, http, make_id, on)
-    answer_key = keys.signing(KeyPurpose.ANSWER, on)
-    token_keys = TokenKeys(keys.signing(KeyPurpose.TOKEN, on), keys.verification(KeyPurpose.TOKEN))
+    provider = _provider(settings, keys, http, make_id)
+    answer_key, digests = keys.signer(KeyPurpose.ANSWER), KeyedDigest(keys.lookup_secret)
+    token_keys = LiveTokenKeys(keys)
     tokens = TokenService(
         transactions,
         directory,
@@ -128,28 +148,35 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         token_uri=f"{settings.base_url}/oauth/token",
         new_id=lambda: make_id("tok"),
     )
-    gate = AccessGate(directory, token_keys, settings.issuer_url)
+    shared = None if settings.on_sqlite else transactions
+    gate = AccessGate(directory, token_keys, settings.issuer_url, shared)
+    limits = RateLimits(settings.partner_rate_limit)
     intakes = IntakeService(transactions, certificates, directory, calendar, clock, make_id, GATEWAY_NAME)
     offices = departments.discover(settings.department_options())
     names = GatewayNames(settings.issuer_url, settings.base_url)
     services = Services(
-        Doorkeeper(gate, clock, settings.base_url),
+        Doorkeeper(gate, clock, settings.base_url, limits.admit),
         Idempotency(transactions, clock),
-        RateLimits(),
-        PublishedKeys(keys.all_verification()),
+        limits,
+        PublishedKeys(keys.published),
         foundation.partners,
         tokens,
-        IdentityService(transactions, provider, KeyedDigest(keys.lookup_secret), clock),
+        IdentityService(transactions, provider, digests, clock),
         intakes,
         StageEventService(transactions, calendar, clock),
+        OwnApplicationService(transactions, clock, make_id, GATEWAY_NAME),
         AuthorisationService(transactions, clock, make_id),
-        LicenceService(transactions, certificates, directory, clock, make_id, answer_key, settings.issuer_url),
-        SingleWindow(transactions, directory, offices, calendar, names, make_id),
+        LicenceService(
+            transactions, certificates, directory, clock, make_id, digests, answer_key, settings.issuer_url
+        ),
+        SiteService(transactions, clock),
+        SingleWindow(transactions, directory, offices, calendar, names, make_id, review_modes(settings)),
+        CommitmentService(transactions, offices, calendar, names, make_id),
         OutcomeIntake(transactions, directory, offices, settings.issuer_url, make_id),
         DeliveryService(transactions, settings.issuer_url),
         ProgressService(transactions, calendar, clock),
     )
-    return Hub(foundation, services, Housekeeping(intakes, transactions, clock))
+    return Hub(foundation, services, Housekeeping(intakes, transactions, clock, certificates.kinds.copies_kept()))
 
 
 def build_certificates(settings: Settings, transactions: SqlTransactions, http: HttpClient) -> CertificateService:
@@ -179,6 +206,17 @@ def build_certificates(settings: Settings, transactions: SqlTransactions, http: 
     )
 
 
+def review_modes(settings: Settings) -> ReviewModes:
+    """The modes that regions allow. Raises ``SettingsError`` for rows that contradict each other."""
+    try:
+        return ReviewModes(ReviewModeRow(**row.model_dump()) for row in settings.review_modes)
+    except RuleTableError:
+        raise SettingsError(
+            "BANDIAN_REVIEW_MODES: give each mode but full one row at a time for each permit and region, which ends "
+            "no earlier than it begins; correct it and start again."
+        ) from None
+
+
 def _trust(settings: Settings) -> TrustStore:
     """Anchors and issuers. Without sources there is nothing to verify, and a gateway on its own may start so."""
     if not settings.sources and not settings.trust_dir.exists():
@@ -186,14 +224,14 @@ def _trust(settings: Settings) -> TrustStore:
     return read_trust_directory(settings.trust_dir)
 
 
-def _provider(settings: Settings, keys: KeyDirectory, http: HttpClient, make_id: MakeId, on: date) -> IdentityProvider:
+def _provider(settings: Settings, keys: LiveKeys, http: HttpClient, make_id: MakeId) -> IdentityProvider:
     if settings.identity_provider is None:
         return NoIdentityProvider()
     return OpenIdProvider(
         issuer=settings.identity_provider.issuer,
         client_id=settings.identity_provider.client_id,
         redirect_uri=f"{settings.base_url}/v1/identity/callback",
-        client_key=keys.signing(KeyPurpose.CLIENT, on),
+        client_key=keys.signer(KeyPurpose.CLIENT),
         http=http,
         make_id=make_id,
     )
@@ -202,17 +240,16 @@ def _provider(settings: Settings, keys: KeyDirectory, http: HttpClient, make_id:
 def build_relay(foundation: Foundation, session: aiohttp.ClientSession) -> Relay:
     """The relay over every channel; it claims under a name of its own."""
     settings, keys, directory = foundation.settings, foundation.keys, foundation.directory
-    on = date_in_china(foundation.clock())
     insecure = settings.insecure_endpoint_hosts
     webhook = WebhookChannel(
         session,
         directory,
         settings.issuer_url,
-        keys.signing(KeyPurpose.WEBHOOK, on),
+        keys.signer(KeyPurpose.WEBHOOK),
         secrets_in(settings.secrets_dir),
         insecure_hosts=insecure,
     )
-    department = DepartmentChannel(session, directory, keys.signing(KeyPurpose.ANSWER, on), insecure_hosts=insecure)
+    department = DepartmentChannel(session, directory, keys.signer(KeyPurpose.ANSWER), insecure_hosts=insecure)
     return Relay(
         owner=uuid4().hex,
         transactions=foundation.transactions,
@@ -223,16 +260,19 @@ def build_relay(foundation: Foundation, session: aiohttp.ClientSession) -> Relay
     )
 
 
-def secrets_in(directory: Path) -> Callable[[str], bytes | None]:
-    """Answers the webhook secret that a ``secret_ref`` names: a file of ``directory``, read at each use."""
+def secrets_in(directory: Path) -> Callable[[str], tuple[bytes, ...]]:
+    """Answers the webhook secrets that a ``secret_ref`` names: a file of ``directory``, read at each use.
 
-    def secret_of(reference: str) -> bytes | None:
+    It holds one, or while the receiver changes over the new and the old one; none where there is no such file.
+    """
+
+    def secrets_of(reference: str) -> tuple[bytes, ...]:
         path = directory / reference
         if path.parent != directory or not path.is_file():
-            return None
-        return parse_secret(read_secret(path))
+            return ()
+        return tuple(parse_secret(line) for line in read_secret_lines(path, 2))
 
-    return secret_of
+    return secrets_of
 
 
 @asynccontextmanager

@@ -42,6 +42,8 @@ def serve() -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_graceful_shutdown=20,
     )
     if settings.processes > 1:
@@ -79,8 +81,7 @@ def worker() -> None:
 @app.command()
 def migrate() -> None:
     """把数据库升级到本版本的结构；可重复运行，也可多进程同时运行。"""
-    from pathlib import Path
-
+    from adapters.storage.engine import make_private_database
     from adapters.storage.migrate import migrate as upgrade
     from gateway.commands.session import fail, settings_or_exit
     from gateway.preflight import StartRefused, told_in_one_sentence
@@ -90,7 +91,7 @@ def migrate() -> None:
         with told_in_one_sentence():
             url = settings.database()
             if settings.on_sqlite:
-                Path(url.split(":///", 1)[1]).parent.mkdir(parents=True, exist_ok=True)
+                make_private_database(url)
             upgrade(url)
     except StartRefused as error:
         raise fail(str(error)) from None
@@ -98,33 +99,24 @@ def migrate() -> None:
 
 
 @app.command()
-def audit() -> None:
-    """核对全部存证：逐条、逐封、逐签名；指出第一处不符。退出码：0 完好，1 有不符。"""
-    from rich.console import Console
-    from rich.progress import Progress
+def audit(
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            help="封签公钥（JWK Set，例如 /.well-known/jwks.json）；默认用密钥目录", exists=True, dir_okay=False
+        ),
+    ] = None,
+    head: Annotated[
+        list[Path] | None, typer.Option(help="另行保存的链头文件，可重复", exists=True, dir_okay=False)
+    ] = None,
+) -> None:
+    """核对全部存证：逐条、逐封、逐签名，并与库外链头对照；指出第一处不符。不改动数据库。
 
-    from gateway.bootstrap import Foundation
-    from gateway.commands.session import with_foundation
-    from gateway.records.audit import AuditReport
-    from gateway.records.audit import audit as walk
+    退出码：0 完好，1 有不符，2 用法或设置有误，3 无法读取。
+    """
+    from gateway.commands.audit import run_audit
 
-    console = Console(stderr=True)
-
-    async def work(foundation: Foundation) -> AuditReport:
-        with Progress(console=console, transient=True) as progress:
-            task = progress.add_task("核对存证", total=None)
-            keys = foundation.keys.seal_keys()
-            return foundation.transactions.read_now(
-                lambda tx: walk(tx.record_reader, keys, lambda entries: progress.advance(task, entries))
-            )
-
-    report = with_foundation(work)
-    typer.echo(f"{report.logs} 本日志，{report.entries} 条存证，{report.seals} 个封签")
-    for broken in report.broken:
-        typer.echo(f"不符：{broken.where}：{broken.reason}", err=True)
-    if report.broken:
-        raise typer.Exit(1)
-    typer.echo("完好。")
+    raise typer.Exit(run_audit(keys, head or ()))
 
 
 @app.command()

@@ -48,7 +48,7 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
                 publish(app, hub.services)
                 app.state.foundation = foundation
                 stop = asyncio.Event()
-                loops = [asyncio.create_task(hub.housekeeping.run(stop))]
+                loops = [asyncio.create_task(run(stop)) for run in (hub.housekeeping.run, foundation.keys.run)]
                 if settings.embedded_worker:
                     loops.append(asyncio.create_task(build_relay(foundation, session).run(stop)))
                 if not settings.sources:

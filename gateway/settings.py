@@ -9,8 +9,11 @@ the start with one sentence that says how to mend it; no sentence ever quotes a 
 import difflib
 import ipaddress
 import json
+import os
 import re
+import stat
 from collections.abc import Mapping
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -21,6 +24,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Pydanti
 from pydantic_settings import SettingsError as UnreadableValue
 from pydantic_settings.sources.utils import parse_env_vars
 
+from schemas.departments import ReviewMode
 from schemas.wire import PartnerCode, RegionDigits, Slug
 
 PREFIX: Final = "BANDIAN_"
@@ -91,6 +95,19 @@ def _host_name(host: str) -> str:
     return host.lower()
 
 
+def _network(text: str) -> str:
+    try:
+        network = ipaddress.ip_network(text)
+    except ValueError:
+        raise ValueError("must list addresses and networks, as 10.0.0.5 and 10.1.0.0/16 are") from None
+    if network.prefixlen == 0:
+        raise ValueError("must not trust every address")
+    return text
+
+
+Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, BeforeValidator(_listed)]
+"""Addresses, or networks in CIDR notation without host bits."""
+
 HostNames = Annotated[frozenset[Annotated[str, AfterValidator(_host_name)]], NoDecode, BeforeValidator(_listed)]
 """Lower case, as ``urlsplit(…).hostname`` answers."""
 
@@ -125,6 +142,20 @@ class IdentityProviderSettings(_Part):
     client_id: str = Field(default="bandian", min_length=1, max_length=200)
 
 
+class ReviewModeSettings(_Part):
+    """A rule by which a region lets permits go by ``mode`` (第（四）条): for which lines, on which basis, from when."""
+
+    mode: ReviewMode
+    permit: Slug | None = None
+    max_voltage_v: int = Field(gt=0)
+    max_length_m: float = Field(gt=0, allow_inf_nan=False)
+    clause: str = Field(min_length=1, max_length=200)
+    effective_from: date
+    effective_to: date | None = None
+    region: str = Field(default="", pattern=r"^([0-9]{2}){0,3}$")
+    note: str = Field(default="", max_length=500)
+
+
 class Settings(BaseSettings):
     """What ``load_settings`` answers; frozen, and no secret shows in its repr.
 
@@ -143,6 +174,8 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65535)
     processes: int = Field(default=1, ge=1, le=64)
     embedded_worker: bool = Field(default=True, description="Deliver from the serving process, without a worker")
+    trusted_proxies: Networks = Field(default=(), description="Whose X-Forwarded-For and -Proto are believed")
+    partner_rate_limit: int = Field(default=6000, ge=60, le=1_000_000, description="Requests a minute of one partner")
     public_url: HttpUrl | None = Field(default=None, description="How others reach the gateway")
     issuer: HttpUrl | None = Field(default=None, description="iss of what it signs; the public URL when left out")
 
@@ -151,6 +184,7 @@ class Settings(BaseSettings):
     nats_url: str | None = Field(default=None, description="Reserved")
 
     key_dir: Path = Path("var/keys")
+    heads_dir: Path | None = Field(default=None, description="Heads of the record; heads beside the keys if left out")
     generate_keys: bool | None = Field(default=None, description="Left out: in development only")
     trust_dir: Path = Path("var/trust")
     secrets_dir: Path = Field(default=Path("var/secrets"), description="One file for each secret_ref of an endpoint")
@@ -160,6 +194,9 @@ class Settings(BaseSettings):
     identity_provider: IdentityProviderSettings | None = None
     departments: dict[Slug, dict[str, Any]] = Field(
         default_factory=dict, repr=False, description="Prefix of a department adapter to what is set for it"
+    )
+    review_modes: tuple[ReviewModeSettings, ...] = Field(
+        default=(), description="Where permits go by commitment, filing or exemption; none elsewhere"
     )
     insecure_endpoint_hosts: HostNames = Field(
         default=frozenset(), description="Hosts whose endpoints may be plain http: for a network of one's own"
@@ -188,6 +225,11 @@ class Settings(BaseSettings):
     def may_generate_keys(self) -> bool:
         """Whether missing signing keys are made at start."""
         return not self.in_production if self.generate_keys is None else self.generate_keys
+
+    @property
+    def head_directory(self) -> Path:
+        """Where the heads of the record are kept, outside the database."""
+        return self.heads_dir or self.key_dir.parent / "heads"
 
     @property
     def on_sqlite(self) -> bool:
@@ -254,16 +296,29 @@ def load_settings(env: Mapping[str, str]) -> Settings:
 
 
 def read_secret(path: Path) -> str:
-    """The secret in a file, without its closing line break. Raises ``SettingsError``."""
+    """The secret in a file, without its closing line break. Raises ``SettingsError``, also where others can read it."""
+    return read_secret_lines(path, 1)[0]
+
+
+def read_secret_lines(path: Path, most: int) -> tuple[str, ...]:
+    """The one to ``most`` lines of a secret file: while a secret is changed, its file holds the new and the old one.
+
+    Raises as ``read_secret`` does.
+    """
     try:
         with path.open("rb") as stream:
+            exposed = stat.S_IMODE(os.fstat(stream.fileno()).st_mode) & 0o077
             data = stream.read(_MAX_SECRET_BYTES + 1)
-        text = data.decode("utf-8").rstrip("\r\n")
+        lines = tuple(data.decode("utf-8").rstrip("\r\n").splitlines())
     except (OSError, UnicodeDecodeError):
         raise SettingsError(f"The secret file {path} cannot be read; put one line of text there.") from None
-    if not text or len(data) > _MAX_SECRET_BYTES or not text.isprintable():
-        raise SettingsError(f"The secret file {path} must hold one line of text of at most {_MAX_SECRET_BYTES} bytes.")
-    return text
+    if exposed:
+        raise SettingsError(f"Others than its owner can open {path}; run: chmod 0600 {path}")
+    sound = all(line and line.isprintable() for line in lines)
+    if not 1 <= len(lines) <= most or len(data) > _MAX_SECRET_BYTES or not sound:
+        expected = "one line" if most == 1 else f"one to {most} lines"
+        raise SettingsError(f"The secret file {path} must hold {expected} of text, at most {_MAX_SECRET_BYTES} bytes.")
+    return lines
 
 
 def _refuse_unknown(env: Mapping[str, str]) -> None:

@@ -22,7 +22,7 @@ async def run_worker(settings: Settings, clock: Clock = system_clock) -> None:
     try:
         async with clients() as (_, session):
             log.info("worker.started")
-            await build_relay(foundation, session).run(stop)
+            await asyncio.gather(build_relay(foundation, session).run(stop), foundation.keys.run(stop))
     finally:
         foundation.close()
     log.info("worker.stopped")

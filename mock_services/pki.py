@@ -7,6 +7,7 @@ when that address changes; keys, root and so the gateway's trust directory stay.
 Every ``issue_…`` takes what a test needs to make a certificate wrong on purpose: validity, usage, CA flag, subject.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -341,10 +342,18 @@ class ProvincialPki:
                 "regions": list(authority.regions),
                 "from": "2020-01-01",
                 "to": None,
+                "issuing_ca": spki_digest(self.departments[authority.department].certificate),
             }
             for authority in authorities
         ]
         _replace(directory / "issuers.json", json.dumps(issuers, ensure_ascii=False, indent=2).encode())
+
+
+def spki_digest(certificate: x509.Certificate) -> str:
+    """SHA-256 of a certificate's subjectPublicKeyInfo, hexadecimal: how ``issuers.json`` names the CA of a seal."""
+    public_key = certificate.public_key()
+    info = public_key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(info).hexdigest()
 
 
 def rogue_seal(authority: Authority, *, crl_uri: str) -> Holder:

@@ -52,6 +52,14 @@ class DemandRequest(WireModel):
     area: Literal["urban", "rural"] = "urban"
     purpose: str = Field(min_length=1, max_length=200, description="用途；请勿填写个人信息", examples=["餐饮店"])
     small_and_micro: bool | None = None
+    address: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        pattern=r"^[^\x00-\x1f\x7f]+$",
+        description="用电地址；属个人信息，仅受理的供电企业凭授权可查看，每次查看均留痕",
+        examples=["天河区示例路 8 号"],
+    )
 
 
 class ClassView(OpenWireModel):
@@ -175,15 +183,44 @@ class OutcomeView(OpenWireModel):
     reason: str | None
     document_number: str | None
     superseded: bool
+    findings: list[str] = Field(
+        default=[],
+        description="What is odd about it: its time (backdated.…), or that it replaces what nobody heard of",
+        examples=[["backdated.later_than_now"]],
+    )
 
 
 class PermitProgress(OpenWireModel):
-    """One permit with its deadline, pauses and outcomes."""
+    """One permit with its deadline, pauses and outcomes.
+
+    ``next_step`` says what waits on the applicant, and ``next_step_href`` where it is done, if it is done here.
+    """
 
     summary: PermitSummary
     overdue: bool
     pauses: list[PauseView]
     outcomes: list[OutcomeView]
+    next_step: str | None = None
+    next_step_href: str | None = None
+
+
+class CommitmentView(OpenWireModel):
+    """The statement of a 告知承诺, to be read before it is given; ``given_at`` once it was.
+
+    ``sha256`` is of the text in UTF-8, hexadecimal: it stands in the record, and the department gets it.
+    """
+
+    permit_id: OpaqueId
+    text: str
+    sha256: str
+    given_at: Instant | None = None
+    record_id: str | None = None
+
+
+class CommitmentGiven(WireModel):
+    """``POST …/joint-review/permits/{permit_id}/commitment``: the applicant has read the statement and gives it."""
+
+    accept: Literal[True] = Field(description="本人（单位）已阅知并作出上述承诺；不同意则无需提交")
 
 
 class ApplicationSummary(OpenWireModel):

@@ -64,7 +64,7 @@ class ReviewRequest(WireModel):
     commitment: str | None = Field(
         default=None,
         pattern=r"^[0-9a-f]{64}$",
-        description="告知承诺: SHA-256 of the applicant's signed commitment, hexadecimal",
+        description="告知承诺: SHA-256 of the statement that the applicant gave, hexadecimal",
     )
     due_on: date | None = Field(default=None, description="Last working day of the limit; none where no limit is set")
     due_provisional: bool = Field(default=False, description="The calendar of that year is not published yet")

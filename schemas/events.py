@@ -26,6 +26,7 @@ class EventType(StrEnum):
     APPLICATION_WITHDRAWN = "cn.bandian.application.withdrawn.v1"
     AUTHORISATION_WITHDRAWN = "cn.bandian.authorisation.withdrawn.v1"
     REVIEW_OPENED = "cn.bandian.review.opened.v1"
+    REVIEW_CHANGED = "cn.bandian.review.changed.v1"
     PERMIT_OUTCOME = "cn.bandian.permit.outcome.v1"
 
 
@@ -104,15 +105,19 @@ class AuthorisationWithdrawn(OpenWireModel):
 
 
 class PermitSummary(OpenWireModel):
-    """A permit of a joint review."""
+    """A permit of a joint review. ``mode_clause`` is the rule that allows its mode."""
 
     permit_id: OpaqueId
     department: PartnerCode
     permit: Slug
     mode: ReviewMode
+    mode_clause: str
     state: str
     due_on: date | None = None
     due_provisional: bool = False
+    missing_sequences: list[int] = Field(
+        default=[], description="Numbers of outcomes that are still on their way (at most the first twenty)"
+    )
 
 
 class ReviewOpened(OpenWireModel):
@@ -121,6 +126,16 @@ class ReviewOpened(OpenWireModel):
     review_id: OpaqueId
     application_id: OpaqueId
     permits: list[PermitSummary]
+
+
+class ReviewChanged(ReviewOpened):
+    """``data`` of review.changed: permits were added, or the applicant gave a commitment; ``permits`` are all of them.
+
+    Outcomes come as permit.outcome alone.
+    """
+
+    change: Literal["permits_added", "commitment_given"]
+    review_state: str = Field(description="State of the joint review after the change")
 
 
 class PermitOutcome(OpenWireModel):
@@ -135,6 +150,11 @@ class PermitOutcome(OpenWireModel):
     supersedes: OpaqueId | None = None
     permit_state: str = Field(description="State of the permit after all outcomes known so far")
     review_state: str = Field(description="State of the joint review after all outcomes known so far")
+    findings: list[str] = Field(
+        default=[],
+        description="What an officer should look at in this outcome; none of it changes what was decided",
+        examples=[["backdated.later_than_now", "decision_not_superseded"]],
+    )
     signed_outcome: str
 
 

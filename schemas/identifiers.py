@@ -198,6 +198,11 @@ class ECertificateIdentifier:
         return cls.parse(f"{ECERTIFICATE_ROOT}.{type_code}.{issuer}.{serial}.{version}.{check}")
 
     @property
+    def series(self) -> str:
+        """What every version of one certificate has in common: the identifier without its version and check."""
+        return ".".join((ECERTIFICATE_ROOT, self.type_code, self.issuer, self.serial))
+
+    @property
     def expected_check(self) -> str:
         """The check character that the standard's algorithm gives."""
         return ecertificate_check(self.type_code + self.issuer + self.serial + self.version)

@@ -33,7 +33,11 @@ class FailedCheck(OpenWireModel):
 
 
 class SourceBasis(OpenWireModel):
-    """What an answer rests on, and how old that is. Ages are in seconds."""
+    """What an answer rests on, and how old that is. Ages are in seconds.
+
+    Of the certificate: ``level`` is the region (GB/T 2260) whose source answered (省、市、县), and ``fell_through`` the
+    regions below it that have no source of their own.
+    """
 
     name: str = Field(examples=["certificate", "status_list", "crl"])
     source: str | None = None
@@ -41,6 +45,8 @@ class SourceBasis(OpenWireModel):
     age_seconds: int | None = None
     limit_seconds: int | None = None
     state: Literal["fresh", "stale_permitted", "refused", "missing"]
+    level: str | None = None
+    fell_through: list[str] = []
 
 
 class WithheldField(OpenWireModel):
@@ -70,6 +76,15 @@ class VerifiedLicence(OpenWireModel):
     source: str | None
     as_of: Instant | None
     basis: list[SourceBasis]
+    record_id: str
+
+
+class SiteView(OpenWireModel):
+    """``GET /v1/applications/{id}/site``: 用电地址 as the applicant wrote it. Personal data; the look is on record."""
+
+    application_id: OpaqueId
+    region: str
+    address: str
     record_id: str
 
 
@@ -140,29 +155,21 @@ class EndingRecorded(OpenWireModel):
 
 
 class PermitRequest(WireModel):
-    """One permit that the line needs."""
+    """One permit that the line needs. A mode other than ``full`` needs a rule of the region that allows it."""
 
     department: PartnerCode
     permit: Slug
     mode: ReviewMode = ReviewMode.FULL
-    commitment: str | None = Field(
-        default=None,
-        pattern=r"^[0-9a-f]{64}$",
-        description="告知承诺: SHA-256 of the applicant's signed commitment, hexadecimal; may follow later",
-    )
 
 
 class JointReviewRequest(WireModel):
-    """``POST /v1/applications/{id}/joint-review``: the single window (一窗受理), one intake for every permit."""
+    """``POST /v1/applications/{id}/joint-review``: the single window (一窗受理), one intake for every permit.
+
+    Sent again for the same line, it adds the permits that the review does not have yet; none is ever taken away.
+    """
 
     line: ConnectionLine
     permits: list[PermitRequest] = Field(min_length=1, max_length=32)
-
-
-class CommitmentSigned(WireModel):
-    """``POST …/joint-review/permits/{permit_id}/commitment``: the applicant has signed (告知承诺)."""
-
-    commitment: str = Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the signed commitment, hexadecimal")
 
 
 class JointReviewView(OpenWireModel):

@@ -5,12 +5,13 @@ from datetime import datetime
 import aiohttp
 from pydantic import ValidationError
 
-from adapters.channels.posting import Directory, Poster
+from adapters.channels.posting import Poster
 from gateway.crypto.errors import JoseRefused
-from gateway.crypto.jwk import SigningKey
+from gateway.crypto.jwk import CurrentKey
 from gateway.crypto.jws import sign_jws
 from gateway.crypto.strict_json import parse_object
 from gateway.delivery.ports import ChannelKind, Event, Receipt
+from gateway.partners.directory import Directory
 from schemas.departments import ReviewAcknowledged
 from schemas.wire import MEDIA_JOSE, Typ
 
@@ -27,7 +28,7 @@ class DepartmentChannel:
         self,
         session: aiohttp.ClientSession,
         directory: Directory,
-        signing_key: SigningKey,
+        signing_key: CurrentKey,
         *,
         insecure_hosts: frozenset[str] = frozenset(),
     ) -> None:
@@ -38,7 +39,7 @@ class DepartmentChannel:
     async def send(self, event: Event, at: datetime) -> Receipt:
         """See ``Channel.send``."""
         endpoint = self._poster.endpoint_of(await self._directory.snapshot(), event.destination)
-        request = sign_jws(event.data, self._signing_key, Typ.REVIEW_REQUEST.value)
+        request = sign_jws(event.data, self._signing_key(), Typ.REVIEW_REQUEST.value)
         headers = {"Content-Type": MEDIA_JOSE, "Accept": "application/json"}
         answer = await self._poster.post(endpoint, request.encode(), headers, at)
         acknowledged = self._read(event, answer.body)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Final, Protocol
+from typing import Final
 
 import aiohttp
 
@@ -28,12 +28,6 @@ UNREGISTERED_RETRY_S: Final = 30
 """Seconds to wait where nothing can be sent until an operator has registered something."""
 _REFUSALS: Final = frozenset({410, 422})
 """The receiver will not take this event, ever. Any other refusal (401, 403, 404, 413 …) a person can mend there."""
-
-
-class Directory(Protocol):
-    """Who the partners are, as of now; ``gateway.partners.directory.PartnerDirectory``."""
-
-    async def snapshot(self) -> DirectorySnapshot: ...
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 Only a valid receipt is a delivery: a 2xx without one shows that something answered, not that the utility holds the
 event. Signatures go over ``{webhook-id}.{webhook-timestamp}.{body}`` (Standard Webhooks 1.0): ``v1`` HMAC-SHA256 with
-the secret shared with this receiver, ``v1a`` Ed25519 with the gateway's own key.
+the secret shared with this receiver (with two while it changes over), ``v1a`` Ed25519 with the gateway's own key.
 """
 
 import base64
@@ -11,16 +11,18 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import aiohttp
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import ValidationError
 
-from adapters.channels.posting import UNREGISTERED_RETRY_S, Directory, Poster
+from adapters.channels.posting import UNREGISTERED_RETRY_S, Poster
 from gateway.crypto.errors import JoseRefused
-from gateway.crypto.jwk import SigningKey, VerificationKey
+from gateway.crypto.jwk import CurrentKey, VerificationKey
 from gateway.crypto.jws import JwsPolicy, verify_jws
 from gateway.delivery.cloud_events import encode_cloud_event
 from gateway.delivery.ports import ChannelKind, Event, Receipt
 from gateway.errors import Owner
+from gateway.partners.directory import Directory
 from gateway.partners.model import Endpoint, KeyUse
 from gateway.records.entries import digest
 from schemas.events import HEADER_ID, HEADER_SIGNATURE, HEADER_TIMESTAMP, DeliveryReceipt
@@ -28,11 +30,16 @@ from schemas.wire import MEDIA_CLOUDEVENT, MEDIA_JOSE, Typ
 
 SECRET_PREFIX = "whsec_"  # noqa: S105
 MIN_SECRET_BYTES, MAX_SECRET_BYTES = 24, 64
+log = structlog.get_logger()
+
 _RECEIPT_TYP = frozenset({Typ.DELIVERY_RECEIPT.value})
 _RECEIPT_CLAIMS = frozenset({"iss", "aud", "jti", "iat", "event_id", "body_sha256", "status"})
 
-SecretOf = Callable[[str], bytes | None]
-"""Answers the HMAC secret that a ``secret_ref`` names, or None."""
+SecretsOf = Callable[[str], tuple[bytes, ...]]
+"""Answers the HMAC secrets that a ``secret_ref`` names, the newest first; none where it names nothing.
+
+Raises ``ValueError`` where what it names is no secret.
+"""
 
 
 def parse_secret(text: str) -> bytes:
@@ -49,8 +56,8 @@ def parse_secret(text: str) -> bytes:
 class WebhookChannel:
     """``gateway.delivery.ports.Channel`` for utilities.
 
-    ``issuer`` is the gateway's name, ``source`` of each event and ``aud`` of each receipt; ``signing_key`` is Ed25519
-    (``ValueError`` otherwise).
+    ``issuer`` is the gateway's name, ``source`` of each event and ``aud`` of each receipt; ``signing_key`` answers an
+    Ed25519 key (``ValueError`` otherwise).
     """
 
     def __init__(
@@ -58,18 +65,17 @@ class WebhookChannel:
         session: aiohttp.ClientSession,
         directory: Directory,
         issuer: str,
-        signing_key: SigningKey,
-        secret_of: SecretOf,
+        signing_key: CurrentKey,
+        secrets_of: SecretsOf,
         *,
         insecure_hosts: frozenset[str] = frozenset(),
     ) -> None:
-        if not isinstance(signing_key.private_key, Ed25519PrivateKey):
-            raise ValueError("v1a is an Ed25519 signature")
         self._poster = Poster(session, ChannelKind.WEBHOOK.value, insecure_hosts)
         self._directory = directory
         self._issuer = issuer
-        self._private_key = signing_key.private_key
-        self._secret_of = secret_of
+        self._signing_key = signing_key
+        self._sign(b"")
+        self._secrets_of = secrets_of
 
     async def send(self, event: Event, at: datetime) -> Receipt:
         """See ``Channel.send``."""
@@ -83,10 +89,10 @@ class WebhookChannel:
     def _headers(self, event: Event, endpoint: Endpoint, body: bytes, at: datetime) -> dict[str, str]:
         timestamp = str(int(at.timestamp()))
         signed = f"{event.event_id}.{timestamp}.".encode() + body
-        signatures = ["v1a," + _base64(self._private_key.sign(signed))]
+        signatures = ["v1a," + _base64(self._sign(signed))]
         if endpoint.secret_ref is not None:
-            secret = self._secret_of(endpoint.secret_ref)
-            if not secret:
+            secrets = self._secrets(endpoint.secret_ref)
+            if not secrets:
                 raise self._poster.unavailable(
                     event.destination,
                     "secret_missing",
@@ -94,7 +100,7 @@ class WebhookChannel:
                     Owner.GATEWAY,
                     UNREGISTERED_RETRY_S,
                 )
-            signatures.insert(0, "v1," + _base64(hmac.digest(secret, signed, "sha256")))
+            signatures[:0] = ["v1," + _base64(hmac.digest(secret, signed, "sha256")) for secret in secrets]
         return {
             "Content-Type": MEDIA_CLOUDEVENT,
             "Accept": MEDIA_JOSE,
@@ -102,6 +108,19 @@ class WebhookChannel:
             HEADER_TIMESTAMP: timestamp,
             HEADER_SIGNATURE: " ".join(signatures),
         }
+
+    def _sign(self, signed: bytes) -> bytes:
+        key = self._signing_key().private_key
+        if not isinstance(key, Ed25519PrivateKey):
+            raise ValueError("v1a is an Ed25519 signature")
+        return key.sign(signed)
+
+    def _secrets(self, reference: str) -> tuple[bytes, ...]:
+        try:
+            return self._secrets_of(reference)
+        except ValueError as unfit:
+            log.error("webhook.secret_unfit", secret_ref=reference, fault=type(unfit).__name__)
+            return ()
 
     def _verify_receipt(
         self, event: Event, body: bytes, document: bytes, keys: tuple[VerificationKey, ...], at: datetime

@@ -1,6 +1,6 @@
 """园林绿化部门: occupying green space and moving trees (占用绿地、移伐树木)."""
 
-from gateway.approvals.dialect import read_outcome, write_request
+from gateway.approvals.plain_dialect import read_outcome, write_request
 from gateway.approvals.ports import Department, DepartmentSettings
 
 

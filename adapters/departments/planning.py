@@ -6,8 +6,8 @@ Requests go out in the gateway's own words; outcomes come in as ``schemas.projec
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.approvals.dialect import read_claims, write_request
 from gateway.approvals.joint_review import Outcome
+from gateway.approvals.plain_dialect import read_claims, write_request
 from gateway.approvals.ports import Department, DepartmentSettings, HandlingStep
 from schemas.project_exchange import OUTCOME_OF_STATUS, ProjectApprovalResult
 

@@ -1,6 +1,6 @@
 """城市道路管理部门: occupying and digging up city roads (占用、挖掘城市道路)."""
 
-from gateway.approvals.dialect import read_outcome, write_request
+from gateway.approvals.plain_dialect import read_outcome, write_request
 from gateway.approvals.ports import Department, DepartmentSettings
 
 

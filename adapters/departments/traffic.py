@@ -1,6 +1,6 @@
 """公安交通管理部门: works that take road space from traffic (占道施工)."""
 
-from gateway.approvals.dialect import read_outcome, write_request
+from gateway.approvals.plain_dialect import read_outcome, write_request
 from gateway.approvals.ports import Department, DepartmentSettings
 
 

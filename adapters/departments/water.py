@@ -1,6 +1,6 @@
 """水务部门: works that touch rivers (涉河建设)."""
 
-from gateway.approvals.dialect import read_outcome, write_request
+from gateway.approvals.plain_dialect import read_outcome, write_request
 from gateway.approvals.ports import Department, DepartmentSettings
 
 

@@ -1,5 +1,6 @@
 """Tables and repositories of approvals: joint reviews, which permit belongs to which, and signed outcomes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -19,7 +20,8 @@ from sqlalchemy import (
 
 from adapters.storage.statements import Statements
 from adapters.storage.tables import JsonDocument, UtcInstant, metadata
-from gateway.approvals.joint_review import JointReview, review_status
+from gateway.approvals.joint_review import JointReview, Permit
+from gateway.approvals.permit_states import review_status
 from gateway.approvals.ports import KeptOutcome, KeptReview
 from gateway.approvals.storage_form import from_json, to_json
 from schemas.departments import ConnectionLine
@@ -33,7 +35,6 @@ joint_reviews = Table(
     Column("opened_at", UtcInstant, nullable=False),
     Column("status", Text, nullable=False),
     Column("line", JsonDocument, nullable=False),
-    Column("request_digest", Text, nullable=False),
     Column("record_id", Text, nullable=False),
     Column("review", JsonDocument, nullable=False),
     Index("uq_joint_reviews_application_id", "application_id", unique=True),
@@ -78,15 +79,11 @@ class SqlJointReviews:
                 opened_at=review.opened_at,
                 status=review_status(review).value,
                 line=kept.line.model_dump(mode="json"),
-                request_digest=kept.request_digest,
                 record_id=kept.record_id,
                 review=to_json(review),
             )
         )
-        self._statements.execute(
-            insert(joint_review_permits),
-            [{"permit_id": permit.permit_id, "review_id": review.review_id} for permit in review.permits],
-        )
+        self._add_permits(review, review.permits)
 
     def find_by_application(self, application_id: str) -> KeptReview | None:
         return self._one(_of_application(application_id))
@@ -109,6 +106,16 @@ class SqlJointReviews:
             .values(review=to_json(review), status=review_status(review).value)
         )
 
+    def put_extended(self, review: JointReview, added: Sequence[Permit]) -> None:
+        self.put(review)
+        self._add_permits(review, added)
+
+    def _add_permits(self, review: JointReview, permits: Sequence[Permit]) -> None:
+        self._statements.execute(
+            insert(joint_review_permits),
+            [{"permit_id": permit.permit_id, "review_id": review.review_id} for permit in permits],
+        )
+
     def _one(self, query: Select[Any]) -> KeptReview | None:
         row = self._statements.execute(query).one_or_none()
         if row is None:
@@ -117,7 +124,6 @@ class SqlJointReviews:
             application_id=row.application_id,
             utility=row.utility,
             line=ConnectionLine.model_validate(row.line),
-            request_digest=row.request_digest,
             record_id=row.record_id,
             review=from_json(row.review),
         )

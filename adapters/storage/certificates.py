@@ -1,8 +1,9 @@
 """Table and repository of the certificate copies at hand."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import Column, LargeBinary, Table, Text, delete, func, select
+from sqlalchemy import Column, Index, LargeBinary, Table, Text, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from adapters.storage.statements import Statements
@@ -20,6 +21,7 @@ certificate_copies = Table(
     Column("source", Text, nullable=False),
     Column("level", Text, nullable=False),
     Column("fetched_at", UtcInstant, nullable=False),
+    Index("ix_certificate_copies_kind_fetched_at", "kind", "fetched_at"),
 )
 
 
@@ -51,7 +53,12 @@ class SqlCertificateCopies:
         )
         return [CertificateCopy(**row._mapping) for row in rows]
 
-    def forget(self, holder_code: str) -> int:
-        """Remove every copy of the holder's; answers how many."""
-        gone = delete(certificate_copies).where(certificate_copies.c.holder_code == holder_code)
-        return self._statements.execute(gone).rowcount
+    def forget(self, holder_code: str, kind: str | None = None) -> int:
+        own = certificate_copies.c.holder_code == holder_code
+        if kind is not None:
+            own &= certificate_copies.c.kind == kind
+        return self._statements.execute(delete(certificate_copies).where(own)).rowcount
+
+    def forget_older_than(self, kind: str, before: datetime) -> int:
+        old = (certificate_copies.c.kind == kind) & (certificate_copies.c.fetched_at < before)
+        return self._statements.execute(delete(certificate_copies).where(old)).rowcount

@@ -18,6 +18,7 @@ from sqlalchemy import (
     delete,
     insert,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as insert_or
@@ -191,6 +192,9 @@ class SqlPartnerRepository:
         return [Endpoint(row.partner_code, row.channel, row.url, row.secret_ref) for row in rows]
 
 
+_CLEARED_AT_ONCE = 32
+
+
 class SqlSpentTokens:
     """``gateway.partners.ports.SpentTokens``."""
 
@@ -198,10 +202,15 @@ class SqlSpentTokens:
         self._statements = statements
 
     def spend(self, use: str, issuer: str, token_id: str, at: datetime, until: datetime) -> bool:
-        self._statements.execute(delete(spent_tokens).where(spent_tokens.c.until < at))
-        first = insert_or(spent_tokens).values(use=use, issuer=issuer, token_id=token_id, until=until)
         keyed = [spent_tokens.c.use, spent_tokens.c.issuer, spent_tokens.c.token_id]
-        taken = first.on_conflict_do_nothing(index_elements=keyed).returning(spent_tokens.c.token_id)
+        lapsed = spent_tokens.c.until < at
+        # Several processes clear up at once: none waits for rows that another is about to delete.
+        some = select(*keyed).where(lapsed).limit(_CLEARED_AT_ONCE).with_for_update(skip_locked=True)
+        self._statements.execute(delete(spent_tokens).where(tuple_(*keyed).in_(some)))
+        given = insert_or(spent_tokens).values(use=use, issuer=issuer, token_id=token_id, until=until)
+        taken = given.on_conflict_do_update(index_elements=keyed, set_={"until": until}, where=lapsed).returning(
+            spent_tokens.c.token_id
+        )
         return self._statements.execute(taken).first() is not None
 
 

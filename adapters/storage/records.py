@@ -1,32 +1,37 @@
 """Tables and repositories of the tamper-evident record."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Connection,
     ForeignKey,
     Index,
     LargeBinary,
     Row,
+    Select,
     Table,
     Text,
-    func,
     insert,
     select,
+    type_coerce,
+    union,
     update,
 )
+from sqlalchemy.types import NullType
 
 from adapters.storage.statements import Statements
-from adapters.storage.tables import UtcInstant, metadata
+from adapters.storage.tables import UtcInstant, metadata, read_instant
 from gateway.errors import Overloaded, Owner
 from gateway.records.entries import RecordEntry, encode_entry
 from gateway.records.log import LogHead, Seal, record_id
 from gateway.records.merkle import Frontier, leaf_hash
-from gateway.records.ports import StoredEntry
+from gateway.records.ports import NotAsWritten, StoredEntry, StoredReference
 
 record_logs = Table(
     "record_logs",
@@ -68,6 +73,10 @@ record_entries = Table(
 
 HOLD = timedelta(seconds=30)
 """How long a process keeps its log without a sign of life; any other may then continue it."""
+
+
+PAGE = 1000
+"""Rows that a stream fetches at a time."""
 
 
 class LostLog(Exception):
@@ -119,8 +128,7 @@ def take_log(connection: Connection, holder: str, at: datetime) -> LogHead:
         .returning(record_logs)
     ).one_or_none()
     if taken is not None:
-        peaks = tuple(taken.peaks[start : start + 32] for start in range(0, len(taken.peaks), 32))
-        return LogHead(taken.log_id, taken.seals, Frontier(taken.size, peaks), taken.last_seal_hash)
+        return LogHead(taken.log_id, taken.seals, Frontier(taken.size, _cut(taken.peaks)), taken.last_seal_hash)
     head = LogHead(uuid4().hex[:12])
     connection.execute(
         insert(record_logs).values(
@@ -187,53 +195,137 @@ def release_log(connection: Connection, holder: str, head: LogHead, at: datetime
 
 
 class SqlRecordReader:
-    """``gateway.records.ports.RecordReader``."""
+    """``gateway.records.ports.RecordReader``.
+
+    Values are taken as they lie in the database and judged here: whoever can write to it can also write what no
+    column type would convert, and an audit has to say so instead of failing.
+    """
 
     def __init__(self, statements: Statements) -> None:
         self._statements = statements
 
     def log_ids(self) -> Sequence[str]:
-        return [row.log_id for row in self._statements.execute(select(record_logs.c.log_id).order_by("log_id"))]
+        known = union(*(select(_raw(table.c.log_id)) for table in (record_logs, record_seals, record_entries)))
+        return sorted(_text(log_id, "log_id of a log") for (log_id,) in self._statements.execute(known))
 
-    def seals(self, log_id: str) -> Iterator[Seal]:
-        number = 0
-        while True:
-            page = self._statements.execute(
-                select(record_seals)
-                .where(record_seals.c.log_id == log_id, record_seals.c.number > number)
-                .order_by(record_seals.c.number)
-                .limit(500)
-            ).all()
-            if not page:
-                return
-            for row in page:
-                number = row.number
-                yield Seal(**row._mapping)
+    def heads(self, log_id: str) -> Sequence[LogHead]:
+        rows = self._statements.execute(_all_raw(record_logs).where(record_logs.c.log_id == log_id)).all()
+        return [_head(log_id, row) for row in rows]
 
-    def entries(self, log_id: str, first: int, last: int) -> Sequence[StoredEntry]:
-        rows = self._statements.execute(
-            _stored_entries.where(record_entries.c.log_id == log_id, record_entries.c.sequence.between(first, last))
-        )
-        return [_stored_entry(row) for row in rows]
+    def seals(self, log_id: str) -> Generator[Seal]:
+        for row in self._stream(_all_raw(record_seals), record_seals.c.log_id == log_id, record_seals.c.number):
+            yield _seal(log_id, row)
 
-    def entry_count(self, log_id: str) -> int:
-        count = select(func.count()).select_from(record_entries).where(record_entries.c.log_id == log_id)
-        return int(self._statements.execute(count).scalar_one())
+    def entries(self, log_id: str) -> Generator[StoredEntry]:
+        for row in self._stream(_all_raw(record_entries), record_entries.c.log_id == log_id, record_entries.c.sequence):
+            yield _stored_entry(row)
 
     def of_subject(self, subject: str, actions: Sequence[str]) -> Sequence[StoredEntry]:
+        """Entries about ``subject`` with one of ``actions``, log by log, oldest first."""
         rows = self._statements.execute(
-            _stored_entries.where(record_entries.c.subject == subject, record_entries.c.action.in_(actions))
+            _all_raw(record_entries)
+            .where(record_entries.c.subject == subject, record_entries.c.action.in_(actions))
+            .order_by(record_entries.c.log_id, record_entries.c.sequence)
         )
         return [_stored_entry(row) for row in rows]
 
+    def references(self) -> Generator[StoredReference]:
+        """Of every table that has a ``record_id``."""
+        for table in metadata.sorted_tables:
+            if "record_id" not in table.c:
+                continue
+            keys = [_raw(column) for column in table.primary_key]
+            named = _raw(table.c.record_id)
+            for row in self._stream(select(*keys, named), table.c.record_id.is_not(None), *keys):
+                *parts, named_entry = tuple(row)
+                key = "/".join(map(str, parts))
+                yield StoredReference(table.name, key, _text(named_entry, f"record_id of {table.name} {key}"))
 
-_stored_entries = select(
-    record_entries.c.log_id, record_entries.c.sequence, record_entries.c.leaf, record_entries.c.leaf_hash
-).order_by(record_entries.c.log_id, record_entries.c.sequence)
+    def _stream(
+        self, query: Select[Any], condition: ColumnElement[bool], *order: ColumnElement[Any]
+    ) -> Generator[Row[Any]]:
+        ordered = query.where(condition).order_by(*order)
+        with self._statements.execute(ordered.execution_options(yield_per=PAGE)) as rows:
+            yield from rows
 
 
-def _stored_entry(row: Row[tuple[object, ...]]) -> StoredEntry:
-    return StoredEntry(row.log_id, row.sequence, row.leaf, row.leaf_hash)
+def _raw(column: Column[Any]) -> ColumnElement[Any]:
+    """The column as the driver answers it."""
+    return type_coerce(column, NullType()).label(column.name)
+
+
+def _all_raw(table: Table) -> Select[Any]:
+    return select(*(_raw(column) for column in table.c))
+
+
+def _head(log_id: str, row: Row[Any]) -> LogHead:
+    named = f"of the head of {log_id}"
+    peaks = _bytes(row.peaks, f"peaks {named}")
+    try:
+        frontier = Frontier(_whole(row.size, f"size {named}"), _cut(peaks))
+    except ValueError:
+        raise NotAsWritten(f"the peaks {named} do not fit its size") from None
+    return LogHead(log_id, _whole(row.seals, f"seals {named}"), frontier, _bytes(row.last_seal_hash, f"hash {named}"))
+
+
+def _seal(log_id: str, row: Row[Any]) -> Seal:
+    number = _whole(row.number, f"number of a seal of {log_id}")
+    named = f"of seal {number}"
+    return Seal(
+        log_id=log_id,
+        number=number,
+        first_sequence=_whole(row.first_sequence, f"first_sequence {named}"),
+        last_sequence=_whole(row.last_sequence, f"last_sequence {named}"),
+        root=_bytes(row.root, f"root {named}"),
+        previous_hash=_bytes(row.previous_hash, f"previous_hash {named}"),
+        sealed_at=_instant(row.sealed_at, f"sealed_at {named}"),
+        key_id=_text(row.key_id, f"key_id {named}"),
+        signature=_bytes(row.signature, f"signature {named}"),
+    )
+
+
+def _stored_entry(row: Row[Any]) -> StoredEntry:
+    log_id = _text(row.log_id, "log_id of an entry")
+    sequence = _whole(row.sequence, f"sequence of an entry of {log_id}")
+    named = f"of entry {sequence}"
+    return StoredEntry(
+        log_id,
+        sequence,
+        _bytes(row.leaf, f"leaf {named}"),
+        _bytes(row.leaf_hash, f"leaf_hash {named}"),
+        _text(row.action, f"action {named}"),
+        None if row.subject is None else _text(row.subject, f"subject {named}"),
+    )
+
+
+def _cut(peaks: bytes) -> tuple[bytes, ...]:
+    """The 32 bytes of each peak."""
+    return tuple(peaks[start : start + 32] for start in range(0, len(peaks), 32))
+
+
+def _bytes(value: object, what: str) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    raise NotAsWritten(f"the {what} is not bytes")
+
+
+def _whole(value: object, what: str) -> int:
+    if isinstance(value, int):
+        return value
+    raise NotAsWritten(f"the {what} is not a whole number")
+
+
+def _text(value: object, what: str) -> str:
+    if isinstance(value, str):
+        return value
+    raise NotAsWritten(f"the {what} is not text")
+
+
+def _instant(value: object, what: str) -> datetime:
+    try:
+        return read_instant(value)
+    except (ValueError, TypeError):
+        raise NotAsWritten(f"the {what} is not a time") from None
 
 
 def record_unavailable(reason: str) -> Overloaded:

@@ -37,12 +37,14 @@ class UtcInstant(TypeDecorator[datetime]):
         return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if dialect.name == "sqlite":
-            return datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
-        instant: datetime = value
-        return instant.astimezone(UTC)
+        return None if value is None else read_instant(value)
+
+
+def read_instant(value: Any) -> datetime:
+    """What a driver answers for a ``UtcInstant``. Raises ``ValueError`` or ``TypeError`` for anything else."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    return datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
 
 
 class JsonDocument(TypeDecorator[Any]):

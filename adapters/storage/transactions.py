@@ -1,21 +1,23 @@
 """``gateway.transaction.Transactions`` over one database: one writer, and reads on connections of their own."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.storage.deliveries import ReadOnlyOutbox
-from adapters.storage.engine import create_database_engine
+from adapters.storage.engine import create_database_engine, create_reading_engine
 from adapters.storage.migrate import is_current
 from adapters.storage.records import ReadOnlyRecords, record_unavailable
 from adapters.storage.statements import Statements
 from adapters.storage.unit_of_work import SqlUnitOfWork
 from adapters.storage.writer import GroupWriter
 from gateway.clock import Clock
+from gateway.records.ports import HeadKeeper
 from gateway.records.seal_key import SealSigner
 
 ResultT = TypeVar("ResultT")
@@ -25,19 +27,24 @@ READERS = 4
 class SqlTransactions:
     """The database of one process. ``open`` it once, ``close`` it once."""
 
-    def __init__(self, database_url: str, signer: SealSigner, clock: Clock) -> None:
-        self._read_engine = create_database_engine(database_url, pool_size=READERS)
+    def __init__(
+        self, database_url: str, signer: SealSigner, clock: Clock, head_keeper: HeadKeeper | None = None
+    ) -> None:
+        self._head_keeper = head_keeper
+        self._read_engine = create_database_engine(database_url, pool_size=READERS, snapshots=True)
         self._write_engine = create_database_engine(database_url, pool_size=1)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
-        self._writer = GroupWriter(self._write_engine, signer, clock)
+        self._writer = GroupWriter(self._write_engine, signer, clock, head_keeper)
 
     def open(self) -> None:
         """Start the writer."""
         self._writer.start()
 
     def close(self) -> None:
-        """Commit what waits and let every connection go."""
+        """Commit what waits, keep the head of the record, and let every connection go."""
         self._writer.close()
+        if self._head_keeper is not None:
+            self._head_keeper.close()
         self._readers.shutdown()
         self._write_engine.dispose()
         self._read_engine.dispose()
@@ -53,14 +60,12 @@ class SqlTransactions:
 
     async def read(self, work: Callable[[SqlUnitOfWork], ResultT]) -> ResultT:
         """See ``Transactions.read``. Raises ``Overloaded`` when the database does not answer."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, work)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
-    def read_now(self, work: Callable[[SqlUnitOfWork], ResultT]) -> ResultT:
-        """``read`` for callers without an event loop (command line, audit)."""
+    def _read(self, work: Callable[[SqlUnitOfWork], ResultT]) -> ResultT:
         try:
             with self._read_engine.connect() as connection:
-                unit = SqlUnitOfWork(Statements(connection, savepoint=False), ReadOnlyRecords(), ReadOnlyOutbox())
-                return work(unit)
+                return work(_reading_unit(connection))
         except SQLAlchemyError as error:
             raise record_unavailable("database_unreachable") from error
 
@@ -71,6 +76,33 @@ class SqlTransactions:
     async def require_current_schema(self) -> None:
         """Raises ``Overloaded`` while the database is not at the schema of this version (``bandian migrate``)."""
         await asyncio.get_running_loop().run_in_executor(self._readers, _require_current, self._read_engine)
+
+
+@contextmanager
+def reading(database_url: str) -> Iterator[SqlUnitOfWork]:
+    """A unit of work over one moment of a database that is left as it is: without a writer, without migrations.
+
+    Raises ``DatabaseUnreadable`` for what is missing, damaged or of another schema, also while the unit reads.
+    """
+    engine = create_reading_engine(database_url)
+    try:
+        with engine.connect() as connection:
+            if not is_current(connection):
+                raise DatabaseUnreadable("The database does not have the schema of this version; run: bandian migrate")
+            yield _reading_unit(connection)
+    except SQLAlchemyError as error:
+        cause = type(getattr(error, "orig", None) or error).__name__
+        raise DatabaseUnreadable(f"The database is missing, damaged, or does not answer ({cause}).") from error
+    finally:
+        engine.dispose()
+
+
+class DatabaseUnreadable(Exception):
+    """Nothing can be said about what the database holds; the text is one sentence for the operator."""
+
+
+def _reading_unit(connection: Connection) -> SqlUnitOfWork:
+    return SqlUnitOfWork(Statements(connection, savepoint=False), ReadOnlyRecords(), ReadOnlyOutbox())
 
 
 def _require_current(engine: Engine) -> None:

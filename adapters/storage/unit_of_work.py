@@ -9,6 +9,7 @@ from adapters.storage.certificates import SqlCertificateCopies
 from adapters.storage.deliveries import BatchOutbox, ReadOnlyOutbox, SqlDeliveryQueue
 from adapters.storage.idempotency import SqlIdempotency
 from adapters.storage.identity import SqlSessions
+from adapters.storage.licences import SqlAskedHolders
 from adapters.storage.partners import SqlPartnerRepository, SqlSpentTokens
 from adapters.storage.records import BatchRecords, ReadOnlyRecords, SqlRecordReader
 from adapters.storage.statements import Statements
@@ -80,6 +81,10 @@ class SqlUnitOfWork:
     @cached_property
     def authorisations(self) -> SqlAuthorisations:
         return SqlAuthorisations(self._statements)
+
+    @cached_property
+    def asked_holders(self) -> SqlAskedHolders:
+        return SqlAskedHolders(self._statements)
 
     @cached_property
     def sessions(self) -> SqlSessions:

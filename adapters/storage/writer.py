@@ -31,7 +31,8 @@ from adapters.storage.records import (
 from adapters.storage.statements import Statements
 from adapters.storage.unit_of_work import SqlUnitOfWork
 from gateway.clock import Clock
-from gateway.records.log import LogHead
+from gateway.records.log import LogHead, Seal
+from gateway.records.ports import HeadKeeper
 from gateway.records.seal_key import SealSigner
 
 ResultT = TypeVar("ResultT")
@@ -65,8 +66,9 @@ class _Pending:
 class GroupWriter:
     """Runs units of work one after the other and commits them in groups."""
 
-    def __init__(self, engine: Engine, signer: SealSigner, clock: Clock) -> None:
+    def __init__(self, engine: Engine, signer: SealSigner, clock: Clock, head_keeper: HeadKeeper | None = None) -> None:
         self._engine = engine
+        self._head_keeper = head_keeper
         self._signer = signer
         self._clock = clock
         self._holder = uuid4().hex
@@ -163,12 +165,14 @@ class GroupWriter:
                 for pending in batch:
                     self._run_unit(connection, pending, records, outbox)
                 outbox.write(connection)
-                head = self._seal(connection, head, records)
+                head, seal = self._seal(connection, head, records)
             except BaseException:
                 _roll_back_quietly(transaction)
                 raise
             _commit_phase(transaction)
         self._head = head
+        if seal is not None and self._head_keeper is not None:
+            self._head_keeper.keep(seal)
 
     def _run_unit(self, connection: Connection, pending: _Pending, records: BatchRecords, outbox: BatchOutbox) -> None:
         entries, drafts = len(records.entries), len(outbox.drafts)
@@ -186,12 +190,12 @@ class GroupWriter:
         else:
             pending.outcome = (False, value)
 
-    def _seal(self, connection: Connection, head: LogHead, records: BatchRecords) -> LogHead:
+    def _seal(self, connection: Connection, head: LogHead, records: BatchRecords) -> tuple[LogHead, Seal | None]:
         if not records.leaves:
-            return head
+            return head, None
         seal, after = head.sealed(records.leaf_hashes(), self._clock(), self._signer.key_id, self._signer.sign)
         write_batch(connection, self._holder, records, seal, after)
-        return after
+        return after, seal
 
     def _release(self) -> None:
         if self._head is None:

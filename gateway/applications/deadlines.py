@@ -1,8 +1,8 @@
 """How an application stands against its limits: per stage, and as a whole.
 
 The first stage's clock runs from the day of receipt, and that of a stage before which the applicant has nothing to do
-(供电方案答复) from the completion of the stage before, whenever the utility says that it began; every other stage's from
-its start. Pauses with a reason stop the clock of their stage and of the whole.
+(供电方案答复) from the completion of the stage before, whenever the utility says that it began; every other stage's
+from its start. Pauses with a reason stop the clock of their stage and of the whole.
 """
 
 from dataclasses import dataclass

@@ -5,13 +5,20 @@ to a false pass.
 """
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
-from gateway.applications.requirements import Document, RequirementRow
+from gateway.applications.next_steps import (
+    CHOOSE_ONE,
+    step_when_missing,
+    step_when_refused,
+    step_when_source_fails,
+    step_when_undecided,
+)
+from gateway.applications.personal_codes import readable_fields
+from gateway.applications.requirements import IDENTITY_DOCUMENTS, RequirementRow
+from gateway.certificates.errors import NoECertificate
 from gateway.certificates.kind import CertificateKind
 from gateway.certificates.ports import UsePurpose
 from gateway.certificates.service import CertificateService
@@ -20,11 +27,15 @@ from gateway.certificates.verification import HolderExpectation, Verification
 from gateway.errors import Denied, Indeterminate, NotFound, PartnerUnavailable
 from gateway.records.entries import digest
 from schemas.ecertificates import HOLDER_IS_ENTERPRISE, HOLDER_IS_RESIDENT
+from schemas.identifiers import ECertificateIdentifier
 from schemas.identity import ApplicantKind
 from schemas.partner_api import FailedCheck
 
-IDENTITY_DOCUMENTS = (Document.RESIDENT_ID, Document.BUSINESS_LICENCE)
-"""Whose application it is rests on these: they must be verified, and no upload stands in for them."""
+NOTES = {
+    "holder.several": "该证照为共有，除您之外还有其他权利人；本次用电申请以您的名义办理",
+    "holder.name_differs": "证照所载名称与核验的姓名（名称）写法不同，请核对",
+}
+"""Findings that an applicant can make something of; the others are for those who read records."""
 
 
 class DocumentState(StrEnum):
@@ -48,8 +59,11 @@ class Candidate:
     source: str | None
     as_of: datetime | None
     identifier_digest: str | None
+    series_digest: str | None
+    version: str | None
     content_digest: str
     failed_check: FailedCheck | None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,14 +91,18 @@ class FoundDocument:
 
 @dataclass(frozen=True)
 class Search:
-    """For whom, where and why documents are looked for; ``holder_code`` and name are the applicant's."""
+    """For whom, where and why documents are looked for; ``holder_code`` and name are the applicant's.
+
+    ``own_codes`` are the personal codes that may be shown in full: the holder's, and that of the person who acts.
+    """
 
     applicant_kind: ApplicantKind
-    holder_code: str
-    holder_name: str
+    holder_code: str = field(repr=False)
+    holder_name: str = field(repr=False)
     region: str
     purpose: UsePurpose
     at: datetime
+    own_codes: frozenset[str] = field(default=frozenset(), repr=False)
 
 
 async def find_documents(
@@ -105,75 +123,50 @@ async def _find(certificates: CertificateService, row: RequirementRow, search: S
             purpose=search.purpose,
             at=search.at,
         )
-    except NotFound:
-        return FoundDocument(row, DocumentState.NOT_FOUND, next_step=_step_when_missing(row))
-    except (PartnerUnavailable, Indeterminate, Denied):
-        return FoundDocument(row, DocumentState.UNAVAILABLE, next_step=_step_when_unavailable(row))
+    except NoECertificate:
+        return FoundDocument(row, DocumentState.NOT_FOUND, next_step=step_when_missing(row.document))
+    except (PartnerUnavailable, Indeterminate, Denied, NotFound) as error:
+        return FoundDocument(row, DocumentState.UNAVAILABLE, next_step=step_when_source_fails(row.document, error))
     kind = certificates.kinds.get(row.document.value)
-    here = [each for each in obtained.verifications if _is_here(kind, each, search.region)]
-    candidates = tuple(_candidate(kind, each) for each in here)
-    return _judge(row, candidates)
+    here = [each for each in obtained.verifications if kind.lies_in(each.claims, search.region)]
+    return _judge(row, kind, here, search.own_codes)
 
 
-def _judge(row: RequirementRow, candidates: tuple[Candidate, ...]) -> FoundDocument:
-    verdicts = [candidate.verdict for candidate in candidates]
-    valid = verdicts.count(Verdict.VALID)
-    if valid == 1:
+def _judge(
+    row: RequirementRow, kind: CertificateKind, found: list[Verification], own_codes: frozenset[str]
+) -> FoundDocument:
+    """A valid one stands; else one that may yet prove good leaves it open, and only then is it refused."""
+    candidates = tuple(_candidate(kind, each, own_codes) for each in found)
+    by_verdict = {verdict: [each for each in found if each.verdict is verdict] for verdict in Verdict}
+    if len(by_verdict[Verdict.VALID]) == 1:
         return FoundDocument(row, DocumentState.FOUND, candidates)
-    if valid:
-        return FoundDocument(row, DocumentState.CHOOSE, candidates, "名下有多份，请选择本次用电所用的一份")
-    if Verdict.INVALID in verdicts:
-        failed = next(each.failed_check for each in candidates if each.verdict is Verdict.INVALID)
-        return FoundDocument(row, DocumentState.REFUSED, candidates, failed.remedy if failed else None)
-    if Verdict.INDETERMINATE in verdicts:
-        return FoundDocument(row, DocumentState.UNAVAILABLE, candidates, _step_when_unavailable(row))
-    return FoundDocument(row, DocumentState.NOT_FOUND, next_step=_step_when_missing(row))
+    if by_verdict[Verdict.VALID]:
+        return FoundDocument(row, DocumentState.CHOOSE, candidates, CHOOSE_ONE)
+    for undecided in by_verdict[Verdict.INDETERMINATE]:
+        return FoundDocument(row, DocumentState.UNAVAILABLE, candidates, step_when_undecided(row.document, undecided))
+    for refused in by_verdict[Verdict.INVALID]:
+        return FoundDocument(row, DocumentState.REFUSED, candidates, step_when_refused(row.document, refused))
+    return FoundDocument(row, DocumentState.NOT_FOUND, next_step=step_when_missing(row.document))
 
 
-def _is_here(kind: CertificateKind, verification: Verification, region: str) -> bool:
-    """A certificate of a place counts where it lies in the county of the application; what has no place counts."""
-    if kind.region_of is None or verification.claims is None:
-        return True
-    place = kind.region_of(verification.claims)
-    return place is None or place[:6] == region[:6]
-
-
-def _candidate(kind: CertificateKind, verification: Verification) -> Candidate:
+def _candidate(kind: CertificateKind, verification: Verification, own_codes: frozenset[str]) -> Candidate:
     failed, provenance = verification.failed_check, verification.provenance
+    identifier = ECertificateIdentifier.parse(verification.identifier) if verification.identifier else None
     return Candidate(
         choice=verification.envelope_digest[:16],
         verdict=verification.verdict,
-        summary=_summary(kind, verification),
+        summary=readable_fields(kind, verification.claims, own_codes),
         issuing_authority=verification.issuing_authority,
         source=provenance.source if provenance else None,
         as_of=provenance.fetched_at if provenance else None,
-        identifier_digest=digest(verification.identifier) if verification.identifier else None,
+        identifier_digest=digest(str(identifier)) if identifier else None,
+        series_digest=digest(identifier.series) if identifier else None,
+        version=identifier.version if identifier else None,
         content_digest=verification.envelope_digest,
         failed_check=(
             FailedCheck(check=failed.check or failed.name, owner=failed.owner or "", remedy=failed.remedy, clause=None)
             if failed
             else None
         ),
+        notes=tuple(NOTES[finding] for finding in verification.findings if finding in NOTES),
     )
-
-
-def _summary(kind: CertificateKind, verification: Verification) -> dict[str, str]:
-    """Every field that could ever be disclosed, by its Chinese title: the applicant sees all of their own."""
-    claims = verification.claims
-    if claims is None:
-        return {}
-    titled: Callable[[Any], str] = str
-    values = {item.title: getattr(claims, item.name) for item in kind.fields}
-    return {title: titled(value) for title, value in values.items() if value is not None}
-
-
-def _step_when_missing(row: RequirementRow) -> str:
-    if row.document in IDENTITY_DOCUMENTS:
-        return f"未查到{row.document.chinese_title}，请向发证机关核实登记信息后再申请"
-    return f"未查到{row.document.chinese_title}，可先声明并由供电企业核对原件（容缺受理），或向登记机关核实"
-
-
-def _step_when_unavailable(row: RequirementRow) -> str:
-    if row.document in IDENTITY_DOCUMENTS:
-        return f"暂时无法核验{row.document.chinese_title}，请稍后再试；无需重新准备材料"
-    return f"暂时无法核验{row.document.chinese_title}，可稍后再试，或先声明并由供电企业核对原件（容缺受理）"

@@ -7,6 +7,7 @@
 5. Confirmed: application, authorisation, record and outbox row are one commit. Dropped: nothing is kept.
 """
 
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
 from gateway.applications.customer_classes import derive_class
@@ -14,6 +15,7 @@ from gateway.applications.errors import IntakeMismatch, IntakeUnknown, NoUtility
 from gateway.applications.found_documents import Search, find_documents
 from gateway.applications.lifecycle import Lifecycle
 from gateway.applications.model import Demand, GridConnectionApplication, IntakeKind, Party
+from gateway.applications.places import require_county
 from gateway.applications.ports import IntakeTransaction
 from gateway.applications.preview import INTAKE_LIVES, Preview, intake_view
 from gateway.applications.requirements import Provider, allowed_documents
@@ -21,6 +23,7 @@ from gateway.applications.stages import stages_of
 from gateway.applications.stored_intake import StoredDocument, StoredIntake
 from gateway.applications.submission import (
     PURPOSE,
+    SUBMITTED,
     Submitted,
     authorise,
     authorised_entry,
@@ -39,11 +42,13 @@ from gateway.ids import MakeId
 from gateway.partners.agreements import agreed_fields
 from gateway.partners.directory import DirectorySnapshot, PartnerDirectory
 from gateway.records.entries import Fact, RecordEntry
+from gateway.records.refusals import refusals_recorded
 from gateway.transaction import Transactions
 from schemas.applicant_api import Confirmation, IntakeView
 from schemas.identifiers import region_levels
 from schemas.identity import ApplicantKind
 
+PREVIEWED, DROPPED = "intake.previewed", "intake.dropped"
 PURGED_AT_ONCE = 200
 INTAKE_OF = {
     ApplicantKind.ENTERPRISE: IntakeKind.ONE_CERTIFICATE,
@@ -72,8 +77,19 @@ class IntakeService:
         self._make_id = make_id
         self._gateway_name = gateway_name
 
-    async def begin(self, applicant: VerifiedApplicant, intake: IntakeKind, demand: Demand) -> IntakeView:
-        """Steps 2 to 4. Raises ``IntakeMismatch``, ``DemandNotClassifiable``, ``RegionMalformed``, ``NoUtility``."""
+    async def begin(
+        self, applicant: VerifiedApplicant, intake: IntakeKind, demand: Demand, address: str | None = None
+    ) -> IntakeView:
+        """Steps 2 to 4. Raises ``IntakeMismatch``, ``DemandNotClassifiable``, ``RegionMalformed``, ``RegionTooWide``,
+        ``NoUtility``; each refusal is recorded.
+        """
+        facts: dict[str, Fact] = {"intake": intake.value, "holder_digest": applicant.holder_digest}
+        async with self._refusals(PREVIEWED, None, facts):
+            return await self._begin(applicant, intake, demand, address)
+
+    async def _begin(
+        self, applicant: VerifiedApplicant, intake: IntakeKind, demand: Demand, address: str | None
+    ) -> IntakeView:
         if INTAKE_OF[applicant.applicant_kind] is not intake:
             raise IntakeMismatch(
                 check="intake.kind",
@@ -81,6 +97,7 @@ class IntakeService:
                 remedy="企业请用一证办电，居民请用刷脸办电（或短信、窗口核验）",
                 clause="第（七）条",
             )
+        require_county(demand.region)
         now = self._clock()
         on = date_in_china(now)
         derivation = derive_class(demand.facts(applicant.applicant_kind), on, demand.region)
@@ -101,6 +118,7 @@ class IntakeService:
                 demand.region,
                 UsePurpose("用电报装", PURPOSE, cause),
                 now,
+                frozenset({applicant.holder_code, applicant.person_code}),
             ),
         )
         preview = Preview(
@@ -125,7 +143,7 @@ class IntakeService:
             utilities=utilities,
         )
         view = intake_view(preview, self._calendar)
-        stored = _stored(preview, view, applicant, demand)
+        stored = _stored(preview, view, applicant, demand, address)
         await self._transactions.write(lambda tx: _keep(tx, preview, stored, applicant.holder_digest, now))
         return view
 
@@ -142,9 +160,10 @@ class IntakeService:
         def drop(tx: IntakeTransaction) -> None:
             _require(tx, intake_id, applicant.holder_digest, now)
             _remove(tx, intake_id, applicant.holder_digest, applicant.holder_code)
-            tx.records.append(RecordEntry("intake.dropped", now, "applicant", intake_id))
+            tx.records.append(RecordEntry(DROPPED, now, "applicant", intake_id))
 
-        await self._transactions.write(drop)
+        async with self._refusals(DROPPED, intake_id):
+            await self._transactions.write(drop)
 
     async def purge_expired(self) -> int:
         """Remove intakes that were neither confirmed nor dropped, and what was fetched for them; answers how many."""
@@ -164,9 +183,15 @@ class IntakeService:
         now = self._clock()
         snapshot = await self._partners.snapshot()
         ids = (self._make_id("app"), self._make_id("auth"), self._make_id("evt"))
-        return await self._transactions.write(
-            lambda tx: self._confirm(tx, applicant, intake_id, confirmation, snapshot, ids, now)
-        )
+        async with self._refusals(SUBMITTED, intake_id):
+            return await self._transactions.write(
+                lambda tx: self._confirm(tx, applicant, intake_id, confirmation, snapshot, ids, now)
+            )
+
+    def _refusals(
+        self, action: str, intake_id: str | None, facts: dict[str, Fact] | None = None
+    ) -> AbstractAsyncContextManager[None]:
+        return refusals_recorded(self._transactions, action, self._clock, "applicant", intake_id, facts or {})
 
     def _confirm(
         self,
@@ -195,7 +220,10 @@ class IntakeService:
             lifecycle=Lifecycle(stored.derivation.customer_class, now),
             documents=settle_documents(stored.documents, confirmation),
         )
-        authorisation = authorise(application, authorisation_id, self._gateway_name, confirmation, now)
+        with_address = stored.party.address is not None
+        authorisation = authorise(
+            application, authorisation_id, self._gateway_name, confirmation, now, with_address=with_address
+        )
         tx.applications.add(application, stored.party)
         tx.authorisations.add(authorisation)
         tx.outbox.append(submitted_event(event_id, application, authorisation))
@@ -237,7 +265,9 @@ def _no_utility(remedy: str) -> NoUtility:
     return NoUtility(check="intake.utility", owner=Owner.APPLICANT, remedy=remedy)
 
 
-def _stored(preview: Preview, view: IntakeView, applicant: VerifiedApplicant, demand: Demand) -> StoredIntake:
+def _stored(
+    preview: Preview, view: IntakeView, applicant: VerifiedApplicant, demand: Demand, address: str | None
+) -> StoredIntake:
     return StoredIntake(
         intake=preview.intake,
         demand=demand,
@@ -250,6 +280,7 @@ def _stored(preview: Preview, view: IntakeView, applicant: VerifiedApplicant, de
             person_code=applicant.person_code,
             role=applicant.role.value if applicant.role else "self",
             method=applicant.method.value,
+            address=address,
         ),
         documents=tuple(StoredDocument.of(document) for document in preview.documents),
         view=view,
@@ -268,7 +299,7 @@ def _keep(tx: IntakeTransaction, preview: Preview, stored: StoredIntake, holder_
         checks = [each.failed_check.check for each in document.candidates if each.failed_check]
         if checks:
             facts[f"failed.{document.row.document}"] = checks
-    tx.records.append(RecordEntry("intake.previewed", now, "applicant", preview.intake_id, facts=facts))
+    tx.records.append(RecordEntry(PREVIEWED, now, "applicant", preview.intake_id, facts=facts))
 
 
 def _require(tx: IntakeTransaction, intake_id: str, holder_digest: str, now: datetime) -> StoredIntake:

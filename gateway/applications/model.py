@@ -42,7 +42,8 @@ class Party:
     """Personal data of an application: who applies, and who acts for them.
 
     ``code`` is the holder's 统一社会信用代码 or 公民身份号码. For an enterprise ``person_name`` and ``person_code`` are
-    the legal representative's or the agent's (经办人), and ``role`` says which.
+    the legal representative's or the agent's (经办人), and ``role`` says which. ``address`` is the 用电地址 as the
+    applicant wrote it, if they did.
     """
 
     applicant_kind: ApplicantKind
@@ -52,11 +53,15 @@ class Party:
     person_code: str = field(repr=False)
     role: str
     method: str
+    address: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
 class ApplicationDocument:
-    """One document of an application. ``verdict`` None: the applicant's own upload, marked self-declared (容缺)."""
+    """One document of an application. ``verdict`` None: the applicant's own upload, marked self-declared (容缺).
+
+    ``series_digest`` is that of the 电子证照标识 without its ``version`` (three digits), by which a newer one is known.
+    """
 
     document: str
     title: str
@@ -65,6 +70,8 @@ class ApplicationDocument:
     as_of: datetime | None
     identifier_digest: str | None
     content_digest: str | None
+    series_digest: str | None = None
+    version: str | None = None
 
 
 @dataclass(frozen=True)

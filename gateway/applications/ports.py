@@ -90,6 +90,19 @@ class IntakeTransaction(Protocol):
     def outbox(self) -> Outbox: ...
 
 
+class HolderTransaction(Protocol):
+    """The slice for what a holder does with an application of their own."""
+
+    @property
+    def applications(self) -> ApplicationRepository: ...
+    @property
+    def authorisations(self) -> AuthorisationRepository: ...
+    @property
+    def records(self) -> RecordAppender: ...
+    @property
+    def outbox(self) -> Outbox: ...
+
+
 class StagesTransaction(Protocol):
     """The slice for stage events."""
 

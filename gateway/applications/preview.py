@@ -78,4 +78,5 @@ def _certificate_view(title: str, candidate: Candidate) -> applicant_api.FoundCe
         source=candidate.source,
         as_of=candidate.as_of,
         failed_check=candidate.failed_check,
+        notes=list(candidate.notes),
     )

@@ -52,6 +52,10 @@ DOCUMENT_TITLES = {
 }
 
 
+IDENTITY_DOCUMENTS = (Document.RESIDENT_ID, Document.BUSINESS_LICENCE)
+"""Whose application it is rests on these: they must be verified, and no upload stands in for them."""
+
+
 class Provider(StrEnum):
     """Who brings the document: the gateway fetches it from its source, or the applicant uploads it."""
 

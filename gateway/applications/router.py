@@ -8,6 +8,7 @@ from fastapi import APIRouter, Body, Depends, Response
 from gateway.applications.customer_classes import Area
 from gateway.applications.intake import IntakeService
 from gateway.applications.model import Demand, IntakeKind
+from gateway.applications.own_application import OwnApplicationService
 from gateway.applications.stage_events import StageEventService
 from gateway.applications.submission import Submitted
 from gateway.applications.views import class_view
@@ -21,18 +22,22 @@ from gateway.identity.model import VerifiedApplicant
 from gateway.identity.router import Applicant
 from schemas.applicant_api import (
     ApplicationAccepted,
+    ApplicationWithdrawnView,
+    AuthorisationRenewedView,
     AuthorisationWithdrawnView,
     Confirmation,
     DemandRequest,
     IntakeOpened,
     IntakeView,
+    RenewalRequest,
 )
-from schemas.partner_api import StageEventRecorded, StageEventRequest
+from schemas.partner_api import EndingRecorded, EndingRequest, StageEventRecorded, StageEventRequest
 from schemas.wire import OpaqueId
 
 router = APIRouter()
 Intakes = Annotated[IntakeService, Depends(provide(IntakeService))]
 StageEvents = Annotated[StageEventService, Depends(provide(StageEventService))]
+OwnApplications = Annotated[OwnApplicationService, Depends(provide(OwnApplicationService))]
 Authorisations = Annotated[AuthorisationService, Depends(provide(AuthorisationService))]
 APPLICANTS: list[str | Enum] = ["申请人 · 办电"]
 
@@ -46,6 +51,14 @@ STAGE_COMPLETED = {
     "action": "completed",
     "claimed_at": "2026-03-02T09:30:00+08:00",
 }
+
+CANNOT_GO_ON = {
+    "event_id": "ev-2026-000124",
+    "reason": "用户变更用电地址，本申请不再办理",
+    "claimed_at": "2026-03-09T15:00:00+08:00",
+}
+UTILITY_STAGES: list[str | Enum] = ["供电企业 · 环节"]
+REPEATED = "同一事件再次报送，无第二次效果"
 
 
 def _demand(request: DemandRequest) -> Demand:
@@ -98,7 +111,7 @@ async def _begin(
     service: IntakeService, once: Once, applicant: VerifiedApplicant, intake: IntakeKind, demand: DemandRequest
 ) -> Response:
     async def work() -> Response:
-        view = await service.begin(applicant, intake, _demand(demand))
+        view = await service.begin(applicant, intake, _demand(demand), demand.address)
         opened = IntakeOpened(
             intake_id=view.intake_id, href=f"/v1/intakes/{view.intake_id}", expires_at=view.expires_at
         )
@@ -165,13 +178,64 @@ async def withdraw_authorisation(
     )
 
 
+@router.post("/v1/applications/{application_id}/authorisation/renewal", tags=APPLICANTS, summary="授权续期")
+async def renew_authorisation(
+    application_id: OpaqueId, renewal: RenewalRequest, applicant: Applicant, service: OwnApplications
+) -> AuthorisationRenewedView:
+    """Before it ends or after: the same kinds for the same purpose, for longer. One that was withdrawn stays so."""
+    renewed = await service.renew(application_id, applicant.holder_digest, renewal.until)
+    return AuthorisationRenewedView(
+        authorisation_id=renewed.authorisation.authorisation_id,
+        utility=renewed.authorisation.utility,
+        authorised_until=renewed.authorisation.until,
+        record_id=renewed.record_id,
+    )
+
+
+@router.post("/v1/applications/{application_id}/withdrawal", tags=APPLICANTS, summary="撤回申请")
+async def withdraw_application(
+    application_id: OpaqueId, applicant: Applicant, service: OwnApplications
+) -> ApplicationWithdrawnView:
+    """The application ends, and its authorisation with it; the utility is told to stop and to purge."""
+    withdrawn = await service.withdraw(application_id, applicant.holder_digest)
+    return ApplicationWithdrawnView(
+        application_id=application_id,
+        utility=withdrawn.application.utility,
+        status=withdrawn.application.lifecycle.status.value,
+        withdrawn_at=withdrawn.withdrawn_at,
+        record_id=withdrawn.record_id,
+    )
+
+
+@router.post(
+    "/v1/applications/{application_id}/ending",
+    status_code=201,
+    tags=UTILITY_STAGES,
+    summary="终止无法继续办理的申请，并说明理由",
+    response_model=EndingRecorded,
+    responses={200: {"model": EndingRecorded, "description": REPEATED}},
+)
+async def end_application(
+    application_id: OpaqueId,
+    ending: Annotated[EndingRequest, Body(openapi_examples={"用户变更": {"value": CANNOT_GO_ON}})],
+    caller: Annotated[Caller, Depends(require_role(Role.UTILITY, scope="stages"))],
+    service: StageEvents,
+) -> Response:
+    """For good: no stage, licence or joint review follows. The applicant reads the reason.
+
+    ``event_id`` makes a repeated one harmless for ever, so no ``Idempotency-Key`` is asked for.
+    """
+    recorded = await service.end(caller.partner_code, application_id, ending)
+    return document(recorded, 200 if recorded.duplicate else 201)
+
+
 @router.post(
     "/v1/applications/{application_id}/stage-events",
     status_code=201,
-    tags=["供电企业 · 环节"],
+    tags=UTILITY_STAGES,
     summary="报送环节事件（第（三）条 如实记录）",
     response_model=StageEventRecorded,
-    responses={200: {"model": StageEventRecorded, "description": "同一事件再次报送，无第二次效果"}},
+    responses={200: {"model": StageEventRecorded, "description": REPEATED}},
 )
 async def stage_event(
     application_id: OpaqueId,

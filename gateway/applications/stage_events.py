@@ -1,4 +1,4 @@
-"""Stage events: what a utility says it did, heard and stamped by the gateway (第（三）条 如实记录)."""
+"""Stage events, and the ending: what a utility says it did, heard and stamped by the gateway (第（三）条 如实记录)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,9 @@ from gateway.errors import Owner
 from gateway.records.entries import Fact, RecordEntry, digest
 from gateway.records.refusals import refusals_recorded
 from gateway.transaction import Transactions
-from schemas.partner_api import StageEventRecorded, StageEventRequest
+from schemas.partner_api import EndingRecorded, EndingRequest, StageEventRecorded, StageEventRequest
+
+ENDED = "application.ended"
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,14 @@ class StageEventService:
         """
         now = self._clock()
         content = digest(request.model_dump_json())
-        facts: dict[str, Fact] = {"stage": request.stage, "event": request.event_id}
+        facts: dict[str, Fact] = {"stage": request.stage, "event_sha256": digest(request.event_id)}
         action = f"stage.{request.action}"
-        async with refusals_recorded(self._transactions, action, now, utility, application_id, facts):
+        async with refusals_recorded(self._transactions, action, self._clock, utility, application_id, facts):
             event = StageEvent(
                 StageAction(request.action), request.claimed_at, parse_stage(request.stage), request.reason
             )
             heard = await self._transactions.write(
-                lambda tx: self._hear(tx, utility, application_id, request.event_id, content, event, now)
+                lambda tx: self._hear(tx, utility, application_id, request.event_id, content, event, action, now)
             )
         stages = deadlines(heard.application.lifecycle, heard.application.region, self._calendar, now).stages
         stage = next(each for each in stages if each.progress.stage is event.stage)
@@ -62,6 +64,31 @@ class StageEventService:
             record_id=heard.record_id,
         )
 
+    async def end(self, utility: str, application_id: str, request: EndingRequest) -> EndingRecorded:
+        """The utility ends the application, with its reason; no stage, licence or review follows.
+
+        What the rules refuse is recorded as refused. Raises ``ApplicationUnknown``,
+        ``StageEventContradicts``, ``ApplicationClosed``, ``PauseReasonMissing``.
+        """
+        now = self._clock()
+        content = digest(request.model_dump_json())
+        facts: dict[str, Fact] = {"event_sha256": digest(request.event_id)}
+        event = StageEvent(StageAction.ENDED, request.claimed_at, None, request.reason)
+        async with refusals_recorded(self._transactions, ENDED, self._clock, utility, application_id, facts):
+            heard = await self._transactions.write(
+                lambda tx: self._hear(tx, utility, application_id, request.event_id, content, event, ENDED, now)
+            )
+        lifecycle = heard.application.lifecycle
+        return EndingRecorded(
+            event_id=request.event_id,
+            application_id=application_id,
+            status=lifecycle.status.value,
+            ended_at=lifecycle.closed_at or now,
+            flags=[flag.value for flag in lifecycle.steps[-1].flags],
+            duplicate=heard.duplicate,
+            record_id=heard.record_id,
+        )
+
     def _hear(
         self,
         tx: StagesTransaction,
@@ -70,6 +97,7 @@ class StageEventService:
         event_id: str,
         content: str,
         event: StageEvent,
+        action: str,
         now: datetime,
     ) -> _Heard:
         application = require_application(tx.applications.find_for_change(application_id), utility)
@@ -87,7 +115,7 @@ class StageEventService:
         tx.applications.put_lifecycle(application_id, lifecycle)
         record_id = tx.records.append(
             RecordEntry(
-                f"stage.{event.action}",
+                action,
                 now,
                 utility,
                 application_id,

@@ -34,6 +34,8 @@ class StoredDocument:
                     "as_of": candidate.as_of.isoformat() if candidate.as_of else None,
                     "identifier_digest": candidate.identifier_digest,
                     "content_digest": candidate.content_digest,
+                    "series_digest": candidate.series_digest,
+                    "version": candidate.version,
                 }
                 for candidate in found.candidates
                 if candidate.verdict is Verdict.VALID
@@ -55,6 +57,8 @@ class StoredDocument:
             as_of=datetime.fromisoformat(kept["as_of"]) if kept["as_of"] else None,
             identifier_digest=kept["identifier_digest"],
             content_digest=kept["content_digest"],
+            series_digest=kept["series_digest"],
+            version=kept["version"],
         )
 
     def declared(self, content_digest: str) -> ApplicationDocument:

@@ -19,6 +19,9 @@ from schemas.events import Demand as DemandOnWire
 
 PURPOSE = "grid_connection"
 """The one purpose that an application's authorisation covers: 用电报装."""
+SITE_ADDRESS = "site_address"
+"""Stands among an authorisation's kinds where the applicant wrote their 用电地址, which the utility may then see."""
+SUBMITTED = "application.submitted"
 AUTHORISED_FOR = timedelta(days=180)
 AUTHORISED_AT_MOST = timedelta(days=366)
 
@@ -63,6 +66,8 @@ def authorise(
     gateway_name: str,
     confirmation: Confirmation,
     now: datetime,
+    *,
+    with_address: bool = False,
 ) -> Authorisation:
     until = confirmation.authorised_until or now + AUTHORISED_FOR
     if until.tzinfo is None or not now < until <= now + AUTHORISED_AT_MOST:
@@ -70,6 +75,8 @@ def authorise(
             check="authorisation.until", owner=Owner.APPLICANT, remedy="授权期限须晚于当前时间且不超过一年，并注明时区"
         )
     kinds = source_documents(application.customer_class, application)
+    if with_address:
+        kinds |= {SITE_ADDRESS}
     statement = (
         f"本人同意{gateway_name}为办理用电报装（{application.application_id}）向{application.utility}提供："
         f"{'、'.join(sorted(kinds))}，至{until.isoformat()}止；可随时撤回。"
@@ -170,6 +177,4 @@ def submitted_entry(application: GridConnectionApplication, intake_id: str) -> R
             for document in application.documents
         ],
     }
-    return RecordEntry(
-        "application.submitted", application.received_at, "applicant", application.application_id, facts=facts
-    )
+    return RecordEntry(SUBMITTED, application.received_at, "applicant", application.application_id, facts=facts)

@@ -1,7 +1,8 @@
 """Each department's deadline in a joint review, with its pauses, and the deadline of the whole.
 
-Every department has the limit of the whole joint review, from the day the review was opened; the whole ends with the
-last of them. Modes that need no decision (告知承诺, 备案, 免批) have no clock.
+Every department has the limit of the whole joint review, from the day its permit was asked for: with the review, or
+later where a permit was added. The whole ends with the last of them. Modes without a review (告知承诺, 备案, 免批) have
+no clock.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from datetime import datetime
 from gateway.applications.claimed_times import DEFAULT_TOLERANCE, Tolerance
 from gateway.applications.time_limits import JointReviewLimitRow, joint_review_limit
 from gateway.applications.working_days import ClockReading, Deadline, WorkingCalendar, read_clock
-from gateway.approvals.joint_review import JointReview, PermitState, permit_state
+from gateway.approvals.joint_review import JointReview
+from gateway.approvals.permit_states import PermitState, permit_state
 from gateway.clock import date_in_china
 from schemas.departments import ReviewMode
 
@@ -21,6 +23,7 @@ class PermitDeadline:
 
     permit_id: str
     department: str
+    mode: ReviewMode
     state: PermitState
     clock: ClockReading | None
 
@@ -48,18 +51,18 @@ def review_deadlines(
     limit = joint_review_limit(review.voltage_v, review.region, review.received_on)
     permits = []
     for permit in review.permits:
-        state = permit_state(permit, review.opened_at, tolerance)
+        state = permit_state(permit, tolerance)
         clock = None
         if permit.mode is ReviewMode.FULL:
             clock = read_clock(
                 calendar,
-                started_on=date_in_china(review.opened_at),
+                started_on=date_in_china(permit.opened_at),
                 limit_working_days=limit.working_days,
                 pauses=state.pauses,
                 ended_at=state.clock_ended_at,
                 at=at,
             )
-        permits.append(PermitDeadline(permit.permit_id, permit.department, state, clock))
+        permits.append(PermitDeadline(permit.permit_id, permit.department, permit.mode, state, clock))
     clocks = [permit.clock for permit in permits if permit.clock is not None]
     due = [Deadline(clock.due_on, clock.provisional) for clock in clocks if clock.due_on is not None]
     whole = max(due, key=lambda deadline: (deadline.due_on, deadline.provisional), default=None)

@@ -31,6 +31,13 @@ class ReviewUnsound(Rejected):
     title = "并联审批内容不符合规定"
 
 
+class ReviewModeNotAllowed(Rejected):
+    """No rule of the region lets the permit be handled that way (告知承诺、备案、免批) for such a line."""
+
+    kind = "review-mode-not-allowed"
+    title = "该工程不适用此审批方式"
+
+
 class PermitExempt(Conflict):
     """A department answers for a permit that is not needed (免批)."""
 
@@ -74,7 +81,7 @@ class ReviewNotFound(NotFound):
 
 
 class ReviewContradicts(Conflict):
-    """The single window was opened, or a commitment given, with other content before."""
+    """The single window was opened for another line before, or for a permit in another mode."""
 
     kind = "review-contradicts"
     title = "与已受理的并联审批不一致"

@@ -6,7 +6,8 @@
 4. One unit of work: the review is held; the same outcome again gets the same answer; permit and department fit; the
    joint review takes it in; outcome, state, record entry and the utility's event are committed together.
 
-A refusal is recorded in a unit of its own, once the code is that of a department.
+A refusal is recorded in a unit of its own, once the signature proved that the department said it. What anybody may
+send is logged and counted (by route and status, ``/metrics``) and leaves the record alone: it is never pruned.
 """
 
 import json
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import structlog
+
 from gateway.approvals.departments import Departments
 from gateway.approvals.errors import (
     DepartmentUnknown,
@@ -22,19 +25,10 @@ from gateway.approvals.errors import (
     OutcomeNotAuthentic,
     PermitNotFound,
 )
-from gateway.approvals.joint_review import (
-    FEEDBACK_CLAUSE,
-    JointReview,
-    Outcome,
-    Permit,
-    PermitState,
-    permit_state,
-    record_outcome,
-    review_status,
-)
+from gateway.approvals.joint_review import FEEDBACK_CLAUSE, JointReview, Outcome, Permit, note_step, record_outcome
+from gateway.approvals.permit_states import PermitState, permit_state, review_status
 from gateway.approvals.ports import (
     Department,
-    Directory,
     HandlingStep,
     KeptOutcome,
     KeptReview,
@@ -46,7 +40,7 @@ from gateway.crypto.jws import JwsPolicy, VerifiedJws, verify_jws
 from gateway.delivery.ports import ChannelKind, EventDraft
 from gateway.errors import Owner
 from gateway.ids import MakeId
-from gateway.partners.directory import DirectorySnapshot
+from gateway.partners.directory import Directory, DirectorySnapshot
 from gateway.partners.model import KeyUse
 from gateway.records.entries import Fact, RecordEntry, digest
 from gateway.records.refusals import refusals_recorded
@@ -54,6 +48,8 @@ from gateway.transaction import Transactions
 from schemas.departments import OutcomeAcknowledged
 from schemas.events import EventType, PermitOutcome
 from schemas.wire import Typ
+
+log = structlog.get_logger()
 
 MAX_OUTCOME_BYTES = 16 * 1024
 _TYP = frozenset({Typ.APPROVAL_OUTCOME.value})
@@ -98,9 +94,9 @@ class OutcomeIntake:
         """
         partners = await self._directory.snapshot()
         department = self._participant(code, partners)
+        verified = self._authenticate(code, department, signed, partners, at)
         facts: dict[str, Fact] = {"signed_sha256": digest(signed)}
         async with refusals_recorded(self._transactions, "outcome.refused", lambda: at, code, None, facts):
-            verified = self._authenticate(code, department, signed, partners, at)
             said = department.read_outcome(verified.claims)
             pushed = _Pushed(code, said, content_digest(verified.claims), signed, digest(signed))
             return await self._transactions.write(lambda tx: self._take(tx, pushed, at))
@@ -130,6 +126,7 @@ class OutcomeIntake:
         try:
             return verify_jws(signed, partners.verification_keys(code, KeyUse.OUTCOME, at), policy, at)
         except JoseRefused as refusal:
+            log.warning("outcome.not_authentic", department=code, check=refusal.check)
             raise OutcomeNotAuthentic(
                 check=f"outcome.{refusal.check}", owner=Owner.GOVERNMENT, remedy=refusal.remedy
             ) from None
@@ -147,6 +144,7 @@ class OutcomeIntake:
         if isinstance(pushed.said, Outcome):
             record_id = self._take_outcome(tx, kept, pushed, pushed.said, at)
         else:
+            tx.joint_reviews.put(note_step(kept.review, pushed.said.permit_id, pushed.said.sequence))
             entry = RecordEntry("outcome.noted", at, pushed.department, kept.application_id, facts=_facts(pushed))
             record_id = tx.records.append(entry)
         tx.approval_outcomes.add(
@@ -172,11 +170,8 @@ class OutcomeIntake:
         review = record_outcome(kept.review, outcome, at)
         tx.joint_reviews.put(review)
         permit = next(permit for permit in review.permits if permit.permit_id == outcome.permit_id)
-        state = permit_state(permit, review.opened_at)
+        state = permit_state(permit)
         tx.outbox.append(self._event_for_utility(kept, review, state, outcome, pushed, at))
-        findings = [
-            f"{each.outcome_id}:{each.kind}" for each in state.findings if each.outcome_id == outcome.outcome_id
-        ]
         facts: dict[str, Fact] = {
             **_facts(pushed),
             "review": review.review_id,
@@ -184,7 +179,7 @@ class OutcomeIntake:
             "supersedes": outcome.supersedes,
             "permit_state": state.status.value,
             "review_state": review_status(review).value,
-            "findings": findings,
+            "findings": state.findings_of(outcome.outcome_id),
         }
         return tx.records.append(
             RecordEntry("outcome.received", at, pushed.department, kept.application_id, facts=facts)
@@ -209,6 +204,7 @@ class OutcomeIntake:
             supersedes=outcome.supersedes,
             permit_state=state.status.value,
             review_state=review_status(review).value,
+            findings=state.findings_of(outcome.outcome_id),
             signed_outcome=pushed.signed.decode("ascii"),
         )
         return EventDraft(

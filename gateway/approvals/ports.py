@@ -1,6 +1,6 @@
 """What the approvals room asks of the unit of work, and of a department's adapter."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar
@@ -8,9 +8,8 @@ from typing import Any, Generic, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from gateway.applications.ports import ApplicationRepository
-from gateway.approvals.joint_review import JointReview, Outcome
+from gateway.approvals.joint_review import JointReview, Outcome, Permit
 from gateway.delivery.ports import Outbox
-from gateway.partners.directory import DirectorySnapshot
 from gateway.records.ports import RecordAppender
 from schemas.departments import ConnectionLine, ReviewRequest
 
@@ -68,12 +67,11 @@ class Department(Generic[SettingsT]):
 
 @dataclass(frozen=True)
 class KeptReview:
-    """A joint review as it is kept. ``request_digest`` tells a repeated intake from another one."""
+    """A joint review as it is kept. ``record_id`` names the entry of its opening."""
 
     application_id: str
     utility: str
     line: ConnectionLine
-    request_digest: str
     record_id: str
     review: JointReview
 
@@ -115,6 +113,10 @@ class JointReviewRepository(Protocol):
         """Replace the state of a review that is there."""
         ...
 
+    def put_extended(self, review: JointReview, added: Sequence[Permit]) -> None:
+        """Like ``put``, where ``added`` are the permits that it did not have."""
+        ...
+
 
 class OutcomeRepository(Protocol):
     """Departments' signed outcomes, byte for byte; nothing is ever changed or taken away."""
@@ -152,9 +154,3 @@ class OutcomesTransaction(Protocol):
     def records(self) -> RecordAppender: ...
     @property
     def outbox(self) -> Outbox: ...
-
-
-class Directory(Protocol):
-    """Who the partners are, as of now; ``gateway.partners.directory.PartnerDirectory``."""
-
-    async def snapshot(self) -> DirectorySnapshot: ...

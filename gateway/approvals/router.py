@@ -1,25 +1,32 @@
-"""The single window for utilities, and the door through which departments push outcomes."""
+"""The single window for utilities, commitments of applicants, and the door through which departments push outcomes."""
 
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, HTTPException, Request, Response
-from pydantic import BaseModel
+from limits import parse
 
+from gateway.approvals.commitments import CommitmentService
+from gateway.approvals.errors import DepartmentUnknown, OutcomeNotAuthentic
 from gateway.approvals.outcomes import OutcomeIntake
 from gateway.approvals.single_window import SingleWindow
 from gateway.caller import Caller, Role
 from gateway.http.callers import now, require_role
 from gateway.http.idempotency import OnceOnly
+from gateway.http.limits import RateLimits, address_of
+from gateway.http.responses import document
 from gateway.http.services import provide
+from gateway.identity.router import Applicant
+from schemas.applicant_api import CommitmentGiven, CommitmentView
 from schemas.departments import OutcomeAcknowledged
-from schemas.partner_api import CommitmentSigned, JointReviewRequest, JointReviewView
+from schemas.partner_api import JointReviewRequest, JointReviewView
 from schemas.wire import MEDIA_JOSE, OpaqueId, PartnerCode
 
 router = APIRouter(tags=["approvals"])
 
 Utility = Annotated[Caller, Depends(require_role(Role.UTILITY, scope="reviews"))]
 Window = Annotated[SingleWindow, Depends(provide(SingleWindow))]
+Commitments = Annotated[CommitmentService, Depends(provide(CommitmentService))]
 Now = Annotated[datetime, Depends(now)]
 
 _LINE = {
@@ -28,6 +35,14 @@ _LINE = {
     "length_m": 420.5,
     "from_point": "东风路 1 号开关站",
     "to_point": "用户红线",
+}
+_NOT_AUTHENTIC = parse("600/minute")
+_SHORT_LINE = {
+    "description": "380V 电缆线路",
+    "voltage_v": 380,
+    "length_m": 80.0,
+    "from_point": "低压分支箱",
+    "to_point": "用户计量箱",
 }
 _INTAKE_EXAMPLES: dict[str, Any] = {
     "parallel": {
@@ -41,15 +56,14 @@ _INTAKE_EXAMPLES: dict[str, Any] = {
         },
     },
     "commitment": {
-        "summary": "占用绿地实行告知承诺",
+        "summary": "低压短距离工程占用绿地，当地实行告知承诺",
         "value": {
-            "line": _LINE,
+            "line": _SHORT_LINE,
             "permits": [
                 {
                     "department": "greenery-440100",
                     "permit": "greenery_occupation",
                     "mode": "commitment",
-                    "commitment": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                 }
             ],
         },
@@ -76,7 +90,7 @@ _OUTCOME_BODY = {
     "/v1/applications/{application_id}/joint-review",
     status_code=201,
     response_model=JointReviewView,
-    summary="一窗受理：一次提交，并联推送各审批部门",
+    summary="一窗受理：一次提交，并联推送各审批部门；同一线路再次提交可增列事项",
     responses={200: {"model": JointReviewView, "description": "相同内容此前已受理"}},
 )
 async def open_joint_review(
@@ -89,7 +103,7 @@ async def open_joint_review(
 ) -> Response:
     async def work() -> Response:
         answered = await window.open(utility, application_id, request, at)
-        return _document(answered.view, 201 if answered.created else 200)
+        return document(answered.view, 201 if answered.created else 200)
 
     return await once.answer(utility.partner_code, work)
 
@@ -100,19 +114,34 @@ async def open_joint_review(
     summary="查询并联审批的进度与时限",
 )
 async def show_joint_review(application_id: OpaqueId, utility: Utility, window: Window, at: Now) -> Response:
-    return _document(await window.view(utility, application_id, at), 200)
+    return document(await window.view(utility, application_id, at), 200)
+
+
+@router.get(
+    "/v1/applications/{application_id}/joint-review/permits/{permit_id}/commitment",
+    response_model=CommitmentView,
+    summary="申请人查阅告知承诺书",
+)
+async def read_commitment(
+    application_id: OpaqueId, permit_id: OpaqueId, applicant: Applicant, commitments: Commitments
+) -> Response:
+    return document(await commitments.statement(applicant, application_id, permit_id))
 
 
 @router.post(
     "/v1/applications/{application_id}/joint-review/permits/{permit_id}/commitment",
-    response_model=JointReviewView,
-    summary="提交申请人已签告知承诺书的摘要",
+    response_model=CommitmentView,
+    summary="申请人本人作出告知承诺；重复提交无第二次效果",
 )
-async def commit_permit(
-    application_id: OpaqueId, permit_id: OpaqueId, signed: CommitmentSigned, utility: Utility, window: Window, at: Now
+async def give_commitment(
+    application_id: OpaqueId,
+    permit_id: OpaqueId,
+    _accepted: CommitmentGiven,
+    applicant: Applicant,
+    commitments: Commitments,
+    at: Now,
 ) -> Response:
-    answered = await window.commit(utility, application_id, permit_id, signed.commitment, at)
-    return _document(answered.view, 200)
+    return document(await commitments.give(applicant, application_id, permit_id, at))
 
 
 @router.post(
@@ -123,13 +152,20 @@ async def commit_permit(
     openapi_extra=_OUTCOME_BODY,
 )
 async def push_outcome(
-    code: PartnerCode, request: Request, at: Now, outcomes: Annotated[OutcomeIntake, Depends(provide(OutcomeIntake))]
+    code: PartnerCode,
+    request: Request,
+    at: Now,
+    outcomes: Annotated[OutcomeIntake, Depends(provide(OutcomeIntake))],
+    limits: Annotated[RateLimits, Depends(provide(RateLimits))],
 ) -> Response:
+    """Departments may push as much as they have to say; what proves nobody is limited by address."""
+    address = address_of(request)
+    limits.require(_NOT_AUTHENTIC, "outcomes_not_authentic", address)
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != MEDIA_JOSE:
         raise HTTPException(415)
-    return _document(await outcomes.receive(code, await request.body(), at), 202)
-
-
-def _document(model: BaseModel, status: int) -> Response:
-    return Response(model.model_dump_json(exclude_none=True), status, media_type="application/json")
+    try:
+        return document(await outcomes.receive(code, await request.body(), at), 202)
+    except (DepartmentUnknown, OutcomeNotAuthentic):
+        limits.count(_NOT_AUTHENTIC, "outcomes_not_authentic", address)
+        raise

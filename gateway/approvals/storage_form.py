@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 from typing import Any
 
-from gateway.approvals.joint_review import HeardOutcome, JointReview, Outcome, Permit
+from gateway.approvals.joint_review import Commitment, HeardOutcome, JointReview, Outcome, Permit
 from schemas.departments import OutcomeKind, ReviewMode
 
 
@@ -21,8 +21,11 @@ def to_json(review: JointReview) -> dict[str, Any]:
                 "department": permit.department,
                 "permit": permit.permit,
                 "mode": permit.mode.value,
-                "commitment": permit.commitment,
+                "opened_at": _text(permit.opened_at),
+                "mode_clause": permit.mode_clause,
+                "commitment": _commitment_to_json(permit.commitment),
                 "heard": [_heard_to_json(known) for known in permit.heard],
+                "noted": list(permit.noted),
             }
             for permit in review.permits
         ],
@@ -43,12 +46,32 @@ def from_json(stored: dict[str, Any]) -> JointReview:
                 department=permit["department"],
                 permit=permit["permit"],
                 mode=ReviewMode(permit["mode"]),
-                commitment=permit["commitment"],
+                opened_at=datetime.fromisoformat(permit["opened_at"]),
+                mode_clause=permit["mode_clause"],
+                commitment=_commitment_from_json(permit["commitment"]),
                 heard=tuple(_heard_from_json(known) for known in permit["heard"]),
+                noted=tuple(permit["noted"]),
             )
             for permit in stored["permits"]
         ),
     )
+
+
+def _commitment_to_json(commitment: Commitment | None) -> dict[str, Any] | None:
+    if commitment is None:
+        return None
+    return {
+        "statement": commitment.statement,
+        "sha256": commitment.sha256,
+        "given_at": _text(commitment.given_at),
+        "record_id": commitment.record_id,
+    }
+
+
+def _commitment_from_json(stored: dict[str, Any] | None) -> Commitment | None:
+    if stored is None:
+        return None
+    return Commitment(**{**stored, "given_at": datetime.fromisoformat(stored["given_at"])})
 
 
 def _heard_to_json(known: HeardOutcome) -> dict[str, Any]:

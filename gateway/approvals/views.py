@@ -4,10 +4,14 @@ from datetime import datetime
 
 from gateway.applications.working_days import WorkingCalendar
 from gateway.approvals.deadlines import ReviewDeadlines, review_deadlines
-from gateway.approvals.joint_review import JointReview, review_status
+from gateway.approvals.joint_review import JointReview
+from gateway.approvals.permit_states import review_status
 from gateway.approvals.ports import KeptReview
 from schemas.events import PermitSummary
 from schemas.partner_api import JointReviewView
+
+MOST_MISSING = 20
+"""A department may count up to 10,000; more than these gaps tell nobody more."""
 
 
 def permit_summaries(review: JointReview, deadlines: ReviewDeadlines) -> list[PermitSummary]:
@@ -18,9 +22,11 @@ def permit_summaries(review: JointReview, deadlines: ReviewDeadlines) -> list[Pe
             department=permit.department,
             permit=permit.permit,
             mode=permit.mode,
+            mode_clause=permit.mode_clause,
             state=deadline.state.status.value,
             due_on=deadline.clock.due_on if deadline.clock else None,
             due_provisional=deadline.clock is not None and deadline.clock.provisional,
+            missing_sequences=list(deadline.state.missing_sequences[:MOST_MISSING]),
         )
         for permit, deadline in zip(review.permits, deadlines.permits, strict=True)
     ]

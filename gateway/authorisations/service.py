@@ -11,8 +11,11 @@ from gateway.delivery.ports import ChannelKind, EventDraft
 from gateway.errors import Owner
 from gateway.ids import MakeId
 from gateway.records.entries import RecordEntry
+from gateway.records.refusals import refusals_recorded
 from gateway.transaction import Transactions
 from schemas.events import AuthorisationWithdrawn, EventType
+
+WITHDRAWN = "authorisation.withdrawn"
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class AuthorisationService:
         self._make_id = make_id
 
     async def withdraw(self, application_id: str, holder_digest: str) -> Withdrawn:
-        """Withdraw the application's authorisation.
+        """Withdraw the application's authorisation. What is refused is recorded.
 
         Raises ``AuthorisationUnknown`` for another's or none, ``AlreadyWithdrawn``.
         """
@@ -66,7 +69,7 @@ class AuthorisationService:
             )
             record_id = tx.records.append(
                 RecordEntry(
-                    "authorisation.withdrawn",
+                    WITHDRAWN,
                     now,
                     "applicant",
                     application_id,
@@ -75,4 +78,5 @@ class AuthorisationService:
             )
             return Withdrawn(authorisation, now, record_id)
 
-        return await self._transactions.write(withdraw)
+        async with refusals_recorded(self._transactions, WITHDRAWN, self._clock, "applicant", application_id, {}):
+            return await self._transactions.write(withdraw)

@@ -27,7 +27,13 @@ MAX_PATHS_JUDGED = 8
 MAX_INTERMEDIATES = 12
 _SEAL_USAGES = {"2.5.29.37.0", "1.3.6.1.5.5.7.3.36"}
 """anyExtendedKeyUsage and id-kp-documentSigning (RFC 9336): the extended usages that fit a seal."""
-_PROCESSED = (x509.BasicConstraints, x509.KeyUsage, x509.SubjectAlternativeName, x509.CRLDistributionPoints)
+_PROCESSED = (
+    x509.BasicConstraints,
+    x509.KeyUsage,
+    x509.ExtendedKeyUsage,
+    x509.SubjectAlternativeName,
+    x509.CRLDistributionPoints,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +188,14 @@ class _Search:
 
 
 def _constraints(path: tuple[SigningCertificate, ...]) -> ChainResult | None:
-    """basicConstraints, pathLen, keyUsage and critical extensions along ``path`` (RFC 5280 §6.1.3 to §6.1.5)."""
+    """basicConstraints, pathLen, key usages and critical extensions along ``path`` (RFC 5280 §6.1.3 to §6.1.5)."""
     if any(_unprocessed(certificate) for certificate in path):
         return ChainResult(Verdict.INVALID, "chain.critical_extension", "证书含有未能处理的关键扩展")
     usage = path[0].key_usage()
     if usage is not None and not usage.digital_signature:
         return ChainResult(Verdict.INVALID, "chain.key_usage", "签章证书的密钥用途不含数字签名")
+    if not all(_purposes_fit(certificate) for certificate in path):
+        return ChainResult(Verdict.INVALID, "chain.extended_key_usage", "证书的扩展密钥用途不含文件签章")
     below = 0
     for authority in path[1:]:
         constraints, usage = authority.basic_constraints(), authority.key_usage()
@@ -214,9 +222,12 @@ def _unprocessed(certificate: SigningCertificate) -> bool:
         value = extension.value
         if isinstance(value, x509.NameConstraints):
             return True
-        if not extension.critical or isinstance(value, _PROCESSED):
-            continue
-        fits = isinstance(value, x509.ExtendedKeyUsage) and any(usage.dotted_string in _SEAL_USAGES for usage in value)
-        if not fits:
+        if extension.critical and not isinstance(value, _PROCESSED):
             return True
     return False
+
+
+def _purposes_fit(certificate: SigningCertificate) -> bool:
+    """No purposes named, or one that fits a seal: a key for TLS seals nothing, critical or not (RFC 5280 §4.2.1.12)."""
+    purposes = certificate.purposes()
+    return purposes is None or not purposes.isdisjoint(_SEAL_USAGES)

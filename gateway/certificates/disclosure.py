@@ -10,9 +10,11 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
+from gateway.certificates.claims import ECertificateClaims
 from gateway.certificates.kind import CertificateKind, PredicateContext
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import Verification
+from schemas.ecertificates import HOLDER_SEPARATOR
 
 
 class Withholding(StrEnum):
@@ -22,6 +24,7 @@ class Withholding(StrEnum):
     NOT_AGREED = "not_agreed"
     NOT_REQUIRED = "not_required"
     NOT_REQUESTED = "not_requested"
+    OTHER_HOLDERS = "other_holders"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,10 @@ class CompiledDisclosure:
 
 @dataclass(frozen=True, slots=True)
 class Disclosure:
-    """What leaves: ``fields`` by name (dates as ``YYYY-MM-DD``), ``predicates`` by name, and what is withheld."""
+    """What leaves: ``fields`` by name (dates as ``YYYY-MM-DD``), ``predicates`` by name, and what is withheld.
+
+    A field of which only the holder's own entry leaves stands in both, withheld as ``other_holders``.
+    """
 
     fields: dict[str, Any] = field(repr=False)
     predicates: dict[str, bool]
@@ -77,6 +83,7 @@ def compile_disclosure(
 def disclose(compiled: CompiledDisclosure, verification: Verification, context: PredicateContext) -> Disclosure:
     """What ``compiled`` lets out of ``verification``. Unless the verdict is valid that is nothing at all.
 
+    Of several holders only ``context.holder_code`` is told of: the others did not consent.
     Raises ``ValueError`` when the verification is of another kind.
     """
     if verification.kind != compiled.kind.code:
@@ -85,8 +92,7 @@ def disclose(compiled: CompiledDisclosure, verification: Verification, context: 
     if verification.verdict is not Verdict.VALID or claims is None:
         allowed = tuple(Withheld(name, Withholding.NOT_VERIFIED) for name in compiled.fields)
         return Disclosure({}, {}, allowed + compiled.withheld)
-    values = {name: getattr(claims, name) for name in compiled.fields}
-    given = {name: _wire(value) for name, value in values.items() if value is not None}
+    given, others = _values(compiled, claims, context)
     answers: dict[str, bool] = {}
     for predicate in compiled.kind.predicates:
         if predicate.name in compiled.predicates:
@@ -94,7 +100,36 @@ def disclose(compiled: CompiledDisclosure, verification: Verification, context: 
             if answer is not None:
                 answers[predicate.name] = answer
     held = tuple(item for item in compiled.withheld if getattr(claims, item.field) is not None)
-    return Disclosure(given, answers, held)
+    return Disclosure(given, answers, others + held)
+
+
+def _values(
+    compiled: CompiledDisclosure, claims: ECertificateClaims, context: PredicateContext
+) -> tuple[dict[str, Any], tuple[Withheld, ...]]:
+    """The values of the fields that may leave, and the fields from which other holders were taken out."""
+    of_holders = {item.name for item in compiled.kind.fields if item.of_holders}
+    own = _own_entries(claims, context.holder_code)
+    given: dict[str, Any] = {}
+    others: list[Withheld] = []
+    for name in compiled.fields:
+        value = getattr(claims, name)
+        if value is None:
+            continue
+        if name in of_holders:
+            listed = value.split(HOLDER_SEPARATOR)
+            kept = [entry for entry in listed if entry in own]
+            if len(kept) < len(listed):
+                others.append(Withheld(name, Withholding.OTHER_HOLDERS))
+            if not kept:
+                continue
+            value = kept[0]
+        given[name] = _wire(value)
+    return given, tuple(others)
+
+
+def _own_entries(claims: ECertificateClaims, holder_code: str | None) -> set[str]:
+    """The code and name that the certificate gives the holder in question."""
+    return {entry for name, code in claims.holders() if code == holder_code for entry in (name, code)}
 
 
 def _reason(

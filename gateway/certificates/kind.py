@@ -13,11 +13,15 @@ _SLUG = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class DisclosableField:
-    """A field that may ever leave: an attribute of the claims model, its Chinese title, and whether it is personal."""
+    """A field that may ever leave: an attribute of the claims model, its Chinese title, and whether it is personal.
+
+    ``of_holders``: it lists the names or codes of all holders (共有人), and each is told of no other than themselves.
+    """
 
     name: str
     title: str
     personal: bool = False
+    of_holders: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,16 @@ class CertificateKind:
             raise ValueError(f"kind {self.code!r}: code, type codes and holder types must be given")
         if unknown or len(set(names)) != len(names):
             raise ValueError(f"kind {self.code!r}: disclosure names a field twice or one the claims lack")
+
+    def lies_in(self, claims: ECertificateClaims | None, region: str) -> bool:
+        """Whether it counts for ``region`` (GB/T 2260): a certificate of a place does where it lies in that county.
+
+        What has no place, or shows none, counts everywhere.
+        """
+        if self.region_of is None or claims is None:
+            return True
+        place = self.region_of(claims)
+        return place is None or place[:6] == region[:6]
 
     def with_type_codes(self, type_codes: tuple[str, ...]) -> "CertificateKind":
         """The same kind under other 证照类型代码, as a province configures them."""

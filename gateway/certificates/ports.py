@@ -89,6 +89,14 @@ class CertificateCopies(Protocol):
         """The copies of a holder's ``kind`` that the newest fetch gave: all those with the greatest ``fetched_at``."""
         ...
 
+    def forget(self, holder_code: str, kind: str | None = None) -> int:
+        """Remove the holder's copies, of ``kind`` or of all; answers how many."""
+        ...
+
+    def forget_older_than(self, kind: str, before: datetime) -> int:
+        """Remove everybody's copies of ``kind`` that were fetched before the aware instant ``before``."""
+        ...
+
 
 class CertificatesUnit(Protocol):
     """The room's slice of the unit of work."""

@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from types import MappingProxyType
 
 from gateway.certificates import kinds
@@ -44,6 +45,10 @@ class KindRegistry:
     def discover(cls, type_codes: Mapping[str, tuple[str, ...]] | None = None) -> "KindRegistry":
         """Every ``KIND`` of ``gateway.certificates.kinds``. Raises ``ValueError`` as `build`, or for a file without."""
         return cls.build(_exported(), type_codes)
+
+    def copies_kept(self) -> dict[str, timedelta]:
+        """By kind, how old a copy may be and still be used."""
+        return {code: kind.policy.source.permitted for code, kind in self.by_code.items()}
 
     def get(self, code: str) -> CertificateKind:
         """The kind called ``code``. Raises ``UnknownKind``."""

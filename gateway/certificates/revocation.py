@@ -1,12 +1,13 @@
 """Token Status Lists: is this e-certificate suspended or revoked, and how old is that knowledge?
 
 Source: IETF Token Status List (draft-ietf-oauth-status-list) §5 to §8. The list's signer must chain to an anchor and
-be the e-certificate's own authority, or an authority entitled to the duty ``status_list``. A list that cannot be had,
-read or believed, or is too old, makes the answer *indeterminate*; it never makes a certificate revoked.
+be the e-certificate's own authority, or an authority entitled to the duty ``status_list``, under the CA that is pinned
+for it. A list that cannot be had, read or believed, is too old or older than one seen before, makes the answer
+*indeterminate*; it never makes a certificate revoked.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from pydantic import ValidationError
@@ -15,7 +16,7 @@ from gateway.certificates.bounded import BoundedCache
 from gateway.certificates.chain_cache import ChainVerifier
 from gateway.certificates.freshness import Basis, FreshnessLimit
 from gateway.certificates.signing_certificates import load_signing_certificate
-from gateway.certificates.trust import STATUS_LIST_DUTY
+from gateway.certificates.trust import STATUS_LIST_DUTY, Entitlement
 from gateway.certificates.verdicts import Verdict
 from gateway.clock import date_in_china
 from gateway.crypto.errors import AlgorithmUnavailable, DerMalformed, JoseRefused, SignatureInvalid
@@ -32,6 +33,8 @@ from schemas.wire import Typ
 
 MAX_STATUS_TOKEN_BYTES = 1 << 20
 MAX_LISTS = 64
+MAX_URIS = 4096
+"""List addresses whose newest list is remembered."""
 _UNREADABLE = (JoseRefused, SignatureInvalid, AlgorithmUnavailable, DerMalformed, StatusListError, ValidationError)
 _POLICY = JwsPolicy(
     typ=frozenset({Typ.STATUS_LIST.value}),
@@ -53,12 +56,24 @@ class StatusEvidence:
 
 @dataclass(frozen=True, slots=True)
 class StatusAnswer:
-    """``check`` is None when the certificate is in good standing, else ``status.…`` with the verdict it leads to."""
+    """``check`` is None when the certificate is in good standing, else ``status.…`` with the verdict it leads to.
+
+    ``signer`` is the entitlement of the list's signer, None where none was found.
+    """
 
     verdict: Verdict
     check: str | None
     remedy: str
     basis: Basis
+    signer: Entitlement | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """Whose e-certificate of which kind stands in the list: that authority may sign its own list."""
+
+    authority: str
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +89,26 @@ class _List:
 
 
 class StatusListReader:
-    """Reads and believes status lists; decoded ones are kept, belief is renewed at each answer."""
+    """Reads and believes status lists; decoded ones are kept, belief is renewed at each answer.
+
+    The newest ``iat`` believed of each address is remembered, so that an older list cannot be passed off for it.
+    """
 
     def __init__(self, chains: ChainVerifier) -> None:
         self._chains = chains
         self._kept: BoundedCache[bytes, _List] = BoundedCache(MAX_LISTS)
+        self._newest: BoundedCache[str, datetime] = BoundedCache(MAX_URIS)
 
     def judge(
         self,
         reference: StatusListReference,
-        authority: str,
+        issued: Issued,
         at: datetime,
         evidence: StatusEvidence,
         limit: FreshnessLimit,
         crl_limit: FreshnessLimit,
     ) -> StatusAnswer:
-        """The standing of the e-certificate at ``reference``, issued by ``authority``, at the aware instant ``at``."""
+        """The standing of the e-certificate at ``reference`` at the aware instant ``at``."""
         token = evidence.status_lists.get(reference.uri)
         if token is None:
             return _unknown("status.unavailable", "状态列表暂时无法取得，请稍后再试", limit.missing("status_list"))
@@ -101,15 +120,32 @@ class StatusListReader:
         trusted = self._chains.verify(found.leaf, found.intermediates, at, evidence.crls, crl_limit)
         if found.uri != reference.uri or trusted.verdict is not Verdict.VALID:
             return _unknown("status.untrusted", "状态列表未通过核验，请联系来源平台", basis)
-        entitled = self._chains.trust.entitled(found.authority, STATUS_LIST_DUTY, date_in_china(at))
-        if found.authority != authority and not entitled:
+        signer = self._signer(found.authority, trusted.path[1].key_digest(), issued, at)
+        if not signer.given:
             return _unknown("status.untrusted", "状态列表的签发者无权签发状态列表", basis)
         if not basis.usable:
             return _unknown("status.stale", "状态列表已过时，暂不能确认证照是否有效", basis)
+        if not self._no_older(found):
+            return _unknown("status.rolled_back", "状态列表早于此前已取得的一份，请联系来源平台", basis)
         try:
-            return _standing(status_at(found.packed, found.bits, reference.idx), basis)
+            return replace(_standing(status_at(found.packed, found.bits, reference.idx), basis), signer=signer)
         except StatusListError:
             return _unknown("status.out_of_range", "状态列表中没有此证照的位置，请联系来源平台", basis)
+
+    def _signer(self, authority: str, issuing_ca: str, issued: Issued, at: datetime) -> Entitlement:
+        trust, on = self._chains.trust, date_in_china(at)
+        if authority == issued.authority:
+            own = trust.entitlement(authority, issued.kind, on, issuing_ca)
+            if own.given:
+                return own
+        return trust.entitlement(authority, STATUS_LIST_DUTY, on, issuing_ca)
+
+    def _no_older(self, found: _List) -> bool:
+        newest = self._newest.get(found.uri)
+        if newest is not None and found.issued_at < newest:
+            return False
+        self._newest.put(found.uri, found.issued_at)
+        return True
 
     def crl_addresses(self, token: bytes, at: datetime) -> tuple[str, ...]:
         """Where the CRLs for the list's signer are to be had; empty unless an anchored key signed the list."""

@@ -78,8 +78,12 @@ class CertificateService:
             if not copies:
                 raise
             return await self._verified(wanted, copies, holder, at, route, from_copy=True, source_down=True)
+        except NoECertificate:
+            if copies:
+                await self._transactions.write(lambda unit: unit.certificate_copies.forget(holder.code, kind))
+            raise
         obtained = await self._verified(wanted, fetched, holder, at, route)
-        await self._keep(fetched, obtained.verifications)
+        await self._keep(wanted, holder, fetched, obtained.verifications)
         return obtained
 
     async def _fetch(
@@ -124,29 +128,41 @@ class CertificateService:
         references = [self._verifier.references(copy.envelope, kind, at) for copy in copies]
         evidence = await self._evidence.gather(references, at)
         verifications = tuple(
-            self._verifier.verify(
-                copy.envelope, kind, at, holder, evidence, CopyProvenance(copy.source, copy.fetched_at, copy.level)
-            )
+            self._verifier.verify(copy.envelope, kind, at, holder, evidence, _provenance(copy, route))
             for copy in copies
         )
         first = copies[0]
         return Obtained(verifications, first.source, first.level, route.fell_through, from_copy, source_down)
 
-    async def _keep(self, copies: Sequence[CertificateCopy], verifications: Sequence[Verification]) -> None:
-        """Keep what is not proved bad: an invalid copy would only stand in the way of a mended one."""
+    async def _keep(
+        self,
+        kind: CertificateKind,
+        holder: HolderExpectation,
+        copies: Sequence[CertificateCopy],
+        verifications: Sequence[Verification],
+    ) -> None:
+        """Keep what is not proved bad: an invalid copy would only stand in the way of a mended one.
+
+        The source's answer takes the place of what was had before: nothing that it dropped comes back when it is down.
+        """
         good = [
             copy
             for copy, verification in zip(copies, verifications, strict=True)
             if verification.verdict is not Verdict.INVALID
         ]
-        if not good:
-            return
 
         def put(unit: CertificatesUnit) -> None:
+            unit.certificate_copies.forget(holder.code, kind.code)
             for copy in good:
                 unit.certificate_copies.put(copy)
 
         await self._transactions.write(put)
+
+
+def _provenance(copy: CertificateCopy, route: SourceRoute) -> CopyProvenance:
+    """An older copy may come from another level than answers now: then nothing is said of the levels below."""
+    passed = route.fell_through if copy.level == route.level else ()
+    return CopyProvenance(copy.source, copy.fetched_at, copy.level, passed)
 
 
 def _still_fresh(copies: Sequence[CertificateCopy], kind: CertificateKind, at: datetime) -> bool:

@@ -92,6 +92,15 @@ class SigningCertificate:
         """RFC 5280 §4.2.1.3."""
         return _extension(self, x509.KeyUsage)
 
+    def purposes(self) -> frozenset[str] | None:
+        """The object identifiers of its extended key usage (RFC 5280 §4.2.1.12), None when it names none."""
+        found = _extension(self, x509.ExtendedKeyUsage)
+        return None if found is None else frozenset(usage.dotted_string for usage in found)
+
+    def key_digest(self) -> str:
+        """SHA-256 of its subjectPublicKeyInfo, hexadecimal: how ``issuers.json`` names a CA."""
+        return hashlib.sha256(self.public_key_info).hexdigest()
+
 
 @lru_cache(maxsize=1024)
 def load_signing_certificate(encoded: bytes) -> SigningCertificate:

@@ -7,9 +7,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from gateway.certificates.chain import anchors_digest
 from gateway.certificates.signing_certificates import load_signing_certificate
@@ -17,10 +18,33 @@ from gateway.certificates.signing_certificates import load_signing_certificate
 STATUS_LIST_DUTY = "status_list"
 """Stands among an authority's kinds when it may sign status lists for others."""
 _REGION_PREFIX = re.compile(r"[0-9]{2}(?:[0-9]{2}){0,2}")
+_KeyDigest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class Entitlement(StrEnum):
+    """What the entries say of an authority whose seal a CA certified. Only the last two let it speak."""
+
+    NONE = "none"
+    OTHER_CA = "other_ca"
+    ANY_CA = "any_ca"
+    PINNED_CA = "pinned_ca"
+
+    @property
+    def given(self) -> bool:
+        """Whether the authority may speak."""
+        return self in (Entitlement.ANY_CA, Entitlement.PINNED_CA)
 
 
 class Issuer(BaseModel):
-    """One entitlement of a 颁发机构. ``regions`` are GB/T 2260 prefixes (``44``, ``4401``); dates are inclusive."""
+    """One entitlement of a 颁发机构. ``regions`` are GB/T 2260 prefixes (``44``, ``4401``); dates are inclusive.
+
+    ``issuing_ca`` pins the CA that may certify its seals, by the SHA-256 of its subjectPublicKeyInfo in hexadecimal
+    (several while one takes over from another). Without it any CA under an anchor may, and verifications say so.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -30,6 +54,7 @@ class Issuer(BaseModel):
     regions: tuple[Annotated[str, Field(pattern=_REGION_PREFIX.pattern + "$")], ...] = Field(min_length=1)
     valid_from: date | None = Field(default=None, alias="from")
     valid_to: date | None = Field(default=None, alias="to")
+    issuing_ca: Annotated[frozenset[_KeyDigest], Field(min_length=1), BeforeValidator(_listed)] | None = None
 
     def covers(self, kind: str, on: date, region: str | None) -> bool:
         """Whether it may issue ``kind`` on the China date ``on`` for ``region`` (None: no region to compare)."""
@@ -62,8 +87,22 @@ class TrustStore:
         """Whether any entitlement names the authority."""
         return any(issuer.authority_code == authority_code for issuer in self.issuers)
 
-    def entitled(self, authority_code: str, kind: str, on: date, region: str | None = None) -> bool:
-        """Whether the authority may issue ``kind`` (or do the duty of that name) on ``on``."""
-        return any(
-            issuer.authority_code == authority_code and issuer.covers(kind, on, region) for issuer in self.issuers
-        )
+    def entitlement(
+        self, authority_code: str, kind: str, on: date, issuing_ca: str, region: str | None = None
+    ) -> Entitlement:
+        """Whether the authority may issue ``kind`` (or do the duty of that name) on ``on``.
+
+        ``issuing_ca`` is the ``key_digest`` of the CA that certified its seal. Where one entry pins the CA, no other
+        entry for the same thing lifts the pin.
+        """
+        covering = [
+            issuer
+            for issuer in self.issuers
+            if issuer.authority_code == authority_code and issuer.covers(kind, on, region)
+        ]
+        if not covering:
+            return Entitlement.NONE
+        pins = [issuer.issuing_ca for issuer in covering if issuer.issuing_ca is not None]
+        if not pins:
+            return Entitlement.ANY_CA
+        return Entitlement.PINNED_CA if any(issuing_ca in pin for pin in pins) else Entitlement.OTHER_CA

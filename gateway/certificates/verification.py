@@ -34,11 +34,15 @@ class HolderExpectation:
 
 @dataclass(frozen=True, slots=True)
 class CopyProvenance:
-    """Where the envelope's bytes came from, and when. ``level`` is the region that answered."""
+    """Where the envelope's bytes came from, and when. ``level`` is the region that answered.
+
+    ``fell_through`` are the regions below it that have no source of their own, lowest first.
+    """
 
     source: str
     fetched_at: datetime
     level: str | None = None
+    fell_through: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

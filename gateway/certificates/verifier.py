@@ -5,7 +5,7 @@
  3. algorithm   it stands on the kind's list
  4. chain       the seal certificate leads to a configured anchor, unrevoked, and its key made the signature
  5. validity    the e-certificate is in force at the time asked
- 6. issuer      the seal belongs to the 颁发机构, and that authority may issue this kind
+ 6. issuer      the seal belongs to the 颁发机构, its own CA certified it, and that authority may issue this kind
  7. status      the status list says neither suspended nor revoked, and is fresh enough to be believed
  8. identifier  the 电子证照标识 (GB/T 36904) agrees with the rest; a wrong check character is only a finding
  9. holder      it belongs to whom it was asked for
@@ -33,8 +33,9 @@ from gateway.certificates.envelopes.envelope import EnvelopeFormat, OpenedEnvelo
 from gateway.certificates.errors import EnvelopeRefused
 from gateway.certificates.freshness import Basis
 from gateway.certificates.kind import CertificateKind
-from gateway.certificates.revocation import StatusEvidence, StatusListReader
+from gateway.certificates.revocation import Issued, StatusEvidence, StatusListReader
 from gateway.certificates.signing_certificates import SigningCertificate, load_signing_certificate
+from gateway.certificates.trust import Entitlement
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import (
     CheckResult,
@@ -50,6 +51,7 @@ from schemas.ecertificates import ECertificateMetadata
 from schemas.identifiers import ECertificateIdentifier, IdentifierError
 
 MAX_REFERENCES = 4096
+_NOT_PINNED = "issuer.ca_not_pinned"
 _CHANGED = "证照信息与签章不一致，请联系颁发机构核实"
 
 
@@ -160,6 +162,7 @@ class _Walk:
         self.findings: list[str] = []
         self.basis: list[Basis] = []
         self.form: str | None = None
+        self.issuing_ca = ""
         self.sealed = False
         self.metadata: ECertificateMetadata | None = None
         self.claims: ECertificateClaims | None = None
@@ -218,6 +221,7 @@ class _Walk:
             self._note("chain", result.verdict, result.check, result.remedy, owner)
             if result.verdict is Verdict.INVALID or result.check in _OURS:
                 raise _Stop
+        self.issuing_ca = result.path[1].key_digest()
         try:
             return load_signing_certificate(opened.leaf)
         except DerMalformed as error:
@@ -256,11 +260,23 @@ class _Walk:
             self._fail("issuer", "issuer.other_kind", "证照类型与所查询的类型不符")
         if seal.authority_code != authority or content.issuer not in (None, authority):
             self._fail("issuer", "issuer.mismatch", _CHANGED)
-        if not self._chains.trust.entitled(authority, self._kind.code, date_in_china(self._at)):
+        entitlement = self._entitlement(authority)
+        if entitlement is Entitlement.NONE:
             self._fail("issuer", "issuer.not_entitled", "该机构未登记为此类证照的颁发机构，请联系共享平台核实")
+        if entitlement is Entitlement.OTHER_CA:
+            self._fail("issuer", "issuer.other_ca", "签章证书不是由该机构登记的签发 CA 签发，请联系共享平台核实")
+        self._report_unpinned(entitlement)
         if seal.organization is not None and _folded(seal.organization) != _folded(metadata.issuing_authority):
             self.findings.append("issuer.name_differs")
         self._pass("issuer")
+
+    def _entitlement(self, authority: str, region: str | None = None) -> Entitlement:
+        on = date_in_china(self._at)
+        return self._chains.trust.entitlement(authority, self._kind.code, on, self.issuing_ca, region)
+
+    def _report_unpinned(self, entitlement: Entitlement | None) -> None:
+        if entitlement is Entitlement.ANY_CA and _NOT_PINNED not in self.findings:
+            self.findings.append(_NOT_PINNED)
 
     def _standing(self, content: SealedContent, metadata: ECertificateMetadata) -> None:
         policy = self._kind.policy
@@ -276,13 +292,14 @@ class _Walk:
             return
         answer = self._status.judge(
             content.status,
-            metadata.issuing_authority_code,
+            Issued(metadata.issuing_authority_code, self._kind.code),
             self._at,
             self._evidence,
             policy.status,
             policy.crl,
         )
         self.basis.append(answer.basis)
+        self._report_unpinned(answer.signer)
         self._note("status", answer.verdict, answer.check, answer.remedy, Owner.GOVERNMENT)
         if answer.verdict is Verdict.INVALID:
             raise _Stop
@@ -323,8 +340,7 @@ class _Walk:
         except ValidationError:
             self._fail("claims", "claims.model", "证照内容缺项或格式不符，请联系颁发机构补正")
         region = self._kind.region_of(self.claims) if self._kind.region_of else None
-        on = date_in_china(self._at)
-        if not self._chains.trust.entitled(metadata.issuing_authority_code, self._kind.code, on, region):
+        if not self._entitlement(metadata.issuing_authority_code, region).given:
             self._fail("claims", "issuer.other_region", "颁发机构无权为该地区颁发此类证照")
         self._pass("claims")
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.commands.session import ACTOR, with_foundation
+from gateway.commands.session import actor, with_foundation
 from gateway.delivery.ports import DeliveryState, ReplayReason
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def replay(
     """再次送达；接收方按事件编号去重。"""
 
     async def work(foundation: "Foundation") -> None:
-        replayed = await _service(foundation).replay(event_id, reason, ACTOR, foundation.clock())
+        replayed = await _service(foundation).replay(event_id, reason, actor(), foundation.clock())
         typer.echo(f"已重新排队（存证 {replayed.record_id}）")
 
     with_foundation(work)

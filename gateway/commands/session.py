@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import pwd
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,8 +13,15 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
 
 ResultT = TypeVar("ResultT")
-ACTOR = "gateway"
-"""Who acts in the record when a command does: whoever may start the gateway itself."""
+
+
+def actor() -> str:
+    """Who acts in the record when a command does: ``cli:`` and the user that runs it, as the system knows it."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user may have no name
+        name = str(os.getuid())
+    return f"cli:{name}"
 
 
 def fail(sentence: str) -> typer.Exit:
@@ -23,7 +31,11 @@ def fail(sentence: str) -> typer.Exit:
 
 
 def settings_or_exit() -> "Settings":
-    """The settings of the environment; a bad one ends the command with its sentence."""
+    """The settings of the environment; a bad one ends the command with its sentence.
+
+    From here on what the process writes is its user's alone.
+    """
+    os.umask(0o077)
     from gateway.logging import configure_logging
     from gateway.settings import SettingsError, load_settings
 

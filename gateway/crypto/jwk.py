@@ -1,7 +1,7 @@
 """Keys as JOSE writes them: parse, export, thumbprint. RFC 7517, RFC 7518 §6, RFC 8037 §2, RFC 7638."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,10 @@ class SigningKey:
     def public(self) -> VerificationKey:
         """The public half, for this algorithm alone."""
         return VerificationKey(self.kid, self.private_key.public_key(), frozenset({self.scheme}))
+
+
+CurrentKey = Callable[[], SigningKey]
+"""Answers the key that signs now; it is asked at each signature, since keys change while a process runs."""
 
 
 def algorithms_of(public_key: PublicKey) -> frozenset[str]:

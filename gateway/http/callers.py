@@ -33,16 +33,20 @@ class CallerGate(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Doorkeeper:
-    """Authenticates requests. ``public_url`` is how callers address the gateway: scheme, host and any path prefix."""
+    """Authenticates requests. ``public_url`` is how callers address the gateway: scheme, host and any path prefix.
+
+    ``admitted`` is told of each authenticated request, and may refuse it (``RateLimited``).
+    """
 
     gate: CallerGate
     clock: Clock
     public_url: str
+    admitted: Callable[[Caller], None] | None = None
 
     async def caller_of(self, scope: Scope) -> Caller:
         """Who makes the request of this raw ASGI ``scope``; asked again for the same request it answers the same.
 
-        Raises a subclass of ``Unauthenticated``, or ``Overloaded`` when it cannot be looked up.
+        Raises a subclass of ``Unauthenticated``, ``RateLimited``, or ``Overloaded`` when it cannot be looked up.
         """
         known: Caller | None = scope.get(CALLER_KEY)
         if known is not None:
@@ -51,6 +55,8 @@ class Doorkeeper:
         uri = self.public_url.rstrip("/") + _raw_path(scope)
         caller = await self.gate.authenticate(authorizations, proofs, scope["method"], uri, self.clock())
         scope[CALLER_KEY] = caller
+        if self.admitted is not None:
+            self.admitted(caller)
         return caller
 
     async def admit(self, scope: Scope, *roles: Role, scope_name: str | None = None) -> Caller:

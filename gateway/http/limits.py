@@ -7,18 +7,19 @@ from typing import Final
 from fastapi import Request
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.caller import Caller
 from gateway.errors import Owner
-from gateway.http.callers import CALLER_KEY
 from gateway.http.errors import RateLimited, body_too_large
 from gateway.http.problems import error_response
 from gateway.http.services import services_of
 
 MAX_BODY_BYTES: Final = 256 * 1024
+PARTNER_LIMIT: Final = 6000
+"""Requests a minute that one partner may make, unless the operator sets another number."""
 
 
 class BodyLimit:
@@ -52,28 +53,48 @@ class BodyLimit:
 
 
 class RateLimits:
-    """Counts requests in memory over a moving window; ``limits`` reads the time itself."""
+    """Counts requests in memory over a sliding window; ``limits`` reads the time itself.
 
-    def __init__(self) -> None:
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+    ``partner_limit`` is how many requests of one partner are let in a minute, over all routes.
+    """
+
+    def __init__(self, partner_limit: int = PARTNER_LIMIT) -> None:
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._partner_limit = parse(f"{partner_limit}/minute")
+
+    def admit(self, caller: Caller) -> None:
+        """Count one request of an authenticated partner. Raises ``RateLimited``."""
+        self.hit(self._partner_limit, "partner", caller.partner_code)
+
+    def count(self, limit: RateLimitItem, use: str, who: str) -> None:
+        """Count without a refusal: ``require`` refuses later."""
+        self._limiter.hit(limit, use, who)
+
+    def require(self, limit: RateLimitItem, use: str, who: str) -> None:
+        """Raises ``RateLimited`` where ``who`` has nothing left of ``limit``; counts nothing."""
+        if not self._limiter.test(limit, use, who):
+            raise self._refused(limit, use, who)
 
     def hit(self, limit: RateLimitItem, use: str, who: str) -> None:
         """Count one request of ``who``. Raises ``RateLimited`` beyond ``limit``."""
-        if self._limiter.hit(limit, use, who):
-            return
+        if not self._limiter.hit(limit, use, who):
+            raise self._refused(limit, use, who)
+
+    def _refused(self, limit: RateLimitItem, use: str, who: str) -> RateLimited:
         wait = self._limiter.get_window_stats(limit, use, who).reset_time - time.time()
-        raise RateLimited(
+        return RateLimited(
             check="request.rate",
             owner=Owner.CALLER,
             remedy="请降低请求频率，并按 Retry-After 等待后重试",
             retry_after=max(1, math.ceil(wait)),
+            limit=f"{limit.amount}/{limit.GRANULARITY.name}",
         )
 
 
 class RateLimit:
-    """A dependency: at most ``limit`` (``120/minute``) requests of ``use`` from one caller, or from one address.
+    """A dependency: at most ``limit`` (``600/minute``) requests of ``use`` from one address.
 
-    Declared after the dependency that authenticates, it counts by partner; before or without it, by peer address.
+    Many people may share an address (a service hall, an office behind one router), so such limits are generous.
     """
 
     def __init__(self, use: str, limit: str) -> None:
@@ -81,11 +102,9 @@ class RateLimit:
         self._limit = parse(limit)
 
     async def __call__(self, request: Request) -> None:
-        services_of(request.app).get(RateLimits).hit(self._limit, self._use, _who(request))
+        services_of(request.app).get(RateLimits).hit(self._limit, self._use, address_of(request))
 
 
-def _who(request: Request) -> str:
-    caller = request.scope.get(CALLER_KEY)
-    if isinstance(caller, Caller):
-        return f"partner:{caller.partner_code}"
-    return f"address:{request.client.host}" if request.client else "address:unknown"
+def address_of(request: Request) -> str:
+    """Where the request comes from: the peer, or whom a trusted proxy names (``BANDIAN_TRUSTED_PROXIES``)."""
+    return request.client.host if request.client else "unknown"

@@ -1,5 +1,7 @@
 """Answers as bytes: hot and once-only routes answer these, past FastAPI's encoder."""
 
+from collections.abc import Mapping
+
 from fastapi import Response
 from pydantic import BaseModel
 
@@ -12,6 +14,6 @@ class JoseResponse(Response):
     media_type = MEDIA_JOSE
 
 
-def document(model: BaseModel, status: int = 200) -> Response:
+def document(model: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """``model`` as JSON."""
-    return Response(model.model_dump_json(), status, media_type="application/json")
+    return Response(model.model_dump_json(), status, headers, "application/json")

@@ -51,7 +51,7 @@ Applicant = Annotated[VerifiedApplicant, Depends(verified_applicant)]
     "/v1/verification-sessions",
     status_code=201,
     summary="发起身份核验（人脸、短信、窗口或电子营业执照）",
-    dependencies=[Depends(RateLimit("verification", "60/minute"))],
+    dependencies=[Depends(RateLimit("verification", "600/minute"))],
 )
 async def open_session(body: OpenVerification, response: Response, service: Service) -> VerificationOpened:
     """Open a session and learn where to go. A face is always one way among others.
@@ -91,7 +91,7 @@ async def callback(
         return view(await service.complete(state, code, token))
     if error == "access_denied" and error_description in set(ProviderFailure):
         return view(await service.fail(state, ProviderFailure(error_description), token))
-    await service.leave_open(state, error, token)
+    return view(await service.leave_open(state, error, token))
 
 
 @router.get("/v1/verification-sessions/current", summary="查询核验会话")

@@ -14,7 +14,6 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
-from typing import NoReturn
 
 from pydantic import ValidationError
 
@@ -165,7 +164,10 @@ class IdentityService:
         return verified
 
     async def fail(self, state: str, failure: ProviderFailure, session_token: str) -> VerificationSession:
-        """The applicant is back with the provider's no. Raises ``SessionUnknown``, ``CallbackNotOwn``, ``SessionSpent``."""
+        """The applicant is back with the provider's no.
+
+        Raises ``SessionUnknown``, ``CallbackNotOwn``, ``SessionSpent``.
+        """
         now = self._clock()
         session = await self._opened(state, now)
         failed = replace(session, status=SessionStatus.FAILED, failure=failure)
@@ -180,10 +182,10 @@ class IdentityService:
             await self._transactions.write(settle)
         return failed
 
-    async def leave_open(self, state: str, error: str | None, session_token: str) -> NoReturn:
+    async def leave_open(self, state: str, error: str | None, session_token: str) -> VerificationSession:
         """The applicant is back and nothing was established: ``error`` is the provider's OAuth error code, if any.
 
-        Raises ``VerificationUndetermined``: the session stays as it was, and no verdict is made up. Raises as ``fail``.
+        Always raises: ``VerificationUndetermined``, with the session as it was and no verdict made up, or as ``fail``.
         """
         session = await self._opened(state, self._clock())
         known = error if error in OAUTH_ERRORS else None
@@ -192,7 +194,8 @@ class IdentityService:
             raise VerificationUndetermined(
                 check="identity.undetermined",
                 owner=Owner.APPLICANT if error == "access_denied" else Owner.GOVERNMENT,
-                remedy="身份核验未完成，未作任何认定；请重新核验，或改用：" + "、".join(methods_of(session.applicant_kind)),
+                remedy="身份核验未完成，未作任何认定；请重新核验，或改用："
+                + "、".join(methods_of(session.applicant_kind)),
             )
 
     async def session(self, session_token: str) -> VerificationSession:

@@ -9,7 +9,9 @@ from gateway.http.callers import require_role
 from gateway.http.responses import JoseResponse
 from gateway.http.services import provide
 from gateway.licences.service import LicenceService
-from schemas.partner_api import VerifiedLicence, VerifiedLicenceRequest
+from gateway.licences.site import SiteService
+from schemas.partner_api import SiteView, VerifiedLicence, VerifiedLicenceRequest
+from schemas.wire import OpaqueId
 
 router = APIRouter(tags=["供电企业 · 核验"])
 
@@ -34,3 +36,13 @@ async def verified_licence(
 ) -> JoseResponse:
     """One kind, for one application, for one purpose: verified now, disclosed no further than agreed, and signed."""
     return JoseResponse(await service.answer(caller, request))
+
+
+@router.get("/v1/applications/{application_id}/site", summary="查看用电地址（须有申请人授权，查看留痕）")
+async def site(
+    application_id: OpaqueId,
+    caller: Annotated[Caller, Depends(require_role(Role.UTILITY, scope="licences"))],
+    service: Annotated[SiteService, Depends(provide(SiteService))],
+) -> SiteView:
+    """The address as the applicant wrote it. Every look is recorded, and the applicant sees it."""
+    return await service.tell(caller, application_id)

@@ -5,15 +5,17 @@
 3. The applicant's authorisation covers utility, kind and purpose, now.
 4. A sharing agreement covers purpose, kind, region, stage and fields, today.
 5. The certificate is at hand or fetched, and verified at this instant.
-6. The disclosure is compiled: agreed ∩ disclosable ∩ asked for. One certificate: the one the applicant confirmed.
-7. One commit writes what was disclosed – or refused, and by which check – into the record.
+6. The disclosure is compiled: agreed ∩ disclosable ∩ asked for. One certificate: the one the applicant confirmed, or
+   that of one of the few third parties (设计单位, 施工单位) that the application may ask for.
+7. One commit judges once more what may have changed meanwhile, and writes what was disclosed – or refused, and by
+   which check – into the record.
 8. The answer is signed: fields, withheld fields, verdict, source, as-of time, record id.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from gateway.applications.model import ApplicationDocument, GridConnectionApplication, Party
+from gateway.applications.model import GridConnectionApplication, Party
 from gateway.applications.requirements import Document, require_allowed
 from gateway.applications.stage_events import require_application
 from gateway.applications.stages import Stage
@@ -21,44 +23,61 @@ from gateway.applications.submission import PURPOSE
 from gateway.authorisations.model import Authorisation, require_covers
 from gateway.caller import Caller
 from gateway.certificates.disclosure import Disclosure, compile_disclosure, disclose
+from gateway.certificates.errors import NoECertificate
 from gateway.certificates.kind import PredicateContext
 from gateway.certificates.ports import UsePurpose
 from gateway.certificates.service import CertificateService
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import CheckResult, HolderExpectation, Verification
 from gateway.clock import Clock, date_in_china
-from gateway.crypto.jwk import SigningKey
+from gateway.crypto.jwk import CurrentKey
 from gateway.crypto.jws import sign_jws
+from gateway.crypto.keyed_digest import KeyedDigest
 from gateway.errors import GatewayError, Indeterminate, Owner, PartnerUnavailable
 from gateway.ids import MakeId
-from gateway.licences.errors import ConfirmedCertificateGone, HolderNotAllowed, HolderNotNamed, NoOpenStage
+from gateway.licences.confirmed import confirmed_certificate
+from gateway.licences.errors import NoOpenStage, StageMoved
 from gateway.licences.ports import LicencesTransaction
+from gateway.licences.third_parties import (
+    THIRD_PARTY_KINDS,
+    bind_third_party,
+    require_holder,
+    their_certificate,
+    third_party_refused,
+)
 from gateway.partners.agreements import AgreementDecision, permits
-from gateway.partners.directory import PartnerDirectory
+from gateway.partners.directory import DirectorySnapshot, PartnerDirectory
 from gateway.records.entries import Fact, RecordEntry, digest
 from gateway.records.refusals import refusals_recorded
 from gateway.transaction import Transactions
 from schemas.ecertificates import HOLDER_IS_ENTERPRISE, HOLDER_IS_RESIDENT
-from schemas.identifiers import IdentifierError, validate_unified_social_credit_code
 from schemas.identity import ApplicantKind
 from schemas.partner_api import FailedCheck, SourceBasis, VerifiedLicence, VerifiedLicenceRequest, WithheldField
 from schemas.wire import Typ, format_instant
 
 DISCLOSED = "licence.disclosed"
 """The action of each answer, and of each refusal, in the record; the applicant sees them all."""
-THIRD_PARTY_KINDS = frozenset({Document.DESIGN_QUALIFICATION.value, Document.CONSTRUCTION_QUALIFICATION.value})
-"""Held by the 设计单位 or 施工单位 that the utility names, not by the applicant."""
+HOLDER_DIGESTS = "holder"
+"""The use of keyed digests of holders, the same as an application's own ``holder_digest``."""
+DOCUMENT_NAMES = frozenset(document.value for document in Document)
+UNKNOWN = "unknown"
+"""Stands in the record for a kind or purpose that nobody here knows: what a caller made up does not enter it."""
 
 
 @dataclass(frozen=True)
 class _Allowed:
-    """A request that every rule lets through, and what it is answered from."""
+    """A request that every rule lets through, and what it is answered from.
+
+    ``holder_code`` is the applicant's, or the third party's; ``holder_digest`` is that of the same holder.
+    """
 
     application: GridConnectionApplication
     party: Party
     authorisation: Authorisation
     decision: AgreementDecision
     stage: Stage
+    holder_code: str = field(repr=False)
+    holder_digest: str
 
 
 class LicenceService:
@@ -71,7 +90,8 @@ class LicenceService:
         partners: PartnerDirectory,
         clock: Clock,
         make_id: MakeId,
-        answer_key: SigningKey,
+        digests: KeyedDigest,
+        answer_key: CurrentKey,
         issuer: str,
     ) -> None:
         self._transactions = transactions
@@ -79,6 +99,7 @@ class LicenceService:
         self._partners = partners
         self._clock = clock
         self._make_id = make_id
+        self._digests = digests
         self._answer_key = answer_key
         self._issuer = issuer
 
@@ -86,22 +107,33 @@ class LicenceService:
         """The signed answer, a compact JWS. An invalid or indeterminate certificate is an answer, not an error.
 
         Raises ``ApplicationUnknown``, ``NoOpenStage``, ``DocumentNotAllowed``, ``AuthorisationMissing``,
-        ``AgreementRefused``, ``HolderNotNamed``, ``HolderNotAllowed``, ``NoECertificate``, ``PartnerUnavailable``.
+        ``AgreementRefused``, ``HolderNotNamed``, ``HolderNotAllowed``, ``ThirdPartyRefused``, ``NoECertificate``,
+        ``ConfirmedCertificateGone``, ``StageMoved``.
         """
         now = self._clock()
-        facts: dict[str, Fact] = {"kind": request.kind, "purpose": request.purpose}
+        facts: dict[str, Fact] = {"kind": self._known_kind(request.kind), "purpose": UNKNOWN}
         async with refusals_recorded(
             self._transactions, DISCLOSED, self._clock, caller.partner_code, request.application_id, facts
         ):
-            allowed = await self._judge(caller, request, now)
+            snapshot = await self._partners.snapshot()
+            facts["purpose"] = _known_purpose(snapshot, caller.partner_code, request.purpose)
+            allowed = await self._judge(caller, request, snapshot, now)
+            facts["holder_digest"] = allowed.holder_digest
             verification = await self._obtain(allowed, request, now)
             disclosure = self._disclose(allowed, request, verification, now)
             disclosed = {**facts, **_facts(allowed, verification, disclosure)}
-            record_id = await self._transactions.write(lambda tx: self._record(tx, caller, request, disclosed))
+            record_id = await self._transactions.write(
+                lambda tx: self._record(tx, caller, request, allowed.stage, disclosed)
+            )
         answer = self._compose(caller, request, verification, disclosure, record_id, now)
-        return sign_jws(answer.model_dump_json().encode(), self._answer_key, Typ.VERIFIED_LICENCE)
+        return sign_jws(answer.model_dump_json().encode(), self._answer_key(), Typ.VERIFIED_LICENCE)
 
-    async def _judge(self, caller: Caller, request: VerifiedLicenceRequest, now: datetime) -> _Allowed:
+    def _known_kind(self, kind: str) -> str:
+        return kind if kind in self._certificates.kinds.by_code or kind in DOCUMENT_NAMES else UNKNOWN
+
+    async def _judge(
+        self, caller: Caller, request: VerifiedLicenceRequest, snapshot: DirectorySnapshot, now: datetime
+    ) -> _Allowed:
         application, authorisation, party = await self._transactions.read(
             lambda tx: (
                 tx.applications.find(request.application_id),
@@ -110,20 +142,17 @@ class LicenceService:
             )
         )
         application = require_application(application, caller.partner_code)
-        current = application.lifecycle.current()
-        if current is None or party is None:
-            raise NoOpenStage(
-                check="licence.closed", owner=Owner.UTILITY, remedy="申请已办结或终止，不得再索取", clause="第（六）条"
-            )
+        stage = _open_stage(application)
+        if party is None:
+            raise _closed()
         require_allowed(
             request.kind,
             application.customer_class,
-            current.stage,
+            stage,
             application.received_on,
             application.applicant_kind,
         )
         authorisation = require_covers(authorisation, caller.partner_code, request.kind, request.purpose, now)
-        snapshot = await self._partners.snapshot()
         partner = snapshot.partners[caller.partner_code]
         decision = permits(
             snapshot.agreements.get(caller.partner_code, ()),
@@ -133,32 +162,55 @@ class LicenceService:
             application.region,
             request.fields,
             date_in_china(now),
-            current.stage.value,
+            stage.value,
         )
-        _require_holder(request)
-        return _Allowed(application, party, authorisation, decision, current.stage)
+        require_holder(request.kind, request.holder_code)
+        code = request.holder_code or party.code
+        return _Allowed(
+            application, party, authorisation, decision, stage, code, self._digests.of(HOLDER_DIGESTS, code)
+        )
 
     async def _obtain(self, allowed: _Allowed, request: VerifiedLicenceRequest, now: datetime) -> Verification:
-        own_is_resident = allowed.application.applicant_kind is ApplicantKind.RESIDENT
-        if request.holder_code is not None:
-            holder, resident = HolderExpectation(request.holder_code), False
-        else:
-            holder, resident = HolderExpectation(allowed.party.code, allowed.party.name), own_is_resident
+        """The one verification that is answered from; where the source does not answer, one that knows nothing."""
         try:
-            obtained = await self._certificates.obtain(
-                request.kind,
-                holder,
-                holder_type=HOLDER_IS_RESIDENT if resident else HOLDER_IS_ENTERPRISE,
-                region=allowed.application.region,
-                purpose=UsePurpose("用电报装", PURPOSE, allowed.stage.chinese_title),
-                at=now,
-            )
+            if request.kind in THIRD_PARTY_KINDS:
+                return await self._theirs(allowed, request.kind, now)
+            return await self._own(allowed, request.kind, now)
         except (PartnerUnavailable, Indeterminate) as error:
             return self._out_of_reach(request.kind, error, now)
-        documents = allowed.application.documents
-        confirmed = next((each for each in documents if each.document == request.kind), None)
-        of_a_place = self._certificates.kinds.get(request.kind).region_of is not None
-        return _choose(obtained.verifications, confirmed, of_a_place)
+
+    async def _own(self, allowed: _Allowed, kind: str, now: datetime) -> Verification:
+        application, holder = allowed.application, HolderExpectation(allowed.party.code, allowed.party.name)
+        resident = application.applicant_kind is ApplicantKind.RESIDENT
+        found = await self._fetch(allowed, kind, holder, HOLDER_IS_RESIDENT if resident else HOLDER_IS_ENTERPRISE, now)
+        definition = self._certificates.kinds.get(kind)
+        here = tuple(each for each in found if definition.lies_in(each.claims, application.region))
+        return confirmed_certificate(
+            here, next((each for each in application.documents if each.document == kind), None)
+        )
+
+    async def _theirs(self, allowed: _Allowed, kind: str, now: datetime) -> Verification:
+        application_id, holder = allowed.application.application_id, HolderExpectation(allowed.holder_code)
+        await self._transactions.write(
+            lambda tx: bind_third_party(tx, application_id, kind, allowed.holder_digest, now)
+        )
+        try:
+            return their_certificate(await self._fetch(allowed, kind, holder, HOLDER_IS_ENTERPRISE, now))
+        except NoECertificate:
+            raise third_party_refused() from None
+
+    async def _fetch(
+        self, allowed: _Allowed, kind: str, holder: HolderExpectation, holder_type: str, now: datetime
+    ) -> tuple[Verification, ...]:
+        obtained = await self._certificates.obtain(
+            kind,
+            holder,
+            holder_type=holder_type,
+            region=allowed.application.region,
+            purpose=UsePurpose("用电报装", PURPOSE, allowed.stage.chinese_title),
+            at=now,
+        )
+        return obtained.verifications
 
     def _out_of_reach(self, kind: str, error: GatewayError, now: datetime) -> Verification:
         """It could not be known: the source did not answer, and nothing that may stand in for it is at hand."""
@@ -178,18 +230,29 @@ class LicenceService:
             agreed=allowed.decision.allowed,
             requested=frozenset(request.fields) if request.fields is not None else None,
         )
-        return disclose(compiled, verification, PredicateContext(date_in_china(now), allowed.party.code))
+        return disclose(compiled, verification, PredicateContext(date_in_china(now), allowed.holder_code))
 
     def _record(
-        self, tx: LicencesTransaction, caller: Caller, request: VerifiedLicenceRequest, facts: dict[str, Fact]
+        self,
+        tx: LicencesTransaction,
+        caller: Caller,
+        request: VerifiedLicenceRequest,
+        stage: Stage,
+        facts: dict[str, Fact],
     ) -> str:
-        """Record the disclosure, unless the authorisation ended while the certificate was being verified.
+        """Record the disclosure, unless authorisation or stage ended while the certificate was being verified.
 
+        The authorisation stays as it is until the entry is written, so that no withdrawal comes in between.
         The entry bears the time at which it is written, not that of the request, so that the record runs forwards.
         """
         at = self._clock()
-        authorisation = tx.authorisations.of_application(request.application_id)
+        authorisation = tx.authorisations.of_application_for_use(request.application_id)
         require_covers(authorisation, caller.partner_code, request.kind, request.purpose, at)
+        application = require_application(tx.applications.find(request.application_id), caller.partner_code)
+        if _open_stage(application) is not stage:
+            raise StageMoved(
+                check="licence.stage_moved", owner=Owner.UTILITY, remedy="核验期间申请已进入下一环节，请重新查询"
+            )
         return tx.records.append(RecordEntry(DISCLOSED, at, caller.partner_code, request.application_id, facts=facts))
 
     def _compose(
@@ -228,57 +291,30 @@ class LicenceService:
         )
 
 
-def _require_holder(request: VerifiedLicenceRequest) -> None:
-    third_party = request.kind in THIRD_PARTY_KINDS
-    if third_party:
-        try:
-            validate_unified_social_credit_code(request.holder_code or "")
-        except IdentifierError:
-            raise HolderNotNamed(
-                check="licence.holder",
-                owner=Owner.UTILITY,
-                remedy="请以 holder_code 指明设计或施工单位的统一社会信用代码（18 位）",
-            ) from None
-    elif request.holder_code is not None:
-        raise HolderNotAllowed(
-            check="licence.holder", owner=Owner.UTILITY, remedy="该证照只能是申请人本人的，请勿指定持证主体"
-        )
+def _open_stage(application: GridConnectionApplication) -> Stage:
+    """The stage that the application is in. Raises ``NoOpenStage``."""
+    current = application.lifecycle.current()
+    if current is None:
+        raise _closed()
+    return current.stage
 
 
-def _choose(
-    verifications: tuple[Verification, ...], confirmed: ApplicationDocument | None, of_a_place: bool
-) -> Verification:
-    """The certificate that the applicant confirmed: those bytes, else a newer version under the same 证照标识.
-
-    Where it is gone and others are there, none of them is guessed: raises ``ConfirmedCertificateGone``. A single one
-    stands for it only where a holder has but one; that of a place (``of_a_place``) may be that of another place.
-    """
-    if confirmed is not None and confirmed.verdict is not None:
-        for verification in verifications:
-            if verification.envelope_digest == confirmed.content_digest:
-                return verification
-        for verification in verifications:
-            if verification.identifier and digest(verification.identifier) == confirmed.identifier_digest:
-                return verification
-        if of_a_place and any(each.verdict is Verdict.VALID for each in verifications):
-            raise _confirmed_gone()
-    if len(verifications) == 1:
-        return verifications[0]
-    raise _confirmed_gone()
-
-
-def _confirmed_gone() -> ConfirmedCertificateGone:
-    return ConfirmedCertificateGone(
-        check="licence.confirmed_certificate",
-        owner=Owner.APPLICANT,
-        remedy="申请人确认的证照已变更，请由申请人重新确认所用的一份",
+def _closed() -> NoOpenStage:
+    return NoOpenStage(
+        check="licence.closed", owner=Owner.UTILITY, remedy="申请已办结或终止，不得再索取", clause="第（六）条"
     )
+
+
+def _known_purpose(snapshot: DirectorySnapshot, partner_code: str, purpose: str) -> str:
+    agreed = {agreement.purpose for agreement in snapshot.agreements.get(partner_code, ())}
+    return purpose if purpose == PURPOSE or purpose in agreed else UNKNOWN
 
 
 def _basis(verification: Verification, now: datetime) -> list[SourceBasis]:
     listed = []
     for basis in verification.basis:
         age = basis.age(now)
+        provenance = verification.provenance if basis.name == "certificate" else None
         listed.append(
             SourceBasis(
                 name=basis.name,
@@ -287,6 +323,8 @@ def _basis(verification: Verification, now: datetime) -> list[SourceBasis]:
                 age_seconds=int(age.total_seconds()) if age is not None else None,
                 limit_seconds=int(basis.limit.total_seconds()) if basis.limit is not None else None,
                 state=basis.state.value,
+                level=provenance.level if provenance else None,
+                fell_through=list(provenance.fell_through) if provenance else [],
             )
         )
     return listed

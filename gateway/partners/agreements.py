@@ -59,7 +59,7 @@ def permits(
     left = _narrow(own, Dimension.DATES, lambda a: a.valid_from <= on <= a.valid_until)
     left = _narrow(left, Dimension.PURPOSE, lambda a: a.purpose == purpose)
     left = _narrow(left, Dimension.KIND, lambda a: bool(_fields_of(a, kind)))
-    levels = _levels(region)
+    levels = region_and_above(region)
     if levels.isdisjoint(partner.regions):
         raise _refused(Dimension.REGION)
     left = _narrow(left, Dimension.REGION, lambda a: not levels.isdisjoint(a.regions))
@@ -81,7 +81,7 @@ def agreed_fields(
     agreements: Iterable[SharingAgreement], purpose: str, kind: str, region: str, on: date
 ) -> frozenset[str]:
     """Every field of ``kind`` that some agreement in force lets leave for ``purpose`` in ``region``, at any stage."""
-    levels = _levels(region)
+    levels = region_and_above(region)
     in_force = (
         agreement
         for agreement in agreements
@@ -93,17 +93,17 @@ def agreed_fields(
     return frozenset[str]().union(*(_fields_of(agreement, kind) for agreement in in_force))
 
 
-def _fields_of(agreement: SharingAgreement, kind: str) -> frozenset[str]:
-    return frozenset[str]().union(*(grant.fields for grant in agreement.grants if grant.kind == kind))
-
-
-def _levels(region: str) -> frozenset[str]:
-    """The region as given and every level above it that GB/T 2260 shows in its digits."""
+def region_and_above(region: str) -> frozenset[str]:
+    """The region as given and every level above it that GB/T 2260 shows in its digits; none where it is no code."""
     try:
         above = region_levels(region)
     except IdentifierError:
         return frozenset()
     return frozenset({region, region[:9], *above})
+
+
+def _fields_of(agreement: SharingAgreement, kind: str) -> frozenset[str]:
+    return frozenset[str]().union(*(grant.fields for grant in agreement.grants if grant.kind == kind))
 
 
 def _narrow(

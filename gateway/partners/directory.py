@@ -62,6 +62,12 @@ class DirectorySnapshot:
         return next((endpoint for endpoint in self.endpoints.get(code, ()) if endpoint.channel == channel), None)
 
 
+class Directory(Protocol):
+    """Who the partners are, as of now; for rooms and adapters that only look. ``PartnerDirectory`` is one."""
+
+    async def snapshot(self) -> DirectorySnapshot: ...
+
+
 class PartnerDirectory:
     """Answers the current snapshot. ``ticks`` is a monotonic count of seconds, ``max_age`` the staleness allowed."""
 

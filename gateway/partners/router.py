@@ -1,25 +1,28 @@
 """Token endpoint, the gateway's public keys, and the operators' interface to partners, keys and agreements."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel
+from limits import parse
 
 from gateway.caller import Caller, Role
 from gateway.crypto.jwk import VerificationKey, export_jwk
-from gateway.errors import GatewayError, Owner
+from gateway.delivery.ports import ChannelKind
+from gateway.errors import GatewayError, Owner, Unauthenticated
 from gateway.http.callers import now, require_role
 from gateway.http.idempotency import OnceOnly
-from gateway.http.limits import RateLimit
+from gateway.http.limits import RateLimit, RateLimits, address_of
 from gateway.http.problems import error_response, status_of
+from gateway.http.responses import document
 from gateway.http.services import provide
 from gateway.partners.errors import TokenRequestMalformed
-from gateway.partners.model import Endpoint, Grant
-from gateway.partners.service import AgreementDraft, PartnerService
-from gateway.partners.tokens import TokenService
+from gateway.partners.model import Endpoint
+from gateway.partners.service import PartnerService
+from gateway.partners.tokens import TokenService, claimed_client
 from gateway.partners.views import (
     AgreementTerms,
     AgreementView,
@@ -32,8 +35,12 @@ from gateway.partners.views import (
     PartnerView,
 )
 from schemas.partner_api import TokenResponse
-from schemas.wire import OpaqueId, PartnerCode, Slug
+from schemas.wire import OpaqueId, PartnerCode
 
+_FAILURES = parse("30/minute")
+"""Failed authentications of one client from one address; then its requests wait, whatever they prove."""
+_GRANTS = parse("600/minute")
+"""Tokens granted to one client: each lasts minutes, so that a client that asks this often is at fault."""
 _FORM = "application/x-www-form-urlencoded"
 _TOKEN_FORM = {
     "requestBody": {
@@ -67,9 +74,9 @@ operator_router = APIRouter(prefix="/v1/operator", tags=["operator"])
 
 @dataclass(frozen=True, slots=True)
 class PublishedKeys:
-    """Every public key with which the gateway's signatures can be checked, retiring ones included."""
+    """Answers every public key with which the gateway's signatures can be checked now, retiring ones included."""
 
-    keys: tuple[VerificationKey, ...]
+    now: Callable[[], tuple[VerificationKey, ...]]
 
 
 @router.post(
@@ -78,22 +85,35 @@ class PublishedKeys:
     summary="换取 DPoP 绑定的访问令牌（RFC 6749 §4.4、RFC 7523、RFC 9449）",
     response_model=TokenResponse,
     openapi_extra=_TOKEN_FORM,
-    dependencies=[Depends(RateLimit("token", "120/minute"))],
+    dependencies=[Depends(RateLimit("token", "1200/minute"))],
 )
 async def grant_token(
-    request: Request, tokens: Annotated[TokenService, Depends(provide(TokenService))], at: Now
+    request: Request,
+    tokens: Annotated[TokenService, Depends(provide(TokenService))],
+    limits: Annotated[RateLimits, Depends(provide(RateLimits))],
+    at: Now,
 ) -> Response:
     try:
         form = _token_form(request, await request.body())
-        granted = await tokens.grant(form, request.headers.getlist("dpop"), at)
+        # Failures count for a client at its address, so that nobody can lock a partner out from elsewhere.
+        client = claimed_client(form)
+        suspect = f"{client} {address_of(request)}"
+        limits.require(_FAILURES, "token_failures", suspect)
+        limits.require(_GRANTS, "token_grants", client)
+        try:
+            granted = await tokens.grant(form, request.headers.getlist("dpop"), at)
+        except Unauthenticated:
+            limits.count(_FAILURES, "token_failures", suspect)
+            raise
+        limits.count(_GRANTS, "token_grants", client)
     except GatewayError as error:
         return _oauth_refusal(error)
-    return _document(granted, headers={"Pragma": "no-cache"})
+    return document(granted, headers={"Pragma": "no-cache"})
 
 
 @router.get("/.well-known/jwks.json", tags=["oauth"], summary="共享平台的公钥（RFC 7517 §5）")
 async def published_keys(published: Annotated[PublishedKeys, Depends(provide(PublishedKeys))]) -> dict[str, Any]:
-    return {"keys": [export_jwk(key) for key in published.keys]}
+    return {"keys": [export_jwk(key) for key in published.now()]}
 
 
 @operator_router.get("/partners", summary="列出接入单位")
@@ -109,7 +129,7 @@ async def register_partner(
         made = await partners.register_partner(
             body.code, body.name, body.role, body.regions, actor=operator.partner_code, at=at
         )
-        return _document(PartnerView.of(made.value, made.record_id), status=201)
+        return document(PartnerView.of(made.value, made.record_id), status=201)
 
     return await once.answer(operator.partner_code, work)
 
@@ -145,7 +165,7 @@ async def add_key(
             valid_from=body.valid_from,
             valid_until=body.valid_until,
         )
-        return _document(KeyView.of(made.value, made.record_id), status=201)
+        return document(KeyView.of(made.value, made.record_id), status=201)
 
     return await once.answer(operator.partner_code, work)
 
@@ -162,7 +182,7 @@ async def rotate_key(
     async def work() -> Response:
         overlap = timedelta(hours=body.overlap_hours)
         made = await partners.rotate_key(code, kid, body.jwk, overlap=overlap, actor=operator.partner_code, at=at)
-        return _document(KeyView.of(made.value, made.record_id), status=201)
+        return document(KeyView.of(made.value, made.record_id), status=201)
 
     return await once.answer(operator.partner_code, work)
 
@@ -184,20 +204,9 @@ async def list_agreements(code: PartnerCode, _operator: Operator, partners: Part
 async def create_agreement(
     code: PartnerCode, body: AgreementTerms, operator: Operator, partners: Partners, at: Now, once: OnceOnly
 ) -> Response:
-    draft = AgreementDraft(
-        partner_code=code,
-        purpose=body.purpose,
-        grants=tuple(Grant(grant.kind, frozenset(grant.fields)) for grant in body.grants),
-        regions=tuple(body.regions),
-        valid_from=body.valid_from,
-        valid_until=body.valid_until,
-        clause=body.clause,
-        stages=None if body.stages is None else frozenset(body.stages),
-    )
-
     async def work() -> Response:
-        made = await partners.create_agreement(draft, actor=operator.partner_code, at=at)
-        return _document(AgreementView.of(made.value, made.record_id), status=201)
+        made = await partners.create_agreement(body.drafted(code), actor=operator.partner_code, at=at)
+        return document(AgreementView.of(made.value, made.record_id), status=201)
 
     return await once.answer(operator.partner_code, work)
 
@@ -216,9 +225,9 @@ async def end_agreement(agreement_id: OpaqueId, operator: Operator, partners: Pa
 
 @operator_router.put("/partners/{code}/endpoints/{channel}", summary="设置事件接收地址")
 async def set_endpoint(
-    code: PartnerCode, channel: Slug, body: EndpointTerms, operator: Operator, partners: Partners, at: Now
+    code: PartnerCode, channel: ChannelKind, body: EndpointTerms, operator: Operator, partners: Partners, at: Now
 ) -> EndpointView:
-    endpoint = Endpoint(code, channel, body.url, body.secret_ref)
+    endpoint = Endpoint(code, channel.value, body.url, body.secret_ref)
     made = await partners.set_endpoint(endpoint, actor=operator.partner_code, at=at)
     return EndpointView.of(made.value, made.record_id)
 
@@ -248,7 +257,3 @@ def _oauth_refusal(error: GatewayError) -> Response:
 
 def _malformed(check: str, remedy: str) -> TokenRequestMalformed:
     return TokenRequestMalformed(check=f"token_request.{check}", owner=Owner.CALLER, remedy=remedy)
-
-
-def _document(model: BaseModel, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(model.model_dump_json(), status, headers, "application/json")

@@ -5,19 +5,33 @@ revoked, an agreement ended, a partner suspended.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from gateway.caller import Role
-from gateway.crypto.errors import JoseRefused
-from gateway.crypto.jwk import VerificationKey, export_jwk, parse_jwk, thumbprint
+from gateway.partners.changes import (
+    KEY_ADDED,
+    AgreementDraft,
+    Change,
+    add_key,
+    create_agreement,
+    existing_key,
+    existing_partner,
+    insert_key,
+    new_key,
+    register,
+    set_agreement,
+    set_endpoint,
+    set_status,
+    update,
+)
 from gateway.partners.directory import PartnerDirectory
-from gateway.partners.errors import conflict, not_found, terms_rejected
+from gateway.partners.errors import conflict, terms_rejected
 from gateway.partners.model import (
     AgreementStatus,
     Endpoint,
-    Grant,
     KeyUse,
     Partner,
     PartnerKey,
@@ -25,12 +39,18 @@ from gateway.partners.model import (
     SharingAgreement,
 )
 from gateway.partners.ports import PartnersTransaction
-from gateway.partners.terms import check_agreement_terms, check_endpoint_url, check_kid, check_partner_terms
+from gateway.partners.roster import RosterPartner, RosterRules, apply_entry
+from gateway.partners.terms import is_shaped
+from gateway.partners.vocabulary import Vocabulary
 from gateway.records.entries import Fact, RecordEntry
+from gateway.records.refusals import refusals_recorded
 from gateway.transaction import Transactions
+
+__all__ = ["AgreementDraft", "PartnerService", "Recorded"]
 
 ValueT = TypeVar("ValueT")
 MAX_OVERLAP = timedelta(days=90)
+KEY_ROTATED = "partner.key_rotated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +61,11 @@ class Recorded(Generic[ValueT]):
     record_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgreementDraft:
-    """The terms of an agreement to be made; see ``SharingAgreement`` for their meaning."""
-
-    partner_code: str
-    purpose: str
-    grants: tuple[Grant, ...]
-    regions: tuple[str, ...]
-    valid_from: date
-    valid_until: date
-    clause: str
-    stages: frozenset[str] | None = None
-
-
 class PartnerService:
-    """All changes to who may call. ``actor`` is the operator's partner code, or ``gateway`` for the command line.
+    """All changes to who may call. ``actor`` is the operator's partner code, or ``cli:`` and a user of the machine.
 
-    ``new_id`` answers a fresh identifier. ``insecure_hosts`` may have endpoints without TLS.
+    ``vocabulary`` is what agreements may name, ``new_id`` answers a fresh identifier, ``insecure_hosts`` may have
+    endpoints without TLS.
     """
 
     def __init__(
@@ -66,11 +73,13 @@ class PartnerService:
         transactions: Transactions[PartnersTransaction],
         directory: PartnerDirectory,
         *,
+        vocabulary: Vocabulary,
         new_id: Callable[[], str],
         insecure_hosts: frozenset[str] = frozenset(),
     ) -> None:
         self._transactions = transactions
         self._directory = directory
+        self._vocabulary = vocabulary
         self._new_id = new_id
         self._insecure_hosts = insecure_hosts
 
@@ -78,25 +87,24 @@ class PartnerService:
         self, code: str, name: str, role: Role, regions: Sequence[str], *, actor: str, at: datetime
     ) -> Recorded[Partner]:
         """Register an organisation. Raises ``PartnerTermsRejected`` or ``PartnerConflict`` (code taken)."""
-        check_partner_terms(code, name, regions)
-        partner = Partner(code, name, role, tuple(sorted(set(regions))), PartnerStatus.ACTIVE, 0, at)
+        return await self._change(register(code, name, role, regions, actor, at))
 
-        def change(transaction: PartnersTransaction) -> Partner:
-            if transaction.partners.find_partner(code) is not None:
-                raise conflict("code_taken", "该接入单位代码已登记，请换用其他代码")
-            transaction.partners.add_partner(partner)
-            return partner
-
-        facts: dict[str, Fact] = {"role": role.value, "regions": list(partner.regions)}
-        return await self._change(change, RecordEntry("partner.registered", at, actor, code, facts=facts))
+    async def update_partner(
+        self, code: str, *, name: str | None = None, regions: Sequence[str] | None = None, actor: str, at: datetime
+    ) -> Recorded[Partner]:
+        """Give a partner another name or other regions. Raises ``PartnerTermsRejected`` or ``PartnerNotFound``."""
+        return await self._change(update(code, name, regions, actor, at))
 
     async def suspend_partner(self, code: str, *, actor: str, at: datetime) -> Recorded[Partner]:
-        """Stop a partner: no call, no token, no delivery from now on. Raises ``PartnerNotFound``."""
-        return await self._set_status(code, PartnerStatus.SUSPENDED, actor, at)
+        """Stop a partner: no call, no token, no delivery from now on.
+
+        Raises ``PartnerNotFound``, or ``PartnerConflict`` where an operator would suspend itself.
+        """
+        return await self._change(set_status(code, PartnerStatus.SUSPENDED, actor, at))
 
     async def resume_partner(self, code: str, *, actor: str, at: datetime) -> Recorded[Partner]:
         """Let a suspended partner call again, with new tokens. Raises ``PartnerNotFound``."""
-        return await self._set_status(code, PartnerStatus.ACTIVE, actor, at)
+        return await self._change(set_status(code, PartnerStatus.ACTIVE, actor, at))
 
     async def add_key(
         self,
@@ -114,9 +122,8 @@ class PartnerService:
         Raises ``PartnerTermsRejected`` (not a public key spoken here), ``PartnerNotFound``, or ``PartnerConflict``:
         a key that anyone ever registered is not taken again, so a revoked one cannot return.
         """
-        key = _new_key(code, jwk, use, valid_from or at, valid_until)
-        entry = RecordEntry("partner.key_added", at, actor, code, facts=_key_facts(key))
-        return await self._change(lambda transaction: _insert_key(transaction, key), entry)
+        async with self._refusals(KEY_ADDED, at, actor, code):
+            return await self._apply(add_key(new_key(code, jwk, use, valid_from or at, valid_until), actor, at))
 
     async def rotate_key(
         self, code: str, old_kid: str, jwk: Mapping[str, Any] | bytes, *, overlap: timedelta, actor: str, at: datetime
@@ -125,186 +132,110 @@ class PartnerService:
 
         Raises as ``add_key`` does, and ``PartnerConflict`` when the old key is already revoked or past.
         """
-        if not timedelta(0) <= overlap <= MAX_OVERLAP:
-            raise terms_rejected("overlap", "新旧密钥并行期须为 0 至 90 天")
 
         def change(transaction: PartnersTransaction) -> PartnerKey:
-            old = _existing_key(transaction, code, old_kid)
+            old = existing_key(transaction, code, old_kid)
             if not old.usable(old.use, at):
                 raise conflict("key_not_current", "被替换的密钥已失效，请直接登记新密钥")
             ends_at = at + overlap
             if old.valid_until is None or ends_at < old.valid_until:
                 transaction.partners.replace_key(replace(old, valid_until=ends_at))
-            return _insert_key(transaction, _new_key(code, jwk, old.use, at, None))
+            return insert_key(transaction, new_key(code, jwk, old.use, at))
 
-        facts: dict[str, Fact] = {"replaces": old_kid, "overlap_seconds": int(overlap.total_seconds())}
-        facts["key"] = _new_key(code, jwk, KeyUse.ANY, at, None).thumbprint
-        return await self._change(change, RecordEntry("partner.key_rotated", at, actor, code, facts=facts))
+        async with self._refusals(KEY_ROTATED, at, actor, code):
+            if not timedelta(0) <= overlap <= MAX_OVERLAP:
+                raise terms_rejected("overlap", "新旧密钥并行期须为 0 至 90 天")
+            facts: dict[str, Fact] = {"replaces": old_kid, "overlap_seconds": int(overlap.total_seconds())}
+            facts["key"] = new_key(code, jwk, KeyUse.ANY, at).thumbprint
+            return await self._apply(Change(change, RecordEntry(KEY_ROTATED, at, actor, code, facts=facts)))
 
     async def revoke_key(self, code: str, kid: str, *, actor: str, at: datetime) -> Recorded[PartnerKey]:
         """Withdraw a key at once, with every token that it earned. Raises ``PartnerNotFound``; again is no fault."""
 
         def change(transaction: PartnersTransaction) -> PartnerKey:
-            key = _existing_key(transaction, code, kid)
+            key = existing_key(transaction, code, kid)
             revoked = key if key.revoked_at is not None else replace(key, revoked_at=at)
             transaction.partners.replace_key(revoked)
             return revoked
 
-        return await self._change(change, RecordEntry("partner.key_revoked", at, actor, code, facts={"kid": kid}))
+        entry = RecordEntry("partner.key_revoked", at, actor, code, facts={"kid": kid})
+        return await self._change(Change(change, entry))
 
     async def create_agreement(self, draft: AgreementDraft, *, actor: str, at: datetime) -> Recorded[SharingAgreement]:
         """Write down an agreement; it permits nothing until it is activated.
 
-        Raises ``PartnerTermsRejected`` for an empty or contradictory dimension, ``PartnerNotFound``.
+        Raises ``PartnerTermsRejected`` for an empty, unknown or contradictory dimension, ``PartnerNotFound``.
         """
-        check_agreement_terms(draft.purpose, draft.grants, draft.regions, draft.stages, draft.clause)
-        if draft.valid_until < draft.valid_from:
-            raise terms_rejected("agreement_dates", "协议的终止日不得早于起始日")
-        agreement = SharingAgreement(
-            agreement_id=self._new_id(),
-            partner_code=draft.partner_code,
-            purpose=draft.purpose,
-            grants=draft.grants,
-            regions=tuple(sorted(set(draft.regions))),
-            stages=draft.stages,
-            valid_from=draft.valid_from,
-            valid_until=draft.valid_until,
-            clause=draft.clause,
-            status=AgreementStatus.DRAFT,
-        )
-
-        def change(transaction: PartnersTransaction) -> SharingAgreement:
-            _existing_partner(transaction, draft.partner_code)
-            transaction.partners.add_agreement(agreement)
-            return agreement
-
-        entry = RecordEntry("agreement.created", at, actor, draft.partner_code, facts=_agreement_facts(agreement))
-        return await self._change(change, entry)
+        return await self._change(create_agreement(self._new_id(), draft, self._vocabulary, actor, at))
 
     async def activate_agreement(self, agreement_id: str, *, actor: str, at: datetime) -> Recorded[SharingAgreement]:
         """Put a drafted agreement into force. Raises ``PartnerNotFound``, or ``PartnerConflict`` once it has ended."""
-        return await self._set_agreement(agreement_id, AgreementStatus.ACTIVE, actor, at)
+        return await self._change(set_agreement(agreement_id, AgreementStatus.ACTIVE, actor, at))
 
     async def end_agreement(self, agreement_id: str, *, actor: str, at: datetime) -> Recorded[SharingAgreement]:
         """End an agreement at once and for good. Raises ``PartnerNotFound``."""
-        return await self._set_agreement(agreement_id, AgreementStatus.ENDED, actor, at)
+        return await self._change(set_agreement(agreement_id, AgreementStatus.ENDED, actor, at))
 
     async def set_endpoint(self, endpoint: Endpoint, *, actor: str, at: datetime) -> Recorded[Endpoint]:
         """Set where a partner's events go. Raises ``PartnerTermsRejected`` or ``PartnerNotFound``."""
-        check_endpoint_url(endpoint.url, insecure_hosts=self._insecure_hosts)
+        return await self._change(set_endpoint(endpoint, self._insecure_hosts, actor, at))
 
-        def change(transaction: PartnersTransaction) -> Endpoint:
-            _existing_partner(transaction, endpoint.partner_code)
-            transaction.partners.put_endpoint(endpoint)
-            return endpoint
+    async def apply_entry(self, entry: RosterPartner, *, actor: str, at: datetime) -> tuple[str, ...]:
+        """Make a roster's partner so, wholly or not at all; answers what was changed, in words.
 
-        facts: dict[str, Fact] = {"channel": endpoint.channel, "url": endpoint.url, "secret_ref": endpoint.secret_ref}
-        entry = RecordEntry("partner.endpoint_set", at, actor, endpoint.partner_code, facts=facts)
-        return await self._change(change, entry)
+        Raises what the single changes raise, and ``PartnerConflict`` where the roster gives it another role.
+        """
+        rules = RosterRules(self._vocabulary, self._insecure_hosts, self._new_id)
+
+        def change(transaction: PartnersTransaction) -> tuple[str, ...]:
+            transaction.partners.advance_version()
+            return apply_entry(transaction, entry, rules, actor, at)
+
+        async with self._refusals("partner.applied", at, actor, entry.code):
+            return await self._write(change)
 
     async def list_partners(self) -> Sequence[Partner]:
         """All partners, by code."""
         return await self._transactions.read(lambda transaction: transaction.partners.partners())
 
     async def list_keys(self, code: str) -> Sequence[PartnerKey]:
-        """A partner's keys, those past and revoked too."""
-        return await self._transactions.read(lambda transaction: transaction.partners.partner_keys(code))
+        """A partner's keys, those past and revoked too. Raises ``PartnerNotFound``."""
+
+        def look(transaction: PartnersTransaction) -> Sequence[PartnerKey]:
+            existing_partner(transaction, code)
+            return transaction.partners.partner_keys(code)
+
+        return await self._transactions.read(look)
 
     async def list_agreements(self, code: str) -> Sequence[SharingAgreement]:
-        """A partner's agreements, those ended too."""
-        return await self._transactions.read(lambda transaction: transaction.partners.agreements(code))
+        """A partner's agreements, those ended too. Raises ``PartnerNotFound``."""
 
-    async def _change(self, work: Callable[[PartnersTransaction], ValueT], entry: RecordEntry) -> Recorded[ValueT]:
-        def change(transaction: PartnersTransaction) -> Recorded[ValueT]:
+        def look(transaction: PartnersTransaction) -> Sequence[SharingAgreement]:
+            existing_partner(transaction, code)
+            return transaction.partners.agreements(code)
+
+        return await self._transactions.read(look)
+
+    async def _change(self, change: Change[ValueT]) -> Recorded[ValueT]:
+        """Do ``change`` and record it; what is refused is recorded too, without the terms asked for."""
+        async with self._refusals(change.entry.action, change.entry.at, change.entry.actor, change.entry.subject):
+            return await self._apply(change)
+
+    def _refusals(
+        self, action: str, at: datetime, actor: str, subject: str | None
+    ) -> AbstractAsyncContextManager[None]:
+        named = subject if subject is not None and is_shaped(subject) else None
+        return refusals_recorded(self._transactions, action, lambda: at, actor, named, {})
+
+    async def _apply(self, change: Change[ValueT]) -> Recorded[ValueT]:
+        def work(transaction: PartnersTransaction) -> Recorded[ValueT]:
             transaction.partners.advance_version()
-            value = work(transaction)
-            return Recorded(value, transaction.records.append(entry))
+            return Recorded(*change.do(transaction))
 
+        return await self._write(work)
+
+    async def _write(self, work: Callable[[PartnersTransaction], ValueT]) -> ValueT:
         try:
-            return await self._transactions.write(change)
+            return await self._transactions.write(work)
         finally:
             self._directory.changed()
-
-    async def _set_status(self, code: str, status: PartnerStatus, actor: str, at: datetime) -> Recorded[Partner]:
-        def change(transaction: PartnersTransaction) -> Partner:
-            partner = _existing_partner(transaction, code)
-            epoch = partner.token_epoch + (status is PartnerStatus.SUSPENDED)
-            changed = replace(partner, status=status, token_epoch=epoch)
-            transaction.partners.replace_partner(changed)
-            return changed
-
-        action = "partner.suspended" if status is PartnerStatus.SUSPENDED else "partner.resumed"
-        return await self._change(change, RecordEntry(action, at, actor, code))
-
-    async def _set_agreement(
-        self, agreement_id: str, status: AgreementStatus, actor: str, at: datetime
-    ) -> Recorded[SharingAgreement]:
-        def change(transaction: PartnersTransaction) -> SharingAgreement:
-            agreement = transaction.partners.find_agreement(agreement_id)
-            if agreement is None:
-                raise not_found("agreement", "请核对协议编号")
-            if agreement.status is AgreementStatus.ENDED and status is not AgreementStatus.ENDED:
-                raise conflict("agreement_ended", "已终止的协议不能恢复，请另立新协议")
-            changed = replace(agreement, status=status)
-            transaction.partners.replace_agreement(changed)
-            return changed
-
-        action = "agreement.activated" if status is AgreementStatus.ACTIVE else "agreement.ended"
-        return await self._change(change, RecordEntry(action, at, actor, agreement_id))
-
-
-def _new_key(
-    code: str, jwk: Mapping[str, Any] | bytes, use: KeyUse, valid_from: datetime, valid_until: datetime | None
-) -> PartnerKey:
-    try:
-        parsed = parse_jwk(jwk)
-    except JoseRefused as refusal:
-        raise terms_rejected(f"key.{refusal.check.removeprefix('jose.')}", refusal.remedy) from None
-    check_kid(parsed.kid)
-    if valid_until is not None and valid_until <= valid_from:
-        raise terms_rejected("key_validity", "密钥的失效时间须晚于生效时间")
-    name = thumbprint(parsed.public_key)
-    public = export_jwk(VerificationKey(parsed.kid, parsed.public_key, parsed.algorithms))
-    return PartnerKey(code, parsed.kid, name, public, use, valid_from, valid_until)
-
-
-def _insert_key(transaction: PartnersTransaction, key: PartnerKey) -> PartnerKey:
-    _existing_partner(transaction, key.partner_code)
-    repository = transaction.partners
-    if repository.key_registered(key.thumbprint):
-        raise conflict("key_taken", "该公钥曾被登记，请生成新的密钥对")
-    if repository.find_key(key.partner_code, key.kid) is not None:
-        raise conflict("kid_taken", "该 kid 已被使用，请为新密钥换用其他 kid")
-    repository.add_key(key)
-    return key
-
-
-def _existing_partner(transaction: PartnersTransaction, code: str) -> Partner:
-    partner = transaction.partners.find_partner(code)
-    if partner is None:
-        raise not_found("partner", "请核对接入单位代码")
-    return partner
-
-
-def _existing_key(transaction: PartnersTransaction, code: str, kid: str) -> PartnerKey:
-    key = transaction.partners.find_key(code, kid)
-    if key is None:
-        raise not_found("key", "请核对接入单位代码与 kid")
-    return key
-
-
-def _key_facts(key: PartnerKey) -> dict[str, Fact]:
-    return {"kid": key.kid, "key": key.thumbprint, "use": key.use.value}
-
-
-def _agreement_facts(agreement: SharingAgreement) -> dict[str, Fact]:
-    return {
-        "agreement_id": agreement.agreement_id,
-        "purpose": agreement.purpose,
-        "grants": [f"{grant.kind}:{','.join(sorted(grant.fields))}" for grant in agreement.grants],
-        "regions": list(agreement.regions),
-        "stages": None if agreement.stages is None else sorted(agreement.stages),
-        "valid_from": agreement.valid_from.isoformat(),
-        "valid_until": agreement.valid_until.isoformat(),
-        "clause": agreement.clause,
-    }

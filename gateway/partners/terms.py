@@ -1,17 +1,28 @@
 """What may be registered at all. Shapes of codes, non-empty agreements, addresses that events may be sent to."""
 
+import ipaddress
 import re
 from collections.abc import Collection, Sequence
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from gateway.delivery.ports import ChannelKind
 from gateway.partners.errors import terms_rejected
-from gateway.partners.model import Grant
+from gateway.partners.model import Endpoint, Grant
+from gateway.partners.vocabulary import Vocabulary
 from schemas.identifiers import IdentifierError, region_findings, validate_region
 
 _PARTNER_CODE: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _KID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+_RECORDED_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,127}")
+SECRET_REF: Final = re.compile(r"[a-z0-9-]{1,64}")
+_METADATA: Final = frozenset({ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_address("100.100.100.200")})
 _SLUG: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+def is_shaped(subject: str) -> bool:
+    """Whether ``subject`` looks like a partner's code or an identifier of ours, and may stand in the record."""
+    return _RECORDED_NAME.fullmatch(subject) is not None
 
 
 def check_partner_terms(code: str, name: str, regions: Sequence[str]) -> None:
@@ -30,35 +41,64 @@ def check_kid(kid: str) -> None:
 
 
 def check_agreement_terms(
-    purpose: str, grants: Sequence[Grant], regions: Sequence[str], stages: Collection[str] | None, clause: str
+    purpose: str,
+    grants: Sequence[Grant],
+    regions: Sequence[str],
+    stages: Collection[str] | None,
+    clause: str,
+    vocabulary: Vocabulary,
 ) -> None:
-    """Raise ``PartnerTermsRejected`` unless each dimension names something: an empty one would permit nothing."""
+    """Raise ``PartnerTermsRejected`` unless each dimension names something that exists.
+
+    An empty dimension would permit nothing, and a misspelt one would never be asked for.
+    """
     if not _SLUG.fullmatch(purpose):
         raise terms_rejected("agreement_purpose", "协议须约定一个用途")
     if not grants or len({grant.kind for grant in grants}) != len(grants):
         raise terms_rejected("agreement_kinds", "协议须约定至少一种证照类型，且每种只列一次")
-    if not all(_SLUG.fullmatch(grant.kind) and _all_slugs(grant.fields) for grant in grants):
-        raise terms_rejected("agreement_fields", "每种证照须列明至少一个字段")
-    if stages is not None and not _all_slugs(stages):
-        raise terms_rejected("agreement_stages", "限定环节时须列明至少一个环节")
+    if not all(grant.kind in vocabulary.fields for grant in grants):
+        raise terms_rejected("agreement_kinds", f"证照类型须为其中之一：{'、'.join(sorted(vocabulary.fields))}")
+    for grant in grants:
+        known = vocabulary.fields[grant.kind]
+        if not grant.fields or not grant.fields <= known:
+            raise terms_rejected(
+                "agreement_fields", f"{grant.kind} 须列明至少一个字段，限于：{'、'.join(sorted(known))}"
+            )
+    if stages is not None and not (stages and vocabulary.stages.issuperset(stages)):
+        raise terms_rejected("agreement_stages", f"限定环节时须列明其中之一：{'、'.join(sorted(vocabulary.stages))}")
     if not clause.strip() or len(clause) > 200:
         raise terms_rejected("agreement_clause", "协议须写明法律依据（条款），不超过 200 字")
     _check_regions(regions)
 
 
-def check_endpoint_url(url: str, *, insecure_hosts: Collection[str]) -> None:
-    """Raise ``PartnerTermsRejected`` unless ``url`` is an absolute https address without user information or fragment.
+def check_endpoint(endpoint: Endpoint, *, insecure_hosts: Collection[str]) -> None:
+    """Raise ``PartnerTermsRejected`` unless its channel, its address and the name of its secret fit."""
+    if endpoint.channel not in {channel.value for channel in ChannelKind}:
+        raise terms_rejected("endpoint_channel", f"接收通道须为其中之一：{'、'.join(ChannelKind)}")
+    if endpoint.secret_ref is not None and not SECRET_REF.fullmatch(endpoint.secret_ref):
+        raise terms_rejected(
+            "endpoint_secret_ref", "密钥引用须为 1 至 64 个小写字母、数字或连字符（文件名，不是密钥本身）"
+        )
+    check_endpoint_url(endpoint.url, insecure_hosts=insecure_hosts)
 
+
+def check_endpoint_url(url: str, *, insecure_hosts: Collection[str]) -> None:
+    """Raise ``PartnerTermsRejected`` unless ``url`` is an absolute https address and nothing more.
+
+    User information, a query and a fragment are refused: they are where secrets hide, and the record keeps addresses.
+    So are link-local addresses (169.254.0.0/16, fe80::/10), at which clouds give away credentials.
     ``http`` is taken for a host of ``insecure_hosts`` (lower case) alone.
     """
     parts = _split(url)
     plain = parts is not None and parts.scheme == "http" and parts.hostname in insecure_hosts
     if parts is None or not (parts.scheme == "https" or plain):
-        raise terms_rejected("endpoint_url", "接收地址须为 https 绝对地址，且不含账号信息与片段")
+        raise terms_rejected("endpoint_url", "接收地址须为 https 绝对地址，且不含账号信息、查询串与片段")
+    if _never_a_receiver(parts.hostname or ""):
+        raise terms_rejected("endpoint_host", "接收地址不得为链路本地、组播或非常规写法的 IP 地址")
 
 
 def _split(url: str) -> SplitResult | None:
-    if len(url) > 500 or not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+    if len(url) > 500 or "?" in url or not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
         return None
     try:
         parts = urlsplit(url)
@@ -66,6 +106,17 @@ def _split(url: str) -> SplitResult | None:
     except ValueError:
         return None
     return parts if sound else None
+
+
+def _never_a_receiver(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        # Resolvers read 0xA9FEA9FE and 2852039166 as addresses, too.
+        last = host.rstrip(".").rpartition(".")[2]
+        return not last or last.isdigit() or last.startswith("0x")
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_link_local or address.is_multicast or address.is_unspecified or address in _METADATA
 
 
 def _check_regions(regions: Sequence[str]) -> None:
@@ -77,7 +128,3 @@ def _check_regions(regions: Sequence[str]) -> None:
         sound = False
     if not sound:
         raise terms_rejected("regions", "行政区划代码须为 6、9 或 12 位数字，且省级代码真实存在（GB/T 2260）")
-
-
-def _all_slugs(names: Collection[str]) -> bool:
-    return bool(names) and all(_SLUG.fullmatch(name) for name in names)

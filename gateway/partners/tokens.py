@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from gateway.caller import Caller
 from gateway.crypto.errors import JoseRefused
@@ -42,9 +42,11 @@ ASSERTION_LIFETIME: Final = timedelta(seconds=60)
 LEEWAY: Final = timedelta(seconds=5)
 TOKEN_LIFETIME: Final = timedelta(minutes=5)
 VERDICT_LIFETIME: Final = timedelta(seconds=60)
+PROOF_USE: Final = "dpop_proof"
 _ALGORITHMS: Final = frozenset({"ES256", "EdDSA"})
 _MAX_TOKEN_BYTES: Final = 4096
 _MAX_VERDICTS: Final = 10_000
+_MAX_CODE: Final = 64
 _TOKEN_ID: Final = re.compile(r"[A-Za-z0-9_.:~+/=-]{8,128}")
 
 
@@ -60,6 +62,15 @@ class TokenKeys:
         return (self.signing.public(), *self.retiring)
 
 
+class AnyTokenKeys(Protocol):
+    """``TokenKeys``, or keys that change while the process runs."""
+
+    @property
+    def signing(self) -> SigningKey: ...
+    @property
+    def accepted(self) -> tuple[VerificationKey, ...]: ...
+
+
 class TokenService:
     """Grants access tokens. ``issuer`` is the gateway's issuer identifier, ``token_uri`` the token endpoint's address.
 
@@ -70,7 +81,7 @@ class TokenService:
         self,
         transactions: Transactions[PartnersTransaction],
         directory: PartnerDirectory,
-        keys: TokenKeys,
+        keys: AnyTokenKeys,
         *,
         issuer: str,
         token_uri: str,
@@ -117,7 +128,7 @@ class TokenService:
             spent = transaction.spent_tokens
             if not spent.spend("client_assertion", partner.code, token_id, at, until):
                 raise client_refused("replayed", "客户端断言只能使用一次，请重新签发")
-            if not spent.spend("dpop_proof", proof.thumbprint, proof.token_id, at, at + PROOF_MEMORY):
+            if not spent.spend(PROOF_USE, proof.thumbprint, proof.token_id, at, at + PROOF_MEMORY):
                 raise proof_refused("replayed", "DPoP 证明只能使用一次，请重新签发")
             transaction.records.append(entry)
 
@@ -172,11 +183,16 @@ class _TokenVerdict:
 
 @dataclass(slots=True)
 class AccessGate:
-    """Admits requests that carry one of our tokens and a fresh DPoP proof by the key it is bound to."""
+    """Admits requests that carry one of our tokens and a fresh DPoP proof by the key it is bound to.
+
+    ``shared`` is the database in which proofs are spent where several processes serve; without it, this process's
+    memory alone knows them.
+    """
 
     directory: PartnerDirectory
-    keys: TokenKeys
+    keys: AnyTokenKeys
     issuer: str
+    shared: Transactions[PartnersTransaction] | None = None
     _seen: ReplayMemory = field(default_factory=lambda: ReplayMemory(PROOF_MEMORY))
     _verdicts: OrderedDict[bytes, _TokenVerdict] = field(default_factory=OrderedDict)
 
@@ -197,9 +213,19 @@ class AccessGate:
         if proof.thumbprint != verdict.key_thumbprint:
             raise proof_refused("jkt", "证明的密钥不是令牌所绑定的密钥")
         # 5 and was not made before
-        if not self._seen.first_seen(proof.thumbprint, proof.token_id, at):
+        if not await self._first_seen(proof, at):
             raise proof_refused("replayed", "DPoP 证明只能使用一次，请重新签发")
         return Caller(partner.code, partner.role, proof.thumbprint, verdict.scopes, partner.regions)
+
+    async def _first_seen(self, proof: DpopProof, at: datetime) -> bool:
+        if not self._seen.first_seen(proof.thumbprint, proof.token_id, at):
+            return False
+        if self.shared is None:
+            return True
+        until = at + PROOF_MEMORY
+        return await self.shared.write(
+            lambda tx: tx.spent_tokens.spend(PROOF_USE, proof.thumbprint, proof.token_id, at, until)
+        )
 
     def _verdict(self, token: str, at: datetime) -> _TokenVerdict:
         digest = sha256(token.encode()).digest()
@@ -242,6 +268,14 @@ def _client_assertion(form: Mapping[str, str]) -> str:
     if not assertion:
         raise _malformed("client_assertion", "缺少参数 client_assertion")
     return assertion
+
+
+def claimed_client(form: Mapping[str, str]) -> str:
+    """Whom a token request says it is by, for counting alone: nothing is proved, and unreadable is nobody (empty)."""
+    try:
+        return _claimed_issuer(form.get("client_assertion", ""))[:_MAX_CODE]
+    except JoseRefused:
+        return ""
 
 
 def _claimed_issuer(assertion: str) -> str:

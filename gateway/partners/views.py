@@ -5,9 +5,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from gateway.caller import Role
+from gateway.partners.changes import AgreementDraft
 from gateway.partners.model import (
     AgreementStatus,
     Endpoint,
+    Grant,
     KeyUse,
     Partner,
     PartnerKey,
@@ -114,6 +116,19 @@ class AgreementTerms(WireModel):
     valid_until: Day
     clause: str = Field(min_length=1, max_length=200, examples=["第（六）条"])
 
+    def drafted(self, partner_code: str) -> AgreementDraft:
+        """These terms, for this partner."""
+        return AgreementDraft(
+            partner_code=partner_code,
+            purpose=self.purpose,
+            grants=tuple(Grant(grant.kind, frozenset(grant.fields)) for grant in self.grants),
+            regions=tuple(self.regions),
+            valid_from=self.valid_from,
+            valid_until=self.valid_until,
+            clause=self.clause,
+            stages=None if self.stages is None else frozenset(self.stages),
+        )
+
 
 class AgreementView(OpenWireModel):
     """A sharing agreement."""
@@ -151,7 +166,7 @@ class EndpointTerms(WireModel):
     """``PUT /v1/operator/partners/{code}/endpoints/{channel}``. ``secret_ref`` names a secret kept elsewhere."""
 
     url: str = Field(max_length=500, examples=["https://events.utility.example/bandian"])
-    secret_ref: str | None = Field(default=None, max_length=200)
+    secret_ref: str | None = Field(default=None, pattern=r"^[a-z0-9-]{1,64}$", examples=["csg-guangzhou"])
 
 
 class EndpointView(OpenWireModel):

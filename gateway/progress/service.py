@@ -9,8 +9,10 @@ from gateway.applications.deadlines import deadlines
 from gateway.applications.errors import ApplicationUnknown
 from gateway.applications.views import class_view, stage_view, whole_view
 from gateway.applications.working_days import WorkingCalendar
-from gateway.approvals.deadlines import review_deadlines
-from gateway.approvals.joint_review import JointReview
+from gateway.approvals.commitments import commitment_path
+from gateway.approvals.deadlines import PermitDeadline, review_deadlines
+from gateway.approvals.permit_states import PermitStatus
+from gateway.approvals.ports import KeptReview
 from gateway.approvals.views import permit_summaries, review_view
 from gateway.clock import Clock
 from gateway.errors import Owner
@@ -20,6 +22,7 @@ from gateway.records.log import record_id
 from gateway.records.ports import StoredEntry
 from gateway.transaction import Transactions
 from schemas.applicant_api import AccessView, ApplicationSummary, OutcomeView, PauseView, PermitProgress, ProgressView
+from schemas.departments import ReviewMode
 
 MOST_APPLICATIONS = 50
 
@@ -58,6 +61,7 @@ class ProgressService:
             raise ApplicationUnknown(check="application.unknown", owner=Owner.APPLICANT, remedy="请核对申请编号")
         authorisation = tx.authorisations.of_application(application_id)
         review = tx.joint_reviews.find_by_application(application_id)
+        under_way = application.lifecycle.closed_at is None
         standing = deadlines(application.lifecycle, application.region, self._calendar, now)
         return ProgressView(
             application_id=application_id,
@@ -70,19 +74,28 @@ class ProgressService:
             whole=whole_view(standing.whole),
             stages=[stage_view(stage, application.lifecycle) for stage in standing.stages],
             joint_review=review_view(review, self._calendar, now) if review else None,
-            permits=permit_progress(review.review, self._calendar, now) if review else [],
+            permits=permit_progress(review, under_way, self._calendar, now) if review else [],
             authorised_until=authorisation.until if authorisation else None,
             authorisation_withdrawn_at=authorisation.withdrawn_at if authorisation else None,
             accesses=[access_view(entry) for entry in tx.record_reader.of_subject(application_id, (DISCLOSED,))],
         )
 
 
-def permit_progress(review: JointReview, calendar: WorkingCalendar, now: datetime) -> list[PermitProgress]:
-    """Every permit as its applicant sees it: the same outcomes that the utility gets."""
+def permit_progress(
+    kept: KeptReview, under_way: bool, calendar: WorkingCalendar, now: datetime
+) -> list[PermitProgress]:
+    """Every permit as its applicant sees it: the same outcomes that the utility gets, and what waits on the applicant.
+
+    ``under_way`` – the application is not closed: then nothing waits on anybody.
+    """
+    review = kept.review
     standing = review_deadlines(review, calendar, now)
+    steps = [_next_step(kept, deadline) if under_way else (None, None) for deadline in standing.permits]
     return [
         PermitProgress(
             summary=summary,
+            next_step=step,
+            next_step_href=href,
             overdue=deadline.clock is not None and deadline.clock.over,
             pauses=[
                 PauseView(from_at=pause.from_at, until_at=pause.until_at, reason=pause.reason)
@@ -96,14 +109,24 @@ def permit_progress(review: JointReview, calendar: WorkingCalendar, now: datetim
                     reason=heard.outcome.reason,
                     document_number=heard.outcome.document_number,
                     superseded=heard.outcome.outcome_id in deadline.state.superseded,
+                    findings=deadline.state.findings_of(heard.outcome.outcome_id),
                 )
                 for heard in permit.heard
             ],
         )
-        for permit, deadline, summary in zip(
-            review.permits, standing.permits, permit_summaries(review, standing), strict=True
+        for permit, deadline, summary, (step, href) in zip(
+            review.permits, standing.permits, permit_summaries(review, standing), steps, strict=True
         )
     ]
+
+
+def _next_step(kept: KeptReview, permit: PermitDeadline) -> tuple[str | None, str | None]:
+    """What waits on the applicant, and where it is done."""
+    if permit.state.status is not PermitStatus.WAITING_ON_APPLICANT:
+        return None, None
+    if permit.mode is ReviewMode.COMMITMENT:
+        return "待您办理：阅读并签署告知承诺书", commitment_path(kept.application_id, permit.permit_id)
+    return "待您办理：按审批部门的要求补正材料", None
 
 
 def access_view(stored: StoredEntry) -> AccessView:

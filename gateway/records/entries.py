@@ -59,3 +59,12 @@ def encode_entry(entry: RecordEntry) -> bytes:
         },
         option=orjson.OPT_SORT_KEYS,
     )
+
+
+def indexed_by(leaf: bytes) -> tuple[str, str | None]:
+    """Action and subject as the leaf says them: what the database finds the entry by. Raises ``ValueError``."""
+    said = orjson.loads(leaf)
+    match said:
+        case {"action": str(action), "subject": str() | None as subject}:
+            return action, subject
+    raise ValueError("not an entry")

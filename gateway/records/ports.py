@@ -1,8 +1,7 @@
 """What the record asks of the unit of work."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 from gateway.records.entries import RecordEntry
@@ -38,9 +37,10 @@ class StoredEntry:
 
 @dataclass(frozen=True)
 class StoredReference:
-    """A row elsewhere in the database that names an entry. ``row`` is its table and key."""
+    """A row of another table that names an entry; ``key`` is its primary key, as text."""
 
-    row: str
+    table: str
+    key: str
     record_id: str
 
 
@@ -59,15 +59,15 @@ class RecordReader(Protocol):
         """Where the log stands by its own row: one, unless someone meddled."""
         ...
 
-    def seals(self, log_id: str) -> Iterator[Seal]:
+    def seals(self, log_id: str) -> Generator[Seal]:
         """In order of ``number``, in a stream."""
         ...
 
-    def entries(self, log_id: str) -> Iterator[StoredEntry]:
+    def entries(self, log_id: str) -> Generator[StoredEntry]:
         """In order of ``sequence``, in a stream."""
         ...
 
-    def references(self) -> Iterator[StoredReference]:
+    def references(self) -> Generator[StoredReference]:
         """Every row of another table that names an entry, table by table, in a stream."""
         ...
 
@@ -86,12 +86,3 @@ class HeadKeeper(Protocol):
     def close(self) -> None:
         """Keep what was not kept yet, within a bounded time."""
         ...
-
-
-@dataclass(frozen=True)
-class SealKey:
-    """The key that signs seals: Ed25519, 32 raw bytes each way."""
-
-    key_id: str
-    public_key: bytes
-    valid_from: datetime | None = None

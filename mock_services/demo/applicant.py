@@ -59,6 +59,12 @@ class Applicant:
         """Stages, permits, deadlines, and who read what."""
         return await self._call("GET", f"/v1/applications/{application_id}/progress")
 
+    async def commit(self, href: str) -> dict[str, Any]:
+        """Read the statement of a 告知承诺 and give it, as it was read."""
+        shown = await self._call("GET", href)
+        given = await self._call("POST", href, {"accept": True})
+        return {**given, "as_read": given["text"] == shown["text"]}
+
     async def withdraw(self, application_id: str) -> dict[str, Any]:
         """Withdraw the authorisation."""
         return await self._call("POST", f"/v1/applications/{application_id}/authorisation/withdrawal")

@@ -16,7 +16,7 @@ WAITS_AT_MOST = 60.0
 HOME = {"region": "440106", "voltage_v": 220, "capacity_kw": 8, "purpose": "住宅用电"}
 HOME_OF_LIN = {**HOME, "region": "440104"}
 BAKERY = {"region": "440105", "voltage_v": 380, "capacity_kw": 80, "purpose": "糕饼店"}
-MILL = {"region": "440605", "voltage_v": 380, "capacity_kw": 315, "purpose": "纺织车间"}
+MILL = {"region": "440605", "voltage_v": 380, "capacity_kw": 315, "purpose": "纺织车间，占用绿地告知承诺"}
 CHIP_PLANT = {
     "region": "440307",
     "voltage_v": 10_000,
@@ -181,14 +181,31 @@ async def small_enterprise(stage: Stage) -> None:
 
 
 async def enterprise_by_agent(stage: Stage) -> None:
-    """4 An ordinary low-voltage enterprise, by an agent."""
+    """4 An ordinary low-voltage enterprise, by an agent; the province lets a permit go by commitment (告知承诺)."""
     applicant = stage.applicant("enterprise-agent")
     await applicant.verify("enterprise", "e_licence")
     stage.say("经办人持电子营业执照授权办理")
     application_id = await _apply(stage, applicant, "one-certificate", MILL)
+    await _commit(stage, applicant, application_id)
     progress = await stage.finished(applicant, application_id)
     expect(progress["customer_class"]["customer_class"] == "lv_ordinary", "the class is lv_ordinary")
-    expect(progress["joint_review"]["state"] == "approved", "the road permit is approved")
+    expect(progress["joint_review"]["state"] == "approved", "all permits are approved, exempt or committed to")
+    modes = {permit["summary"]["mode"] for permit in progress["permits"]}
+    expect(modes == {"full", "commitment", "exempt"}, "each in its own mode")
+
+
+async def _commit(stage: Stage, applicant: Applicant, application_id: str) -> None:
+    """Wait until a permit waits on the applicant, and commit."""
+
+    async def waiting() -> dict[str, Any] | None:
+        permits = (await applicant.progress(application_id))["permits"]
+        return next((permit for permit in permits if permit["next_step_href"]), None)
+
+    permit = await until(waiting, "a permit waits for the applicant's commitment")
+    stage.say(f"{permit['summary']['permit']}：{permit['next_step']}（{permit['summary']['mode_clause']}）")
+    given = await applicant.commit(permit["next_step_href"])
+    expect(given["as_read"] and bool(given["record_id"]), "the commitment is given in the words that were read")
+    stage.say(f"申请人本人作出告知承诺，摘要 {given['sha256'][:12]}…，已存证")
 
 
 async def dual_source(stage: Stage) -> None:

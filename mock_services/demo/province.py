@@ -13,6 +13,18 @@ from mock_services.demo.processes import DidNotStart, Processes, free_port
 from mock_services.demo.roster import REGION, SECRET_REF, UTILITY, roster_of, written
 
 CITIES = ("440300", "440600")
+_SHORT_LOW_VOLTAGE = {
+    "max_voltage_v": 380,
+    "max_length_m": 200,
+    "clause": "第（四）条；演示样例，非现行规定",
+    "effective_from": "2026-01-01",
+    "region": REGION[:2],
+}
+REVIEW_MODES = [
+    {"permit": "greenery_occupation", "mode": "commitment", **_SHORT_LOW_VOLTAGE},
+    {"permit": "traffic_works", "mode": "exempt", **_SHORT_LOW_VOLTAGE},
+]
+"""Samples of what a province may allow: in this demo short low-voltage lines go by commitment, or need no permit."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +82,8 @@ async def set_up(
     progress("数据库、密钥与接入单位")
     secret = (directory / "utility" / "webhook-secret").read_text("utf-8")
     secrets = directory / "gateway" / "secrets"
-    secrets.mkdir(parents=True)
+    secrets.mkdir(mode=0o700, parents=True)
+    (secrets / SECRET_REF).touch(0o600)
     (secrets / SECRET_REF).write_text(secret, "utf-8")
     roster = directory / "roster.json"
     roster.write_text(written(await roster_of(utility, departments, CITIES)), "utf-8")
@@ -100,6 +113,7 @@ def _environment(directory: Path, port: int, platform: str, identity: str, datab
         "BANDIAN_SECRETS_DIR": str(own / "secrets"),
         "BANDIAN_TRUST_DIR": str(directory / "platform" / "trust"),
         "BANDIAN_SOURCES": json.dumps([source]),
+        "BANDIAN_REVIEW_MODES": json.dumps(REVIEW_MODES, ensure_ascii=False),
         "BANDIAN_IDENTITY_PROVIDER": json.dumps({"issuer": identity, "client_id": "bandian"}),
         "BANDIAN_INSECURE_ENDPOINT_HOSTS": "127.0.0.1",
         "BANDIAN_EMBEDDED_WORKER": "false",

@@ -1,6 +1,7 @@
 """Works through each application's plan: fetch licences, post stage events, open the joint review.
 
-Every call carries an id made from application and step, so a step that was cut short is simply taken again.
+Every call carries an id made from application and step, and a stage event the time that was claimed at its first try,
+so a step that was cut short is simply taken again: the gateway sees the same request.
 """
 
 import asyncio
@@ -109,7 +110,7 @@ class Driver:
                     event_id=f"{application_id}:{step.stage}:{step.action}",
                     stage=step.stage,
                     action=step.action,
-                    claimed_at=self.clock(),
+                    claimed_at=self.store.claimed_at(work, self.clock()),
                 )
                 return (await self.client.stage_event(application_id, event)).model_dump(mode="json")
             case "joint_review" if step.review is not None:

@@ -14,19 +14,23 @@ from mock_services.utility.store import Effect, EventData, Store
 from mock_services.utility.webhooks import Delivery, WebhookRefused, check_delivery
 from schemas.events import (
     ApplicationSubmitted,
+    ApplicationWithdrawn,
     AuthorisationWithdrawn,
     CloudEvent,
     DeliveryReceipt,
     EventType,
     PermitOutcome,
+    ReviewChanged,
     ReviewOpened,
 )
 from schemas.wire import Typ
 
 _DATA: dict[EventType, type[EventData]] = {
     EventType.APPLICATION_SUBMITTED: ApplicationSubmitted,
+    EventType.APPLICATION_WITHDRAWN: ApplicationWithdrawn,
     EventType.AUTHORISATION_WITHDRAWN: AuthorisationWithdrawn,
     EventType.REVIEW_OPENED: ReviewOpened,
+    EventType.REVIEW_CHANGED: ReviewChanged,
     EventType.PERMIT_OUTCOME: PermitOutcome,
 }
 

@@ -45,7 +45,6 @@ class PlannedPermit(WireModel):
     department: str
     permit: Slug
     mode: ReviewMode = ReviewMode.FULL
-    commitment: str | None = None
 
 
 class PlannedReview(WireModel):
@@ -64,11 +63,7 @@ class PlannedReview(WireModel):
             department = permit.department
             for place, code in places.items():
                 department = department.replace(place, code)
-            permits.append(
-                PermitRequest(
-                    department=department, permit=permit.permit, mode=permit.mode, commitment=permit.commitment
-                )
-            )
+            permits.append(PermitRequest(department=department, permit=permit.permit, mode=permit.mode))
         return JointReviewRequest(line=self.line, permits=permits)
 
 

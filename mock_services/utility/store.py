@@ -14,6 +14,7 @@ from typing import Any
 from mock_services.utility.scenario import Plan, Step
 from schemas.events import (
     ApplicationSubmitted,
+    ApplicationWithdrawn,
     AuthorisationWithdrawn,
     CloudEvent,
     PermitOutcome,
@@ -45,10 +46,14 @@ CREATE TABLE IF NOT EXISTS licences (
     record_id TEXT PRIMARY KEY, application_id TEXT NOT NULL, kind TEXT NOT NULL, verdict TEXT NOT NULL,
     fetched_at TEXT NOT NULL, answer TEXT
 );
+CREATE TABLE IF NOT EXISTS claims (
+    application_id TEXT NOT NULL, position INTEGER NOT NULL, claimed_at TEXT NOT NULL,
+    PRIMARY KEY (application_id, position)
+);
 """
 
 
-EventData = ApplicationSubmitted | AuthorisationWithdrawn | ReviewOpened | PermitOutcome
+EventData = ApplicationSubmitted | ApplicationWithdrawn | AuthorisationWithdrawn | ReviewOpened | PermitOutcome
 """``data`` of the events that this utility takes."""
 
 
@@ -82,7 +87,7 @@ class Store:
         """Forget everything."""
         self._database.executescript(
             "DELETE FROM outcomes; DELETE FROM events; DELETE FROM applications; DELETE FROM reviews;"
-            " DELETE FROM licences;"
+            " DELETE FROM licences; DELETE FROM claims;"
         )
 
     def receive(
@@ -188,6 +193,21 @@ class Store:
         )
         return [row["application_id"] for row in rows]
 
+    def claimed_at(self, work: Work, at: datetime) -> datetime:
+        """When this step was done, as it was first claimed: a try that is repeated says the same again.
+
+        ``at`` is kept at the first try, before anything is sent, so that it outlives a lost answer and a restart.
+        """
+        self._database.execute(
+            "INSERT OR IGNORE INTO claims VALUES (?, ?, ?)", (work.application_id, work.position, format_instant(at))
+        )
+        (row,) = self._rows(
+            "SELECT claimed_at FROM claims WHERE application_id = ? AND position = ?",
+            work.application_id,
+            work.position,
+        )
+        return datetime.fromisoformat(row["claimed_at"])
+
     def step_done(self, work: Work, at: datetime) -> None:
         """Move on; the next step is due after the plan's pause, or by hand."""
         self._database.execute(
@@ -240,12 +260,13 @@ class Effect:
         match self.data:
             case ApplicationSubmitted() as submitted if self.plan is not None:
                 _take_application(database, submitted, self.plan, at)
-            case AuthorisationWithdrawn() as withdrawn:
+            case ApplicationWithdrawn() | AuthorisationWithdrawn() as withdrawn:
                 _withdraw(database, withdrawn)
             case ReviewOpened() as review:
                 permits = json.dumps([permit.model_dump(mode="json") for permit in review.permits])
                 database.execute(
-                    "INSERT OR IGNORE INTO reviews VALUES (?, ?, ?)", (review.review_id, review.application_id, permits)
+                    "INSERT OR REPLACE INTO reviews VALUES (?, ?, ?)",
+                    (review.review_id, review.application_id, permits),
                 )
             case PermitOutcome() as outcome:
                 _take_outcome(database, outcome, event, self.signature, at)
@@ -270,7 +291,7 @@ def _take_application(database: sqlite3.Connection, submitted: ApplicationSubmit
     )
 
 
-def _withdraw(database: sqlite3.Connection, withdrawn: AuthorisationWithdrawn) -> None:
+def _withdraw(database: sqlite3.Connection, withdrawn: ApplicationWithdrawn | AuthorisationWithdrawn) -> None:
     """Stop work and purge what was fetched; that it was fetched stays known."""
     database.execute(
         "UPDATE applications SET withdrawn_at = ?, next_step_at = NULL WHERE application_id = ?",

@@ -17,7 +17,7 @@ from standardwebhooks import Webhook
 from adapters.channels.department import DepartmentChannel
 from adapters.channels.posting import MAX_ANSWER_BYTES, open_session, parse_retry_after
 from adapters.channels.webhook import WebhookChannel, parse_secret
-from gateway.approvals.orders import REVIEW_REQUESTED
+from gateway.approvals.review_requests import REVIEW_REQUESTED
 from gateway.caller import Role
 from gateway.crypto.jwk import SigningKey, export_jwk
 from gateway.crypto.jws import JwsPolicy, verify_jws
@@ -34,6 +34,7 @@ from tests.support.partners import ISSUER, ed25519_key, es256_key
 from tests.support.receivers import Received, Receiver, UtilityBehaviour, answering, receiver, reset, stall
 from tests.support.storage import NOON
 
+NEW_SECRET_TEXT = "whsec_" + "bmV3LXNlY3JldC1uZXctc2VjcmV0LW5ldy0x"
 SECRET_TEXT = "whsec_" + "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0"
 TIMEOUT = timedelta(milliseconds=400)
 
@@ -135,12 +136,22 @@ class running_bench:
         gateway_key = ed25519_key("gateway-ed") if self._kind == "webhook" else es256_key("gateway-1")
         channel: Channel
         if self._kind == "webhook":
-            secrets = {"csg": parse_secret(SECRET_TEXT)}
+            secrets = {
+                "csg": (parse_secret(SECRET_TEXT),),
+                "csg-changing": (parse_secret(NEW_SECRET_TEXT), parse_secret(SECRET_TEXT)),
+            }
             channel = WebhookChannel(
-                session, directory, ISSUER, gateway_key, secrets.get, insecure_hosts=frozenset({"127.0.0.1"})
+                session,
+                directory,
+                ISSUER,
+                lambda: gateway_key,
+                lambda name: secrets.get(name, ()),
+                insecure_hosts=frozenset({"127.0.0.1"}),
             )
         else:
-            channel = DepartmentChannel(session, directory, gateway_key, insecure_hosts=frozenset({"127.0.0.1"}))
+            channel = DepartmentChannel(
+                session, directory, lambda: gateway_key, insecure_hosts=frozenset({"127.0.0.1"})
+            )
         event = WEBHOOK_EVENT if self._kind == "webhook" else REQUEST_EVENT
         return Bench(channel, event, receiving, directory, good, self._kind, gateway_key, utility)
 
@@ -253,7 +264,7 @@ async def test_without_an_endpoint_or_while_suspended_nothing_is_sent(bench: Ben
 
 async def test_loopback_without_tls_needs_the_setting(bench: Bench) -> None:
     async with aiohttp.ClientSession() as session:
-        channel = DepartmentChannel(session, bench.directory, bench.gateway_key)
+        channel = DepartmentChannel(session, bench.directory, lambda: bench.gateway_key)
         with pytest.raises(PartnerUnavailable) as caught:
             await channel.send(replace(bench.event, destination=ROAD), NOON)
     assert caught.value.check in ("department.endpoint_unfit", "department.endpoint_missing")
@@ -322,6 +333,16 @@ async def test_a_receipt_needs_a_key_registered_for_receipts(webhook: Bench) -> 
     webhook.directory.keys.clear()
     webhook.directory.add_key(UTILITY, webhook.utility.key, KeyUse.CLIENT_AUTH)
     assert (await webhook.unavailable()).check == "webhook.receipt.key_unknown"
+
+
+@pytest.mark.parametrize("text", [SECRET_TEXT, NEW_SECRET_TEXT], ids=["old", "new"])
+async def test_while_a_secret_is_changed_the_receiver_may_hold_either(webhook: Bench, text: str) -> None:
+    webhook.directory.set_endpoint(UTILITY, "webhook", webhook.receiver.url, "csg-changing")
+    await webhook.send()
+    (got,) = webhook.receiver.received
+    assert got.headers["webhook-signature"].count("v1,") == 2
+    signed = Webhook(text).sign("evt_1", NOON, got.body.decode())
+    assert signed in got.headers["webhook-signature"].split(" ")
 
 
 async def test_a_secret_that_is_not_configured_is_waited_for(webhook: Bench) -> None:

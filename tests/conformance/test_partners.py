@@ -1,13 +1,20 @@
 """What the partners room and the door ask of the database, on both kinds of it."""
 
 import asyncio
-from datetime import date, timedelta
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
+from adapters.storage.unit_of_work import SqlUnitOfWork
+from gateway.partners.directory import PartnerDirectory
+from gateway.partners.errors import ProofRefused
 from gateway.partners.model import Endpoint, Grant
-from tests.support.partners import a_partner, an_agreement, partners_room
-from tests.support.storage import NOON
+from gateway.partners.tokens import AccessGate, TokenKeys
+from tests.support.databases import Databases
+from tests.support.partners import ISSUER, a_partner, an_agreement, partners_room
+from tests.support.storage import NOON, opened
 
 LATER = NOON + timedelta(minutes=2)
 
@@ -111,3 +118,41 @@ async def test_a_kept_answer_stays_until_it_expires_and_only_its_holder_keeps_it
         kept = await reserve("two", NOON + timedelta(hours=23))
         assert (kept.status, kept.media_type, kept.body) == (201, "text/plain", b"right")
         assert (await reserve("three", NOON + timedelta(hours=24))).status is None
+
+
+async def test_a_proof_is_good_once_across_processes(databases: Databases) -> None:
+    """Two gates over one database, as two processes have them."""
+    uri = f"{ISSUER}/v1/things"
+    with databases.postgresql() as url, partners_room(url) as room, opened(url, room.clock) as others:
+        client = await room.enrol()
+        token, at = await room.token_for(client), room.clock()
+        gates = [
+            AccessGate(PartnerDirectory(shared), TokenKeys(room.gateway_key), ISSUER, shared)
+            for shared in (room.transactions, others)
+        ]
+
+        async def call(gate: AccessGate, proof: str) -> bool:
+            try:
+                await gate.authenticate([f"DPoP {token}"], [proof], "GET", uri, at)
+            except ProofRefused as refused:
+                return refused.check != "dpop.replayed"
+            return True
+
+        for _ in range(5):
+            proof = client.proof(at, "GET", uri, token=token)
+            assert sorted(await asyncio.gather(*(call(gate, proof) for gate in gates))) == [False, True]
+
+
+async def test_what_lapsed_is_cleared_by_and_by(database_url: str) -> None:
+    with partners_room(database_url) as room:
+
+        def spend(name: str, at: datetime) -> Callable[[SqlUnitOfWork], bool]:
+            return lambda tx: tx.spent_tokens.spend("a", "iss", name, at, at + timedelta(minutes=1))
+
+        for number in range(40):
+            assert await room.transactions.write(spend(f"old-{number}", NOON))
+        assert await room.transactions.write(spend("old-39", LATER)), "a lapsed one may be spent again"
+        assert await room.transactions.write(spend("new", LATER))
+        count = text("SELECT count(*) FROM spent_tokens")
+        left = await room.transactions.write(lambda tx: tx._statements.execute(count).scalar_one())
+        assert left == 2

@@ -89,8 +89,9 @@ async def scene_over(database_url: str) -> AsyncIterator[Scene]:
     directory.add_key(UTILITY, utility.key, KeyUse.RECEIPT)
     async with receiver(utility.take) as receiving, open_session(timedelta(seconds=2)) as session:
         directory.set_endpoint(UTILITY, "webhook", receiving.url)
+        key = ed25519_key("g")
         channel = WebhookChannel(
-            session, directory, ISSUER, ed25519_key("g"), {}.get, insecure_hosts=frozenset({"127.0.0.1"})
+            session, directory, ISSUER, lambda: key, lambda _: (), insecure_hosts=frozenset({"127.0.0.1"})
         )
         with opened(database_url, clock) as transactions:
             yield Scene(transactions, clock, channel, receiving, utility)

@@ -1,10 +1,13 @@
 """Repositories of applications, intakes, authorisations, sessions and certificate copies, on both databases."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy.exc import IntegrityError
 
@@ -175,6 +178,35 @@ class TestAuthorisations:
         found = await storage.read(lambda tx: tx.authorisations.of_application("app_1"))
         assert found == an_authorisation(withdrawn_at=NOON + MINUTE)
 
+    async def test_nobody_withdraws_what_is_in_use(self, storage: SqlTransactions, database_url: str) -> None:
+        await storage.write(lambda tx: tx.authorisations.add(an_authorisation()))
+
+        def use(tx: Any) -> bool:
+            assert tx.authorisations.of_application_for_use("app_1") == an_authorisation()
+            return withdrawn_beside(database_url)
+
+        assert await storage.write(use) is False
+        assert withdrawn_beside(database_url) is True
+
+
+def withdrawn_beside(database_url: str) -> bool:
+    """Whether another connection could withdraw every authorisation just now, without waiting."""
+    change = "UPDATE authorisations SET statement_digest = 'x'"
+    if database_url.startswith("sqlite"):
+        with closing(sqlite3.connect(database_url.split(":///", 1)[1], timeout=0.1)) as beside:
+            try:
+                beside.execute(change)
+            except sqlite3.OperationalError:
+                return False
+            return True
+    with psycopg.connect(database_url, autocommit=True) as beside_there:
+        beside_there.execute("SET lock_timeout = '100ms'")
+        try:
+            beside_there.execute(change)
+        except psycopg.errors.LockNotAvailable:
+            return False
+        return True
+
 
 APPLICANT = VerifiedApplicant(
     ApplicantKind.ENTERPRISE,
@@ -281,6 +313,40 @@ class TestCertificateCopies:
         assert await storage.write(lambda tx: tx.certificate_copies.forget("0" * 18)) == 0
         assert await storage.read(lambda tx: tx.certificate_copies.latest("business_licence", "0" * 18)) == []
         assert await storage.read(lambda tx: tx.certificate_copies.latest("business_licence", "1" * 18)) != []
+
+    async def test_one_kind_is_forgotten_alone(self, storage: SqlTransactions) -> None:
+        for copy in (a_copy(), a_copy(kind="resident_id"), a_copy(holder_code="1" * 18)):
+            await storage.write(lambda tx, copy=copy: tx.certificate_copies.put(copy))
+        assert await storage.write(lambda tx: tx.certificate_copies.forget("0" * 18, "business_licence")) == 1
+        for kind, holder, left in (("resident_id", "0" * 18, 1), ("business_licence", "1" * 18, 1)):
+            assert len(await storage.read(lambda tx, k=kind, h=holder: tx.certificate_copies.latest(k, h))) == left
+
+    async def test_what_is_too_old_is_forgotten_whosever_it_is(self, storage: SqlTransactions) -> None:
+        for copy in (
+            a_copy(fetched_at=NOON - MINUTE),
+            a_copy(holder_code="1" * 18, fetched_at=NOON),
+            a_copy(kind="resident_id", fetched_at=NOON - MINUTE),
+        ):
+            await storage.write(lambda tx, copy=copy: tx.certificate_copies.put(copy))
+        forget = lambda tx: tx.certificate_copies.forget_older_than("business_licence", NOON)  # noqa: E731
+        assert await storage.write(forget) == 1
+        assert await storage.write(forget) == 0
+        assert await storage.read(lambda tx: tx.certificate_copies.latest("business_licence", "1" * 18)) != []
+        assert await storage.read(lambda tx: tx.certificate_copies.latest("resident_id", "0" * 18)) != []
+
+
+class TestAskedHolders:
+    async def test_they_are_known_by_application_and_kind_and_added_once(self, storage: SqlTransactions) -> None:
+        await storage.write(lambda tx: tx.applications.add(an_application(), A_PARTY))
+        await storage.write(lambda tx: tx.asked_holders.add("app_1", "design_qualification", "d" * 64, NOON))
+        await storage.write(lambda tx: tx.asked_holders.add("app_1", "design_qualification", "e" * 64, NOON))
+        assert await storage.read(lambda tx: tx.asked_holders.of("app_1", "design_qualification")) == {
+            "d" * 64,
+            "e" * 64,
+        }
+        assert await storage.read(lambda tx: tx.asked_holders.of("app_1", "construction_qualification")) == frozenset()
+        with pytest.raises(IntegrityError):
+            await storage.write(lambda tx: tx.asked_holders.add("app_1", "design_qualification", "d" * 64, NOON))
 
 
 async def test_what_a_reader_writes_is_discarded(storage: SqlTransactions) -> None:

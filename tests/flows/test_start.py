@@ -95,6 +95,19 @@ def test_a_start_that_cannot_work_is_refused_with_what_mends_it(
     assert said == "The database does not have the schema of this version; run: bandian migrate\n"
 
 
+def test_what_a_gateway_writes_is_its_users_alone(environment: Environment, tmp_path: Path) -> None:
+    home = tmp_path / "new" / "var"
+    environment |= {"BANDIAN_DATABASE_URL": f"sqlite:///{home}/bandian.sqlite3"}
+    migrated = start("migrate", environment)
+    assert migrated.wait(ENDS_WITHIN) == 0
+    with running("serve", environment, tmp_path / "log"):
+        eventually(lambda: serves(environment), seconds=ENDS_WITHIN)
+        modes = {path.name: oct(path.stat().st_mode & 0o777) for path in home.iterdir()}
+    assert modes.keys() >= {"bandian.sqlite3", "bandian.sqlite3-wal"}
+    assert set(modes.values()) == {"0o600"}
+    assert home.stat().st_mode & 0o777 == 0o700
+
+
 def test_a_taken_port_is_told(environment: Environment) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -17,17 +17,20 @@ from gateway.applications.customer_classes import ApplicantKind, Area, ClassDeri
 from gateway.applications.lifecycle import Lifecycle
 from gateway.applications.model import Demand, GridConnectionApplication, IntakeKind, Party
 from gateway.applications.working_days import WorkingCalendar
-from gateway.approvals.orders import GatewayNames
+from gateway.approvals.commitments import CommitmentService
 from gateway.approvals.outcomes import OutcomeIntake
+from gateway.approvals.review_modes import ReviewModeRow, ReviewModes
+from gateway.approvals.review_requests import GatewayNames
 from gateway.approvals.single_window import SingleWindow
 from gateway.caller import Caller, Role
 from gateway.crypto.jwk import SigningKey, export_jwk, thumbprint
 from gateway.crypto.jws import sign_jws
 from gateway.delivery.ports import Event
+from gateway.identity.model import VerifiedApplicant
 from gateway.partners.directory import DirectorySnapshot, HeldKey
 from gateway.partners.model import Endpoint, KeyUse, Partner, PartnerKey, PartnerStatus
-from gateway.records.entries import digest
-from schemas.departments import OutcomeAcknowledged
+from schemas.departments import OutcomeAcknowledged, ReviewMode
+from schemas.identity import ActingRole, VerificationMethod
 from schemas.partner_api import JointReviewRequest
 from schemas.wire import Typ
 from tests.support.partners import ISSUER, ed25519_key, es256_key
@@ -36,7 +39,17 @@ from tests.support.storage import NOON, SetClock, opened
 UTILITY = "csg-guangzhou"
 PLANNING, ROAD, GREENERY = "planning-440100", "road-440100", "greenery-440100"
 LINE = {"description": "电缆线路", "voltage_v": 10_000, "length_m": 420.5, "from_point": "开关站", "to_point": "红线"}
-COMMITMENT = digest("承诺书")
+LOW_LINE = {"voltage_v": 380, "length_m": 80.0}
+"""Changes to ``LINE`` that make it short and of low voltage."""
+BASIS = "粤能源〔2026〕1号"
+LIGHT_MODES = ReviewModes(
+    ReviewModeRow(
+        mode, max_voltage_v=380, max_length_m=200.0, clause=BASIS, effective_from=date(2026, 1, 1), region="44"
+    )
+    for mode in ReviewMode
+    if mode is not ReviewMode.FULL
+)
+"""A province that lets short low-voltage lines go by every lighter mode."""
 
 
 @dataclass
@@ -90,6 +103,30 @@ def an_application(application_id: str = "app_1", **changes: Any) -> GridConnect
 A_PARTY = Party(ApplicantKind.ENTERPRISE, "测试公司", "0" * 18, "测试人", "0" * 18, "legal_representative", "e_licence")
 
 
+def a_small_application(application_id: str = "app_1", **changes: Any) -> GridConnectionApplication:
+    """An enterprise at low voltage: its line is short and of low voltage too."""
+    own: dict[str, Any] = {
+        "demand": Demand("440106", 380, 200.0, 1, Area.URBAN, "生产"),
+        "derivation": ClassDerivation(CustomerClass.LV_ORDINARY, "附件2", "低压"),
+        "lifecycle": Lifecycle(CustomerClass.LV_ORDINARY, NOON - timedelta(days=2)),
+    }
+    return an_application(application_id, **(own | changes))
+
+
+def the_applicant(holder_digest: str = "0" * 64) -> VerifiedApplicant:
+    """Whoever stands behind ``an_application``."""
+    return VerifiedApplicant(
+        ApplicantKind.ENTERPRISE,
+        VerificationMethod.E_LICENCE,
+        "测试公司",
+        "0" * 18,
+        "测试人",
+        "0" * 18,
+        ActingRole.AGENT,
+        holder_digest,
+    )
+
+
 def intake(*permits: dict[str, Any], **line: Any) -> JointReviewRequest:
     """A request for ``permits``, by default planning and road."""
     wanted = permits or (
@@ -107,6 +144,7 @@ class ApprovalsRoom:
     clock: SetClock
     directory: FixedDirectory
     window: SingleWindow
+    commitments: CommitmentService
     outcomes: OutcomeIntake
     keys: dict[str, SigningKey]
 
@@ -134,7 +172,7 @@ class ApprovalsRoom:
     async def entries(self) -> list[dict[str, Any]]:
         def read(tx: Any) -> list[dict[str, Any]]:
             reader = tx.record_reader
-            return [orjson.loads(e.leaf) for log in reader.log_ids() for e in reader.entries(log, 1, 10_000)]
+            return [orjson.loads(e.leaf) for log in reader.log_ids() for e in reader.entries(log)]
 
         return await self.transactions.read(read)
 
@@ -191,20 +229,14 @@ def approvals_room(database_url: str, prefix: str = "") -> Iterator[ApprovalsRoo
     def make_id(kind: str) -> str:
         return f"{kind}_{prefix}{next(numbers):04d}"
 
-    departments = discover()
+    departments, calendar, names = discover(), WorkingCalendar(), GatewayNames(ISSUER, "https://gateway.example/")
     with opened(database_url, clock) as transactions:
         yield ApprovalsRoom(
             transactions=transactions,
             clock=clock,
             directory=directory,
-            window=SingleWindow(
-                transactions,
-                directory,
-                departments,
-                WorkingCalendar(),
-                GatewayNames(ISSUER, "https://gateway.example/"),
-                make_id,
-            ),
+            window=SingleWindow(transactions, directory, departments, calendar, names, make_id, LIGHT_MODES),
+            commitments=CommitmentService(transactions, departments, calendar, names, make_id),
             outcomes=OutcomeIntake(transactions, directory, departments, ISSUER, make_id),
             keys=keys,
         )

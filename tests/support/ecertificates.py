@@ -15,7 +15,7 @@ from gateway.certificates.revocation import StatusEvidence
 from gateway.certificates.trust import TrustStore
 from gateway.certificates.verifier import Verifier
 from gateway.crypto.signatures import sign
-from mock_services.pki import AUTHORITIES, AUTHORITY_OF_KIND, Holder, ProvincialPki
+from mock_services.pki import AUTHORITIES, AUTHORITY_OF_KIND, Holder, ProvincialPki, spki_digest
 from schemas.ecertificates import TYPE_CODES, TYPE_NAMES
 from schemas.identifiers import ECertificateIdentifier, make_unified_social_credit_code
 from schemas.status_lists import pack_statuses
@@ -64,6 +64,7 @@ class Province:
                 "regions": list(item.regions),
                 "from": "2020-01-01",
                 "to": None,
+                "issuing_ca": spki_digest(self.pki.departments[item.department].certificate),
             }
             | overrides
             for item in AUTHORITIES

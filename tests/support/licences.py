@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 import orjson
+import pytest
 
 from adapters.storage.transactions import SqlTransactions
 from gateway.applications.customer_classes import Area
@@ -25,7 +26,8 @@ from gateway.certificates.registry import KindRegistry
 from gateway.certificates.service import CertificateService
 from gateway.certificates.sources import SourceDirectory, SourceRegistration
 from gateway.crypto.jws import JwsPolicy, verify_jws
-from gateway.errors import Owner, PartnerUnavailable
+from gateway.crypto.keyed_digest import KeyedDigest
+from gateway.errors import GatewayError, Owner, PartnerUnavailable
 from gateway.identity.model import VerifiedApplicant
 from gateway.licences.service import LicenceService
 from gateway.partners.directory import DirectorySnapshot
@@ -50,6 +52,7 @@ AGREED = {
 }
 SHOP = Demand("440106", 380, 80.0, 1, Area.URBAN, "糕饼店")
 PLANT = Demand("440106", 10_000, 800.0, 1, Area.URBAN, "生产")
+DIGESTS = KeyedDigest(b"k" * 32)
 SECRETS = (NAME, ENTERPRISE, "广州市示例路", "440106011001GB")
 
 
@@ -193,7 +196,7 @@ class LicencesRoom:
         """Record entries of ``action``; no entry of any kind names anybody."""
 
         def read(tx: Any) -> list[bytes]:
-            return [e.leaf for log in tx.record_reader.log_ids() for e in tx.record_reader.entries(log, 1, 1000)]
+            return [e.leaf for log in tx.record_reader.log_ids() for e in tx.record_reader.entries(log)]
 
         leaves = await self.transactions.read(read)
         assert not [leaf for leaf in leaves for secret in SECRETS if secret.encode() in leaf]
@@ -204,6 +207,21 @@ class LicencesRoom:
 
     def change_agreement(self, **changes: Any) -> None:
         self.partners.agreements[UTILITY] = [replace(self.partners.agreements[UTILITY][0], **changes)]
+
+
+async def refused(room: LicencesRoom, error: type[GatewayError], check: str, *args: Any, **wanted: Any) -> GatewayError:
+    """Ask; the refusal is that error with that check, and it is in the record."""
+    before = len(await room.entries("licence.disclosed"))
+    with pytest.raises(error) as caught:
+        await room.ask(*args, **wanted)
+    assert caught.value.check == check
+    entries = await room.entries("licence.disclosed")
+    assert len(entries) == before + 1
+    recorded = [entry for entry in entries if entry["result"] == "refused"][-1]
+    assert recorded["facts"]["check"] == check
+    assert recorded["facts"]["clause"] == caught.value.clause
+    assert recorded["actor"] == wanted.get("caller", UTILITY)
+    return caught.value
 
 
 @contextmanager
@@ -234,6 +252,6 @@ def licences_room(database_url: str) -> Iterator[LicencesRoom]:
             IntakeService(transactions, certificates, partners, calendar, clock, make_id, "共享平台"),
             StageEventService(transactions, calendar, clock),
             AuthorisationService(transactions, clock, make_id),
-            LicenceService(transactions, certificates, partners, clock, make_id, key, ISSUER),
+            LicenceService(transactions, certificates, partners, clock, make_id, DIGESTS, lambda: key, ISSUER),
             key,
         )

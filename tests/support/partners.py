@@ -20,10 +20,15 @@ from gateway.partners.dpop import access_token_hash
 from gateway.partners.model import AgreementStatus, Grant, KeyUse, Partner, PartnerStatus, SharingAgreement
 from gateway.partners.service import PartnerService
 from gateway.partners.tokens import ASSERTION_TYPE, AccessGate, TokenKeys, TokenService
+from gateway.partners.vocabulary import Vocabulary
 from tests.support.storage import NOON, SetClock, opened
 
 ISSUER = "https://gateway.example"
 TOKEN_URI = f"{ISSUER}/oauth/token"
+VOCABULARY = Vocabulary(
+    {"business_licence": frozenset({"name", "code", "number"}), "property_right": frozenset({"a", "b", "c"})},
+    frozenset({"acceptance", "supply_plan"}),
+)
 _numbers = count(1)
 
 
@@ -138,7 +143,7 @@ def partners_room(database_url: str) -> Iterator[PartnersRoom]:
             transactions=transactions,
             clock=clock,
             directory=directory,
-            service=PartnerService(transactions, directory, new_id=new_id),
+            service=PartnerService(transactions, directory, vocabulary=VOCABULARY, new_id=new_id),
             tokens=TokenService(transactions, directory, keys, issuer=ISSUER, token_uri=TOKEN_URI, new_id=new_id),
             gate=AccessGate(directory, keys, ISSUER),
             gateway_key=key,

@@ -15,6 +15,12 @@ class Shelf:
         own = [copy for key, copy in self.copies.items() if key[:2] == (kind, holder_code)]
         return [copy for copy in own if copy.fetched_at == max(item.fetched_at for item in own)]
 
+    def forget(self, holder_code, kind=None):
+        gone = [key for key in self.copies if key[1] == holder_code and kind in (None, key[0])]
+        for key in gone:
+            del self.copies[key]
+        return len(gone)
+
     async def write(self, work):
         return work(self)
 

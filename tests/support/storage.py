@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from adapters.storage.transactions import SqlTransactions
+from gateway.records.ports import HeadKeeper
 from gateway.records.seal_key import SealSigner
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
@@ -32,9 +33,9 @@ SEAL_KEYS = {SEAL_SIGNER.key_id: SEAL_SIGNER.private_key.public_key()}
 
 
 @contextmanager
-def opened(database_url: str, clock: SetClock) -> Iterator[SqlTransactions]:
+def opened(database_url: str, clock: SetClock, head_keeper: HeadKeeper | None = None) -> Iterator[SqlTransactions]:
     """Transactions over ``database_url`` with a running writer."""
-    transactions = SqlTransactions(database_url, SEAL_SIGNER, clock)
+    transactions = SqlTransactions(database_url, SEAL_SIGNER, clock, head_keeper)
     transactions.open()
     try:
         yield transactions

@@ -176,7 +176,8 @@ def test_what_one_writes_another_finds_in_the_same_volume() -> None:
     for place, services in {
         "/run/bandian/webhooks": ["secrets", "utility", "gateway", "worker"],
         "/run/bandian/platform": ["secrets", "provincial-platform", "gateway", "worker"],
-        "/run/bandian/database": ["secrets", "postgres", "migrate", "register", "gateway", "worker"],
+        "/run/bandian/postgres": ["secrets", "postgres"],
+        "/run/bandian/database": ["secrets", "migrate", "register", "gateway", "worker"],
         "/var/lib/bandian/trust": ["provincial-platform", "gateway", "worker"],
         "/var/lib/bandian/keys": ["register", "gateway", "worker"],
         "/var/lib/bandian/roster": ["roster", "register"],
@@ -187,7 +188,7 @@ def test_what_one_writes_another_finds_in_the_same_volume() -> None:
 
 
 def test_the_secrets_are_made_once_and_are_what_their_readers_take(tmp_path: Path) -> None:
-    for name in ("database", "platform", "webhooks"):
+    for name in ("database", "postgres", "platform", "webhooks"):
         (tmp_path / name).mkdir()
     script = SERVICES["secrets"]["command"][0].replace("$$", "$").replace("/run/bandian", str(tmp_path))
     entrypoint = SERVICES["secrets"]["entrypoint"]
@@ -197,7 +198,9 @@ def test_the_secrets_are_made_once_and_are_what_their_readers_take(tmp_path: Pat
         subprocess.run([*entrypoint, script], check=True, env={"PATH": path})
         made.append({path.name: path.read_text("utf-8") for path in tmp_path.glob("*/*")})
     assert made[0] == made[1]
-    assert made[0].keys() == {"password", "secret", SECRET_REF}
+    assert made[0].keys() == {"password", "postgres-password", "secret", SECRET_REF}
+    assert made[0]["password"] == made[0]["postgres-password"]
+    assert mounted("postgres").keys().isdisjoint({"/run/bandian/database", "/run/bandian/webhooks"})
     text = read_secret(tmp_path / "webhooks" / SECRET_REF)
     assert len(parse_secret(text)) == 32
     assert read_secret(tmp_path / "database" / "password")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.settings import Mode, Settings, SettingsError, load_settings, read_secret
+from gateway.settings import Mode, Settings, SettingsError, load_settings, read_secret, read_secret_lines
 
 PRODUCTION = {
     "BANDIAN_MODE": "production",
@@ -176,6 +176,7 @@ def test_the_database_password_comes_from_its_file_whatever_it_is_made_of(tmp_pa
     from adapters.storage.engine import normalise_url
 
     secret = tmp_path / "postgres"
+    secret.touch(0o600)
     secret.write_text("p@ss/w:rd%中\n", "utf-8")
     env = {
         "BANDIAN_DATABASE_URL": "postgresql://u@h:5433/d?sslmode=require",
@@ -189,6 +190,7 @@ def test_the_database_password_comes_from_its_file_whatever_it_is_made_of(tmp_pa
 @pytest.mark.parametrize("url", ["sqlite:///x.sqlite3", "postgresql://h/d", "postgresql://u:p@h/d"])
 def test_a_password_file_that_contradicts_the_url_is_refused(url: str, tmp_path: Path) -> None:
     secret = tmp_path / "postgres"
+    secret.touch(0o600)
     secret.write_text("p")
     settings = load_settings({"BANDIAN_DATABASE_URL": url, "BANDIAN_DATABASE_PASSWORD_FILE": str(secret)})
     with pytest.raises(SettingsError, match="BANDIAN_DATABASE_PASSWORD_FILE"):
@@ -198,9 +200,43 @@ def test_a_password_file_that_contradicts_the_url_is_refused(url: str, tmp_path:
 @pytest.mark.parametrize("content", [b"", b"\n", b"one\ntwo", b"\xff", b"x" * 5000])
 def test_a_secret_file_holds_one_line(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "secret"
+    path.touch(0o600)
     path.write_bytes(content)
     with pytest.raises(SettingsError, match="one line of text"):
         read_secret(path)
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
+def test_a_secret_that_others_can_open_is_refused(mode: int, tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_text("s")
+    path.chmod(mode)
+    with pytest.raises(SettingsError, match="chmod 0600"):
+        read_secret(path)
+    path.chmod(0o600)
+    assert read_secret(path) == "s"
+
+
+def test_a_secret_that_is_changed_has_two_lines(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.touch(0o600)
+    path.write_text("new\nold\n")
+    assert read_secret_lines(path, 2) == ("new", "old")
+    path.write_text("a\nb\nc\n")
+    with pytest.raises(SettingsError, match="one to 2 lines"):
+        read_secret_lines(path, 2)
+
+
+@pytest.mark.parametrize("value", ["*", "10.0.0.1/8", "proxy.example", "0.0.0.0/0", "::/0"])
+def test_a_proxy_is_trusted_by_its_address_alone(value: str) -> None:
+    with pytest.raises(SettingsError, match="BANDIAN_TRUSTED_PROXIES"):
+        load_settings({"BANDIAN_TRUSTED_PROXIES": value})
+
+
+def test_nobodys_forwarded_address_is_believed_unless_said() -> None:
+    assert load_settings({}).trusted_proxies == ()
+    read = load_settings({"BANDIAN_TRUSTED_PROXIES": "10.0.0.5, 10.1.0.0/16,fd00::/8"})
+    assert read.trusted_proxies == ("10.0.0.5", "10.1.0.0/16", "fd00::/8")
 
 
 def test_a_missing_secret_file_is_named() -> None:

@@ -27,8 +27,8 @@ KIND = CertificateKind(
     holder_types=frozenset({HOLDER_IS_ENTERPRISE}),
     fields=(
         *COMMON_FIELDS,
-        DisclosableField("holder", "企业名称"),
-        DisclosableField("holder_code", "统一社会信用代码"),
+        DisclosableField("holder", "企业名称", of_holders=True),
+        DisclosableField("holder_code", "统一社会信用代码", of_holders=True),
         DisclosableField("enterprise_type", "类型"),
         DisclosableField("legal_representative", "法定代表人", personal=True),
         DisclosableField("legal_representative_code", "法定代表人证件号", personal=True),

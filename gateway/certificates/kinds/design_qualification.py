@@ -23,8 +23,8 @@ KIND = CertificateKind(
     holder_types=frozenset({HOLDER_IS_ENTERPRISE}),
     fields=(
         *COMMON_FIELDS,
-        DisclosableField("holder", "企业名称"),
-        DisclosableField("holder_code", "统一社会信用代码"),
+        DisclosableField("holder", "企业名称", of_holders=True),
+        DisclosableField("holder_code", "统一社会信用代码", of_holders=True),
         DisclosableField("category", "资质类别"),
         DisclosableField("grade", "资质等级"),
         DisclosableField("scope", "承接业务范围"),

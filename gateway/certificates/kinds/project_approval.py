@@ -31,8 +31,8 @@ KIND = CertificateKind(
     holder_types=frozenset({HOLDER_IS_ENTERPRISE}),
     fields=(
         *COMMON_FIELDS,
-        DisclosableField("holder", "项目单位"),
-        DisclosableField("holder_code", "项目单位统一社会信用代码"),
+        DisclosableField("holder", "项目单位", of_holders=True),
+        DisclosableField("holder_code", "项目单位统一社会信用代码", of_holders=True),
         DisclosableField("project_code", "投资项目代码"),
         DisclosableField("project_name", "项目名称"),
         DisclosableField("approval_number", "批复文号"),

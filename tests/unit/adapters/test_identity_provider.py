@@ -89,7 +89,7 @@ async def provider(world: respx.MockRouter) -> AsyncIterator[OpenIdProvider]:
         issuer=ISSUER,
         client_id=CLIENT,
         redirect_uri=CALLBACK,
-        client_key=CLIENT_KEY,
+        client_key=lambda: CLIENT_KEY,
         http=http,
         make_id=lambda kind: f"{kind}_1",
     )

@@ -5,8 +5,9 @@ import respx
 from adapters.http_client import HttpLimits, HttpxClient
 from adapters.status_source import HttpStatusSource
 from adapters.trust_directory import TrustDirectoryError, read_trust_directory
+from gateway.certificates.trust import Entitlement
 from gateway.errors import PartnerUnavailable
-from mock_services.pki import ProvincialPki
+from mock_services.pki import ProvincialPki, spki_digest
 from tests.support.ecertificates import AT, BASE_URL, LIST_URI, Province
 
 CRL_URI = f"{BASE_URL}/pki/crl/root.crl"
@@ -69,9 +70,11 @@ def test_the_trust_directory_that_the_mock_writes_is_read(tmp_path):
     trust = read_trust_directory(tmp_path)
     assert len(trust.anchors) == 1
     code = next(issuer.authority_code for issuer in trust.issuers if "business_licence" in issuer.kinds)
-    assert trust.entitled(code, "business_licence", AT.date(), "440106")
-    assert not trust.entitled(code, "business_licence", AT.date(), "320106")
-    assert not trust.entitled(code, "resident_id", AT.date())
+    own, other = (spki_digest(pki.departments[each].certificate) for each in ("market-supervision", "construction"))
+    assert trust.entitlement(code, "business_licence", AT.date(), own, "440106") is Entitlement.PINNED_CA
+    assert trust.entitlement(code, "business_licence", AT.date(), other, "440106") is Entitlement.OTHER_CA
+    assert trust.entitlement(code, "business_licence", AT.date(), own, "320106") is Entitlement.NONE
+    assert trust.entitlement(code, "resident_id", AT.date(), own) is Entitlement.NONE
 
 
 @pytest.mark.parametrize("damage", ["no anchors", "bad anchor", "no issuers", "bad issuers", "bad entry"])

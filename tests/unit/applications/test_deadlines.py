@@ -35,11 +35,11 @@ ORDINARY = [
 ]
 
 
-def test_the_first_clock_runs_from_receipt_and_the_others_from_their_start():
+def test_the_first_clock_runs_from_receipt_the_plans_from_acceptance_and_the_others_from_their_start():
     lifecycle = lifecycle_of(CustomerClass.LV_ORDINARY, "11-23T10:00", *ORDINARY)
     first, second, third = deadlines(lifecycle, GUANGZHOU, CALENDAR, china("11-26T10:00")).stages
     assert (first.clock.due_on, first.clock.used_working_days, first.clock.over) == (date(2026, 11, 24), 1, False)
-    assert (second.clock.due_on, second.clock.used_working_days, second.clock.over) == (date(2026, 11, 30), 1, False)
+    assert (second.clock.due_on, second.clock.used_working_days, second.clock.over) == (date(2026, 11, 27), 2, False)
     assert third.clock is None
     assert [stage.limit.working_days for stage in (first, second, third)] == [1, 3, 2]
 
@@ -51,14 +51,40 @@ def test_a_utility_that_never_starts_runs_over_all_the_same():
     assert (at_the_end.clock.over, a_minute_later.clock.over) == (False, True)
 
 
+@pytest.mark.parametrize("customer_class", [CustomerClass.LV_ORDINARY, CustomerClass.HV_SINGLE, CustomerClass.HV_DUAL])
+def test_a_supply_plan_that_is_never_begun_runs_over_all_the_same(customer_class):
+    lifecycle = lifecycle_of(customer_class, "11-23T10:00", *ORDINARY[:2])
+    standing = deadlines(lifecycle, GUANGZHOU, CALENDAR, china("12-31T10:00"))
+    plan = standing.stages[1]
+    assert (plan.progress.started_at, plan.clock.over) == (None, True)
+    assert standing.whole.used_working_days == 1 + plan.clock.used_working_days
+
+
+def test_before_acceptance_is_completed_the_plan_does_not_count():
+    assert (
+        deadlines(
+            lifecycle_of(CustomerClass.LV_ORDINARY, "11-23T10:00", *ORDINARY[:1]),
+            GUANGZHOU,
+            CALENDAR,
+            china("12-31T10:00"),
+        )
+        .stages[1]
+        .clock
+        is None
+    )
+    moves = [*ORDINARY[:1], ("11-24T18:00", "withdrawn", None)]
+    withdrawn = lifecycle_of(CustomerClass.LV_ORDINARY, "11-23T10:00", *moves)
+    assert deadlines(withdrawn, GUANGZHOU, CALENDAR, china("12-31T10:00")).stages[1].clock is None
+
+
 def test_a_pause_moves_the_stage_and_stands_still_while_it_lasts():
     moves = [*ORDINARY, ("11-26T10:00", "paused", "supply_plan", "等待用户补充资料")]
     paused = lifecycle_of(CustomerClass.LV_ORDINARY, "11-23T10:00", *moves)
     clock = deadlines(paused, GUANGZHOU, CALENDAR, china("12-31T10:00")).stages[1].clock
-    assert (clock.stopped, clock.over, clock.used_working_days) == (True, False, 0)
+    assert (clock.stopped, clock.over, clock.used_working_days) == (True, False, 1)
     resumed = lifecycle_of(CustomerClass.LV_ORDINARY, "11-23T10:00", *moves, ("12-01T10:00", "resumed", "supply_plan"))
     clock = deadlines(resumed, GUANGZHOU, CALENDAR, china("12-02T10:00")).stages[1].clock
-    assert (clock.stopped, clock.due_on, clock.used_working_days) == (False, date(2026, 12, 4), 1)
+    assert (clock.stopped, clock.due_on, clock.used_working_days) == (False, date(2026, 12, 3), 2)
 
 
 def test_a_stage_completed_late_stays_over_and_its_count_stands_still():
@@ -68,7 +94,7 @@ def test_a_stage_completed_late_stays_over_and_its_count_stands_still():
     clocks = [
         deadlines(lifecycle, GUANGZHOU, CALENDAR, china(at)).stages[1].clock for at in ("12-02T10:00", "12-30T10:00")
     ]
-    assert [(clock.over, clock.used_working_days) for clock in clocks] == [(True, 5), (True, 5)]
+    assert [(clock.over, clock.used_working_days) for clock in clocks] == [(True, 6), (True, 6)]
 
 
 def test_the_whole_of_a_handled_class_is_the_sum_of_its_stages():
@@ -76,7 +102,7 @@ def test_the_whole_of_a_handled_class_is_the_sum_of_its_stages():
         CustomerClass.LV_ORDINARY,
         "11-23T10:00",
         *ORDINARY,
-        ("11-30T09:00", "completed", "supply_plan"),
+        ("11-27T09:00", "completed", "supply_plan"),
         ("12-14T09:00", "started", "metering"),
         ("12-16T09:00", "completed", "metering"),
     )

@@ -8,16 +8,24 @@ from typing import Any
 import pytest
 
 from gateway.applications.errors import (
+    ApplicationUnknown,
     AuthorisationPeriodUnsound,
     DemandNotClassifiable,
     IntakeIncomplete,
     IntakeMismatch,
     IntakeUnknown,
     NoUtility,
+    RegionMalformed,
+    RegionTooWide,
 )
 from gateway.applications.intake import utilities_of
 from gateway.applications.model import IntakeKind
+from gateway.applications.working_days import WorkingCalendar
+from gateway.authorisations.errors import AlreadyWithdrawn, AuthorisationMissing, AuthorisationUnknown
+from gateway.licences.errors import SiteNotGiven
+from gateway.licences.site import SiteService
 from gateway.partners.model import PartnerStatus
+from gateway.progress.service import ProgressService
 from schemas.applicant_api import Confirmation, IntakeView
 from schemas.ecertificates import TYPE_CODES
 from schemas.identity import ApplicantKind, VerificationMethod
@@ -35,6 +43,7 @@ from tests.support.licences import (
     an_applicant,
     licences_room,
     province,
+    utility_caller,
 )
 
 ONE = IntakeKind.ONE_CERTIFICATE
@@ -281,7 +290,7 @@ async def test_the_nearest_utility_serves_and_a_suspended_one_does_not(room: Lic
 
 async def test_where_nobody_serves_no_source_is_asked(room: LicencesRoom) -> None:
     with pytest.raises(NoUtility):
-        await room.intakes.begin(an_applicant(), ONE, replace(SHOP, region="450100"))
+        await room.intakes.begin(an_applicant(), ONE, replace(SHOP, region="450103"))
     assert room.source.queries == []
 
 
@@ -326,5 +335,75 @@ async def test_a_confirmation_that_was_refused_leaves_nothing(room: LicencesRoom
         await room.intakes.confirm(an_applicant(), view.intake_id, confirmation())
     assert await room.transactions.read(lambda tx: list(tx.deliveries.feed(UTILITY, 0, 10))) == []
     assert await room.transactions.read(lambda tx: tx.applications.of_holder(an_applicant().holder_digest, 9)) == []
-    assert await room.entries("application.submitted") == []
+    (refusal,) = await room.entries("application.submitted")
+    assert (refusal["result"], refusal["subject"]) == ("refused", view.intake_id)
+    assert refusal["facts"]["check"] == "intake.documents"
     assert await room.intakes.show(an_applicant(), view.intake_id)
+
+
+async def test_refused_beginnings_and_droppings_are_recorded_too(room: LicencesRoom) -> None:
+    with pytest.raises(RegionMalformed) as malformed:
+        await room.intakes.begin(an_applicant(), ONE, replace(PLANT, region="000000"))
+    with pytest.raises(RegionTooWide):
+        await room.intakes.begin(an_applicant(), ONE, replace(PLANT, region="440100"))
+    with pytest.raises(IntakeUnknown):
+        await room.intakes.drop(an_applicant(), "int_made_up_440106199001011234")
+    assert room.source.queries == []
+    began = await room.entries("intake.previewed")
+    assert [(each["result"], each["subject"]) for each in began] == [("refused", None)] * 2
+    assert [each["facts"]["check"] for each in began] == ["region.unknown", "region.county"]
+    assert malformed.value.record_id
+    (dropped,) = await room.entries("intake.dropped")
+    assert (dropped["result"], dropped["subject"]) == ("refused", None)
+
+
+async def test_a_refused_withdrawal_of_an_authorisation_is_recorded(room: LicencesRoom) -> None:
+    application_id = (await room.apply()).application.application_id
+    holder = an_applicant().holder_digest
+    await room.authorisations.withdraw(application_id, holder)
+    with pytest.raises(AlreadyWithdrawn):
+        await room.authorisations.withdraw(application_id, holder)
+    with pytest.raises(AuthorisationUnknown):
+        await room.authorisations.withdraw(application_id, "somebody-else")
+    entries = await room.entries("authorisation.withdrawn")
+    assert [(each["result"], each["subject"]) for each in entries] == [
+        ("done", application_id),
+        ("refused", application_id),
+        ("refused", None),
+    ]
+
+
+async def test_the_address_is_told_to_the_authorised_utility_alone_and_the_applicant_sees_it(
+    room: LicencesRoom,
+) -> None:
+    address = "天河区示例路8号"
+    sites = SiteService(room.transactions, room.clock)
+    view = await room.intakes.begin(an_applicant(), ONE, SHOP, address)
+    made = await room.intakes.confirm(an_applicant(), view.intake_id, confirmation())
+    application_id = made.application.application_id
+    (event,) = await room.transactions.read(lambda tx: list(tx.deliveries.feed(UTILITY, 0, 10)))
+    assert address not in str(event.data)
+    told = await sites.tell(utility_caller(), application_id)
+    assert (told.address, told.region) == (address, SHOP.region)
+    with pytest.raises(ApplicationUnknown):
+        await sites.tell(utility_caller(OTHER_UTILITY), application_id)
+    await room.authorisations.withdraw(application_id, an_applicant().holder_digest)
+    with pytest.raises(AuthorisationMissing):
+        await sites.tell(utility_caller(), application_id)
+    progress = await ProgressService(room.transactions, WorkingCalendar(), room.clock).progress(
+        application_id, an_applicant().holder_digest
+    )
+    assert [(each.document, each.result, each.fields) for each in progress.accesses] == [
+        ("site_address", "done", ["address"]),
+        ("site_address", "refused", []),
+    ]
+    entries = await room.entries("licence.disclosed")
+    assert address not in str(entries)
+    assert told.record_id
+
+
+async def test_without_an_address_nothing_is_authorised_and_nothing_told(room: LicencesRoom) -> None:
+    made = await room.apply()
+    assert "site_address" not in made.authorisation.kinds
+    with pytest.raises(SiteNotGiven):
+        await SiteService(room.transactions, room.clock).tell(utility_caller(), made.application.application_id)

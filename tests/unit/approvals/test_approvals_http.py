@@ -7,8 +7,10 @@ from datetime import datetime
 import httpx
 import pytest
 from fastapi import FastAPI
+from limits import parse
 
 from adapters.storage.transactions import SqlTransactions
+from gateway.applications.working_days import WorkingCalendar
 from gateway.approvals.router import router as approvals_router
 from gateway.caller import Caller, Role
 from gateway.delivery.router import operator_router
@@ -18,23 +20,34 @@ from gateway.errors import Owner, Unauthenticated
 from gateway.http.callers import Doorkeeper
 from gateway.http.door import hang_door
 from gateway.http.idempotency import Idempotency
+from gateway.http.limits import RateLimits
 from gateway.http.metrics import HttpMetrics
 from gateway.http.services import Services, publish
+from gateway.identity.model import VerifiedApplicant
+from gateway.identity.router import Token, verified_applicant
 from gateway.partners.model import SCOPES
+from gateway.progress.router import router as progress_router
+from gateway.progress.service import ProgressService
 from tests.support.approvals import (
-    COMMITMENT,
+    BASIS,
     GREENERY,
+    LOW_LINE,
     ROAD,
     UTILITY,
     ApprovalsRoom,
+    a_small_application,
     approvals_room,
     intake,
     road_claims,
+    the_applicant,
 )
 from tests.support.partners import ISSUER
 from tests.support.storage import NOON
 
 REVIEW = "/v1/applications/app_1/joint-review"
+MINE, ANOTHERS = "Bearer mine", "Bearer anothers"
+HOLDERS = {"mine": the_applicant(), "anothers": the_applicant("1" * 64)}
+NOT_AUTHENTIC = parse("600/minute")
 CALLERS = {
     code: Caller(code, role, "t", SCOPES[role])
     for code, role in ((UTILITY, Role.UTILITY), ("csg-shenzhen", Role.UTILITY), ("operator", Role.OPERATOR))
@@ -56,6 +69,7 @@ class NamedGate:
 class Door:
     room: ApprovalsRoom
     http: httpx.AsyncClient
+    limits: RateLimits
     keys: int = 0
 
     async def call(self, method: str, path: str, caller: str | None = UTILITY, **options) -> httpx.Response:
@@ -69,17 +83,27 @@ async def door(databases) -> AsyncIterator[Door]:
     with approvals_room(databases.sqlite()) as room:
         await room.receive_application()
         app = FastAPI()
-        for router in (approvals_router, events_router, operator_router):
+        for router in (approvals_router, progress_router, events_router, operator_router):
             app.include_router(router)
+        app.dependency_overrides[verified_applicant] = holder
         hang_door(app, HttpMetrics(), https=False)
-        publish(app, _services(room, room.transactions))
+        limits = RateLimits()
+        publish(app, _services(room, room.transactions, limits))
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url=ISSUER) as http:
-            yield Door(room, http)
+            yield Door(room, http, limits)
 
 
-def _services(room: ApprovalsRoom, transactions: SqlTransactions) -> Services:
+async def holder(token: Token) -> VerifiedApplicant:
+    """Takes the session's word: sessions have tests of their own. A partner's token is nobody's session."""
+    return HOLDERS[token]
+
+
+def _services(room: ApprovalsRoom, transactions: SqlTransactions, limits: RateLimits) -> Services:
     return Services(
+        limits,
+        room.commitments,
+        ProgressService(transactions, WorkingCalendar(), room.clock),
         Doorkeeper(NamedGate(), room.clock, ISSUER),
         Idempotency(transactions, room.clock),
         room.window,
@@ -133,13 +157,68 @@ async def test_who_may_not_is_told_so(door: Door, method: str, path: str, caller
     assert response.headers["content-type"] == "application/problem+json"
 
 
-async def test_a_commitment_is_handed_in(door: Door) -> None:
+async def test_the_applicant_reads_and_gives_a_commitment_and_the_utility_cannot(door: Door) -> None:
+    await door.room.receive_application(a_small_application("app_2"))
     wanted = {"department": GREENERY, "permit": "greenery_occupation", "mode": "commitment"}
-    opened = (await door.call("POST", REVIEW, json=body(wanted))).json()
-    path = f"{REVIEW}/permits/{opened['permits'][0]['permit_id']}/commitment"
-    assert (await door.call("POST", path, json={"commitment": "no digest"})).status_code == 422
-    signed = await door.call("POST", path, json={"commitment": COMMITMENT})
-    assert (signed.status_code, signed.json()["state"]) == (200, "approved")
+    review = REVIEW.replace("app_1", "app_2")
+    opened = (await door.call("POST", review, json=body(wanted, **LOW_LINE))).json()
+    assert opened["permits"][0]["mode_clause"] == BASIS
+    waiting = (await door.call("GET", "/v1/applications/app_2/progress", MINE)).json()["permits"][0]
+    path = f"{review}/permits/{opened['permits'][0]['permit_id']}/commitment"
+    assert (waiting["next_step"], waiting["next_step_href"]) == ("待您办理：阅读并签署告知承诺书", path)
+
+    for caller, status in ((UTILITY, 401), (None, 401), (ANOTHERS, 404)):
+        assert (await door.call("GET", path, caller)).status_code == status
+        assert (await door.call("POST", path, caller, json={"accept": True})).status_code == status
+    for refused in ({"accept": False}, {}, {"accept": True, "commitment": "0" * 64}):
+        assert (await door.call("POST", path, MINE, json=refused)).status_code == 422
+
+    shown = (await door.call("GET", path, MINE)).json()
+    given = await door.call("POST", path, MINE, json={"accept": True})
+    assert (given.status_code, given.json()["text"]) == (200, shown["text"])
+    assert given.json()["record_id"]
+    assert (await door.call("POST", path, MINE, json={"accept": True})).json() == given.json()
+    assert (await door.call("GET", review)).json()["state"] == "approved"
+    done = (await door.call("GET", "/v1/applications/app_2/progress", MINE)).json()["permits"][0]
+    assert (done["next_step"], done["summary"]["state"]) == (None, "approved_on_commitment")
+
+
+async def test_a_mode_without_a_rule_is_a_problem_with_its_clause(door: Door) -> None:
+    wanted = {"department": GREENERY, "permit": "greenery_occupation", "mode": "exempt"}
+    refused = await door.call("POST", REVIEW, json=body(wanted))
+    assert (refused.status_code, refused.json()["clause"]) == (422, "第（四）条")
+    assert refused.json()["type"] == "urn:bandian:problem:review-mode-not-allowed"
+    assert refused.json()["record_id"]
+
+
+@pytest.mark.parametrize("voltage_v", [381, 3_000, 5_999])
+async def test_a_voltage_that_is_neither_low_nor_high_is_a_problem(door: Door, voltage_v: int) -> None:
+    refused = await door.call("POST", REVIEW, json=body(voltage_v=voltage_v))
+    assert (refused.status_code, refused.json()["check"]) == (422, "joint_review.voltage")
+
+
+async def test_the_applicant_sees_what_is_odd_about_an_outcome(door: Door) -> None:
+    opened = (await door.call("POST", REVIEW, json=body())).json()
+    permit_id = next(permit["permit_id"] for permit in opened["permits"] if permit["department"] == ROAD)
+    claims = road_claims(permit_id, 2, "approved", NOON, decided_at="2031-01-01T00:00:00Z")
+    await door.room.push(ROAD, claims)
+    permits = (await door.call("GET", "/v1/applications/app_1/progress", MINE)).json()["permits"]
+    shown = next(permit for permit in permits if permit["summary"]["department"] == ROAD)
+    assert shown["outcomes"][0]["findings"] == ["backdated.later_than_now"]
+    assert shown["summary"]["missing_sequences"] == [1]
+
+
+async def test_junk_is_refused_counted_and_slowed_down_and_fills_no_record(door: Door) -> None:
+    await door.call("POST", REVIEW, json=body())
+    jose = {"content-type": "application/jose"}
+    path = f"/v1/departments/{ROAD}/outcomes"
+    for n in range(600):
+        door.limits.count(NOT_AUTHENTIC, "outcomes_not_authentic", "127.0.0.1")
+        if n % 150 == 0:
+            assert (await door.call("POST", path, None, content=b"a.b.c", headers=jose)).status_code == 401
+    slowed = await door.call("POST", path, None, content=b"a.b.c", headers=jose)
+    assert (slowed.status_code, slowed.json()["check"]) == (429, "request.rate")
+    assert await door.room.actions() == ["review.opened"]
 
 
 async def test_an_outcome_is_pushed_with_no_token_and_comes_out_at_the_feed(door: Door) -> None:

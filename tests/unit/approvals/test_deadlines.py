@@ -1,5 +1,6 @@
 """Each department's deadline, with its own pauses, and the deadline of the whole joint review."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -19,8 +20,9 @@ def china(text):
 
 
 def review_of(*modes, region=GUANGZHOU, voltage_v=10_000):
-    permits = [Permit(f"p{n}", f"d{n}", "road_occupation", mode, "digest") for n, mode in enumerate(modes, 1)]
-    return JointReview("r1", china("11-23T10:00"), date(2026, 11, 23), region, voltage_v, tuple(permits))
+    opened_at = china("11-23T10:00")
+    permits = [Permit(f"p{n}", f"d{n}", "road_occupation", mode, opened_at) for n, mode in enumerate(modes, 1)]
+    return JointReview("r1", opened_at, date(2026, 11, 23), region, voltage_v, tuple(permits))
 
 
 def told(review, *rows):
@@ -94,7 +96,15 @@ def test_a_due_day_past_the_calendar_is_provisional():
         date(2026, 12, 29),
         GUANGZHOU,
         380,
-        (Permit("p1", "d1", "traffic", ReviewMode.FULL),),
+        (Permit("p1", "d1", "traffic", ReviewMode.FULL, china("12-29T10:00")),),
     )
     result = review_deadlines(review, CALENDAR, china("12-29T11:00"))
     assert (result.whole.provisional, result.whole.due_on.year) == (True, 2027)
+
+
+def test_a_permit_that_was_added_later_has_its_days_from_then_and_the_whole_ends_with_it():
+    review = review_of(ReviewMode.FULL)
+    added = Permit("p2", "d2", "greenery_occupation", ReviewMode.FULL, china("11-26T10:00"))
+    result = review_deadlines(replace(review, permits=(*review.permits, added)), CALENDAR, china("11-26T11:00"))
+    assert [permit.clock.due_on for permit in result.permits] == [date(2026, 11, 30), date(2026, 12, 3)]
+    assert result.whole.due_on == date(2026, 12, 3)

@@ -17,18 +17,23 @@ from gateway.approvals.errors import (
     ReviewUnsound,
 )
 from gateway.approvals.joint_review import (
-    DECISIONS,
-    FindingKind,
+    Commitment,
     JointReview,
     Outcome,
     Permit,
+    commitment_permit,
+    note_step,
+    open_review,
+    record_outcome,
+    replace_permit,
+)
+from gateway.approvals.permit_states import (
+    DECISIONS,
+    FindingKind,
     PermitStatus,
     ReviewStatus,
-    open_review,
     permit_state,
-    record_outcome,
     review_status,
-    sign_commitment,
 )
 from gateway.approvals.storage_form import from_json, to_json
 from schemas.departments import OutcomeKind, ReviewMode
@@ -37,9 +42,13 @@ OPENED_AT = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
+GIVEN = Commitment("承诺", "0" * 64, OPENED_AT, "rec_1")
+
+
 def review_of(*modes, commitment=None):
     permits = [
-        Permit(f"p{n}", f"department{n}", "road_occupation", mode, commitment) for n, mode in enumerate(modes, 1)
+        Permit(f"p{n}", f"department{n}", "road_occupation", mode, OPENED_AT, commitment=commitment)
+        for n, mode in enumerate(modes, 1)
     ]
     return open_review(JointReview("r1", OPENED_AT, date(2026, 11, 23), "440103", 10_000, tuple(permits)))
 
@@ -66,7 +75,7 @@ def state_after(*kinds, mode=ReviewMode.FULL, commitment=None):
     """Each kind is a word, or (word, the sequence it supersedes)."""
     outcomes = [outcome_of(n, *([kind] if isinstance(kind, str) else kind)) for n, kind in enumerate(kinds, 1)]
     review = heard(review_of(mode, commitment=commitment), *outcomes)
-    return permit_state(review.permits[0], OPENED_AT)
+    return permit_state(review.permits[0])
 
 
 @pytest.mark.parametrize(
@@ -120,12 +129,15 @@ def test_what_makes_no_sense_is_a_finding_and_the_departments_last_decision_stan
     ("mode", "commitment", "kinds", "status"),
     [
         (ReviewMode.COMMITMENT, None, [], "waiting_on_applicant"),
-        (ReviewMode.COMMITMENT, "digest", [], "approved_on_commitment"),
-        (ReviewMode.COMMITMENT, "digest", ["accepted"], "approved_on_commitment"),
-        (ReviewMode.COMMITMENT, "digest", ["approved"], "approved"),
-        (ReviewMode.COMMITMENT, "digest", ["revoked"], "revoked"),
-        (ReviewMode.FILING, None, [], "filed"),
-        (ReviewMode.FILING, None, ["correction_requested"], "filed"),
+        (ReviewMode.COMMITMENT, GIVEN, [], "approved_on_commitment"),
+        (ReviewMode.COMMITMENT, GIVEN, ["accepted"], "approved_on_commitment"),
+        (ReviewMode.COMMITMENT, GIVEN, ["approved"], "approved"),
+        (ReviewMode.COMMITMENT, GIVEN, ["revoked"], "revoked"),
+        (ReviewMode.FILING, None, [], "submitted"),
+        (ReviewMode.FILING, None, ["accepted"], "accepted"),
+        (ReviewMode.FILING, None, ["correction_requested"], "waiting_on_applicant"),
+        (ReviewMode.FILING, None, ["accepted", "approved"], "filed"),
+        (ReviewMode.FILING, None, ["approved", "revoked"], "revoked"),
         (ReviewMode.FILING, None, ["rejected"], "rejected"),
         (ReviewMode.EXEMPT, None, [], "exempt"),
     ],
@@ -135,15 +147,17 @@ def test_the_modes_of_clause_4(mode, commitment, kinds, status):
 
 
 def test_revoking_a_commitment_found_untrue_is_nothing_odd():
-    assert state_after("revoked", mode=ReviewMode.COMMITMENT, commitment="digest").findings == ()
+    assert state_after("revoked", mode=ReviewMode.COMMITMENT, commitment=GIVEN).findings == ()
 
 
 def test_a_commitment_is_approved_the_moment_it_is_signed():
     review = review_of(ReviewMode.COMMITMENT)
     assert review_status(review) is ReviewStatus.WAITING_ON_APPLICANT
-    assert review_status(sign_commitment(review, "p1", "digest")) is ReviewStatus.APPROVED
-    with pytest.raises(PermitNotFound):
-        sign_commitment(review_of(ReviewMode.FULL), "p1", "digest")
+    given = replace(commitment_permit(review, "p1"), commitment=GIVEN)
+    assert review_status(replace_permit(review, given)) is ReviewStatus.APPROVED
+    for permit_id in ("p1", "p9"):
+        with pytest.raises(PermitNotFound):
+            commitment_permit(review_of(ReviewMode.FULL), permit_id)
 
 
 @pytest.mark.parametrize(
@@ -162,6 +176,7 @@ def test_a_commitment_is_approved_the_moment_it_is_signed():
 )
 def test_the_combination_of_two_permits_beside_a_filed_and_an_exempt_one(first, second, status):
     review = review_of(ReviewMode.FULL, ReviewMode.FULL, ReviewMode.FILING, ReviewMode.EXEMPT)
+    review = heard(review, outcome_of(1, "approved", permit="p3"))
     for permit, kinds in (("p1", first), ("p2", second)):
         for n, kind in enumerate(kinds, 1):
             word = [kind] if isinstance(kind, str) else kind
@@ -220,10 +235,10 @@ def test_unknown_and_exempt_permits_take_no_outcome():
 def test_an_outcome_may_arrive_before_the_one_it_supersedes():
     rejected, approved = outcome_of(2, "rejected"), outcome_of(3, "approved", supersedes=2)
     early = heard(review_of(ReviewMode.FULL), approved)
-    state = permit_state(early.permits[0], OPENED_AT)
+    state = permit_state(early.permits[0])
     assert (state.status, state.missing_sequences) == (PermitStatus.APPROVED, (1, 2))
     late = heard(early, rejected)
-    state = permit_state(late.permits[0], OPENED_AT)
+    state = permit_state(late.permits[0])
     assert (state.status, state.superseded, state.missing_sequences) == (
         PermitStatus.APPROVED,
         frozenset({"p1-o2"}),
@@ -234,6 +249,35 @@ def test_an_outcome_may_arrive_before_the_one_it_supersedes():
 def test_an_earlier_outcome_cannot_supersede_a_later_one():
     state = state_after(("approved", 2), "rejected")
     assert (state.status, state.superseded) == (PermitStatus.REJECTED, frozenset())
+    assert state.findings_of("p1-o1") == ["supersedes_later"]
+
+
+def test_what_replaces_an_outcome_that_nobody_heard_of_is_a_finding_until_that_one_arrives():
+    approved, rejected = outcome_of(3, "approved", supersedes=2), outcome_of(2, "rejected")
+    early = heard(review_of(ReviewMode.FULL), outcome_of(1, "accepted"), approved)
+    assert permit_state(early.permits[0]).findings_of("p1-o3") == ["supersedes_unknown"]
+    assert permit_state(heard(early, rejected).permits[0]).findings == ()
+
+
+def test_handling_steps_use_up_numbers_and_leave_no_gap():
+    review = note_step(note_step(review_of(ReviewMode.FULL), "p1", 4), "p1", 1)
+    review = heard(review, outcome_of(2, "accepted"))
+    state = permit_state(review.permits[0])
+    assert (state.status, state.missing_sequences) == (PermitStatus.ACCEPTED, (3,))
+    assert from_json(json.loads(json.dumps(to_json(review)))) == review
+    for sequence in (1, 2):
+        with pytest.raises(OutcomeContradicts):
+            note_step(review, "p1", sequence)
+    with pytest.raises(OutcomeContradicts):
+        heard(review, outcome_of(4, "approved"))
+    with pytest.raises(PermitNotFound):
+        note_step(review, "p9", 1)
+
+
+def test_a_time_that_cannot_be_believed_is_told_with_its_reason():
+    review = record_outcome(review_of(ReviewMode.FULL), outcome_of(1, "approved", hours=9999), OPENED_AT + HOUR)
+    state = permit_state(review.permits[0])
+    assert (state.status, state.findings_of("p1-o1")) == (PermitStatus.APPROVED, ["backdated.later_than_now"])
 
 
 def test_pauses_have_both_ends_and_their_reasons():
@@ -268,7 +312,7 @@ def test_the_clock_ends_with_the_first_decision_unless_it_was_taken_back():
 def test_a_claimed_time_that_cannot_be_believed_is_kept_flagged_and_does_not_count(decided, heard_after, flag, counted):
     outcome = outcome_of(1, "approved", hours=decided)
     review = record_outcome(review_of(ReviewMode.FULL), outcome, OPENED_AT + HOUR * heard_after)
-    state = permit_state(review.permits[0], OPENED_AT)
+    state = permit_state(review.permits[0])
     assert [(found.kind, found.flags) for found in state.findings] == [(FindingKind.BACKDATED, (flag,))]
     assert state.standing.decided_at == OPENED_AT + HOUR * decided
     assert state.clock_ended_at == OPENED_AT + HOUR * counted
@@ -278,7 +322,7 @@ def test_an_outcome_that_comes_late_behind_its_successor_is_not_late_itself():
     requested, received = outcome_of(1, "correction_requested"), outcome_of(2, "correction_received")
     review = record_outcome(review_of(ReviewMode.FULL), received, OPENED_AT + 2 * HOUR)
     review = record_outcome(review, requested, OPENED_AT + 90 * HOUR)
-    state = permit_state(review.permits[0], OPENED_AT)
+    state = permit_state(review.permits[0])
     assert state.findings == ()
     assert [(pause.from_at, pause.until_at) for pause in state.pauses] == [(OPENED_AT + HOUR, OPENED_AT + 2 * HOUR)]
 
@@ -311,7 +355,7 @@ def test_any_order_of_arrival_ends_in_the_same_state(history, data):
         later = record_outcome(later, outcome, OPENED_AT + HOUR * n)
     assert review_status(later) is review_status(one)
     for a, b in zip(one.permits, later.permits, strict=True):
-        first, second = permit_state(a, OPENED_AT), permit_state(b, OPENED_AT)
+        first, second = permit_state(a), permit_state(b)
         assert (first.status, first.standing, first.superseded) == (second.status, second.standing, second.superseded)
         assert first.missing_sequences == second.missing_sequences
 
@@ -320,7 +364,7 @@ def test_any_order_of_arrival_ends_in_the_same_state(history, data):
 def test_the_highest_decision_not_superseded_always_stands(history):
     review = heard(review_of(ReviewMode.FULL, ReviewMode.FULL), *history)
     for permit in review.permits:
-        state = permit_state(permit, OPENED_AT)
+        state = permit_state(permit)
         decisions = [
             known.outcome
             for known in permit.heard

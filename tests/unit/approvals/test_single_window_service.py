@@ -1,17 +1,18 @@
 """The single window, over both databases: who may open what, and what leaves with it."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from gateway.applications.errors import ApplicationClosed
-from gateway.applications.lifecycle import StageAction, StageEvent, apply
+from gateway.applications.lifecycle import Lifecycle, StageAction, StageEvent, apply
 from gateway.approvals.errors import (
     DepartmentNotConcerned,
-    PermitNotFound,
     ReviewApplicationUnknown,
     ReviewContradicts,
+    ReviewModeNotAllowed,
     ReviewNotFound,
     ReviewUnsound,
 )
@@ -19,22 +20,26 @@ from gateway.caller import Role
 from gateway.delivery.ports import ChannelKind
 from gateway.errors import GatewayError
 from schemas.departments import ReviewRequest
-from schemas.events import EventType, ReviewOpened
+from schemas.events import EventType, ReviewChanged, ReviewOpened
 from tests.support.approvals import (
-    COMMITMENT,
+    BASIS,
     GREENERY,
+    LOW_LINE,
     PLANNING,
     ROAD,
     UTILITY,
     ApprovalsRoom,
+    a_small_application,
     an_application,
     approvals_room,
     intake,
+    road_claims,
     utility_caller,
 )
 from tests.support.partners import ISSUER
 from tests.support.storage import NOON
 
+ROAD_PERMIT = {"department": ROAD, "permit": "road_occupation"}
 GREENERY_PERMIT = {"department": GREENERY, "permit": "greenery_occupation", "mode": "commitment"}
 
 
@@ -42,6 +47,11 @@ GREENERY_PERMIT = {"department": GREENERY, "permit": "greenery_occupation", "mod
 def room(database_url: str):
     with approvals_room(database_url) as made:
         yield made
+
+
+def withdrawn() -> Lifecycle:
+    """The small application's lifecycle, once the applicant ended it."""
+    return apply(a_small_application().lifecycle, StageEvent(StageAction.WITHDRAWN, NOON), NOON)
 
 
 async def refusal(room: ApprovalsRoom, error: type[GatewayError], request=None, caller=None) -> GatewayError:
@@ -128,13 +138,10 @@ async def test_a_closed_application_gets_no_review(room: ApprovalsRoom) -> None:
             "department.region",
         ),
         ([{"department": ROAD, "permit": "road_occupation"}] * 2, {}, ReviewUnsound, "joint_review.permits"),
-        (
-            [{"department": ROAD, "permit": "road_occupation", "commitment": COMMITMENT}],
-            {},
-            ReviewUnsound,
-            "joint_review.commitment",
-        ),
-        ([], {"voltage_v": 1000}, ReviewUnsound, "joint_review.voltage"),
+        ([], {"voltage_v": 381}, ReviewUnsound, "joint_review.voltage"),
+        ([], {"voltage_v": 5999}, ReviewUnsound, "joint_review.voltage"),
+        ([], {"voltage_v": 380}, ReviewUnsound, "joint_review.voltage_class"),
+        ([], {"voltage_v": 35_000}, ReviewUnsound, "joint_review.voltage_class"),
     ],
 )
 async def test_an_unsound_intake_is_refused_and_nothing_leaves(
@@ -156,45 +163,97 @@ async def test_a_suspended_department_is_not_asked(room: ApprovalsRoom) -> None:
 
 
 async def test_modes_decide_who_is_asked_and_what_has_a_clock(room: ApprovalsRoom) -> None:
-    await room.receive_application()
+    await room.receive_application(a_small_application())
     request = intake(
         {"department": PLANNING, "permit": "construction_planning", "mode": "exempt"},
         {"department": ROAD, "permit": "road_occupation", "mode": "filing"},
         GREENERY_PERMIT,
+        **LOW_LINE,
     )
     answered = await room.window.open(utility_caller(), "app_1", request, NOON)
-    assert [permit.state for permit in answered.view.permits] == ["exempt", "filed", "waiting_on_applicant"]
+    assert [permit.state for permit in answered.view.permits] == ["exempt", "submitted", "waiting_on_applicant"]
     assert [permit.due_on for permit in answered.view.permits] == [None, None, None]
+    assert {permit.mode_clause for permit in answered.view.permits} == {BASIS}
     assert answered.view.state == "waiting_on_applicant"
     assert [len(await room.events(code)) for code in (PLANNING, ROAD, GREENERY)] == [0, 1, 0]
 
 
-async def test_a_commitment_approves_at_once_and_then_the_department_is_asked(room: ApprovalsRoom) -> None:
+@pytest.mark.parametrize(
+    ("application", "line"),
+    [
+        (a_small_application(), LOW_LINE | {"length_m": 200.5}),
+        (an_application(), {}),
+        (a_small_application(received_at=NOON - timedelta(days=90)), LOW_LINE),
+        (a_small_application(demand=replace(a_small_application().demand, region="110105")), LOW_LINE),
+    ],
+    ids=["too long", "high voltage", "before the rule", "elsewhere"],
+)
+@pytest.mark.parametrize("mode", ["commitment", "filing", "exempt"])
+async def test_a_lighter_mode_that_no_rule_allows_is_refused_and_recorded(databases, application, line, mode) -> None:
+    with approvals_room(databases.sqlite()) as room:
+        room.directory.add(GREENERY, Role.DEPARTMENT, "440100", "110100")
+        await room.receive_application(application)
+        refused = await refusal(room, ReviewModeNotAllowed, intake({**GREENERY_PERMIT, "mode": mode}, **line))
+        assert (refused.check, refused.clause) == ("joint_review.mode", "第（四）条")
+        (entry,) = await room.entries()
+        assert (entry["action"], entry["result"], entry["facts"]["modes"]) == ("review.refused", "refused", [mode])
+        assert entry["facts"]["clause"] == "第（四）条"
+        assert await room.events(GREENERY) == await room.events(UTILITY) == []
+
+
+async def test_permits_are_added_to_an_open_review_and_only_their_departments_are_asked(room: ApprovalsRoom) -> None:
     await room.receive_application()
-    permits = await room.open(intake(GREENERY_PERMIT))
-    caller, permit_id = utility_caller(), permits[GREENERY]
-    signed = await room.window.commit(caller, "app_1", permit_id, COMMITMENT, NOON)
-    assert (signed.created, signed.view.state) == (True, "approved")
-    (event,) = await room.events(GREENERY)
-    assert (event.data["commitment"], event.data["mode"]) == (COMMITMENT, "commitment")
-    again = await room.window.commit(caller, "app_1", permit_id, COMMITMENT, NOON)
-    assert (again.created, again.view.state) == (False, "approved")
-    with pytest.raises(ReviewContradicts):
-        await room.window.commit(caller, "app_1", permit_id, "0" * 64, NOON)
-    with pytest.raises(PermitNotFound):
-        await room.window.commit(caller, "app_1", "prm_none", COMMITMENT, NOON)
+    opened = await room.window.open(utility_caller(), "app_1", intake(ROAD_PERMIT), NOON)
+    await room.push(ROAD, road_claims(opened.view.permits[0].permit_id, 1, "accepted", NOON))
+    later = room.clock.advance(days=2)
+    greenery = {"department": GREENERY, "permit": "greenery_occupation"}
+    added = await room.window.open(utility_caller(), "app_1", intake(greenery), later)
+    assert (added.created, added.view.review_id) == (True, opened.view.review_id)
+    assert [(permit.department, permit.state) for permit in added.view.permits] == [
+        (ROAD, "accepted"),
+        (GREENERY, "submitted"),
+    ]
+    assert [permit.due_on.isoformat() for permit in added.view.permits if permit.due_on] == ["2026-03-09", "2026-03-11"]
+    assert [len(await room.events(code)) for code in (ROAD, GREENERY)] == [1, 1]
+    *_, told = await room.events(UTILITY)
+    changed = ReviewChanged.model_validate(told.data)
+    assert (told.type, changed.change, changed.permits) == (
+        EventType.REVIEW_CHANGED,
+        "permits_added",
+        added.view.permits,
+    )
+    for same in (intake(ROAD_PERMIT, greenery), intake(greenery), intake(ROAD_PERMIT)):
+        again = await room.window.open(utility_caller(), "app_1", same, later)
+        assert (again.created, again.view) == (False, added.view)
+    assert await room.actions() == ["review.opened", "outcome.received", "review.extended"]
+    await room.push(GREENERY, road_claims(added.view.permits[1].permit_id, 1, "approved", later, iss=GREENERY))
+    assert (await room.window.view(utility_caller(), "app_1", later)).permits[1].state == "approved"
+
+
+async def test_an_added_permit_is_judged_like_any_other_and_a_known_one_keeps_its_mode(room: ApprovalsRoom) -> None:
+    await room.receive_application(a_small_application())
+    await room.open(intake(ROAD_PERMIT, **LOW_LINE))
+    await refusal(room, ReviewContradicts, intake({**ROAD_PERMIT, "mode": "exempt"}, GREENERY_PERMIT, **LOW_LINE))
+    await refusal(room, ReviewUnsound, intake(GREENERY_PERMIT, GREENERY_PERMIT, **LOW_LINE))
+    await refusal(room, DepartmentNotConcerned, intake({"department": PLANNING, "permit": "river_works"}, **LOW_LINE))
+    await room.transactions.write(lambda tx: tx.applications.put_lifecycle("app_1", withdrawn()))
+    await refusal(room, ApplicationClosed, intake(GREENERY_PERMIT, **LOW_LINE))
+    assert len(await room.events(UTILITY)) == 1
+    assert (await room.actions()) == ["review.opened", *["review.refused"] * 4]
+
+
+async def test_a_permit_is_added_once_whoever_asks_and_however_many_at_a_time(
+    room: ApprovalsRoom, database_url: str
+) -> None:
+    await room.receive_application()
+    await room.open(intake(ROAD_PERMIT))
+    greenery = {"department": GREENERY, "permit": "greenery_occupation"}
+    with approvals_room(database_url, prefix="second") as other:
+        windows = [room.window, other.window] * 3
+        wanted = intake(ROAD_PERMIT, greenery)
+        answers = await asyncio.gather(*(window.open(utility_caller(), "app_1", wanted, NOON) for window in windows))
+    assert sorted(answer.created for answer in answers) == [False] * 5 + [True]
     assert len(await room.events(GREENERY)) == 1
-    assert await room.actions() == ["review.opened", "review.committed", *["review.commitment_refused"] * 2]
-
-
-async def test_nothing_is_committed_once_the_application_is_closed(room: ApprovalsRoom) -> None:
-    await room.receive_application()
-    permits = await room.open(intake(GREENERY_PERMIT))
-    ended = apply(an_application().lifecycle, StageEvent(StageAction.WITHDRAWN, NOON), NOON)
-    await room.transactions.write(lambda tx: tx.applications.put_lifecycle("app_1", ended))
-    with pytest.raises(ApplicationClosed):
-        await room.window.commit(utility_caller(), "app_1", permits[GREENERY], COMMITMENT, NOON)
-    assert await room.events(GREENERY) == []
 
 
 async def test_two_gateways_open_one_review_between_them(room: ApprovalsRoom, database_url: str) -> None:

@@ -109,14 +109,33 @@ def custom(*extensions):
 
 def test_critical_extensions_that_no_rule_here_applies_are_refused():
     unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
-    tls, signing = (
-        x509.ExtendedKeyUsage([x509.ObjectIdentifier(oid)]) for oid in ("1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.36")
-    )
     names = x509.NameConstraints([x509.DNSName("example")], None)
-    for extension in ((unknown, True), (tls, True), (names, True), (names, False)):
+    for extension in ((unknown, True), (names, True), (names, False)):
         assert judge(custom(extension)).check == "chain.critical_extension"
-    for extension in ((unknown, False), (tls, False), (signing, True)):
-        assert judge(custom(extension)).verdict is Verdict.VALID
+    assert judge(custom((unknown, False))).verdict is Verdict.VALID
+
+
+SERVER, CLIENT, MAIL = "1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2", "1.3.6.1.5.5.7.3.4"
+SIGNING, ANY = "1.3.6.1.5.5.7.3.36", "2.5.29.37.0"
+
+
+@pytest.mark.parametrize("critical", [True, False])
+@pytest.mark.parametrize(
+    ("purposes", "seals"),
+    [
+        ([SERVER], False),
+        ([SERVER, CLIENT], False),
+        ([MAIL], False),
+        ([SIGNING], True),
+        ([ANY], True),
+        ([SERVER, SIGNING], True),
+    ],
+)
+def test_a_key_for_other_purposes_does_not_seal_even_where_its_purposes_are_not_critical(purposes, seals, critical):
+    usage = x509.ExtendedKeyUsage([x509.ObjectIdentifier(oid) for oid in purposes])
+    result = judge(custom((usage, critical)))
+    expected = (Verdict.VALID, None) if seals else (Verdict.INVALID, "chain.extended_key_usage")
+    assert (result.verdict, result.check) == expected
 
 
 def test_revocation_below_and_above_counts_from_its_own_time():

@@ -71,6 +71,51 @@ def test_predicates_answer_without_the_value():
     assert answers == [{"valid_on": True, "held_by": True}, {"valid_on": True, "held_by": False}, {"valid_on": True}]
 
 
+OTHER, OTHER_NAME = "914403001922038216", "另一公司"
+OWNED = {
+    "CZZT": f"{OTHER_NAME}、示例有限公司",
+    "CZZTDM": f"{OTHER}、{ENTERPRISE}",
+    "KZ_QLR": f"{OTHER_NAME}、示例有限公司",
+    "KZ_QLRZJH": f"{OTHER}、{ENTERPRISE}",
+}
+HOLDER_FIELDS = {"holder", "holder_code", "owners", "owner_codes"}
+
+
+def test_of_several_owners_only_the_one_who_consents_is_told():
+    compiled = compile_disclosure(PROPERTY, {*HOLDER_FIELDS, "location"})
+    result = disclose(compiled, verified("property_certificate", **OWNED), CONTEXT)
+    own = {"holder": "示例有限公司", "owners": "示例有限公司", "holder_code": ENTERPRISE, "owner_codes": ENTERPRISE}
+    assert result.fields == {**own, "location": "广州市示例路2号"}
+    others = {item.field for item in result.withheld if item.reason is Withholding.OTHER_HOLDERS}
+    assert others == HOLDER_FIELDS
+    assert OTHER not in repr(result)
+    assert OTHER_NAME not in repr(result)
+
+
+@pytest.mark.parametrize(
+    ("owners", "asked_for"),
+    [
+        ({"KZ_QLR": OTHER_NAME, "KZ_QLRZJH": OTHER}, ENTERPRISE),
+        ({"KZ_QLR": f"{OTHER_NAME}、第三人", "KZ_QLRZJH": OTHER}, ENTERPRISE),
+        (OWNED, None),
+    ],
+    ids=["owned by another alone", "lists that do not match", "nobody consents"],
+)
+def test_owners_among_whom_the_consenting_one_is_not_are_withheld_whole(owners, asked_for):
+    compiled = compile_disclosure(PROPERTY, {"owners", "owner_codes"})
+    result = disclose(compiled, verified("property_certificate", **owners), PredicateContext(CONTEXT.on, asked_for))
+    assert result.fields == {}
+    reasons = {item.field: item.reason for item in result.withheld}
+    assert {reasons["owners"], reasons["owner_codes"]} == {Withholding.OTHER_HOLDERS}
+
+
+def test_a_single_owner_is_told_as_before():
+    own = {"KZ_QLR": "示例有限公司", "KZ_QLRZJH": ENTERPRISE}
+    result = disclose(compile_disclosure(PROPERTY, HOLDER_FIELDS), verified("property_certificate", **own), CONTEXT)
+    assert set(result.fields) == HOLDER_FIELDS
+    assert Withholding.OTHER_HOLDERS not in {item.reason for item in result.withheld}
+
+
 @settings(max_examples=200, deadline=None)
 @given(agreed=NAMES, required=st.none() | NAMES, requested=st.none() | NAMES)
 def test_no_field_outside_the_allowed_ever_leaves(agreed, required, requested):

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -120,6 +121,51 @@ async def test_a_source_that_is_down_leaves_stale_but_permitted_copies_and_says_
     refused = await room.obtain(at=AT + 8 * DAY)
     assert refused.verifications[0].failed_check.check == "source.stale"
     assert refused.verifications[0].verdict is Verdict.INDETERMINATE
+
+
+async def test_what_the_source_no_longer_has_does_not_come_back_when_it_is_down():
+    room = Room()
+    await room.obtain()
+    envelopes, room.source.envelopes = room.source.envelopes, []
+    with pytest.raises(NoECertificate):
+        await room.obtain(at=AT + 2 * DAY)
+    assert not room.shelf.copies
+    room.source.down = True
+    with pytest.raises(PartnerUnavailable):
+        await room.obtain(at=AT + 2 * DAY)
+    room.source.down, room.source.envelopes = False, envelopes
+    assert (await room.obtain(at=AT + 2 * DAY)).verifications
+
+
+async def test_what_the_source_replaced_does_not_come_back_either():
+    province = Province()
+    room = Room(province=province)
+    await room.obtain()
+    room.source.envelopes = [province.envelope(ZZYXQJZRQ="2026-11-01")]
+    room.status.issued_at = AT + 2 * DAY
+    (spent,) = (await room.obtain(at=AT + 2 * DAY)).verifications
+    assert spent.failed_check.check == "validity.expired"
+    room.source.down = True
+    with pytest.raises(PartnerUnavailable):
+        await room.obtain(at=AT + 2 * DAY)
+
+
+async def test_the_copies_of_another_kind_or_holder_stay():
+    room = Room()
+    await room.obtain()
+    copy = next(iter(room.shelf.copies.values()))
+    room.shelf.put(replace(copy, holder_code="914403001922038216"))
+    room.source.envelopes = []
+    with pytest.raises(NoECertificate):
+        await room.obtain("property_certificate")
+    with pytest.raises(NoECertificate):
+        await room.obtain(at=AT + 2 * DAY)
+    assert [each.holder_code for each in room.shelf.copies.values()] == ["914403001922038216"]
+
+
+async def test_a_verification_says_which_level_answered_and_which_had_no_source():
+    (verification,) = (await Room().obtain()).verifications
+    assert (verification.provenance.level, verification.provenance.fell_through) == ("440000", ("440106", "440100"))
 
 
 async def test_without_a_copy_the_outage_is_the_answer():

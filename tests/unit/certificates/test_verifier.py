@@ -1,13 +1,14 @@
 from datetime import timedelta
 
 import pytest
+from pydantic import ValidationError
 
 from gateway.certificates.kinds.business_licence import KIND as BUSINESS_LICENCE
 from gateway.certificates.kinds.property_certificate import KIND as PROPERTY
 from gateway.certificates.revocation import StatusEvidence
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import CopyProvenance, HolderExpectation
-from mock_services.pki import AUTHORITIES
+from mock_services.pki import AUTHORITIES, spki_digest
 from tests.support.ecertificates import AT, ENTERPRISE, LIST_URI, Province
 
 HOLDER = HolderExpectation(ENTERPRISE, "示例有限公司")
@@ -191,6 +192,88 @@ def test_another_authoritys_seal_cannot_speak_for_this_one(province):
 def test_iss_must_be_the_authority_that_the_certificate_names(province):
     result = judge(province, province.envelope(payload={"iss": AUTHORITIES[1].code}))
     assert (result.verdict, result.failed_check.check) == (Verdict.INVALID, "issuer.mismatch")
+
+
+def under(province, ca, authority="market-supervision"):
+    """A seal for an authority, issued by the CA of another department: every name in it is right."""
+    named = next(each for each in AUTHORITIES if each.slug == authority)
+    return province.pki.departments[ca].issue_seal(
+        named.name, named.code, crl_uri=f"https://platform.example/pki/crl/{ca}.crl"
+    )
+
+
+def test_a_ca_seals_only_for_the_authorities_it_is_pinned_to(province):
+    result = judge(province, province.envelope(holder=under(province, "natural-resources")))
+    assert (result.verdict, result.failed_check.check) == (Verdict.INVALID, "issuer.other_ca")
+    assert judge(province, province.envelope(holder=under(province, "market-supervision"))).verdict is Verdict.VALID
+
+
+@pytest.mark.parametrize(
+    ("signer", "ca"),
+    [("status-lists", "public-security"), ("market-supervision", "natural-resources")],
+    ids=["the duty", "the authority itself"],
+)
+def test_a_status_list_signed_under_another_ca_does_not_clear_a_revoked_certificate(signer, ca):
+    province = Province()
+    forged = province.status_list(holder=under(province, ca, signer))
+    province.statuses[1] = 1
+    for token, check in ((province.status_list(), "status.revoked"), (forged, "status.untrusted")):
+        evidence = StatusEvidence({LIST_URI: token}, province.crls())
+        assert judge(province, province.envelope(), evidence=evidence).failed_check.check == check
+
+
+def test_a_ca_may_be_followed_by_another(province):
+    both = [spki_digest(province.pki.departments[each].certificate) for each in ("market-supervision", "construction")]
+    verifier = province.verifier(
+        province.trust(issuing_ca=both, kinds=["business_licence"], authority_code=AUTHORITIES[0].code)
+    )
+    for ca, check in (("construction", "status.untrusted"), ("natural-resources", "issuer.other_ca")):
+        envelope = province.envelope(holder=under(province, ca))
+        result = verifier.verify(envelope, BUSINESS_LICENCE, AT, HOLDER, province.evidence())
+        assert result.failed_check.check == check, "the seal is judged before the list"
+
+
+def test_an_authority_without_a_pinned_ca_is_believed_and_reported(province):
+    for holder in (None, under(province, "natural-resources")):
+        result = province.verifier(province.trust(issuing_ca=None)).verify(
+            province.envelope(holder=holder), BUSINESS_LICENCE, AT, HOLDER, province.evidence()
+        )
+        assert result.verdict is Verdict.VALID
+        assert result.findings == ("issuer.ca_not_pinned",)
+
+
+@pytest.mark.parametrize("wrong", ["", "ab", "AB" * 32, ["ab" * 31], []])
+def test_a_pin_that_is_no_digest_refuses_the_start(province, wrong):
+    with pytest.raises(ValidationError):
+        province.trust(issuing_ca=wrong)
+
+
+def test_an_older_status_list_is_not_believed_once_a_newer_was_seen():
+    province = Province()
+    verifier, before = province.verifier(), province.status_list(issued_at=AT - timedelta(hours=2))
+    province.statuses[1] = 1
+    newer = province.status_list(issued_at=AT - timedelta(hours=1))
+
+    def check(token):
+        evidence = StatusEvidence({LIST_URI: token}, province.crls())
+        result = verifier.verify(province.envelope(), BUSINESS_LICENCE, AT, HOLDER, evidence)
+        return result.failed_check and (result.verdict, result.failed_check.check)
+
+    assert check(before) is None
+    assert check(newer) == (Verdict.INVALID, "status.revoked")
+    assert check(before) == (Verdict.INDETERMINATE, "status.rolled_back")
+    assert check(newer) == (Verdict.INVALID, "status.revoked")
+
+
+def test_a_list_that_is_not_believed_does_not_make_the_others_old():
+    province = Province()
+    verifier, good = province.verifier(), province.status_list(issued_at=AT - timedelta(hours=2))
+    forged = province.status_list(holder=under(province, "construction", "status-lists"))
+    ahead = province.status_list(issued_at=AT + timedelta(days=1))
+    for token, check in ((forged, "status.untrusted"), (ahead, "status.untrusted"), (good, None)):
+        evidence = StatusEvidence({LIST_URI: token}, province.crls())
+        result = verifier.verify(province.envelope(), BUSINESS_LICENCE, AT, HOLDER, evidence)
+        assert (result.failed_check and result.failed_check.check) == check
 
 
 def test_an_authority_that_is_not_entitled_is_refused(province):

@@ -94,7 +94,7 @@ class IdentityRoom:
 
     async def entries(self) -> list[dict[str, Any]]:
         def read(tx: Any) -> list[bytes]:
-            return [e.leaf for log in tx.record_reader.log_ids() for e in tx.record_reader.entries(log, 1, 1000)]
+            return [e.leaf for log in tx.record_reader.log_ids() for e in tx.record_reader.entries(log)]
 
         leaves = await self.transactions.read(read)
         assert not [leaf for leaf in leaves for secret in SECRETS if secret.encode() in leaf]
@@ -151,7 +151,11 @@ async def test_the_same_assertion_counts_once(room: IdentityRoom) -> None:
         await room.service.complete(second_state, "code-2", second.session_token)
     assert caught.value.check == "identity.assertion.replayed"
     assert (await room.service.session(second.session_token)).status is SessionStatus.OPEN
-    assert [entry["action"] for entry in await room.entries()] == ["identity.verified"]
+    done, refusal = await room.entries()
+    assert (done["action"], done["subject"]) == ("identity.verified", first.session.session_id)
+    assert (refusal["action"], refusal["result"]) == ("identity.refused", "refused")
+    assert (refusal["subject"], refusal["facts"]["check"]) == (second.session.session_id, caught.value.check)
+    assert caught.value.record_id
 
 
 async def test_whoever_returns_must_hold_the_secret_of_who_was_sent(room: IdentityRoom) -> None:
@@ -163,6 +167,8 @@ async def test_whoever_returns_must_hold_the_secret_of_who_was_sent(room: Identi
         await room.service.fail(lured_state, ProviderFailure.MISMATCH, stranger.session_token)
     assert room.provider.redeemed == []
     assert (await room.service.session(lured.session_token)).status is SessionStatus.OPEN
+    refusals = [(each["subject"], each["facts"]["refusal"]) for each in await room.entries()]
+    assert refusals == [(lured.session.session_id, "callback-not-own")] * 2
 
 
 async def test_a_state_is_used_once(room: IdentityRoom) -> None:
@@ -175,13 +181,25 @@ async def test_a_state_is_used_once(room: IdentityRoom) -> None:
         with pytest.raises(SessionSpent):
             await again
     assert (await room.service.session(made.session_token)).status is SessionStatus.VERIFIED
-    assert len(await room.entries()) == 1
+    assert [entry["result"] for entry in await room.entries()] == ["done", "refused", "refused"]
 
 
 async def test_a_state_nobody_was_given_is_unknown(room: IdentityRoom) -> None:
     made, _ = await room.open()
     with pytest.raises(SessionUnknown):
         await room.service.complete("never-given", "code-1", made.session_token)
+
+
+async def test_who_was_never_given_a_state_leaves_no_entry(room: IdentityRoom) -> None:
+    made, _ = await room.open()
+    for attempt in (
+        room.service.complete("made-up", "code", made.session_token),
+        room.service.fail("made-up", ProviderFailure.MISMATCH, made.session_token),
+        room.service.leave_open("made-up", "server_error", made.session_token),
+    ):
+        with pytest.raises(SessionUnknown):
+            await attempt
+    assert await room.entries() == []
 
 
 @pytest.mark.parametrize(
@@ -274,7 +292,8 @@ async def test_after_a_failure_a_new_session_by_another_way_succeeds(room: Ident
     again, again_state = await room.open(SMS)
     await room.service.complete(again_state, "code-2", again.session_token)
     assert (await room.service.applicant(again.session_token)).method is SMS
-    assert [entry["action"] for entry in await room.entries()] == ["identity.failed", "identity.verified"]
+    actions = [entry["action"] for entry in await room.entries()]
+    assert actions == ["identity.failed", "identity.refused", "identity.verified"]
 
 
 async def test_an_open_session_ends_after_half_an_hour(room: IdentityRoom) -> None:

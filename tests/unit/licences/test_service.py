@@ -1,8 +1,8 @@
 """Verified licences on both databases: each refusal by its check, recorded; and no field beyond the agreement."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,58 +11,32 @@ from sqlalchemy import delete
 from adapters.storage.authorisations import authorisations
 from gateway.applications.errors import ApplicationUnknown, DocumentNotAllowed
 from gateway.applications.lifecycle import Lifecycle, StageAction, StageEvent, apply
-from gateway.applications.model import IntakeKind
 from gateway.authorisations.errors import AuthorisationMissing
 from gateway.certificates.errors import NoECertificate
+from gateway.certificates.ports import FetchedEnvelope, SourceQuery
 from gateway.errors import GatewayError
-from gateway.licences.errors import ConfirmedCertificateGone, HolderNotAllowed, HolderNotNamed, NoOpenStage
+from gateway.licences.errors import HolderNotAllowed, NoOpenStage, StageMoved
 from gateway.partners.errors import AgreementRefused
 from gateway.partners.model import AgreementStatus, PartnerStatus
-from mock_services.pki import AUTHORITY_OF_KIND
-from schemas.applicant_api import Confirmation
-from schemas.ecertificates import TYPE_CODES
-from schemas.identifiers import ECertificateIdentifier, make_unified_social_credit_code
+from schemas.identifiers import make_unified_social_credit_code
+from schemas.wire import format_instant
 from tests.support.licences import (
     AGREED,
     OTHER_UTILITY,
-    PLANT,
-    SHOP,
     UTILITY,
     LicencesRoom,
     a_utility,
     an_agreement,
     an_applicant,
-    licences_room,
     province,
+    refused,
 )
 
 DESIGNER = make_unified_social_credit_code("91440101", "TDMA0777")
-DESIGN = {"CZZT": "测试设计院", "CZZTDM": DESIGNER, "KZ_ZZLB": "送变电工程", "KZ_ZZDJ": "乙级"}
-
-
-@pytest.fixture
-def room(database_url: str) -> Iterator[LicencesRoom]:
-    with licences_room(database_url) as made:
-        yield made
 
 
 async def submitted(room: LicencesRoom) -> str:
     return (await room.apply()).application.application_id
-
-
-async def refused(room: LicencesRoom, error: type[GatewayError], check: str, *args: Any, **wanted: Any) -> GatewayError:
-    """Ask; the refusal is that error with that check, and it is in the record."""
-    before = len(await room.entries("licence.disclosed"))
-    with pytest.raises(error) as caught:
-        await room.ask(*args, **wanted)
-    assert caught.value.check == check
-    entries = await room.entries("licence.disclosed")
-    assert len(entries) == before + 1
-    recorded = [entry for entry in entries if entry["result"] == "refused"][-1]
-    assert recorded["facts"]["check"] == check
-    assert recorded["facts"]["clause"] == caught.value.clause
-    assert recorded["actor"] == wanted.get("caller", UTILITY)
-    return caught.value
 
 
 async def test_what_is_agreed_is_given_and_the_rest_is_named_as_withheld(room: LicencesRoom) -> None:
@@ -221,36 +195,6 @@ async def test_the_last_day_of_an_agreement_counts_in_china(room: LicencesRoom) 
     await refused(room, AgreementRefused, "agreement.dates", application_id)
 
 
-async def in_design_review(room: LicencesRoom) -> str:
-    room.source.hold("project_approval")
-    application_id = (
-        await room.apply(
-            PLANT, declared=[{"document": "project_approval", "file_name": "批复.pdf", "sha256": "ab" * 32}]
-        )
-    ).application.application_id
-    room.source.hold("design_qualification", province().envelope("design_qualification", **DESIGN), holder=DESIGNER)
-    await room.complete(application_id, "acceptance", "supply_plan")
-    return application_id
-
-
-async def test_a_third_partys_qualification_is_asked_for_by_its_holder(room: LicencesRoom) -> None:
-    application_id = await in_design_review(room)
-    answer = await room.ask(application_id, "design_qualification", holder_code=DESIGNER)
-    assert answer.verdict == "valid"
-    assert set(answer.fields) == {"name", "holder", "grade"}
-    assert (answer.fields["holder"], answer.fields["grade"]) == ("测试设计院", "乙级")
-    assert room.source.queries[-1].holder_code == DESIGNER
-
-
-@pytest.mark.parametrize("holder_code", [None, "", "123", "91440101TDMA000777", "440106199001011234"])
-async def test_a_third_party_must_be_named_rightly(room: LicencesRoom, holder_code: str | None) -> None:
-    application_id = await in_design_review(room)
-    error = await refused(
-        room, HolderNotNamed, "licence.holder", application_id, "design_qualification", holder_code=holder_code
-    )
-    assert not holder_code or holder_code not in str(error)
-
-
 async def test_nobody_elses_licence_can_be_asked_for(room: LicencesRoom) -> None:
     application_id = await submitted(room)
     asked = len(room.source.queries)
@@ -293,65 +237,87 @@ async def test_nothing_found_is_a_refusal_and_recorded(room: LicencesRoom) -> No
     assert entry["result"] == "refused"
 
 
-def a_property(number: int, **changes: str) -> bytes:
-    unit = f"440106011001GB00233F0001{number:04d}"
-    return province().envelope(
-        "property_certificate",
-        index=number,
-        ZZBS=changes.pop("ZZBS", PROPERTY_IDENTIFIERS[number]),
-        KZ_BDCDYH=unit,
-        KZ_ZL=f"广州市示例路{number}号",
-        **changes,
-    )
-
-
-def _identifier(number: int) -> str:
-    kind = "property_certificate"
-    return str(ECertificateIdentifier.make(TYPE_CODES[kind], AUTHORITY_OF_KIND[kind].code, f"2026000{number:04d}"))
-
-
-PROPERTY_IDENTIFIERS = {number: _identifier(number) for number in (3, 4, 5)}
-
-
-async def applied_for_second_of(room: LicencesRoom, *numbers: int) -> str:
-    """An application for the second of these properties."""
-    room.source.hold("property_certificate", *(a_property(number) for number in numbers))
-    view = await room.intakes.begin(an_applicant(), IntakeKind.ONE_CERTIFICATE, SHOP)
-    found = next(each for each in view.documents if each.document == "property_certificate")
-    chosen = next(each.choice for each in found.certificates if f"示例路{numbers[1]}号" in str(each.summary))
-    confirmation = Confirmation(authorise=True, choices={"property_certificate": chosen})
-    return (await room.intakes.confirm(an_applicant(), view.intake_id, confirmation)).application.application_id
-
-
-async def test_of_several_properties_the_confirmed_one_is_given(room: LicencesRoom) -> None:
-    application_id = await applied_for_second_of(room, 3, 4)
-    answer = await room.ask(application_id, "property_certificate")
-    assert answer.fields["location"] == "广州市示例路4号"
-
-
-async def test_a_newer_version_of_the_confirmed_property_stands_for_it(room: LicencesRoom) -> None:
-    application_id = await applied_for_second_of(room, 3, 4)
-    room.clock.advance(days=1)
-    room.source.hold("property_certificate", a_property(3), a_property(4, KZ_YT="商业"))
-    answer = await room.ask(application_id, "property_certificate")
-    assert answer.fields["location"] == "广州市示例路4号"
-
-
-async def test_where_the_confirmed_property_is_gone_none_of_the_others_is_guessed(room: LicencesRoom) -> None:
-    application_id = await applied_for_second_of(room, 3, 4)
-    room.clock.advance(days=1)
-    room.source.hold("property_certificate", a_property(3), a_property(5))
+@pytest.mark.parametrize("kind", ["no_such_kind", "zhang_san_440106199001011234"])
+async def test_what_a_utility_makes_up_does_not_enter_the_record(room: LicencesRoom, kind: str) -> None:
+    application_id = await submitted(room)
+    made_up = {"kind": kind, "purpose": "for_" + kind}
     await refused(
-        room, ConfirmedCertificateGone, "licence.confirmed_certificate", application_id, "property_certificate"
+        room, DocumentNotAllowed, "requirements.document_not_allowed", application_id, kind, purpose=made_up["purpose"]
     )
+    await refused(room, AuthorisationMissing, "authorisation.purpose", application_id, purpose=made_up["purpose"])
+    first, second = (entry["facts"] for entry in await room.entries("licence.disclosed"))
+    assert (first["kind"], first["purpose"]) == ("unknown", "unknown")
+    assert (second["kind"], second["purpose"]) == ("business_licence", "unknown")
 
 
-async def test_where_the_confirmed_property_is_gone_the_one_that_is_left_is_not_taken_for_it(
-    room: LicencesRoom,
+async def test_a_purpose_that_is_agreed_on_is_named_where_it_is_refused(room: LicencesRoom) -> None:
+    application_id = await submitted(room)
+    room.partners.agreements[UTILITY].append(an_agreement(purpose="billing", agreement_id="agreement-2"))
+    await refused(room, AuthorisationMissing, "authorisation.purpose", application_id, purpose="billing")
+    (entry,) = await room.entries("licence.disclosed")
+    assert entry["facts"]["purpose"] == "billing"
+
+
+class Meanwhile:
+    """A source that takes a minute, in which something happens."""
+
+    def __init__(self, room: LicencesRoom, happens: Callable[[], Awaitable[object]]) -> None:
+        self.code, self._room, self._happens, self._find = room.source.code, room, happens, room.source.find
+
+    async def find(self, query: SourceQuery, at: datetime) -> Sequence[FetchedEnvelope]:
+        found = await self._find(query, at)
+        await self._happens()
+        self._room.clock.advance(minutes=1)
+        return found
+
+
+async def asked_while(room: LicencesRoom, monkeypatch: pytest.MonkeyPatch, happens: Callable[[], Any]) -> None:
+    await room.transactions.write(lambda tx: tx.certificate_copies.forget(an_applicant().holder_code))
+    monkeypatch.setattr(room.source, "find", Meanwhile(room, happens).find)
+
+
+async def test_a_disclosure_is_recorded_at_the_time_it_happens(
+    room: LicencesRoom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    application_id = await applied_for_second_of(room, 3, 4)
-    room.clock.advance(days=1)
-    room.source.hold("property_certificate", a_property(3))
-    await refused(
-        room, ConfirmedCertificateGone, "licence.confirmed_certificate", application_id, "property_certificate"
-    )
+    application_id, asked_at = await submitted(room), room.clock()
+
+    async def nothing() -> None: ...
+
+    await asked_while(room, monkeypatch, nothing)
+    await room.ask(application_id)
+    (entry,) = await room.entries("licence.disclosed")
+    assert entry["at"] == format_instant(asked_at + timedelta(minutes=1))
+
+
+async def test_an_authorisation_that_runs_out_meanwhile_discloses_nothing(
+    room: LicencesRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until = room.clock() + timedelta(seconds=30)
+    application_id = (await room.apply(authorised_until=until)).application.application_id
+
+    async def nothing() -> None: ...
+
+    await asked_while(room, monkeypatch, nothing)
+    await refused(room, AuthorisationMissing, "authorisation.expired", application_id)
+
+
+@pytest.mark.parametrize(
+    ("stages", "error", "check"),
+    [
+        (["sign_up"], StageMoved, "licence.stage_moved"),
+        (["sign_up", "construction"], NoOpenStage, "licence.closed"),
+    ],
+)
+async def test_an_application_that_goes_on_meanwhile_discloses_nothing(
+    room: LicencesRoom, monkeypatch: pytest.MonkeyPatch, stages: list[str], error: type[GatewayError], check: str
+) -> None:
+    application_id = await submitted(room)
+    await asked_while(room, monkeypatch, lambda: room.complete(application_id, *stages))
+    await refused(room, error, check, application_id)
+
+
+async def test_the_answer_says_which_level_answered_and_which_had_no_source(room: LicencesRoom) -> None:
+    answer = await room.ask(await submitted(room))
+    told = {basis.name: (basis.level, basis.fell_through) for basis in answer.basis}
+    assert told["certificate"] == ("440000", ["440106", "440100"])
+    assert told["status_list"] == (None, [])

@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
 
-from mock_services.pki import AUTHORITIES, AUTHORITY_OF_KIND, DEPARTMENTS, ProvincialPki, generate_key
+from mock_services.pki import AUTHORITIES, AUTHORITY_OF_KIND, DEPARTMENTS, ProvincialPki, generate_key, spki_digest
 from schemas.ecertificates import TYPE_CODES
 from schemas.identifiers import validate_unified_social_credit_code
 
@@ -132,4 +132,7 @@ def test_what_the_gateway_is_to_trust(pki: ProvincialPki, tmp_path: Path) -> Non
     assert [x509.load_pem_x509_certificate(path.read_bytes()) for path in anchors] == [pki.root.certificate]
     issuers = json.loads((tmp_path / "issuers.json").read_text(encoding="utf-8"))
     assert {kind for issuer in issuers for kind in issuer["kinds"]} == {*TYPE_CODES, "status_list"}
-    assert all(issuer.keys() == {"authority_code", "name", "kinds", "regions", "from", "to"} for issuer in issuers)
+    members = {"authority_code", "name", "kinds", "regions", "from", "to", "issuing_ca"}
+    assert all(issuer.keys() == members for issuer in issuers)
+    for issuer, authority in zip(issuers, AUTHORITIES, strict=True):
+        assert issuer["issuing_ca"] == spki_digest(pki.seals[authority.slug].chain[1])

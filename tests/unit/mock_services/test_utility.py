@@ -40,6 +40,8 @@ class Gateway:
     down: int = 0
     refuse: str | None = None
     done: list[str] = field(default_factory=list)
+    heard: list[tuple[str, str]] = field(default_factory=list)
+    down_for: str | None = None
 
     @property
     def jwks(self) -> dict[str, Any]:
@@ -62,6 +64,11 @@ class Gateway:
         if asked.headers["authorization"] != f"DPoP {self.token}":
             return Answer(401, {}, headers={"WWW-Authenticate": 'DPoP error="invalid_token"'})
         assert proof["ath"] == base64url(hashlib.sha256(self.token.encode()).digest())
+        if asked.path.endswith("/stage-events"):
+            event = json.loads(asked.body)
+            self.heard.append((event["event_id"], event["claimed_at"]))
+        if self.down_for is not None and self.down_for in asked.path:
+            return Answer(503, {}, headers={"Retry-After": "0"})
         if self.down:
             self.down -= 1
             return Answer(503, {}, headers={"Retry-After": "0"})
@@ -357,6 +364,7 @@ def test_the_joint_review_opens_and_the_last_stage_waits_for_the_permits(utility
         "department": "road-440100",
         "permit": "road_occupation",
         "mode": "full",
+        "mode_clause": "第（四）条",
         "state": "open",
     }
     opened = {"review_id": "review-1", "application_id": "app-6", "permits": [permit]}
@@ -409,6 +417,28 @@ def test_a_withdrawn_authorisation_stops_work_and_purges_what_was_fetched(utilit
     utility.receipt(utility.deliver(cloud_event("authorisation.withdrawn", "app-11", withdrawn, 2)))
     assert utility.application("app-11")["licences"][0]["purged"] == 1
     assert utility.http.post(f"{utility.url}/__admin/applications/app-11/advance").status_code == 409
+
+
+def test_a_withdrawn_application_stops_work_and_purges_what_was_fetched(utility: Utility) -> None:
+    utility.deliver(submitted("app-13"))
+    eventually(lambda: utility.application("app-13").get("licences"))
+    withdrawn = {"application_id": "app-13", "authorisation_id": "a-1", "withdrawn_at": "2026-11-23T07:00:00.000Z"}
+    utility.receipt(utility.deliver(cloud_event("application.withdrawn", "app-13", withdrawn, 2)))
+    assert utility.application("app-13")["licences"][0]["purged"] == 1
+    assert utility.http.post(f"{utility.url}/__admin/applications/app-13/advance").status_code == 409
+
+
+def test_a_stage_event_that_is_sent_again_claims_the_same_time(utility: Utility) -> None:
+    utility.deliver(submitted("app-14", purpose="演示人工"))
+    url = f"{utility.url}/__admin/applications/app-14/advance"
+    utility.gateway.down_for = "app-14"
+    for _ in range(2):
+        assert utility.http.post(url).json()["done"] is False
+        time.sleep(0.01)
+    utility.gateway.down_for = None
+    assert utility.http.post(url).json()["done"] is True
+    first, *again = [each for each in utility.gateway.heard if each[0].startswith("app-14:")]
+    assert again == [first, first]
 
 
 def test_tokens_are_kept_dropped_when_refused_and_nonces_are_followed(utility: Utility) -> None:

@@ -29,6 +29,8 @@ AGREEMENT = {
     "valid_until": "2026-12-31",
     "clause": "第（六）条",
 }
+PARTNERS = "/v1/operator/partners"
+KEYS = "/v1/operator/partners/operations/keys"
 
 
 @dataclass
@@ -59,10 +61,11 @@ async def http(room: PartnersRoom) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI(docs_url=None, redoc_url=None)
     app.include_router(router)
     app.include_router(operator_router)
-    keeper = Doorkeeper(room.gate, room.clock, ISSUER)
-    published = PublishedKeys((room.gateway_key.public(),))
+    limits = RateLimits(partner_limit=10)
+    keeper = Doorkeeper(room.gate, room.clock, ISSUER, limits.admit)
+    published = PublishedKeys(lambda: (room.gateway_key.public(),))
     idempotency = Idempotency(room.transactions, room.clock)
-    publish(app, Services(keeper, RateLimits(), room.service, room.tokens, published, idempotency))
+    publish(app, Services(keeper, limits, room.service, room.tokens, published, idempotency))
     hang_door(app, HttpMetrics(), https=True)
     async with asking(app) as client:
         yield client
@@ -189,3 +192,23 @@ async def test_a_private_key_sent_by_mistake_is_refused_and_not_repeated(operato
     answer = await operator.call("POST", "/v1/operator/partners/csg-foshan/keys", json={"jwk": jwk})
     assert (answer.status_code, answer.json()["check"]) == (422, "partners.key.jwk_private")
     assert "c2VjcmV0" not in answer.text
+
+
+async def test_a_client_that_keeps_failing_waits_and_others_at_its_address_do_not(
+    operator: Caller, room: PartnersRoom
+) -> None:
+    forger = Caller(operator.http, room, Client(operator.client.code, es256_key("not-registered")))
+    answers = [await forger.token() for _ in range(31)]
+    assert {answer.status_code for answer in answers[:30]} == {401}
+    assert answers[30].status_code == 429
+    assert int(answers[30].headers["retry-after"]) >= 1
+    other = Caller(operator.http, room, await room.enrol("csg-guangzhou"))
+    assert (await other.token()).status_code == 200
+
+
+async def test_a_partner_has_a_limit_of_its_own_over_all_routes(room: PartnersRoom, http: httpx.AsyncClient) -> None:
+    first = Caller(http, room, await room.enrol("operations", Role.OPERATOR))
+    second = Caller(http, room, await room.enrol("operations-2", Role.OPERATOR))
+    statuses = [(await first.call("GET", path)).status_code for path in [PARTNERS, KEYS] * 5 + [PARTNERS]]
+    assert statuses == [200] * 10 + [429]
+    assert (await second.call("GET", PARTNERS)).status_code == 200

@@ -31,6 +31,7 @@ DRAFT = AgreementDraft(
 async def recorded(room: PartnersRoom, subject: str) -> list[dict[str, Any]]:
     """Actions on record about ``subject``."""
     actions = ["partner.registered", "partner.key_added", "partner.key_revoked", "agreement.created", "token.granted"]
+    actions.append("partner.suspended")
     rows = await room.transactions.read(lambda tx: tx.record_reader.of_subject(subject, actions))
     return [orjson.loads(row.leaf) for row in rows]
 
@@ -43,13 +44,30 @@ async def test_a_change_is_on_record_with_its_actor_and_without_the_key(room: Pa
     assert public_jwk(client.auth_key)["x"] not in str(entries)
 
 
-async def test_a_refused_change_leaves_neither_row_nor_entry(room: PartnersRoom) -> None:
+async def test_a_refused_change_leaves_nothing_but_its_own_entry(room: PartnersRoom) -> None:
     await room.enrol()
     before = await recorded(room, "csg-guangzhou")
-    with pytest.raises(PartnerConflict):
+    with pytest.raises(PartnerConflict) as caught:
         await room.enrol()
-    assert await recorded(room, "csg-guangzhou") == before
+    *kept, refusal = await recorded(room, "csg-guangzhou")
+    assert kept == before
     assert len(await room.service.list_partners()) == 1
+    assert (refusal["action"], refusal["result"]) == ("partner.registered", "refused")
+    assert refusal["facts"] == {"refusal": "partner-conflict", "check": "partners.code_taken", "clause": None}
+    assert caught.value.record_id
+
+
+@pytest.mark.parametrize("code", ["440106199001011234", "Zhang San"])
+async def test_a_made_up_name_does_not_enter_the_record(room: PartnersRoom, code: str) -> None:
+    at = room.clock()
+    with pytest.raises(PartnerTermsRejected) as caught:
+        await room.service.register_partner(code, "某局", Role.UTILITY, ["440100"], actor="op", at=at)
+    assert caught.value.record_id
+    with pytest.raises(PartnerNotFound) as unknown:
+        await room.service.suspend_partner("nobody-here", actor="op", at=at)
+    assert unknown.value.record_id
+    assert await recorded(room, code) == []
+    assert await recorded(room, "nobody-here") == []
 
 
 @pytest.mark.parametrize(
@@ -121,6 +139,9 @@ async def test_what_is_unknown_is_not_found(room: PartnersRoom) -> None:
         {"grants": (Grant("business_licence", frozenset()),)},
         {"grants": DRAFT.grants * 2},
         {"regions": ()},
+        {"grants": (Grant("licence", frozenset({"name"})),)},
+        {"grants": (Grant("business_licence", frozenset({"name", "owner"})),)},
+        {"stages": frozenset({"acceptance", "survey"})},
         {"stages": frozenset()},
         {"clause": " "},
         {"valid_until": date(2025, 12, 31)},
@@ -159,6 +180,16 @@ async def test_an_agreement_is_drafted_activated_and_ended_for_good(room: Partne
         "file:///etc/passwd",
         "https://h /",
         "https://h:0/",
+        "https://h/?token=secret",
+        "https://h/?",
+        "https://169.254.169.254/latest/meta-data",
+        "https://[fe80::1]/",
+        "https://[::ffff:169.254.169.254]/",
+        "https://[fd00:ec2::254]/",
+        "https://2852039166/",
+        "https://0xA9FEA9FE/",
+        "https://169.254.43518/",
+        "https://0.0.0.0/",
     ],
 )
 async def test_unfit_endpoints_are_not_set(room: PartnersRoom, url: str) -> None:
@@ -184,6 +215,39 @@ def test_plain_http_goes_to_the_hosts_that_were_named_and_no_other(url: str, tak
     refused = contextlib.nullcontext() if taken else pytest.raises(PartnerTermsRejected)
     with refused:
         check_endpoint_url(url, insecure_hosts=frozenset({"utility"}))
+
+
+@pytest.mark.parametrize(
+    ("channel", "secret_ref"),
+    [
+        ("pigeon", None),
+        ("", None),
+        ("webhook", "../keys"),
+        ("webhook", "whsec_c2VjcmV0"),
+        ("webhook", ""),
+        ("webhook", "a" * 65),
+    ],
+)
+async def test_an_endpoint_has_a_known_channel_and_names_its_secret(
+    room: PartnersRoom, channel: str, secret_ref: str | None
+) -> None:
+    client = await room.enrol()
+    endpoint = Endpoint(client.code, channel, "https://h/", secret_ref)
+    with pytest.raises(PartnerTermsRejected):
+        await room.service.set_endpoint(endpoint, actor="ops", at=room.clock())
+
+
+async def test_an_operator_cannot_suspend_itself(room: PartnersRoom) -> None:
+    client = await room.enrol("operations", Role.OPERATOR)
+    with pytest.raises(PartnerConflict):
+        await room.service.suspend_partner(client.code, actor=client.code, at=room.clock())
+    assert (await room.directory.snapshot()).active_partner(client.code)
+
+
+async def test_nobodys_keys_and_agreements_are_not_found(room: PartnersRoom) -> None:
+    for look in (room.service.list_keys, room.service.list_agreements):
+        with pytest.raises(PartnerNotFound):
+            await look("nobody")
 
 
 async def test_an_endpoint_is_replaced_and_hidden_while_suspended(room: PartnersRoom) -> None:

@@ -61,6 +61,9 @@ def upgrade() -> None:
         sa.Column("fetched_at", adapters.storage.tables.UtcInstant(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("kind", "holder_code", "digest", name=op.f("pk_certificate_copies")),
     )
+    with op.batch_alter_table("certificate_copies", schema=None) as batch_op:
+        batch_op.create_index("ix_certificate_copies_kind_fetched_at", ["kind", "fetched_at"], unique=False)
+
     op.create_table(
         "idempotency_keys",
         sa.Column("scope", sa.Text(), nullable=False),
@@ -95,7 +98,6 @@ def upgrade() -> None:
         sa.Column("opened_at", adapters.storage.tables.UtcInstant(timezone=True), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("line", adapters.storage.tables.JsonDocument(), nullable=False),
-        sa.Column("request_digest", sa.Text(), nullable=False),
         sa.Column("record_id", sa.Text(), nullable=False),
         sa.Column("review", adapters.storage.tables.JsonDocument(), nullable=False),
         sa.PrimaryKeyConstraint("review_id", name=op.f("pk_joint_reviews")),
@@ -221,6 +223,19 @@ def upgrade() -> None:
             name=op.f("fk_application_parties_application_id_applications"),
         ),
         sa.PrimaryKeyConstraint("application_id", name=op.f("pk_application_parties")),
+    )
+    op.create_table(
+        "asked_holders",
+        sa.Column("application_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("holder_digest", sa.Text(), nullable=False),
+        sa.Column("asked_at", adapters.storage.tables.UtcInstant(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["application_id"],
+            ["applications.application_id"],
+            name=op.f("fk_asked_holders_application_id_applications"),
+        ),
+        sa.PrimaryKeyConstraint("application_id", "kind", "holder_digest", name=op.f("pk_asked_holders")),
     )
     op.create_table(
         "delivery_attempts",
@@ -382,6 +397,7 @@ def downgrade() -> None:
     op.drop_table("partner_endpoints")
     op.drop_table("joint_review_permits")
     op.drop_table("delivery_attempts")
+    op.drop_table("asked_holders")
     op.drop_table("application_parties")
     with op.batch_alter_table("verification_sessions", schema=None) as batch_op:
         batch_op.drop_index("ix_verification_sessions_expires_at")
@@ -420,6 +436,9 @@ def downgrade() -> None:
         batch_op.drop_index("ix_idempotency_keys_expires_at")
 
     op.drop_table("idempotency_keys")
+    with op.batch_alter_table("certificate_copies", schema=None) as batch_op:
+        batch_op.drop_index("ix_certificate_copies_kind_fetched_at")
+
     op.drop_table("certificate_copies")
     op.drop_table("authorisations")
     with op.batch_alter_table("applications", schema=None) as batch_op:

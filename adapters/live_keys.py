@@ -1,0 +1,96 @@
+"""The key directory as it is now: each signature is made with the newest key that may sign today.
+
+The files are read again every minute, so that a key added or removed needs no restart; what cannot be read then leaves
+the keys that are in use. Keys of the record's seals are the exception: a process seals with one key, chosen at start.
+"""
+
+import asyncio
+import contextlib
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from adapters.key_directory import KeyDirectory, KeyDirectoryError, KeyPurpose, open_key_directory
+from gateway.clock import Clock, date_in_china
+from gateway.crypto.jwk import CurrentKey, SigningKey, VerificationKey
+
+EVERY: Final = timedelta(seconds=60)
+
+log = structlog.get_logger()
+
+
+class LiveKeys:
+    """Keys by purpose. ``first`` is the directory as read at start."""
+
+    def __init__(self, directory: Path, first: KeyDirectory, clock: Clock) -> None:
+        self._directory = directory
+        self._current = first
+        self._clock = clock
+
+    @property
+    def lookup_secret(self) -> bytes:
+        """The secret of keyed digests; it never changes."""
+        return self._current.lookup_secret
+
+    def signing(self, purpose: KeyPurpose) -> SigningKey:
+        """The key that signs now. Raises ``KeyDirectoryError`` when all are dated later."""
+        return self._current.signing(purpose, date_in_china(self._clock()))
+
+    def signer(self, purpose: KeyPurpose) -> CurrentKey:
+        """``signing`` for one purpose, to be asked at each use. Raises ``KeyDirectoryError`` where there is none now."""
+        self.signing(purpose)
+        return lambda: self.signing(purpose)
+
+    def verification(self, purpose: KeyPurpose) -> tuple[VerificationKey, ...]:
+        """The public halves of all keys of ``purpose``, newest first."""
+        return self._current.verification(purpose)
+
+    def published(self) -> tuple[VerificationKey, ...]:
+        """The public halves of all keys."""
+        return self._current.all_verification()
+
+    def reread(self) -> bool:
+        """Take what the directory holds now; False where it cannot be used, and nothing changed."""
+        on = date_in_china(self._clock())
+        try:
+            read = open_key_directory(self._directory, generate=False, on=on)
+            for purpose in KeyPurpose:
+                read.signing(purpose, on)
+        except KeyDirectoryError as error:
+            log.error("keys.unfit", remedy=str(error))
+            return False
+        if read.lookup_secret != self._current.lookup_secret:
+            log.error("keys.unfit", remedy="lookup.key was changed; restore it, or nobody is found again")
+            return False
+        before, after = ({key.kid for key in each.all_verification()} for each in (self._current, read))
+        if before != after:
+            log.info("keys.changed", added=sorted(after - before), removed=sorted(before - after))
+        self._current = read
+        return True
+
+    async def run(self, stop: asyncio.Event, every: timedelta = EVERY) -> None:
+        """Read again until ``stop`` is set."""
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), every.total_seconds())
+                return
+            await asyncio.to_thread(self.reread)
+
+
+class LiveTokenKeys:
+    """``gateway.partners.tokens.TokenKeys`` out of a live directory."""
+
+    def __init__(self, keys: LiveKeys) -> None:
+        self._keys = keys
+
+    @property
+    def signing(self) -> SigningKey:
+        """Signs new tokens."""
+        return self._keys.signing(KeyPurpose.TOKEN)
+
+    @property
+    def accepted(self) -> tuple[VerificationKey, ...]:
+        """Whatever is still published verifies."""
+        return self._keys.verification(KeyPurpose.TOKEN)
