@@ -39,7 +39,7 @@ class LiveKeys:
         return self._current.signing(purpose, date_in_china(self._clock()))
 
     def signer(self, purpose: KeyPurpose) -> CurrentKey:
-        """``signing`` for one purpose, to be asked at each use. Raises ``KeyDirectoryError`` where there is none now."""
+        """``signing`` for one purpose, to be asked at each use. Raises as it does."""
         self.signing(purpose)
         return lambda: self.signing(purpose)
 

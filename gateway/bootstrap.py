@@ -1,6 +1,6 @@
 """The only composition root: builds each service once, from settings."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,13 +36,13 @@ from gateway.approvals.review_requests import GatewayNames
 from gateway.approvals.single_window import SingleWindow
 from gateway.authorisations.service import AuthorisationService
 from gateway.certificates.chain_cache import ChainVerifier
+from gateway.certificates.counted_verifier import CountedVerifier
 from gateway.certificates.envelopes.jws import JwsFormat
 from gateway.certificates.evidence import EvidenceGatherer
 from gateway.certificates.registry import KindRegistry
 from gateway.certificates.service import CertificateService
 from gateway.certificates.sources import SourceDirectory, SourceRegistration
 from gateway.certificates.trust import TrustStore
-from gateway.certificates.verifier import Verifier
 from gateway.clock import Clock, date_in_china, system_clock
 from gateway.crypto import sm2
 from gateway.crypto.keyed_digest import KeyedDigest
@@ -60,13 +60,14 @@ from gateway.identity.service import IdentityService
 from gateway.ids import MakeId, id_maker
 from gateway.licences.service import LicenceService
 from gateway.licences.site import SiteService
+from gateway.metrics import GatewayMetrics
 from gateway.partners.directory import PartnerDirectory
 from gateway.partners.router import PublishedKeys
 from gateway.partners.service import PartnerService
 from gateway.partners.tokens import AccessGate, TokenService
 from gateway.partners.vocabulary import Vocabulary
 from gateway.progress.service import ProgressService
-from gateway.settings import Settings, SettingsError, read_secret_lines
+from gateway.settings import Settings, SettingsError, SourceSettings, read_secret_lines
 
 GATEWAY_NAME = "政企协同办电信息共享平台"
 
@@ -82,6 +83,7 @@ class Foundation:
     transactions: SqlTransactions
     directory: PartnerDirectory
     partners: PartnerService
+    metrics: GatewayMetrics
 
     def close(self) -> None:
         """Commit what waits and let the database go."""
@@ -104,11 +106,13 @@ def lay_foundation(settings: Settings, clock: Clock = system_clock) -> Foundatio
     partners = PartnerService(
         transactions,
         directory,
-        vocabulary=_vocabulary(KindRegistry.discover()),
+        vocabulary=_vocabulary(kinds_of(settings)),
         new_id=lambda: make_id("agr"),
         insecure_hosts=settings.insecure_endpoint_hosts,
     )
-    return Foundation(settings, clock, make_id, keys, transactions, directory, partners)
+    return Foundation(
+        settings, clock, make_id, keys, transactions, directory, partners, GatewayMetrics(transactions, clock)
+    )
 
 
 def _vocabulary(kinds: KindRegistry) -> Vocabulary:
@@ -135,8 +139,8 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
     """
     settings, clock, make_id = foundation.settings, foundation.clock, foundation.make_id
     transactions, directory, keys = foundation.transactions, foundation.directory, foundation.keys
-    calendar = WorkingCalendar()
-    certificates = build_certificates(settings, transactions, http)
+    calendar = WorkingCalendar(settings.calendar, settings.calendar_complete_years)
+    certificates = build_certificates(foundation, http)
     provider = _provider(settings, keys, http, make_id)
     answer_key, digests = keys.signer(KeyPurpose.ANSWER), KeyedDigest(keys.lookup_secret)
     token_keys = LiveTokenKeys(keys)
@@ -166,9 +170,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         StageEventService(transactions, calendar, clock),
         OwnApplicationService(transactions, clock, make_id, GATEWAY_NAME),
         AuthorisationService(transactions, clock, make_id),
-        LicenceService(
-            transactions, certificates, directory, clock, make_id, digests, answer_key, settings.issuer_url
-        ),
+        LicenceService(transactions, certificates, directory, clock, make_id, digests, answer_key, settings.issuer_url),
         SiteService(transactions, clock),
         SingleWindow(transactions, directory, offices, calendar, names, make_id, review_modes(settings)),
         CommitmentService(transactions, offices, calendar, names, make_id),
@@ -179,12 +181,14 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
     return Hub(foundation, services, Housekeeping(intakes, transactions, clock, certificates.kinds.copies_kept()))
 
 
-def build_certificates(settings: Settings, transactions: SqlTransactions, http: HttpClient) -> CertificateService:
+def build_certificates(foundation: Foundation, http: HttpClient) -> CertificateService:
     """The certificates room over the configured sources and the trust directory."""
-    verifier = Verifier(ChainVerifier(_trust(settings)), [JwsFormat()])
+    settings, transactions = foundation.settings, foundation.transactions
+    kinds = kinds_of(settings)
     registrations = [
         SourceRegistration(
             region=source.region,
+            kinds=_kinds_asked(source, kinds),
             source=ProvincialPlatform(
                 code=source.code,
                 base_url=source.url,
@@ -196,14 +200,37 @@ def build_certificates(settings: Settings, transactions: SqlTransactions, http: 
         )
         for source in settings.sources
     ]
-    status = HttpStatusSource(http, [source.url for source in settings.sources])
+    verifier = CountedVerifier(ChainVerifier(_trust(settings)), [JwsFormat()], foundation.metrics.judged)
+    status = HttpStatusSource(http, [*(source.url for source in settings.sources), *settings.status_origins])
     return CertificateService(
-        kinds=KindRegistry.discover(),
-        sources=SourceDirectory(registrations),
+        kinds=kinds,
+        sources=_source_directory(registrations),
         verifier=verifier,
         evidence=EvidenceGatherer(verifier, status),
         transactions=transactions,
     )
+
+
+def kinds_of(settings: Settings) -> KindRegistry:
+    """The certificate kinds under the province's own type codes. Raises ``SettingsError``."""
+    try:
+        return KindRegistry.discover(settings.type_codes)
+    except ValueError as error:
+        raise SettingsError(f"BANDIAN_TYPE_CODES: {error}; correct it and start again.") from None
+
+
+def _kinds_asked(source: SourceSettings, kinds: KindRegistry) -> frozenset[str] | None:
+    if source.kinds is not None and not source.kinds <= kinds.by_code.keys():
+        known = ", ".join(sorted(kinds.by_code))
+        raise SettingsError(f"BANDIAN_SOURCES: {source.code} names a kind that does not exist; take some of {known}.")
+    return source.kinds
+
+
+def _source_directory(registrations: Sequence[SourceRegistration]) -> SourceDirectory:
+    try:
+        return SourceDirectory(registrations)
+    except ValueError as error:
+        raise SettingsError(f"BANDIAN_SOURCES: {error}; keep one of them, or give them different kinds.") from None
 
 
 def review_modes(settings: Settings) -> ReviewModes:
@@ -257,6 +284,7 @@ def build_relay(foundation: Foundation, session: aiohttp.ClientSession) -> Relay
         clock=foundation.clock,
         backoff=Backoff(),
         progress=Heartbeat(settings.heartbeat_file) if settings.heartbeat_file else None,
+        attempted=foundation.metrics.attempted,
     )
 
 

@@ -39,6 +39,8 @@ log = structlog.get_logger()
 def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
     """The gateway for ``settings``. Database and clients are opened when it starts and closed when it stops."""
 
+    metrics = HttpMetrics()
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         foundation = lay_foundation(settings, clock)
@@ -47,6 +49,7 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
                 hub = build_hub(foundation, http)
                 publish(app, hub.services)
                 app.state.foundation = foundation
+                metrics.more = foundation.metrics.exposition
                 stop = asyncio.Event()
                 loops = [asyncio.create_task(run(stop)) for run in (hub.housekeeping.run, foundation.keys.run)]
                 if settings.embedded_worker:
@@ -87,7 +90,7 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
     serve_reference(app)
     hang_door(
         app,
-        HttpMetrics(),
+        metrics,
         https=settings.base_url.startswith("https:"),
         max_body_bytes=settings.max_body_bytes,
     )

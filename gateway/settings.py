@@ -19,13 +19,22 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+)
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableValue
 from pydantic_settings.sources.utils import parse_env_vars
 
 from schemas.departments import ReviewMode
-from schemas.wire import PartnerCode, RegionDigits, Slug
+from schemas.wire import Day, PartnerCode, RegionDigits, Slug
 
 PREFIX: Final = "BANDIAN_"
 TEST_PREFIX: Final = "BANDIAN_TEST_"
@@ -108,6 +117,21 @@ def _network(text: str) -> str:
 Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, BeforeValidator(_listed)]
 """Addresses, or networks in CIDR notation without host bits."""
 
+
+def _origin_only(url: str) -> str:
+    if urlsplit(_http_url(url)).path not in ("", "/"):
+        raise ValueError("must list origins, as https://status.example is: scheme, host and port alone")
+    return url.rstrip("/")
+
+
+Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin_only)], ...], NoDecode, BeforeValidator(_listed)]
+"""``scheme://host[:port]``."""
+
+Years = Annotated[tuple[Annotated[int, Field(ge=2000, le=2200)], ...], NoDecode, BeforeValidator(_listed)]
+
+TypeCode = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{1,32}$")]
+"""证照类型代码."""
+
 HostNames = Annotated[frozenset[Annotated[str, AfterValidator(_host_name)]], NoDecode, BeforeValidator(_listed)]
 """Lower case, as ``urlsplit(…).hostname`` answers."""
 
@@ -122,6 +146,7 @@ class SourceSettings(_Part):
     code: PartnerCode
     url: HttpUrl
     region: RegionDigits
+    kinds: frozenset[Slug] | None = Field(default=None, min_length=1, description="Certificate kinds; all if left out")
     access_id: str = Field(min_length=1, max_length=200)
     access_secret: SecretStr | None = None
     access_secret_file: Path | None = None
@@ -198,10 +223,25 @@ class Settings(BaseSettings):
     review_modes: tuple[ReviewModeSettings, ...] = Field(
         default=(), description="Where permits go by commitment, filing or exemption; none elsewhere"
     )
+    calendar: dict[Day, bool] = Field(
+        default_factory=dict, description="Days of China and whether each is a working day, before the published ones"
+    )
+    calendar_complete_years: Years = Field(
+        default=(), description="Years whose every departure from the plain week stands in the calendar"
+    )
+    type_codes: dict[Slug, Annotated[tuple[TypeCode, ...], Field(min_length=1)]] = Field(
+        default_factory=dict, description="Certificate kind to the 证照类型代码 it has in this province"
+    )
+    status_origins: Origins = Field(
+        default=(), description="Where status lists and CRLs may be fetched, beside the sources themselves"
+    )
     insecure_endpoint_hosts: HostNames = Field(
         default=frozenset(), description="Hosts whose endpoints may be plain http: for a network of one's own"
     )
 
+    worker_metrics_port: int | None = Field(
+        default=None, ge=1, le=65535, description="Port of the worker's /metrics and /healthz, at the host"
+    )
     heartbeat_file: Path | None = Field(default=None, description="Touched while deliveries make progress")
     max_body_bytes: int = Field(default=256 * 1024, ge=16 * 1024, le=16 * 1024 * 1024)
 
@@ -403,6 +443,7 @@ def _addresses(settings: Settings) -> list[tuple[str, str]]:
     named = [(f"{PREFIX}PUBLIC_URL", settings.base_url), (f"{PREFIX}ISSUER", settings.issuer_url)]
     if settings.identity_provider is not None:
         named.append((f"{PREFIX}IDENTITY_PROVIDER__ISSUER", settings.identity_provider.issuer))
+    named += [(f"{PREFIX}STATUS_ORIGINS", origin) for origin in settings.status_origins]
     return named + [(f"{PREFIX}SOURCES[{source.code}].url", source.url) for source in settings.sources]
 
 

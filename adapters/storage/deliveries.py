@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Connection,
     ForeignKey,
     Index,
@@ -27,6 +28,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from adapters.storage.statements import Statements
 from adapters.storage.tables import JsonDocument, UtcInstant, metadata
 from gateway.delivery.ports import (
+    Backlog,
     ChannelKind,
     ClaimedDelivery,
     DeliveryState,
@@ -70,6 +72,7 @@ outbox = Table(
     Index("uq_outbox_destination_subject_sequence", "destination", "subject", "sequence", unique=True),
 )
 
+_is_dead = outbox.c.state == DeliveryState.DEAD.value
 _is_pending = outbox.c.state == DeliveryState.PENDING.value
 Index(
     "ix_outbox_due",
@@ -285,11 +288,15 @@ class SqlDeliveryQueue:
         )
         return replayed.rowcount == 1
 
-    def oldest_pending_at(self) -> datetime | None:
-        oldest: datetime | None = self._statements.execute(
-            select(outbox.c.at).where(_is_pending).order_by(outbox.c.at).limit(1)
-        ).scalar_one_or_none()
-        return oldest
+    def backlog(self) -> Backlog:
+        oldest = self._statements.execute(select(func.min(outbox.c.at).label("at")).where(_is_pending)).one().at
+        return Backlog(self._count(_is_pending), self._count(_is_dead), oldest)
+
+    def _count(self, condition: ColumnElement[bool]) -> dict[str, int]:
+        rows = self._statements.execute(
+            select(outbox.c.destination, func.count().label("events")).where(condition).group_by(outbox.c.destination)
+        )
+        return {row.destination: row.events for row in rows}
 
 
 def _event(row: Row[tuple[object, ...]]) -> Event:

@@ -18,6 +18,9 @@ TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", "55P03"})
 """Serialisation failure, deadlock, lock not available: the same work may succeed when it is run again."""
 
 
+_SQLITE_MAGIC = b"SQLite format 3\0"
+
+
 class DatabaseUrlError(ValueError):
     """The start is refused; the text is one sentence for the operator, without the address."""
 
@@ -50,6 +53,9 @@ def make_private_database(database_url: str) -> None:
     for missing in reversed([parent for parent in path.parents if not parent.exists()]):
         missing.mkdir(mode=0o700, exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    with path.open("rb") as stream:
+        if stream.read(len(_SQLITE_MAGIC)) not in (b"", _SQLITE_MAGIC):
+            return  # somebody's file, named by mistake: opening it will say so
     for file in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
         if file.exists() and file.stat().st_mode & 0o077:
             file.chmod(0o600)

@@ -124,7 +124,7 @@ class CommitmentService:
                 f"审批部门：{name}（{permit.department}）",
                 f"用电申请：{kept.application_id}，行政区划 {kept.review.region}",
                 f"电力外线工程：{line.description}，自{line.from_point}至{line.to_point}，"
-                f"{line.voltage_v} 伏，长 {line.length_m:g} 米",
+                f"{line.voltage_v} 伏，长 {line.length_m:.10g} 米",
                 f"提出日期：{date_in_china(permit.opened_at).isoformat()}",
                 f"适用依据：{permit.mode_clause}",
                 "本人（单位）已知悉该事项的办理条件、标准和要求，承诺上述工程符合条件，所提供的信息真实、准确、完整；"

@@ -1,6 +1,6 @@
 """Ports of delivery: the outbox that rooms write to, the queue that the relay works off, the channels that send."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -106,6 +106,15 @@ class DeliveryView:
     history: Sequence[Settlement] = field(default=())
 
 
+@dataclass(frozen=True)
+class Backlog:
+    """What is not delivered: events that wait and events given up, by destination, and since when the oldest waits."""
+
+    pending: Mapping[str, int]
+    dead: Mapping[str, int]
+    oldest_pending_at: datetime | None
+
+
 class ReplayReason(StrEnum):
     """Why an event is sent again. A code and not free text, because it stands in the record in clear."""
 
@@ -144,7 +153,7 @@ class DeliveryQueue(Protocol):
         """Make a delivered or dead event due again; False where there is none."""
         ...
 
-    def oldest_pending_at(self) -> datetime | None: ...
+    def backlog(self) -> Backlog: ...
 
 
 class RelayTransaction(Protocol):

@@ -56,8 +56,11 @@ class Relay:
         limits: RelayLimits | None = None,
         chance: random.Random | None = None,
         progress: Callable[[datetime], None] | None = None,
+        attempted: Callable[[str, DeliveryState], None] | None = None,
     ) -> None:
-        """``progress`` is told the time after each pass that the database answered, with or without work."""
+        """``progress`` is told the time after each pass that the database answered, with or without work;
+        ``attempted`` destination and outcome of each attempt.
+        """
         self._owner = owner
         self._transactions = transactions
         self._channels = channels
@@ -66,6 +69,7 @@ class Relay:
         self._limits = limits or RelayLimits()
         self._chance = chance or random.SystemRandom()
         self._progress = progress
+        self._attempted = attempted
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_flight: Counter[str] = Counter()
         self._freed = asyncio.Event()
@@ -125,6 +129,8 @@ class Relay:
         try:
             settlement = await self._attempt(claim)
             settled = await self._transactions.write(lambda tx: self._settle(tx, claim, settlement))
+            if self._attempted is not None:
+                self._attempted(event.destination, settlement.state)
             log.info(
                 "delivery.attempt",
                 event_id=event.event_id,

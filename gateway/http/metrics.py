@@ -1,5 +1,7 @@
 """Counts and durations for ``/metrics``. Labels are the interface's own words: no address, no identifier, no caller."""
 
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -12,8 +14,14 @@ METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
+REFUSED: ContextVar[str | None] = ContextVar("bandian_refused", default=None)
+"""The kind of the problem document that answers the request at hand."""
+
+
 class HttpMetrics:
-    """Requests by method, route template and status. One registry per process; other rooms may add to ``registry``."""
+    """Requests by method, route template and status, refusals by kind. ``more`` answers what else a scrape shows."""
+
+    more: Callable[[], Awaitable[bytes]] | None = None
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
@@ -26,15 +34,19 @@ class HttpMetrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
+        self._refusals = Counter("bandian_refusals", "Problem documents answered", ("kind",), registry=self.registry)
         self.in_flight = Gauge("bandian_http_in_flight", "Requests being worked on", registry=self.registry)
 
-    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count one answered request."""
+    def observe(self, method: str, route: str, status: int, seconds: float, refused: str | None = None) -> None:
+        """Count one answered request; ``refused`` is the kind of the problem that was its answer."""
         method = method if method in METHODS else "OTHER"
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
+        if refused is not None:
+            self._refusals.labels(refused).inc()
 
     async def endpoint(self, request: Request) -> Response:
         """``GET /metrics`` in the Prometheus text format."""
         request.scope[ROUTE_KEY] = "/metrics"
-        return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
+        more = await self.more() if self.more is not None else b""
+        return Response(generate_latest(self.registry) + more, media_type=CONTENT_TYPE_LATEST)

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.caller import Caller
 from gateway.http.callers import CALLER_KEY
-from gateway.http.metrics import ROUTE_KEY, HttpMetrics
+from gateway.http.metrics import REFUSED, ROUTE_KEY, HttpMetrics
 from gateway.http.problems import plain_response
 from gateway.logging import frames_of
 
@@ -43,6 +43,7 @@ class Observer:
             await self._app(scope, receive, send)
             return
         request_id, began, status = self._new_id(), self._ticks(), 0
+        REFUSED.set(None)
 
         async def observed_send(message: Message) -> None:
             nonlocal status
@@ -64,7 +65,7 @@ class Observer:
 
     def _report(self, scope: Scope, status: int, seconds: float) -> None:
         route, caller = route_template(scope), scope.get(CALLER_KEY)
-        self._metrics.observe(scope["method"], route, status, seconds)
+        self._metrics.observe(scope["method"], route, status, seconds, REFUSED.get())
         log.info(
             "request",
             method=scope["method"],

@@ -28,6 +28,7 @@ from gateway.errors import (
 )
 from gateway.http.errors import BodyTooLarge, RateLimited
 from gateway.http.faults import faults_of, known_names
+from gateway.http.metrics import REFUSED
 from schemas.problems import PROBLEM_TYPE_PREFIX, FactValue, Problem
 from schemas.wire import MEDIA_PROBLEM
 
@@ -189,5 +190,7 @@ def _respond(
     for name in ("faults", "facts"):
         if not document[name]:
             del document[name]
-    log.info("problem", kind=problem.type.removeprefix(PROBLEM_TYPE_PREFIX), check=problem.check, status=problem.status)
+    kind = problem.type.removeprefix(PROBLEM_TYPE_PREFIX)
+    REFUSED.set(kind)
+    log.info("problem", kind=kind, check=problem.check, status=problem.status)
     return Response(orjson.dumps(document), problem.status, sent, MEDIA_PROBLEM)

@@ -57,6 +57,11 @@ BAD: dict[str, tuple[Callable[[Path], dict[str, str]], str]] = {
     "not migrated": (not_migrated, "run: bandian migrate"),
     "no such department": (lambda _: {"BANDIAN_DEPARTMENTS": '{"mining": {}}'}, "no adapter: mining"),
     "no such option": (lambda _: {"BANDIAN_DEPARTMENTS": '{"water": {"colour": "hunter2"}}'}, "water.colour"),
+    "no such kind": (lambda _: {"BANDIAN_TYPE_CODES": '{"licence": ["1"]}'}, "BANDIAN_TYPE_CODES"),
+    "a source for no kind": (
+        lambda _: {"BANDIAN_SOURCES": json.dumps([SOURCE | {"kinds": ["licence"]}])},
+        "gd names a kind",
+    ),
     "no SM2 library": (lambda _: {"BANDIAN_SM2_LIBRARY": "/nowhere/libcrypto.so"}, "BANDIAN_SM2_LIBRARY"),
     "no place for the heartbeat": (lambda _: {"BANDIAN_HEARTBEAT_FILE": "/nowhere/beat"}, "BANDIAN_HEARTBEAT_FILE"),
 }

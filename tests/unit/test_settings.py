@@ -1,6 +1,7 @@
 """What a start is refused for, and that the sentence mends it without quoting a value."""
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +238,41 @@ def test_nobodys_forwarded_address_is_believed_unless_said() -> None:
     assert load_settings({}).trusted_proxies == ()
     read = load_settings({"BANDIAN_TRUSTED_PROXIES": "10.0.0.5, 10.1.0.0/16,fd00::/8"})
     assert read.trusted_proxies == ("10.0.0.5", "10.1.0.0/16", "fd00::/8")
+
+
+def test_the_operators_calendar_codes_and_origins_are_read() -> None:
+    read = load_settings(
+        {
+            "BANDIAN_CALENDAR": '{"2027-02-06": false, "2027-02-14": true}',
+            "BANDIAN_CALENDAR_COMPLETE_YEARS": "2027,2028",
+            "BANDIAN_TYPE_CODES": '{"business_licence": ["11100000000013127W001"]}',
+            "BANDIAN_STATUS_ORIGINS": "https://status.example, https://crl.example:8443/",
+        }
+        | sources({"access_secret": "s", "kinds": ["business_licence"]})
+    )
+    assert read.calendar == {date(2027, 2, 6): False, date(2027, 2, 14): True}
+    assert read.calendar_complete_years == (2027, 2028)
+    assert read.type_codes == {"business_licence": ("11100000000013127W001",)}
+    assert read.status_origins == ("https://status.example", "https://crl.example:8443")
+    assert read.sources[0].kinds == {"business_licence"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CALENDAR", '{"02-06": false}'),
+        ("CALENDAR", '{"2027-02-06": "perhaps"}'),
+        ("CALENDAR_COMPLETE_YEARS", "27"),
+        ("TYPE_CODES", '{"business_licence": []}'),
+        ("TYPE_CODES", '{"business_licence": ["../x"]}'),
+        ("STATUS_ORIGINS", "https://status.example/lists"),
+        ("STATUS_ORIGINS", "status.example"),
+        ("WORKER_METRICS_PORT", "0"),
+    ],
+)
+def test_what_is_no_calendar_code_or_origin_is_refused(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"BANDIAN_{name}"):
+        load_settings({f"BANDIAN_{name}": value})
 
 
 def test_a_missing_secret_file_is_named() -> None:

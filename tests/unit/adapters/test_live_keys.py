@@ -9,6 +9,7 @@ import pytest
 from adapters.key_directory import KeyPurpose, generate_key, open_key_directory, write_key
 from adapters.live_keys import LiveKeys, LiveTokenKeys
 from tests.support.storage import NOON, SetClock
+from tests.support.waiting import eventually
 
 TODAY = date(2026, 3, 2)
 
@@ -81,8 +82,6 @@ async def test_the_directory_is_read_again_by_itself_until_stopped(keys: LiveKey
     stop, published = asyncio.Event(), len(keys.published())
     running = asyncio.create_task(keys.run(stop, timedelta(milliseconds=10)))
     add(directory, date(2026, 3, 3))
-    async with asyncio.timeout(5):
-        while len(keys.published()) == published:
-            await asyncio.sleep(0.01)
+    await asyncio.to_thread(eventually, lambda: len(keys.published()) > published)
     stop.set()
     await running

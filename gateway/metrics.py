@@ -1,0 +1,89 @@
+"""What a person on call looks at: what waits, what is dead, what was judged. One of it per process.
+
+Labels are partner codes, certificate kinds and our own words: no application, no address, no person.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+from gateway.certificates.verdicts import Verdict
+from gateway.clock import Clock
+from gateway.delivery.ports import Backlog, DeliveryState, RelayTransaction
+from gateway.errors import Overloaded
+from gateway.transaction import Transactions
+
+LOOKED_AT: Final = timedelta(seconds=10)
+"""The database is not asked again sooner, however often somebody scrapes."""
+PATIENCE: Final = 3.0
+"""Seconds; a scraper does not wait longer for the database."""
+
+
+class Watched(Transactions[RelayTransaction], Protocol):
+    """The database as the metrics see it."""
+
+    @property
+    def waiting(self) -> int:
+        """Units of work that wait for the next commit."""
+        ...
+
+
+class GatewayMetrics:
+    """Counts what it is told of, and asks the database about the outbox when it is scraped."""
+
+    def __init__(self, transactions: Watched, clock: Clock) -> None:
+        self._transactions = transactions
+        self._clock = clock
+        self._looked_at: datetime | None = None
+        self.registry = CollectorRegistry()
+        own = {"registry": self.registry}
+        self._up = Gauge("bandian_database_up", "1 when the database answered the last look at it", **own)
+        self._pending = Gauge("bandian_outbox_pending", "Events not delivered yet", ("destination",), **own)
+        self._age = Gauge(
+            "bandian_outbox_oldest_pending_seconds", "Age of the oldest event that is not delivered; 0: none", **own
+        )
+        self._dead = Gauge("bandian_dead_letters", "Events given up", ("destination",), **own)
+        self._attempts = Counter(
+            "bandian_delivery_attempts", "Attempts of this process", ("destination", "state"), **own
+        )
+        self._verdicts = Counter("bandian_verdicts", "E-certificates judged", ("kind", "verdict"), **own)
+        queue = Gauge("bandian_writer_queue", "Units of work that wait for the next commit", **own)
+        queue.set_function(lambda: transactions.waiting)
+
+    def attempted(self, destination: str, state: DeliveryState) -> None:
+        """One attempt at a delivery ended so."""
+        self._attempts.labels(destination, state.value).inc()
+
+    def judged(self, kind: str, verdict: Verdict) -> None:
+        """One e-certificate of ``kind`` was judged so."""
+        self._verdicts.labels(kind, verdict.value).inc()
+
+    async def exposition(self) -> bytes:
+        """Everything in the Prometheus text format. A database that does not answer is told, not waited for."""
+        now = self._clock()
+        if self._looked_at is None or not timedelta() <= now - self._looked_at < LOOKED_AT:
+            self._looked_at = now
+            await self._look(now)
+        return generate_latest(self.registry)
+
+    async def _look(self, now: datetime) -> None:
+        try:
+            reading = self._transactions.read(lambda tx: tx.deliveries.backlog())
+            backlog: Backlog = await asyncio.wait_for(reading, PATIENCE)
+        except (Overloaded, TimeoutError):
+            self._up.set(0)
+            return
+        self._up.set(1)
+        _show(self._pending, backlog.pending)
+        _show(self._dead, backlog.dead)
+        oldest = backlog.oldest_pending_at
+        self._age.set(0 if oldest is None else max(0.0, (now - oldest).total_seconds()))
+
+
+def _show(gauge: Gauge, counts: Mapping[str, int]) -> None:
+    gauge.clear()
+    for destination, count in counts.items():
+        gauge.labels(destination).set(count)

@@ -1,0 +1,66 @@
+"""What an operator sets reaches the services that need it."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from gateway.bootstrap import Hub, build_hub, clients, kinds_of, lay_foundation
+from gateway.caller import Role
+from gateway.partners.changes import AgreementDraft
+from gateway.partners.errors import PartnerTermsRejected
+from gateway.partners.model import Grant
+from gateway.progress.service import ProgressService
+from gateway.settings import load_settings
+from tests.support.databases import Databases
+from tests.support.storage import NOON
+
+CODE = "99990000000000000A001"
+EXTRA = {
+    "BANDIAN_CALENDAR": '{"2031-01-02": false}',
+    "BANDIAN_CALENDAR_COMPLETE_YEARS": "2031",
+    "BANDIAN_TYPE_CODES": json.dumps({"business_licence": [CODE]}),
+}
+
+
+@pytest.fixture
+def environment(tmp_path: Path, databases: Databases) -> dict[str, str]:
+    return {
+        "BANDIAN_DATABASE_URL": databases.sqlite(),
+        "BANDIAN_KEY_DIR": str(tmp_path / "keys"),
+        "BANDIAN_TRUST_DIR": str(tmp_path / "trust"),
+    }
+
+
+async def test_calendar_and_type_codes_reach_their_rooms(environment: dict[str, str]) -> None:
+    foundation = lay_foundation(load_settings(environment | EXTRA), lambda: NOON)
+    try:
+        async with clients() as (http, _):
+            hub: Hub = build_hub(foundation, http)
+        calendar = hub.services.get(ProgressService)._calendar
+        assert not calendar.is_working_day(date(2031, 1, 2))
+        assert calendar.is_known(date(2031, 5, 5))
+        assert kinds_of(foundation.settings).get("business_licence").type_codes == (CODE,)
+    finally:
+        foundation.close()
+
+
+async def test_agreements_speak_of_what_exists_alone(environment: dict[str, str]) -> None:
+    foundation = lay_foundation(load_settings(environment), lambda: NOON)
+    try:
+        await foundation.partners.register_partner("csg", "供电局", Role.UTILITY, ["440100"], actor="cli:test", at=NOON)
+        draft = AgreementDraft(
+            partner_code="csg",
+            purpose="grid_connection",
+            grants=(Grant("business_licence", frozenset({"holder_face"})),),
+            regions=("440100",),
+            valid_from=date(2026, 1, 1),
+            valid_until=date(2026, 12, 31),
+            clause="第（六）条",
+        )
+        with pytest.raises(PartnerTermsRejected) as refused:
+            await foundation.partners.create_agreement(draft, actor="cli:test", at=NOON)
+        assert refused.value.check == "partners.agreement_fields"
+    finally:
+        foundation.close()
