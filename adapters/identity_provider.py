@@ -83,6 +83,7 @@ class OpenIdProvider:
             "code_challenge": code_challenge,
             "code_challenge_method": "S256",
             "acr_values": method.value,
+            "prompt": "login",
         }
         return f"{metadata.authorization_endpoint}?{urlencode(query)}"
 

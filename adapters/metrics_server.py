@@ -2,14 +2,15 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from socket import socket
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
 
 @asynccontextmanager
-async def metrics_served(host: str, port: int, exposition: Callable[[], Awaitable[bytes]]) -> AsyncIterator[None]:
-    """Answer at ``host``:``port`` inside the block. Raises ``OSError`` where that address is taken or not one's own."""
+async def metrics_served(listener: socket, exposition: Callable[[], Awaitable[bytes]]) -> AsyncIterator[None]:
+    """Answer at ``listener`` inside the block, and close it."""
 
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=await exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
@@ -22,7 +23,7 @@ async def metrics_served(host: str, port: int, exposition: Callable[[], Awaitabl
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        await web.SockSite(runner, listener).start()
         yield
     finally:
         await runner.cleanup()

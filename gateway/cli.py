@@ -66,16 +66,20 @@ def worker() -> None:
     """启动送达进程：把已受理的事件送到接收方。"""
     import asyncio
 
+    from adapters.listening import AddressUnavailable, listen
     from gateway.commands.session import fail, settings_or_exit
     from gateway.preflight import StartRefused, refuse_bad_start
     from gateway.worker import run_worker
 
     settings = settings_or_exit()
+    listener = None
     try:
         refuse_bad_start(settings)
-    except StartRefused as error:
+        if settings.worker_metrics_port is not None:
+            listener = listen(settings.host, settings.worker_metrics_port, "BANDIAN_WORKER_METRICS_PORT")
+    except (StartRefused, AddressUnavailable) as error:
         raise fail(str(error)) from None
-    asyncio.run(run_worker(settings))
+    asyncio.run(run_worker(settings, listener))
 
 
 @app.command()

@@ -38,19 +38,20 @@ class GatewayMetrics:
         self._transactions = transactions
         self._clock = clock
         self._looked_at: datetime | None = None
-        self.registry = CollectorRegistry()
-        own = {"registry": self.registry}
-        self._up = Gauge("bandian_database_up", "1 when the database answered the last look at it", **own)
-        self._pending = Gauge("bandian_outbox_pending", "Events not delivered yet", ("destination",), **own)
+        own = self.registry = CollectorRegistry()
+        self._up = Gauge("bandian_database_up", "1 when the database answered the last look at it", registry=own)
+        self._pending = Gauge("bandian_outbox_pending", "Events not delivered yet", ("destination",), registry=own)
         self._age = Gauge(
-            "bandian_outbox_oldest_pending_seconds", "Age of the oldest event that is not delivered; 0: none", **own
+            "bandian_outbox_oldest_pending_seconds",
+            "Age of the oldest event that is not delivered; 0: none",
+            registry=self.registry,
         )
-        self._dead = Gauge("bandian_dead_letters", "Events given up", ("destination",), **own)
+        self._dead = Gauge("bandian_dead_letters", "Events given up", ("destination",), registry=own)
         self._attempts = Counter(
-            "bandian_delivery_attempts", "Attempts of this process", ("destination", "state"), **own
+            "bandian_delivery_attempts", "Attempts of this process", ("destination", "state"), registry=own
         )
-        self._verdicts = Counter("bandian_verdicts", "E-certificates judged", ("kind", "verdict"), **own)
-        queue = Gauge("bandian_writer_queue", "Units of work that wait for the next commit", **own)
+        self._verdicts = Counter("bandian_verdicts", "E-certificates judged", ("kind", "verdict"), registry=own)
+        queue = Gauge("bandian_writer_queue", "Units of work that wait for the next commit", registry=own)
         queue.set_function(lambda: transactions.waiting)
 
     def attempted(self, destination: str, state: DeliveryState) -> None:

@@ -31,9 +31,13 @@ class VerificationOpened(OpenWireModel):
 
 
 class VerificationView(OpenWireModel):
-    """A session as it stands. A failed one names the ways that remain open."""
+    """A session as it stands. A failed one names the ways that remain open.
+
+    ``session_token`` comes once, with the answer that verifies the session, and replaces the one from before.
+    """
 
     session_id: OpaqueId
+    session_token: str | None = None
     status: Literal["open", "verified", "failed"]
     method: VerificationMethod
     failure: str | None = None

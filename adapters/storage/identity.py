@@ -47,6 +47,10 @@ class SqlSessions:
     def by_token(self, token_digest: str) -> VerificationSession | None:
         return self._one(verification_sessions.c.token_digest, token_digest)
 
+    def remove(self, session_id: str) -> None:
+        own = verification_sessions.c.session_id == session_id
+        self._statements.execute(delete(verification_sessions).where(own))
+
     def purge(self, before: datetime) -> int:
         gone = delete(verification_sessions).where(verification_sessions.c.expires_at < before)
         return self._statements.execute(gone).rowcount

@@ -4,6 +4,7 @@ from enum import Enum
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Response
+from limits import parse
 
 from gateway.applications.customer_classes import Area
 from gateway.applications.intake import IntakeService
@@ -16,6 +17,7 @@ from gateway.authorisations.service import AuthorisationService
 from gateway.caller import Caller, Role
 from gateway.http.callers import require_role
 from gateway.http.idempotency import Once, OnceOnly
+from gateway.http.limits import RateLimits
 from gateway.http.responses import document
 from gateway.http.services import provide
 from gateway.identity.model import VerifiedApplicant
@@ -39,6 +41,8 @@ Intakes = Annotated[IntakeService, Depends(provide(IntakeService))]
 StageEvents = Annotated[StageEventService, Depends(provide(StageEventService))]
 OwnApplications = Annotated[OwnApplicationService, Depends(provide(OwnApplicationService))]
 Authorisations = Annotated[AuthorisationService, Depends(provide(AuthorisationService))]
+Limits = Annotated[RateLimits, Depends(provide(RateLimits))]
+INTAKES_OF_A_HOLDER = parse("20/hour")
 APPLICANTS: list[str | Enum] = ["申请人 · 办电"]
 
 SMALL_ENTERPRISE = {"region": "440106", "voltage_v": 380, "capacity_kw": 80, "area": "urban", "purpose": "餐饮店"}
@@ -85,9 +89,10 @@ async def one_certificate(
     applicant: Applicant,
     service: Intakes,
     once: OnceOnly,
+    limits: Limits,
 ) -> Response:
     """An enterprise gives its licence alone; everything else is found for it."""
-    return await _begin(service, once, applicant, IntakeKind.ONE_CERTIFICATE, demand)
+    return await _begin(service, once, limits, applicant, IntakeKind.ONE_CERTIFICATE, demand)
 
 
 @router.post(
@@ -102,15 +107,23 @@ async def face_verified(
     applicant: Applicant,
     service: Intakes,
     once: OnceOnly,
+    limits: Limits,
 ) -> Response:
     """A resident gives a verification; everything else is found for them."""
-    return await _begin(service, once, applicant, IntakeKind.FACE_VERIFIED, demand)
+    return await _begin(service, once, limits, applicant, IntakeKind.FACE_VERIFIED, demand)
 
 
 async def _begin(
-    service: IntakeService, once: Once, applicant: VerifiedApplicant, intake: IntakeKind, demand: DemandRequest
+    service: IntakeService,
+    once: Once,
+    limits: RateLimits,
+    applicant: VerifiedApplicant,
+    intake: IntakeKind,
+    demand: DemandRequest,
 ) -> Response:
     async def work() -> Response:
+        # Each intake asks the sources for everything that the holder has.
+        limits.hit(INTAKES_OF_A_HOLDER, "intakes", applicant.holder_digest)
         view = await service.begin(applicant, intake, _demand(demand), demand.address)
         opened = IntakeOpened(
             intake_id=view.intake_id, href=f"/v1/intakes/{view.intake_id}", expires_at=view.expires_at

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from gateway.certificates.chain_cache import ChainVerifier
 from gateway.certificates.envelopes.envelope import EnvelopeFormat
-from gateway.certificates.evidence import StatusEvidence
 from gateway.certificates.kind import CertificateKind
+from gateway.certificates.revocation import StatusEvidence
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import CopyProvenance, HolderExpectation, Verification
 from gateway.certificates.verifier import Verifier

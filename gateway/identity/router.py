@@ -16,7 +16,8 @@ from schemas.applicant_api import OpenVerification, VerificationOpened, Verifica
 from schemas.identity import ProviderFailure
 
 router = APIRouter(tags=["申请人 · 身份核验"])
-COOKIE = "bandian_session"
+COOKIE = "__Host-bandian_session"
+"""The prefix keeps sibling domains from setting it (RFC 6265bis §4.1.3.2)."""
 Service = Annotated[IdentityService, Depends(provide(IdentityService))]
 
 
@@ -60,10 +61,7 @@ async def open_session(body: OpenVerification, response: Response, service: Serv
     """
     opened = await service.open(body.applicant_kind, body.method)
     session = opened.session
-    response.set_cookie(
-        COOKIE, opened.session_token, httponly=True, secure=True, samesite="lax", path="/", max_age=7200
-    )
-    response.headers["cache-control"] = "no-store"
+    _hand_over(response, opened.session_token)
     return VerificationOpened(
         session_id=session.session_id,
         session_token=opened.session_token,
@@ -77,6 +75,7 @@ async def open_session(body: OpenVerification, response: Response, service: Serv
 @router.get("/v1/identity/callback", summary="身份提供方返回")
 async def callback(
     service: Service,
+    response: Response,
     token: Token,
     state: Annotated[str, Query(max_length=200)],
     code: Annotated[str | None, Query(max_length=2000)] = None,
@@ -88,7 +87,9 @@ async def callback(
     Only a failure that the provider names is one; whatever else it sends back leaves the session open.
     """
     if code is not None and error is None:
-        return view(await service.complete(state, code, token))
+        completed = await service.complete(state, code, token)
+        _hand_over(response, completed.session_token)
+        return view(completed.session, completed.session_token)
     if error == "access_denied" and error_description in set(ProviderFailure):
         return view(await service.fail(state, ProviderFailure(error_description), token))
     return view(await service.leave_open(state, error, token))
@@ -100,10 +101,25 @@ async def current_session(service: Service, token: Token) -> VerificationView:
     return view(await service.session(token))
 
 
-def view(session: VerificationSession) -> VerificationView:
+@router.delete("/v1/verification-sessions/current", status_code=204, summary="退出，并清除本次核验")
+async def close_session(service: Service, token: Token) -> Response:
+    """Sign out; at a terminal in a service hall, before the next person comes."""
+    await service.close(token)
+    response = Response(status_code=204)
+    response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+    return response
+
+
+def _hand_over(response: Response, session_token: str) -> None:
+    response.set_cookie(COOKIE, session_token, httponly=True, secure=True, samesite="lax", path="/", max_age=7200)
+    response.headers["cache-control"] = "no-store"
+
+
+def view(session: VerificationSession, session_token: str | None = None) -> VerificationView:
     """A session for the wire."""
     return VerificationView(
         session_id=session.session_id,
+        session_token=session_token,
         status=session.status.value,
         method=session.applicant.method if session.applicant else session.method,
         failure=session.failure.value if session.failure else None,

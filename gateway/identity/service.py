@@ -3,8 +3,9 @@
 1. A session is opened: state, nonce and PKCE verifier are fresh; the applicant gets a secret that only they hold.
 2. The provider verifies the applicant, by face or by another way, and sends them back with a code.
 3. Whoever comes back must hold the secret of step 1 (else someone could be lured into another's session).
-4. The code is redeemed for the assertion: signature, issuer, audience, times, nonce.
-5. The assertion is spent: its ``jti`` never counts again. The session is verified, and recorded, in one unit.
+4. The code is redeemed for the assertion: signature, issuer, audience, times, nonce; verified now, not long ago.
+5. The assertion is spent: its ``jti`` never counts again. The session is verified, and recorded, in one unit, and its
+   holder gets a new secret: who knew the one from before the verification holds nothing (session fixation).
 """
 
 import base64
@@ -12,7 +13,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from pydantic import ValidationError
@@ -50,6 +51,7 @@ from schemas.identity import (
     methods_of,
 )
 
+CLOCK_SKEW = timedelta(seconds=30)
 FAILURE_REMEDIES = {
     ProviderFailure.MISMATCH: "比对不一致，请改用其他核验方式，或携证件到窗口办理",
     ProviderFailure.LIVENESS_FAILED: "未通过活体检测，请改用短信或窗口核验",
@@ -90,6 +92,14 @@ class OpenedSession:
     session: VerificationSession
     session_token: str
     authorization_url: str
+
+
+@dataclass(frozen=True)
+class CompletedSession:
+    """A verified session, with its new secret, told once."""
+
+    session: VerificationSession
+    session_token: str
 
 
 class IdentityService:
@@ -135,7 +145,7 @@ class IdentityService:
         await self._transactions.write(lambda tx: tx.sessions.add(session))
         return OpenedSession(session, token, url)
 
-    async def complete(self, state: str, code: str, session_token: str) -> VerificationSession:
+    async def complete(self, state: str, code: str, session_token: str) -> CompletedSession:
         """The applicant is back with a code: steps 3 to 5. What is refused of a known session is recorded.
 
         Raises ``SessionUnknown``, ``CallbackNotOwn``, ``SessionSpent``, ``AssertionRefused``, ``PartnerUnavailable``.
@@ -146,7 +156,7 @@ class IdentityService:
             _require_own(session, session_token)
             return await self._established(session, code, now)
 
-    async def _established(self, session: VerificationSession, code: str, now: datetime) -> VerificationSession:
+    async def _established(self, session: VerificationSession, code: str, now: datetime) -> CompletedSession:
         token = await self._provider.redeem(code, session.code_verifier, now)
         claims = await self._provider.read_assertion(token, session.nonce, now)
         try:
@@ -154,14 +164,16 @@ class IdentityService:
         except ValidationError:
             raise _refused("claims", "身份提供方返回的内容不完整，请重新核验") from None
         self._check_assertion(assertion, session)
+        new_token = self._make_secret()
         verified = replace(
             session,
+            token_digest=_digest(new_token),
             status=SessionStatus.VERIFIED,
             expires_at=now + VERIFIED_FOR,
             applicant=self._applicant(assertion, session),
         )
         await self._transactions.write(lambda tx: self._settle(tx, verified, assertion, now))
-        return verified
+        return CompletedSession(verified, new_token)
 
     async def fail(self, state: str, failure: ProviderFailure, session_token: str) -> VerificationSession:
         """The applicant is back with the provider's no.
@@ -214,6 +226,16 @@ class IdentityService:
             raise _session_required()
         return session.applicant
 
+    async def close(self, session_token: str) -> None:
+        """Sign out: the session and what it established are removed. Raises ``SessionRequired``."""
+        session = await self.session(session_token)
+
+        def close(tx: IdentityTransaction) -> None:
+            tx.sessions.remove(session.session_id)
+            tx.records.append(RecordEntry("identity.closed", self._clock(), "applicant", session.session_id))
+
+        await self._transactions.write(close)
+
     def _refusals_of(
         self, session: VerificationSession, facts: dict[str, Fact] | None = None
     ) -> AbstractAsyncContextManager[None]:
@@ -233,6 +255,8 @@ class IdentityService:
     def _check_assertion(self, assertion: IdentityAssertion, session: VerificationSession) -> None:
         if assertion.exp - assertion.iat > ASSERTION_LIFETIME_SECONDS:
             raise _refused("lifetime", "身份凭据的有效期超过五分钟，请联系身份提供方")
+        if assertion.auth_time < int((session.opened_at - CLOCK_SKEW).timestamp()):
+            raise _refused("auth_time", "这是之前的一次核验，请在本次会话中重新核验")
         if assertion.amr[0] is not session.method and assertion.amr[0] not in methods_of(session.applicant_kind):
             raise _refused("method", "实际核验方式与发起的不符，请重新核验")
 
@@ -278,13 +302,13 @@ def _challenge(code_verifier: str) -> str:
 
 
 def _require_own(session: VerificationSession, session_token: str) -> None:
+    _require_open(session)
     if not secrets.compare_digest(session.token_digest, _digest(session_token)):
         raise CallbackNotOwn(
             check="identity.session_token",
             owner=Owner.APPLICANT,
             remedy="请在发起核验的同一浏览器或客户端中完成核验",
         )
-    _require_open(session)
 
 
 def _require_open(session: VerificationSession | None) -> None:

@@ -39,7 +39,9 @@ class Applicant:
             answer = await self._http.post(interaction["verification_uri"], json=attempt)
             step = answer.raise_for_status().json()
         back = urlsplit(step["redirect_to"])
-        return await self._call("GET", f"{back.path}?{back.query}")
+        session = await self._call("GET", f"{back.path}?{back.query}")
+        self.token = session.get("session_token") or self.token
+        return session
 
     async def begin(self, intake: str, demand: dict[str, Any]) -> dict[str, Any]:
         """Begin an intake (``one-certificate`` or ``face-verified``); answers what was found."""

@@ -99,13 +99,48 @@ def test_what_a_gateway_writes_is_its_users_alone(environment: Environment, tmp_
     home = tmp_path / "new" / "var"
     environment |= {"BANDIAN_DATABASE_URL": f"sqlite:///{home}/bandian.sqlite3"}
     migrated = start("migrate", environment)
-    assert migrated.wait(ENDS_WITHIN) == 0
+    migrated.communicate(timeout=ENDS_WITHIN)
+    assert migrated.returncode == 0
     with running("serve", environment, tmp_path / "log"):
         eventually(lambda: serves(environment), seconds=ENDS_WITHIN)
         modes = {path.name: oct(path.stat().st_mode & 0o777) for path in home.iterdir()}
     assert modes.keys() >= {"bandian.sqlite3", "bandian.sqlite3-wal"}
     assert set(modes.values()) == {"0o600"}
     assert home.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_worker_can_be_watched(environment: Environment, tmp_path: Path) -> None:
+    port = free_port()
+    environment |= {"BANDIAN_WORKER_METRICS_PORT": str(port)}
+
+    def watched() -> str | None:
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        except httpx.TransportError:
+            return None
+
+    with running("worker", environment, tmp_path / "log"):
+        shown = eventually(watched, seconds=ENDS_WITHIN)
+        assert "bandian_database_up 1.0" in shown
+        assert httpx.get(f"http://127.0.0.1:{port}/healthz").json() == {"status": "ok"}
+        said = refusal("worker", environment)
+        assert said.endswith("set another BANDIAN_WORKER_METRICS_PORT.\n")
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_a_forwarded_address_is_believed_of_a_trusted_proxy_alone(
+    trusted: bool, environment: Environment, tmp_path: Path
+) -> None:
+    """The limit of the token endpoint counts addresses."""
+    environment |= {"BANDIAN_TRUSTED_PROXIES": "127.0.0.1"} if trusted else {}
+    gateway = f"http://127.0.0.1:{environment['BANDIAN_PORT']}"
+    with running("serve", environment, tmp_path / "log"), httpx.Client() as http:
+        eventually(lambda: serves(environment), seconds=ENDS_WITHIN)
+        statuses = [
+            http.post(f"{gateway}/oauth/token", headers={"X-Forwarded-For": f"192.0.2.{number % 250}"}).status_code
+            for number in range(1210)
+        ]
+    assert (statuses[-1] == 429) is not trusted
 
 
 def test_a_taken_port_is_told(environment: Environment) -> None:
@@ -184,7 +219,7 @@ async def fail_sessions(gateway: str, count: int) -> None:
             session = opened.raise_for_status().json()
             state = httpx.URL(session["authorization_url"]).params["state"]
             bearer = {"authorization": f"Bearer {session['session_token']}"}
-            returned = {"state": state, "error": "access_denied"}
+            returned = {"state": state, "error": "access_denied", "error_description": "mismatch"}
             (await http.get("/v1/identity/callback", params=returned, headers=bearer)).raise_for_status()
 
     await asyncio.gather(*(fail_one() for _ in range(count)))

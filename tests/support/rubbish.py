@@ -85,7 +85,7 @@ def _bad_addresses(method: str, template: str, operation: dict[str, Any]) -> Ite
     bad_headers = {
         "authorization": f"Bearer {BOTH}",
         "dpop": f"{BOTH}.{BOTH}.{BOTH}",
-        "cookie": f"bandian_session={BOTH}",
+        "cookie": f"__Host-bandian_session={BOTH}",
         "idempotency-key": BOTH * 9,
         "x-request-id": BOTH,
         "forwarded": f'for="{BOTH}";host={MARKER_WORD}',

@@ -11,8 +11,11 @@ import structlog
 from fastapi import Depends, FastAPI, Response
 
 from gateway.caller import Caller
+from gateway.errors import NotFound, Owner
 from gateway.http.callers import require_role
+from gateway.http.door import hang_door
 from gateway.http.limits import RateLimit
+from gateway.http.metrics import HttpMetrics
 from gateway.logging import configure_logging
 from tests.support.door import app_behind_the_door, asking
 
@@ -115,3 +118,26 @@ async def test_beyond_the_rate_a_caller_waits() -> None:
     assert statuses == [200, 200, 429]
     assert 1 <= int(refused.headers["retry-after"]) <= 61
     assert refused.json()["retry_after"] == int(refused.headers["retry-after"])
+
+
+async def test_refusals_are_counted_by_kind_and_others_add_to_what_is_scraped() -> None:
+    app, metrics = FastAPI(docs_url=None, redoc_url=None), HttpMetrics()
+
+    @app.get("/things/{name}")
+    async def refused(name: str) -> None:
+        raise NotFound(check="thing.unknown", owner=Owner.CALLER, remedy="请核对")
+
+    async def more() -> bytes:
+        return b"bandian_more 1.0\n"
+
+    metrics.more = more
+    hang_door(app, metrics, https=True, max_body_bytes=1024)
+    async with asking(app) as client:
+        for path in ("/things/1", "/things/2", "/nowhere", "/metrics"):
+            await client.get(path)
+        await client.post("/things/1", content=b"x" * 2000)
+        shown = (await client.get("/metrics")).text
+    assert 'bandian_refusals_total{kind="not-found"} 2.0' in shown
+    assert 'bandian_refusals_total{kind="no-such-resource"} 1.0' in shown
+    assert 'bandian_refusals_total{kind="body-too-large"} 1.0' in shown
+    assert "bandian_more 1.0" in shown

@@ -109,6 +109,6 @@ async def test_the_reference_says_that_an_applicant_shows_a_bearer_token(door: D
 async def test_the_cookie_will_do_and_nothing_will_not(door: Door) -> None:
     opened_now = await door.open()
     path = "/v1/verification-sessions/current"
-    answer = await door.client.get(path, headers={"cookie": f"bandian_session={opened_now['session_token']}"})
+    answer = await door.client.get(path, headers={"cookie": f"__Host-bandian_session={opened_now['session_token']}"})
     assert answer.status_code == 200
     assert (await door.client.get(path)).json()["check"] == "identity.session"

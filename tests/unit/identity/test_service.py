@@ -114,8 +114,8 @@ def room(database_url: str) -> Iterator[IdentityRoom]:
 async def test_verified_with_a_code_and_recorded_without_a_name(room: IdentityRoom) -> None:
     made, state = await room.open()
     assert made.session.status is SessionStatus.OPEN
-    await room.service.complete(state, "code-1", made.session_token)
-    applicant = await room.service.applicant(made.session_token)
+    completed = await room.service.complete(state, "code-1", made.session_token)
+    applicant = await room.service.applicant(completed.session_token)
     assert (applicant.holder_name, applicant.holder_code) == (PERSON["name"], PERSON["resident_identity_number"])
     assert (applicant.method, applicant.role) == (FACE, None)
     (entry,) = await room.entries()
@@ -127,10 +127,35 @@ async def test_verified_with_a_code_and_recorded_without_a_name(room: IdentityRo
     assert entry["facts"]["holder_digest"] == applicant.holder_digest
 
 
+async def test_the_secret_from_before_the_verification_holds_nothing_after_it(room: IdentityRoom) -> None:
+    made, state = await room.open()
+    completed = await room.service.complete(state, "code-1", made.session_token)
+    assert completed.session_token != made.session_token
+    with pytest.raises(SessionRequired):
+        await room.service.applicant(made.session_token)
+
+
+async def test_who_signs_out_is_forgotten(room: IdentityRoom) -> None:
+    made, state = await room.open()
+    completed = await room.service.complete(state, "code-1", made.session_token)
+    await room.service.close(completed.session_token)
+    with pytest.raises(SessionRequired):
+        await room.service.session(completed.session_token)
+    assert [entry["action"] for entry in await room.entries()] == ["identity.verified", "identity.closed"]
+
+
+async def test_an_earlier_verification_of_someone_is_not_taken_for_this_one(room: IdentityRoom) -> None:
+    made, state = await room.open()
+    room.provider.changes = {"auth_time": int(made.session.opened_at.timestamp()) - 3600}
+    with pytest.raises(AssertionRefused) as caught:
+        await room.service.complete(state, "code-1", made.session_token)
+    assert caught.value.check == "identity.assertion.auth_time"
+
+
 async def test_an_agent_acts_for_an_enterprise(room: IdentityRoom) -> None:
     made, state = await room.open(LICENCE)
-    await room.service.complete(state, "code-1", made.session_token)
-    applicant = await room.service.applicant(made.session_token)
+    completed = await room.service.complete(state, "code-1", made.session_token)
+    applicant = await room.service.applicant(completed.session_token)
     assert applicant.holder_code == ENTERPRISE["unified_social_credit_code"]
     assert applicant.person_code == PERSON["resident_identity_number"]
     assert applicant.role is ActingRole.AGENT
@@ -173,14 +198,14 @@ async def test_whoever_returns_must_hold_the_secret_of_who_was_sent(room: Identi
 
 async def test_a_state_is_used_once(room: IdentityRoom) -> None:
     made, state = await room.open()
-    await room.service.complete(state, "code-1", made.session_token)
+    completed = await room.service.complete(state, "code-1", made.session_token)
     for again in (
         room.service.complete(state, "code-1", made.session_token),
         room.service.fail(state, ProviderFailure.MISMATCH, made.session_token),
     ):
         with pytest.raises(SessionSpent):
             await again
-    assert (await room.service.session(made.session_token)).status is SessionStatus.VERIFIED
+    assert (await room.service.session(completed.session_token)).status is SessionStatus.VERIFIED
     assert [entry["result"] for entry in await room.entries()] == ["done", "refused", "refused"]
 
 
@@ -229,8 +254,8 @@ async def test_an_enterprises_licence_does_not_verify_a_resident(room: IdentityR
 async def test_the_method_that_was_really_used_is_kept_and_recorded(room: IdentityRoom) -> None:
     made, state = await room.open(FACE)
     room.provider.changes = {"amr": ["sms_otp"]}
-    await room.service.complete(state, "code-1", made.session_token)
-    assert (await room.service.applicant(made.session_token)).method is SMS
+    completed = await room.service.complete(state, "code-1", made.session_token)
+    assert (await room.service.applicant(completed.session_token)).method is SMS
     assert (await room.entries())[0]["facts"]["method"] == "sms_otp"
 
 
@@ -290,8 +315,8 @@ async def test_after_a_failure_a_new_session_by_another_way_succeeds(room: Ident
     with pytest.raises(SessionSpent):
         await room.service.complete(state, "code-1", made.session_token)
     again, again_state = await room.open(SMS)
-    await room.service.complete(again_state, "code-2", again.session_token)
-    assert (await room.service.applicant(again.session_token)).method is SMS
+    completed = await room.service.complete(again_state, "code-1", again.session_token)
+    assert (await room.service.applicant(completed.session_token)).method is SMS
     actions = [entry["action"] for entry in await room.entries()]
     assert actions == ["identity.failed", "identity.refused", "identity.verified"]
 
@@ -308,12 +333,12 @@ async def test_an_open_session_ends_after_half_an_hour(room: IdentityRoom) -> No
 async def test_a_verified_session_ends_after_two_hours_of_its_verification(room: IdentityRoom) -> None:
     made, state = await room.open()
     room.clock.advance(minutes=29)
-    await room.service.complete(state, "code-1", made.session_token)
+    completed = await room.service.complete(state, "code-1", made.session_token)
     room.clock.advance(minutes=119)
-    assert await room.service.applicant(made.session_token)
+    assert await room.service.applicant(completed.session_token)
     room.clock.advance(minutes=1)
     with pytest.raises(SessionRequired):
-        await room.service.applicant(made.session_token)
+        await room.service.applicant(completed.session_token)
 
 
 async def test_an_open_session_is_nobody_yet(room: IdentityRoom) -> None:
