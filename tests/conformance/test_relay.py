@@ -218,4 +218,4 @@ async def _held(scene: Scene, events: int) -> bool:
 
 def _actions(tx) -> list[str]:
     reader = tx.record_reader
-    return [orjson.loads(e.leaf)["action"] for log in reader.log_ids() for e in reader.entries(log, 1, 1000)]
+    return [orjson.loads(e.leaf)["action"] for log in reader.log_ids() for e in reader.entries(log)]

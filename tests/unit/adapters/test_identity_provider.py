@@ -134,6 +134,7 @@ async def test_the_applicant_is_sent_with_state_nonce_and_challenge(provider: Op
         "code_challenge": "challenge-1",
         "code_challenge_method": "S256",
         "acr_values": "face",
+        "prompt": "login",
     }
 
 

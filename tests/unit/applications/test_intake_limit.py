@@ -18,7 +18,7 @@ from tests.support.databases import Databases
 from tests.support.door import app_behind_the_door, asking
 from tests.support.storage import NOON, SetClock, opened
 
-DEMAND = {"region": "440106", "voltage_v": 220, "capacity_kw": 8}
+DEMAND = {"region": "440106", "voltage_v": 220, "capacity_kw": 8, "area": "urban", "purpose": "住宅用电"}
 
 
 class View:
@@ -41,7 +41,7 @@ async def asked(databases: Databases) -> AsyncIterator[tuple[httpx.AsyncClient, 
 
     async def applicant() -> VerifiedApplicant:
         return VerifiedApplicant(
-            ApplicantKind.RESIDENT, VerificationMethod.SMS, "n", "c", "n", "c", None, holder["digest"]
+            ApplicantKind.RESIDENT, VerificationMethod.SMS_OTP, "n", "c", "n", "c", None, holder["digest"]
         )
 
     with opened(databases.sqlite(), clock) as transactions:
