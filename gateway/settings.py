@@ -8,7 +8,6 @@ the start with one sentence that says how to mend it; no sentence ever quotes a 
 
 import difflib
 import ipaddress
-import json
 import os
 import re
 import stat
@@ -17,22 +16,21 @@ from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
-    StringConstraints,
     ValidationError,
 )
-from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableValue
 from pydantic_settings.sources.utils import parse_env_vars
 
+from gateway.setting_types import HostNames, HttpUrl, Networks, Origins, TypeCode, Years
 from schemas.departments import ReviewMode
 from schemas.wire import Day, PartnerCode, RegionDigits, Slug
 
@@ -53,24 +51,6 @@ class Mode(StrEnum):
     PRODUCTION = "production"
 
 
-def _split(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        sound = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        sound = False
-    if not sound or not url.isascii() or not url.isprintable() or " " in url:
-        raise ValueError("must be an absolute address such as https://gateway.example")
-    return parts
-
-
-def _http_url(url: str) -> str:
-    parts = _split(url)
-    if parts.scheme not in ("http", "https") or "@" in parts.netloc or parts.query or parts.fragment:
-        raise ValueError("must be an http or https address without user information, query or fragment")
-    return url.rstrip("/")
-
-
 def _database_url(url: SecretStr) -> SecretStr:
     text = url.get_secret_value()
     scheme = text.split(":", 1)[0].split("+", 1)[0]
@@ -79,61 +59,6 @@ def _database_url(url: SecretStr) -> SecretStr:
     if scheme == "sqlite" and (not re.match(r"sqlite(\+\w+)?:///.", text) or ":memory:" in text):
         raise ValueError("must name a file, as sqlite:///./var/bandian.sqlite3 does; a database in memory is lost")
     return url
-
-
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
-"""http or https, without a trailing slash."""
-
-
-def _listed(value: object) -> object:
-    """A comma list or a JSON list from a variable; anything else is left to the validation of the field."""
-    if not isinstance(value, str):
-        return value
-    text = value.strip()
-    if not text.startswith("["):
-        return [part.strip() for part in text.split(",") if part.strip()]
-    try:
-        return json.loads(text)
-    except ValueError:
-        raise ValueError("must be a comma list or a JSON list") from None
-
-
-def _host_name(host: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?|[0-9a-f]*(:[0-9a-f]*)+", host.lower()):
-        raise ValueError("must list host names or addresses, without scheme, port or brackets")
-    return host.lower()
-
-
-def _network(text: str) -> str:
-    try:
-        network = ipaddress.ip_network(text)
-    except ValueError:
-        raise ValueError("must list addresses and networks, as 10.0.0.5 and 10.1.0.0/16 are") from None
-    if network.prefixlen == 0:
-        raise ValueError("must not trust every address")
-    return text
-
-
-Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, BeforeValidator(_listed)]
-"""Addresses, or networks in CIDR notation without host bits."""
-
-
-def _origin_only(url: str) -> str:
-    if urlsplit(_http_url(url)).path not in ("", "/"):
-        raise ValueError("must list origins, as https://status.example is: scheme, host and port alone")
-    return url.rstrip("/")
-
-
-Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin_only)], ...], NoDecode, BeforeValidator(_listed)]
-"""``scheme://host[:port]``."""
-
-Years = Annotated[tuple[Annotated[int, Field(ge=2000, le=2200)], ...], NoDecode, BeforeValidator(_listed)]
-
-TypeCode = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{1,32}$")]
-"""证照类型代码."""
-
-HostNames = Annotated[frozenset[Annotated[str, AfterValidator(_host_name)]], NoDecode, BeforeValidator(_listed)]
-"""Lower case, as ``urlsplit(…).hostname`` answers."""
 
 
 class _Part(BaseModel):

@@ -63,9 +63,7 @@ def test_a_region_is_taken(code: str) -> None:
     assert REGION.validate_python(code) == code
 
 
-@pytest.mark.parametrize(
-    "code", ["000000", "990101", "440001", "44010", "4401061", "４４０１０0", "440106\n"]
-)
+@pytest.mark.parametrize("code", ["000000", "990101", "440001", "44010", "4401061", "４４０１０0", "440106\n"])
 def test_a_code_that_no_region_can_have_is_refused(code: str) -> None:
     with pytest.raises(ValidationError):
         REGION.validate_python(code)
