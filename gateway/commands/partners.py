@@ -186,9 +186,7 @@ def agreements(code: Code) -> None:
 @app.command("create-agreement")
 def create_agreement(
     code: Code,
-    terms: Annotated[
-        Path, typer.Argument(help="协议条款 JSON，同清单中的一项", exists=True, dir_okay=False)
-    ],
+    terms: Annotated[Path, typer.Argument(help="协议条款 JSON，同清单中的一项", exists=True, dir_okay=False)],
     activate: Annotated[bool, typer.Option("--activate", help="同时启用")] = False,
 ) -> None:
     """订立数据共享协议；启用之前不生效。"""
