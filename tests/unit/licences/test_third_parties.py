@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from gateway.licences.third_parties import MOST_ASKED
 
 from gateway.licences.errors import HolderNotNamed, ThirdPartyRefused
+from gateway.licences.third_parties import MOST_ASKED
 from gateway.records.entries import digest
 from schemas.identifiers import make_unified_social_credit_code
 from tests.support.licences import PLANT, LicencesRoom, an_agreement, province, refused
