@@ -201,8 +201,10 @@ class Admin:
                 raise HTTPException(404, "this mock takes no seed")
             try:
                 await _finish(self._seed(what))
-            except ValueError as error:
+            except (ValueError, TypeError) as error:
                 raise HTTPException(422, str(error)) from None
+            except KeyError as missing:
+                raise HTTPException(422, f"the seed lacks {missing}") from None
 
         @router.get("/requests")
         async def requests(path: str = "/") -> list[dict[str, Any]]:

@@ -27,6 +27,7 @@ from mock_services.departments.scenario import DEFAULT_SCENARIO, Scenario
 from mock_services.departments.store import Store
 from mock_services.jose import RemoteKeySet, SigningKey
 from mock_services.serve import arguments, serve
+from schemas.departments import ReviewRequest
 
 SERVICE = "departments"
 
@@ -47,7 +48,12 @@ def build(_: str, options: argparse.Namespace) -> ASGIApp:
         desk.store.clear()
         desk.scenario = Scenario.parse(options.scenario.read_text("utf-8"))
 
-    admin = Admin(SERVICE, reset=reset)
+    def seed(what: dict[str, Any]) -> None:
+        """``{"review_requests": [claims]}``: permits under review, as if the gateway had asked for them."""
+        for claims in what["review_requests"]:
+            desk.receive(ReviewRequest.model_validate(claims), _now())
+
+    admin = Admin(SERVICE, reset=reset, seed=seed)
 
     def spoil(kind: str, department: str) -> bool:
         return admin.faults.take(kind, f"/push/{department}") is not None

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 from fastapi import FastAPI
@@ -26,7 +27,17 @@ def build(base_url: str, options: argparse.Namespace) -> ASGIApp:
     http = httpx.AsyncClient(timeout=5)
     population = build_population(options.residents, options.enterprises, options.seed)
     desk = Desk(PopulationPeople(population), base_url)
-    admin = Admin(SERVICE, reset=desk.reset)
+
+    def seed(what: dict[str, Any]) -> None:
+        """``{"seed", "residents", "enterprises"}``: the people of that population, as the platform is seeded."""
+        if unknown := what.keys() - {"seed", "residents", "enterprises"}:
+            raise ValueError(f"a seed has no {', '.join(sorted(unknown))}")
+        wanted = {"residents": options.residents, "enterprises": options.enterprises, "seed": options.seed} | what
+        sizes = (int(wanted["residents"]), int(wanted["enterprises"]), int(wanted["seed"]))
+        desk.people = PopulationPeople(build_population(*sizes))
+        desk.reset()
+
+    admin = Admin(SERVICE, reset=desk.reset, seed=seed)
     clients = [parse_client_option(text, http) for text in options.client]
     provider = Provider(
         issuer=base_url,

@@ -29,6 +29,7 @@ from mock_services.utility.receiver import Receiver
 from mock_services.utility.scenario import DEFAULT_SCENARIO, Scenario
 from mock_services.utility.store import Store
 from mock_services.utility.webhooks import SECRET_PREFIX, parse_secret
+from schemas.events import CloudEvent
 
 SERVICE = "utility"
 
@@ -62,7 +63,12 @@ def build(_: str, options: argparse.Namespace) -> ASGIApp:
     def set_plans(plans: Any) -> None:
         receiver.scenario = Scenario.model_validate({"plan": plans})
 
-    admin = Admin(SERVICE, reset=reset)
+    async def seed(what: dict[str, Any]) -> None:
+        """``{"events": [CloudEvent]}``: events as if the gateway had delivered them."""
+        for event in what["events"]:
+            await receiver.plant(CloudEvent.model_validate(event))
+
+    admin = Admin(SERVICE, reset=reset, seed=seed)
     admin.on_scenario("plan", set_plans)
 
     @contextlib.asynccontextmanager

@@ -21,12 +21,12 @@ class Mock:
         app = FastAPI()
         app.include_router(self.admin.router())
 
-        @app.post("/work/{thing}")
+        @app.post("/tasks/{thing}")
         async def work(thing: str, body: dict[str, Any]) -> dict[str, Any]:
             return {
                 "thing": thing,
                 "body": body,
-                "wrong": self.admin.faults.take("wrong_signature", "/work") is not None,
+                "wrong": self.admin.faults.take("wrong_signature", "/tasks") is not None,
             }
 
         self.app: ASGIApp = self.admin.wrap(app)
@@ -39,7 +39,7 @@ class Mock:
 def mock(tmp_path: Path) -> Mock:
     (tmp_path / "busy.toml").write_text(
         'title = "忙"\n[department]\nscript = ["approve"]\n[[department.faults]]\nkind = "status"\nstatus = 429\n'
-        'retry_after = 7\nmatch = "/work"\n[[other.faults]]\nkind = "reset"\n',
+        'retry_after = 7\nmatch = "/tasks"\n[[other.faults]]\nkind = "reset"\n',
         encoding="utf-8",
     )
     (tmp_path / "odd.toml").write_text("[department]\nunheard = 1\n", encoding="utf-8")
@@ -58,7 +58,7 @@ async def put(client: httpx.AsyncClient, *faults: dict[str, Any]) -> None:
 
 
 async def work(client: httpx.AsyncClient, thing: str = "a") -> httpx.Response:
-    return await client.post(f"/work/{thing}", json={"n": 1})
+    return await client.post(f"/tasks/{thing}", json={"n": 1})
 
 
 async def test_journal_tells_what_was_asked(client: httpx.AsyncClient) -> None:
@@ -66,17 +66,17 @@ async def test_journal_tells_what_was_asked(client: httpx.AsyncClient) -> None:
     await client.post("/nowhere?x=1", json={})
     entries = (await client.get("/__admin/requests")).json()
     assert [(entry["method"], entry["path"], entry["query"], entry["status"]) for entry in entries] == [
-        ("POST", "/work/a", "", 200),
+        ("POST", "/tasks/a", "", 200),
         ("POST", "/nowhere", "x=1", 404),
     ]
     assert entries[0]["body"] == '{"n":1}'
-    assert len((await client.get("/__admin/requests", params={"path": "/work"})).json()) == 1
+    assert len((await client.get("/__admin/requests", params={"path": "/tasks"})).json()) == 1
     await client.delete("/__admin/requests")
     assert (await client.get("/__admin/requests")).json() == []
 
 
 async def test_journal_is_bounded(client: httpx.AsyncClient) -> None:
-    await client.post("/work/a", json={"long": "x" * (JOURNAL_BODY_BYTES * 2)})
+    await client.post("/tasks/a", json={"long": "x" * (JOURNAL_BODY_BYTES * 2)})
     [entry] = (await client.get("/__admin/requests")).json()
     assert len(entry["body"]) <= JOURNAL_BODY_BYTES
     journal = Journal(length=2)
@@ -86,7 +86,7 @@ async def test_journal_is_bounded(client: httpx.AsyncClient) -> None:
 
 
 async def test_status_fault_counts_down(client: httpx.AsyncClient) -> None:
-    await put(client, {"kind": "status", "status": 503, "times": 2, "retry_after": 3, "match": "/work"})
+    await put(client, {"kind": "status", "status": 503, "times": 2, "retry_after": 3, "match": "/tasks"})
     answers = [await work(client) for _ in range(3)]
     assert [found.status_code for found in answers] == [503, 503, 200]
     assert answers[0].headers["retry-after"] == "3"
@@ -94,7 +94,7 @@ async def test_status_fault_counts_down(client: httpx.AsyncClient) -> None:
 
 
 async def test_faults_match_by_prefix_and_leave_admin_alone(client: httpx.AsyncClient) -> None:
-    await put(client, {"kind": "status", "match": "/work/b", "times": None}, {"kind": "status", "match": "/__admin"})
+    await put(client, {"kind": "status", "match": "/tasks/b", "times": None}, {"kind": "status", "match": "/__admin"})
     assert (await work(client, "a")).status_code == 200
     assert (await work(client, "b")).status_code == 503
     assert (await work(client, "b")).status_code == 503
@@ -126,7 +126,7 @@ async def test_reset_in_process_raises(client: httpx.AsyncClient) -> None:
 
 
 async def test_hooks_are_taken_by_the_mock(client: httpx.AsyncClient) -> None:
-    await put(client, {"kind": "wrong_signature", "match": "/work"})
+    await put(client, {"kind": "wrong_signature", "match": "/tasks"})
     assert [(await work(client)).json()["wrong"] for _ in range(2)] == [True, False]
 
 
