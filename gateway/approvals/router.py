@@ -22,7 +22,7 @@ from schemas.departments import OutcomeAcknowledged
 from schemas.partner_api import JointReviewRequest, JointReviewView
 from schemas.wire import MEDIA_JOSE, OpaqueId, PartnerCode
 
-router = APIRouter(tags=["approvals"])
+router = APIRouter(tags=["并联审批"])
 
 Utility = Annotated[Caller, Depends(require_role(Role.UTILITY, scope="reviews"))]
 Window = Annotated[SingleWindow, Depends(provide(SingleWindow))]

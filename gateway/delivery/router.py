@@ -16,8 +16,8 @@ from schemas.wire import OpaqueId, PartnerCode
 
 MAX_PAGE = 500
 
-router = APIRouter(tags=["events"])
-operator_router = APIRouter(prefix="/v1/operator/deliveries", tags=["operator"])
+router = APIRouter(tags=["供电企业 · 事件"])
+operator_router = APIRouter(prefix="/v1/operator/deliveries", tags=["运营方"])
 
 Deliveries = Annotated[DeliveryService, Depends(provide(DeliveryService))]
 Utility = Annotated[Caller, Depends(require_role(Role.UTILITY, scope="events"))]

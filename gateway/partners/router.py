@@ -69,7 +69,7 @@ Partners = Annotated[PartnerService, Depends(provide(PartnerService))]
 Now = Annotated[datetime, Depends(now)]
 
 router = APIRouter()
-operator_router = APIRouter(prefix="/v1/operator", tags=["operator"])
+operator_router = APIRouter(prefix="/v1/operator", tags=["运营方"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class PublishedKeys:
 
 @router.post(
     "/oauth/token",
-    tags=["oauth"],
+    tags=["接入 · 令牌与公钥"],
     summary="换取 DPoP 绑定的访问令牌（RFC 6749 §4.4、RFC 7523、RFC 9449）",
     response_model=TokenResponse,
     openapi_extra=_TOKEN_FORM,
@@ -111,7 +111,7 @@ async def grant_token(
     return document(granted, headers={"Pragma": "no-cache"})
 
 
-@router.get("/.well-known/jwks.json", tags=["oauth"], summary="共享平台的公钥（RFC 7517 §5）")
+@router.get("/.well-known/jwks.json", tags=["接入 · 令牌与公钥"], summary="共享平台的公钥（RFC 7517 §5）")
 async def published_keys(published: Annotated[PublishedKeys, Depends(provide(PublishedKeys))]) -> dict[str, Any]:
     return {"keys": [export_jwk(key) for key in published.now()]}
 
