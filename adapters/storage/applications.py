@@ -1,4 +1,4 @@
-"""Tables and repositories of applications. Personal data stand in ``application_parties`` and ``intakes`` alone."""
+"""Tables and repositories of applications. Of these, only ``application_parties`` and ``intakes`` hold personal data."""
 
 from collections.abc import Sequence
 from datetime import datetime

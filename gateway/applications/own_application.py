@@ -28,6 +28,8 @@ from schemas.events import ApplicationWithdrawn, EventType
 WITHDRAWN = "application.withdrawn"
 RENEWED = "authorisation.renewed"
 CLAUSE = "第（三）条"
+MOST_LOOKED_AT = 1000
+"""Of a holder's applications, newest first: more than anyone has open."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,23 @@ class OwnApplicationService:
         now = self._clock()
         async with refusals_recorded(self._transactions, RENEWED, self._clock, "applicant", application_id, {}):
             return await self._transactions.write(lambda tx: self._renew(tx, application_id, holder_digest, until, now))
+
+    async def forget_copies(self, holder_digest: str, holder_code: str) -> bool:
+        """Remove the holder's certificate copies, unless an open application still rests on them; False if one does.
+
+        Called after a withdrawal. A process that dies in between leaves them to the housekeeping, by their age.
+        """
+
+        def forget(tx: HolderTransaction) -> bool:
+            for application in tx.applications.of_holder(holder_digest, MOST_LOOKED_AT):
+                authorisation = tx.authorisations.of_application(application.application_id)
+                withdrawn = authorisation is None or authorisation.withdrawn_at is not None
+                if application.lifecycle.closed_at is None and not withdrawn:
+                    return False
+            tx.certificate_copies.forget(holder_code)
+            return True
+
+        return await self._transactions.write(forget)
 
     def _renew(
         self, tx: HolderTransaction, application_id: str, holder_digest: str, until: datetime, now: datetime

@@ -179,10 +179,11 @@ def _accepted(submitted: Submitted) -> ApplicationAccepted:
 
 @router.post("/v1/applications/{application_id}/authorisation/withdrawal", tags=APPLICANTS, summary="撤回授权")
 async def withdraw_authorisation(
-    application_id: OpaqueId, applicant: Applicant, service: Authorisations
+    application_id: OpaqueId, applicant: Applicant, service: Authorisations, own: OwnApplications
 ) -> AuthorisationWithdrawnView:
-    """At once: nothing more can be obtained, and the utility is told to purge."""
+    """At once: nothing more can be obtained, copies held here are removed, and the utility is told to purge."""
     withdrawn = await service.withdraw(application_id, applicant.holder_digest)
+    await own.forget_copies(applicant.holder_digest, applicant.holder_code)
     return AuthorisationWithdrawnView(
         authorisation_id=withdrawn.authorisation.authorisation_id,
         utility=withdrawn.authorisation.utility,
@@ -211,6 +212,7 @@ async def withdraw_application(
 ) -> ApplicationWithdrawnView:
     """The application ends, and its authorisation with it; the utility is told to stop and to purge."""
     withdrawn = await service.withdraw(application_id, applicant.holder_digest)
+    await service.forget_copies(applicant.holder_digest, applicant.holder_code)
     return ApplicationWithdrawnView(
         application_id=application_id,
         utility=withdrawn.application.utility,

@@ -187,3 +187,22 @@ async def test_a_withdrawn_authorisation_is_not_renewed(room: LicencesRoom, own:
         await own.renew(application_id, HOLDER, room.clock() + timedelta(days=300))
     with pytest.raises(AuthorisationMissing):
         await room.ask(application_id)
+
+
+async def copies(room: LicencesRoom) -> int:
+    code = an_applicant().holder_code
+    return len(await room.transactions.read(lambda tx: list(tx.certificate_copies.latest("business_licence", code))))
+
+
+async def test_copies_go_with_the_last_application_that_rests_on_them(
+    room: LicencesRoom, own: OwnApplicationService
+) -> None:
+    first = (await room.apply()).application.application_id
+    second = (await room.apply()).application.application_id
+    assert await copies(room) == 1
+    await own.withdraw(first, HOLDER)
+    assert not await own.forget_copies(HOLDER, an_applicant().holder_code)
+    assert await copies(room) == 1
+    await own.withdraw(second, HOLDER)
+    assert await own.forget_copies(HOLDER, an_applicant().holder_code)
+    assert await copies(room) == 0
