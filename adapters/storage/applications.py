@@ -1,4 +1,4 @@
-"""Tables and repositories of applications. Of these, only ``application_parties`` and ``intakes`` hold personal data."""
+"""Tables and repositories of applications; ``application_parties`` and ``intakes`` alone hold personal data here."""
 
 from collections.abc import Sequence
 from datetime import datetime
