@@ -81,13 +81,6 @@ class FoundDocument:
         missing = self.state in (DocumentState.NOT_FOUND, DocumentState.UNAVAILABLE)
         return missing and self.row.document not in IDENTITY_DOCUMENTS
 
-    def usable(self, choice: str | None) -> Candidate | None:
-        """The valid certificate that stands for the document; ``choice`` tells which of several."""
-        valid = [candidate for candidate in self.candidates if candidate.verdict is Verdict.VALID]
-        if choice is None:
-            return valid[0] if len(valid) == 1 else None
-        return next((candidate for candidate in valid if candidate.choice == choice), None)
-
 
 @dataclass(frozen=True)
 class Search:

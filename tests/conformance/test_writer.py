@@ -1,6 +1,7 @@
 """The writer's promises, on both databases: all or nothing, one log per writer, answers only after the commit."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -12,6 +13,8 @@ from gateway.errors import Overloaded
 from gateway.records.audit import audit
 from gateway.records.entries import RecordEntry
 from tests.support.storage import NOON, SEAL_KEYS, SetClock, opened
+
+LATER = NOON + timedelta(hours=1)
 
 
 def entry(number: int) -> RecordEntry:
@@ -37,7 +40,7 @@ async def test_a_failing_unit_takes_nothing_of_its_neighbours_with_it(database_u
     def work(tx: SqlUnitOfWork, number: int) -> str:
         record_id = tx.records.append(entry(number))
         tx.outbox.append(draft(number))
-        tx.deliveries.replay("evt-none", NOON)
+        assert tx.spent_tokens.spend("test", "issuer", f"token-{number}", NOON, LATER)
         if number % 3 == 0:
             raise ValueError(f"unit {number} fails")
         return record_id
@@ -55,6 +58,10 @@ async def test_a_failing_unit_takes_nothing_of_its_neighbours_with_it(database_u
         assert [event.position for event in feed] == list(range(1, 41))
         assert [event.sequence for event in feed] == list(range(1, 41))
         assert {event.data["number"] % 3 for event in feed} == {1, 2}
+        unspent = await transactions.write(
+            lambda tx: [n for n in range(60) if tx.spent_tokens.spend("test", "issuer", f"token-{n}", NOON, LATER)]
+        )
+        assert unspent == failed
 
 
 async def test_two_writers_keep_a_log_each_and_number_events_without_a_gap(database_url: str) -> None:
