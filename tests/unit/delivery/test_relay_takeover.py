@@ -1,0 +1,46 @@
+"""A relay that was so slow that another took its event over must not record what it no longer holds the lease of."""
+
+import random
+from datetime import datetime
+
+import orjson
+
+from gateway.delivery.backoff import Backoff
+from gateway.delivery.ports import ChannelKind, DeliveryState, Event, EventDraft, Receipt
+from gateway.delivery.relay import Relay
+from tests.support.storage import NOON, SetClock, opened
+
+
+async def test_of_two_receipts_for_one_event_the_one_under_the_lease_is_recorded(database_url: str) -> None:
+    clock = SetClock()
+
+    class Prompt:
+        async def send(self, event: Event, at: datetime) -> Receipt:
+            return Receipt("from the heir", False)
+
+    class Slow:
+        """Answers when its lease has lapsed and the other relay has delivered the event."""
+
+        async def send(self, event: Event, at: datetime) -> Receipt:
+            clock.advance(seconds=31)
+            assert await heir.pass_once() == 1
+            await heir.drain()
+            return Receipt("too late", False)
+
+    with opened(database_url, clock) as transactions:
+
+        def relay(owner: str, channel: Prompt | Slow) -> Relay:
+            return Relay(owner, transactions, {ChannelKind.WEBHOOK: channel}, clock, Backoff(), chance=random.Random(1))
+
+        heir, slow = relay("heir", Prompt()), relay("slow", Slow())
+        draft = EventDraft("evt-1", "utility", ChannelKind.WEBHOOK, "test", "app-1", NOON, {})
+        await transactions.write(lambda tx: tx.outbox.append(draft))
+        assert await slow.pass_once() == 1
+        await slow.drain()
+        view = await transactions.read(lambda tx: tx.deliveries.find("evt-1"))
+        assert (view.state, view.attempts) == (DeliveryState.DELIVERED, 2)
+        assert [attempt.receipt.document for attempt in view.history] == ["from the heir"]
+        leaves = await transactions.read(
+            lambda tx: [e.leaf for log in tx.record_reader.log_ids() for e in tx.record_reader.entries(log)]
+        )
+        assert [orjson.loads(leaf)["action"] for leaf in leaves] == ["delivery.receipted"]
