@@ -22,7 +22,7 @@ FROM base AS gateway
 RUN groupadd --gid 10001 bandian \
  && useradd --uid 10001 --gid bandian --no-create-home --home-dir /var/lib/bandian --shell /usr/sbin/nologin bandian \
  && install -d -o bandian -g bandian -m 0755 /var/lib/bandian /var/lib/bandian/trust /var/lib/bandian/mock \
-        /var/lib/bandian/roster /run/bandian /run/bandian/database /run/bandian/postgres /run/bandian/platform /run/bandian/webhooks \
+        /var/lib/bandian/trust-parts /var/lib/bandian/roster /run/bandian /run/bandian/database /run/bandian/postgres /run/bandian/platform /run/bandian/webhooks \
  && install -d -o bandian -g bandian -m 0700 /var/lib/bandian/keys /var/lib/bandian/heads
 COPY --from=build /opt/bandian /opt/bandian
 ENV PATH=/opt/bandian/bin:$PATH

@@ -1,12 +1,13 @@
 # Everything here starts from a clone and a Python 3.11 or newer; what is missing goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve lint types imports lock clean
+.PHONY: help demo test bench fuzz serve lint types imports lock clean
 MAKEFLAGS += --no-print-directory
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CODE := gateway adapters schemas mock_services tests
+FUZZ := build/fuzz-packages
 LOCKS := requirements.lock requirements-dev.lock requirements-bootstrap.lock
 
 help: ## Say what can be made
@@ -17,6 +18,12 @@ demo: $(READY) ## Play a whole province on loopback ports; KEEP=1 leaves it runn
 
 test: $(READY) ## Run every test this machine can; REQUIRE=all fails on what it cannot; ARGS=… goes to pytest
 	@$(BIN)/python -m pytest $(ARGS)
+
+bench: $(READY) ## Measure our layers against the bare work below them; ARGS=… goes to tests.bench
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+fuzz: $(READY) $(FUZZ)/.ready ## Fuzz every parser, SECONDS=20 each; ARGS=… goes to tests.fuzz
+	@PYTHONPATH=$(FUZZ) $(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),20) $(ARGS)
 
 serve: $(READY) ## Migrate and serve the gateway on SQLite with development settings
 	@mkdir -p var
@@ -41,4 +48,11 @@ clean: ## Remove what was made here, the databases of var/ aside
 
 $(READY): $(LOCKS) pyproject.toml .ci/bootstrap
 	@.ci/bootstrap $(VENV)
+	@touch $@
+
+# Beside the environment and not in it; where no build of it fits this Python, the fuzzer does without.
+$(FUZZ)/.ready: requirements-fuzz.lock | $(READY)
+	@mkdir -p $(FUZZ)
+	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --target $(FUZZ) --require-hashes --no-deps \
+		--only-binary :all: -r $< || echo "no build of atheris for this Python: inputs are spoilt at random instead"
 	@touch $@

@@ -26,6 +26,8 @@ METADATA_LIVES = timedelta(minutes=10)
 KEYS_RELOADED_AT_MOST_EVERY = timedelta(seconds=30)
 CLIENT_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 MAX_REPLY_BYTES = 64 * 1024
+MAX_ASSERTION_BYTES = 32 * 1024
+"""Room for an agent's authorisation, which is a signed document of its own."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,7 @@ class OpenIdProvider:
             required=frozenset({"jti", "nonce", "sub", "amr"}),
             max_age=timedelta(seconds=ASSERTION_LIFETIME_SECONDS),
             max_lifetime=timedelta(seconds=ASSERTION_LIFETIME_SECONDS),
+            max_bytes=MAX_ASSERTION_BYTES,
         )
         claims = await self._verified(token, policy, at)
         if claims.get("nonce") != nonce:

@@ -127,7 +127,7 @@ def _open(directory: Path, generate: bool, on: date) -> KeyDirectory:
         raise KeyDirectoryError(
             f"There is no key directory {directory}; make it with mode 0700 and put the keys there."
         )
-    _refuse_exposed(directory, "0700")
+    refuse_exposed(directory, "0700")
     found: dict[KeyPurpose, list[DatedKey]] = {purpose: [] for purpose in KeyPurpose}
     for path in sorted(directory.glob("*.pem")):
         purpose, signs_from, ordinal = _read_name(path)
@@ -150,11 +150,12 @@ def generate_key(purpose: KeyPurpose) -> PrivateKey:
 def write_key(directory: Path, purpose: KeyPurpose, on: date, key: PrivateKey) -> Path:
     """Write ``key`` as a new file, whole or not at all. ``FileExistsError`` when that name is taken."""
     path = directory / f"{purpose}-{on:%Y%m%d}.pem"
-    _write_once(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    write_once(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return path
 
 
-def _write_once(path: Path, content: bytes) -> None:
+def write_once(path: Path, content: bytes) -> None:
+    """Make ``path`` (0600) with ``content``, whole or not at all. ``FileExistsError`` when that name is taken."""
     draft = path.parent / f".{path.name}.{secrets.token_hex(8)}"
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
@@ -175,14 +176,14 @@ def _make_missing(directory: Path, on: date) -> None:
                 write_key(directory, purpose, on, generate_key(purpose))
     if not (directory / LOOKUP_FILE).exists():
         with suppress(FileExistsError):
-            _write_once(directory / LOOKUP_FILE, secrets.token_hex(32).encode())
+            write_once(directory / LOOKUP_FILE, secrets.token_hex(32).encode())
 
 
 def _read_lookup_secret(directory: Path) -> bytes:
     path = directory / LOOKUP_FILE
     if not path.is_file():
         raise KeyDirectoryError(f"{directory} holds no {LOOKUP_FILE}; put 64 random hexadecimal characters there.")
-    _refuse_exposed(path, "0600")
+    refuse_exposed(path, "0600")
     try:
         secret = bytes.fromhex(path.read_text("ascii").strip())
     except (OSError, ValueError):
@@ -202,7 +203,7 @@ def _read_name(path: Path) -> tuple[KeyPurpose, date, int]:
 
 
 def _read_key(path: Path, purpose: KeyPurpose) -> SigningKey:
-    _refuse_exposed(path, "0600")
+    refuse_exposed(path, "0600")
     try:
         with path.open("rb") as stream:
             loaded = load_pem_private_key(stream.read(_MAX_PEM_BYTES), password=None)
@@ -215,7 +216,8 @@ def _read_key(path: Path, purpose: KeyPurpose) -> SigningKey:
     return SigningKey(f"{path.stem}-{thumbprint(key.public_key())[:8]}", SCHEMES[purpose], key)
 
 
-def _refuse_exposed(path: Path, mode: str) -> None:
+def refuse_exposed(path: Path, mode: str) -> None:
+    """Raises ``KeyDirectoryError`` where others than its owner can open it; ``mode`` is what it should have."""
     status = path.stat()
     if stat.S_IMODE(status.st_mode) & 0o077:
         raise KeyDirectoryError(f"Others than its owner can open {path}; run: chmod {mode} {path}")

@@ -2,6 +2,7 @@
 
 The files are read again every minute, so that a key added or removed needs no restart; what cannot be read then leaves
 the keys that are in use. Keys of the record's seals are the exception: a process seals with one key, chosen at start.
+The data keys of what rests in the database are read again with them.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from typing import Final
 
 import structlog
 
+from adapters.data_keys import LiveDataKeys
 from adapters.key_directory import KeyDirectory, KeyDirectoryError, KeyPurpose, open_key_directory
 from gateway.clock import Clock, date_in_china
 from gateway.crypto.jwk import CurrentKey, SigningKey, VerificationKey
@@ -22,9 +24,10 @@ log = structlog.get_logger()
 
 
 class LiveKeys:
-    """Keys by purpose. ``first`` is the directory as read at start."""
+    """Keys by purpose. ``first`` is the directory as read at start; ``data`` are the data keys, where there are any."""
 
-    def __init__(self, directory: Path, first: KeyDirectory, clock: Clock) -> None:
+    def __init__(self, directory: Path, first: KeyDirectory, clock: Clock, data: LiveDataKeys | None = None) -> None:
+        self.data = data
         self._directory = directory
         self._current = first
         self._clock = clock
@@ -52,7 +55,11 @@ class LiveKeys:
         return self._current.all_verification()
 
     def reread(self) -> bool:
-        """Take what the directory holds now; False where it cannot be used, and nothing changed."""
+        """Take what the directories hold now; False where one cannot be used, and nothing of it changed."""
+        data_fit = self.data is None or self.data.reread()
+        return self._reread_signing() and data_fit
+
+    def _reread_signing(self) -> bool:
         on = date_in_china(self._clock())
         try:
             read = open_key_directory(self._directory, generate=False, on=on)

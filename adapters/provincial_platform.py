@@ -1,7 +1,7 @@
 """The provincial platform as a source of e-certificates: the share interface in the shape of GB/T 36906.
 
-The platform's own words about a certificate (``state``, 照面 metadata) are not used: only identifiers are, and the
-sealed envelope, which the gateway verifies itself.
+The platform's own words about a certificate (``state``, 照面 metadata, what its change feed says of it) are not used:
+only identifiers and times of changes are, and the sealed envelope, which the gateway verifies itself.
 """
 
 import asyncio
@@ -18,7 +18,11 @@ from adapters.http_client import HttpClient, HttpReply, HttpRequest
 from gateway.certificates.errors import SourceDenied
 from gateway.certificates.ports import FetchedEnvelope, SourceQuery
 from gateway.errors import Owner, PartnerUnavailable
+from gateway.rechecks.errors import FeedPositionLost
+from gateway.rechecks.ports import FeedChange, FeedPage
 from schemas.share_interface import (
+    CertChangeList,
+    CertChangesQuery,
     CertInfoList,
     DownloadedFile,
     DownloadLink,
@@ -49,11 +53,21 @@ AnswerT = TypeVar("AnswerT", bound=BaseModel)
 
 
 class ProvincialPlatform:
-    """An `ECertificateSource` that speaks the share interface at ``base_url``."""
+    """An `ECertificateSource` and a `ChangeFeed` that speaks the share interface at ``base_url``."""
 
     def __init__(
-        self, *, code: str, base_url: str, access_id: str, access_secret: str, system_name: str, http: HttpClient
+        self,
+        *,
+        code: str,
+        base_url: str,
+        access_id: str,
+        access_secret: str,
+        system_name: str,
+        http: HttpClient,
+        type_codes: Sequence[str] | None = None,
     ) -> None:
+        """``type_codes`` narrow its change feed to the 证照类型代码 that are of use here."""
+        self._type_codes = None if type_codes is None else sorted(type_codes)
         self._code = code
         self._base = base_url.rstrip("/")
         self._access_id, self._secret, self._system = access_id, access_secret, system_name
@@ -91,6 +105,19 @@ class ProvincialPlatform:
         envelopes = await asyncio.gather(*(self._download(item, cause, at, gate) for item in identifiers))
         pairs = zip(identifiers, envelopes, strict=True)
         return tuple(FetchedEnvelope(data, self._code, at, item) for item, data in pairs if data is not None)
+
+    async def pull(self, position: str | None, limit: int, at: datetime) -> FeedPage:
+        """As `ChangeFeed.pull`: the platform's ``queryCertChanges``, of the types that are asked for here."""
+        asked = CertChangesQuery(cursor=position, limit=limit, cert_type_codes=self._type_codes)
+        try:
+            found = await self._ask(Operation.QUERY_CERT_CHANGES, asked, CertChangeList, at)
+        except (_NotFound, _NotProvided):
+            raise self._unavailable("source.not_provided") from None
+        stuck = found.more and found.next_cursor == position
+        if stuck or len(found.changes) > limit:
+            raise self._unavailable("source.malformed")
+        changes = tuple(FeedChange(each.cert_identifier, each.at) for each in found.changes)
+        return FeedPage(changes, found.next_cursor, found.more)
 
     async def _download(self, identifier: str, cause: UseCause, at: datetime, gate: asyncio.Semaphore) -> bytes | None:
         """The envelope, or None when the certificate has gone since. Links serve where files are not given."""
@@ -156,6 +183,8 @@ class ProvincialPlatform:
             if parsed.data is None:
                 raise self._unavailable("source.malformed")
             return parsed.data
+        if status == ShareStatus.CURSOR_TOO_OLD and answer is CertChangeList:
+            raise FeedPositionLost(partner=self._code)
         raise self._refusal(status)
 
     def _refusal(self, status: int) -> Exception:

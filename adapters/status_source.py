@@ -1,15 +1,18 @@
-"""Fetches status lists and CRLs, only from origins that the operator named, only as the media types they must be."""
+"""Fetches status lists, CRLs and OCSP responses: only from origins the operator named, only as what they must be."""
 
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from adapters.http_client import HttpClient, HttpRequest
 from gateway.certificates.crls import MAX_CRL_BYTES
+from gateway.certificates.ocsp import MAX_RESPONSE_BYTES
 from gateway.certificates.revocation import MAX_STATUS_TOKEN_BYTES
 from gateway.errors import Owner, PartnerUnavailable
 from schemas.status_lists import STATUS_LIST_MEDIA_TYPE
 
 CRL_MEDIA_TYPES = frozenset({"application/pkix-crl", "application/x-pkcs7-crl", "application/octet-stream"})
+OCSP_REQUEST_TYPE = "application/ocsp-request"
+OCSP_MEDIA_TYPES = frozenset({"application/ocsp-response"})
 PARTNER = "certificate-status"
 
 
@@ -30,14 +33,25 @@ class HttpStatusSource:
         """As `StatusSource.fetch_crl`."""
         return await self._fetch(uri, CRL_MEDIA_TYPES, MAX_CRL_BYTES)
 
-    async def _fetch(self, uri: str, media_types: frozenset[str], limit: int) -> bytes:
+    async def fetch_ocsp(self, uri: str, request: bytes) -> bytes:
+        """As `StatusSource.fetch_ocsp`, by POST (RFC 6960 A.1), which every responder takes."""
+        return await self._fetch(uri, OCSP_MEDIA_TYPES, MAX_RESPONSE_BYTES, question=request)
+
+    async def _fetch(
+        self, uri: str, media_types: frozenset[str], limit: int, *, question: bytes | None = None
+    ) -> bytes:
         if _origin(uri) not in self._allowed:
             raise _unavailable("status.address_not_allowed", "状态地址未在共享平台登记，请登记后重试", Owner.GATEWAY)
-        request = HttpRequest("GET", uri, {"accept": ", ".join(sorted(media_types))}, idempotent=True, max_bytes=limit)
+        headers = {"accept": ", ".join(sorted(media_types))}
+        if question is not None:
+            headers["content-type"] = OCSP_REQUEST_TYPE
+        method, body = ("GET", b"") if question is None else ("POST", question)
+        # Asking again does no harm, whatever the method: the answer changes nothing at the responder.
+        request = HttpRequest(method, uri, headers, body, idempotent=True, max_bytes=limit)
         reply = await self._http.send(request, partner=PARTNER)
         if reply.status != 200 or reply.media_type not in media_types or not reply.body:
             raise _unavailable(
-                "status.malformed", "状态列表或吊销列表的应答不符合约定，请联系来源平台", Owner.GOVERNMENT
+                "status.malformed", "状态列表、吊销列表或在线状态的应答不符合约定，请联系来源平台", Owner.GOVERNMENT
             )
         return reply.body
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,20 +13,26 @@ from adapters import departments
 from adapters.channels.department import DepartmentChannel
 from adapters.channels.posting import open_session
 from adapters.channels.webhook import WebhookChannel, parse_secret
+from adapters.data_keys import LiveDataKeys, open_data_keys
 from adapters.head_keeper import HeadFiles
 from adapters.heartbeat import Heartbeat
 from adapters.http_client import HttpClient, HttpxClient
 from adapters.identity_provider import NoIdentityProvider, OpenIdProvider
 from adapters.key_directory import KeyPurpose, open_key_directory
+from adapters.key_providers import open_provider
 from adapters.live_keys import LiveKeys, LiveTokenKeys
 from adapters.provincial_platform import ProvincialPlatform
 from adapters.status_source import HttpStatusSource
 from adapters.storage.engine import make_private_database
+from adapters.storage.sealed import AtRest
 from adapters.storage.transactions import SqlTransactions
 from adapters.trust_directory import read_trust_directory
+from gateway.applications.agent_authority import AgentAuthorities
 from gateway.applications.dated_rows import RuleTableError
 from gateway.applications.intake import IntakeService
 from gateway.applications.own_application import OwnApplicationService
+from gateway.applications.review_reading import ReviewReader
+from gateway.applications.reviews import ReviewService
 from gateway.applications.stage_events import StageEventService
 from gateway.applications.stages import Stage
 from gateway.applications.working_days import WorkingCalendar
@@ -38,14 +45,19 @@ from gateway.authorisations.service import AuthorisationService
 from gateway.certificates.chain_cache import ChainVerifier
 from gateway.certificates.counted_verifier import CountedVerifier
 from gateway.certificates.envelopes.jws import JwsFormat
+from gateway.certificates.envelopes.ofd.format import OfdFormat
 from gateway.certificates.evidence import EvidenceGatherer
+from gateway.certificates.examination import Examiner
 from gateway.certificates.registry import KindRegistry
 from gateway.certificates.service import CertificateService
 from gateway.certificates.sources import SourceDirectory, SourceRegistration
 from gateway.certificates.trust import TrustStore
+from gateway.certificates.verifier import Verifier
 from gateway.clock import Clock, date_in_china, system_clock
 from gateway.crypto import sm2
+from gateway.crypto.aead import is_available
 from gateway.crypto.keyed_digest import KeyedDigest
+from gateway.crypto.sealing import KeyProvider, Sealer
 from gateway.delivery.backoff import Backoff
 from gateway.delivery.ports import ChannelKind
 from gateway.delivery.relay import Relay
@@ -67,9 +79,18 @@ from gateway.partners.service import PartnerService
 from gateway.partners.tokens import AccessGate, TokenService
 from gateway.partners.vocabulary import Vocabulary
 from gateway.progress.service import ProgressService
+from gateway.rechecks.feed import FeedReader
+from gateway.rechecks.loops import RecheckLoops
+from gateway.rechecks.service import RecheckService
+from gateway.rechecks.sweeper import Sweeper
+from gateway.rechecks.worker import RecheckWorker
+from gateway.retention.policies import Periods, policies
+from gateway.retention.service import RetentionService
 from gateway.settings import Settings, SettingsError, SourceSettings, read_secret_lines
 
 GATEWAY_NAME = "政企协同办电信息共享平台"
+ENVELOPES = (JwsFormat(), OfdFormat())
+"""The forms in which e-certificates come."""
 
 
 @dataclass(frozen=True)
@@ -91,15 +112,20 @@ class Foundation:
 
 
 def lay_foundation(settings: Settings, clock: Clock = system_clock) -> Foundation:
-    """Open keys and database. Raises ``SettingsError``, ``KeyDirectoryError``, ``DatabaseUrlError``, ``OSError``."""
+    """Open keys and database.
+
+    Raises ``SettingsError``, ``KeyDirectoryError``, ``KeyProviderError``, ``DatabaseUrlError``, ``OSError``.
+    """
     sm2.use_library(settings.sm2_library)
     on = date_in_china(clock())
     read = open_key_directory(settings.key_dir, generate=settings.may_generate_keys, on=on)
-    keys = LiveKeys(settings.key_dir, read, clock)
+    data_keys = open_live_data_keys(settings, clock)
+    keys = LiveKeys(settings.key_dir, read, clock, data_keys)
+    at_rest = AtRest(Sealer(data_keys, settings.at_rest_algorithm), KeyedDigest(read.lookup_secret))
     if settings.on_sqlite:
         make_private_database(settings.database())
     heads = HeadFiles(settings.head_directory)
-    transactions = SqlTransactions(settings.database(), read.seal_signer(on), clock, heads)
+    transactions = SqlTransactions(settings.database(), read.seal_signer(on), at_rest, clock, heads)
     transactions.open()
     make_id = id_maker(clock)
     directory = PartnerDirectory(transactions)
@@ -115,12 +141,29 @@ def lay_foundation(settings: Settings, clock: Clock = system_clock) -> Foundatio
     )
 
 
+def open_live_data_keys(settings: Settings, clock: Clock) -> LiveDataKeys:
+    """The keys of what rests in the database. Raises ``SettingsError``, ``KeyDirectoryError``, ``KeyProviderError``."""
+    provider = open_key_provider(settings)
+    directory, on = settings.data_key_directory, date_in_china(clock())
+    found = open_data_keys(directory, provider, generate=settings.may_generate_keys, on=on)
+    return LiveDataKeys(directory, provider, found, clock)
+
+
+def open_key_provider(settings: Settings, *, generate: bool | None = None) -> KeyProvider:
+    """What wraps the data keys; ``generate`` None is as the settings say. Raises as ``open_live_data_keys``."""
+    algorithm = settings.at_rest_algorithm
+    if not is_available(algorithm):
+        raise SettingsError(
+            f"The cryptography library here cannot do {algorithm}; set BANDIAN_AT_REST_ALGORITHM=aes-256-gcm, or "
+            "install a build of it that can."
+        )
+    generated = settings.may_generate_keys if generate is None else generate
+    return open_provider(settings.key_provider, settings.wrapping_key, algorithm, generate=generated)
+
+
 def _vocabulary(kinds: KindRegistry) -> Vocabulary:
     """The words that agreements may use: kinds with their fields and predicates, stages."""
-    fields = {
-        kind.code: frozenset({field.name for field in kind.fields} | {each.name for each in kind.predicates})
-        for kind in kinds.by_code.values()
-    }
+    fields = {kind.code: kind.disclosable for kind in kinds.by_code.values()}
     return Vocabulary(fields, frozenset(stage.value for stage in Stage))
 
 
@@ -130,6 +173,7 @@ class Hub:
 
     foundation: Foundation
     services: Services
+    certificates: CertificateService
     housekeeping: Housekeeping
 
 
@@ -142,7 +186,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
     calendar = WorkingCalendar(settings.calendar, settings.calendar_complete_years)
     certificates = build_certificates(foundation, http)
     provider = _provider(settings, keys, http, make_id)
-    answer_key, digests = keys.signer(KeyPurpose.ANSWER), KeyedDigest(keys.lookup_secret)
+    digests = KeyedDigest(keys.lookup_secret)
     token_keys = LiveTokenKeys(keys)
     tokens = TokenService(
         transactions,
@@ -155,30 +199,53 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
     shared = None if settings.on_sqlite else transactions
     gate = AccessGate(directory, token_keys, settings.issuer_url, shared)
     limits = RateLimits(settings.partner_rate_limit)
-    intakes = IntakeService(transactions, certificates, directory, calendar, clock, make_id, GATEWAY_NAME)
+    authorities = build_authorities(foundation, http)
+    intakes = IntakeService(transactions, certificates, authorities, directory, calendar, clock, make_id, GATEWAY_NAME)
     offices = departments.discover(settings.department_options())
     names = GatewayNames(settings.issuer_url, settings.base_url)
     services = Services(
         Doorkeeper(gate, clock, settings.base_url, limits.admit),
-        Idempotency(transactions, clock),
+        Idempotency(transactions, clock, digests),
         limits,
         PublishedKeys(keys.published),
         foundation.partners,
         tokens,
         IdentityService(transactions, provider, digests, clock),
         intakes,
-        StageEventService(transactions, calendar, clock),
+        build_reviews(foundation, certificates, authorities),
+        StageEventService(transactions, calendar, clock, digests),
         OwnApplicationService(transactions, clock, make_id, GATEWAY_NAME),
         AuthorisationService(transactions, clock, make_id),
-        LicenceService(transactions, certificates, directory, clock, make_id, digests, answer_key, settings.issuer_url),
+        build_licences(foundation, certificates),
         SiteService(transactions, clock),
-        SingleWindow(transactions, directory, offices, calendar, names, make_id, review_modes(settings)),
-        CommitmentService(transactions, offices, calendar, names, make_id),
-        OutcomeIntake(transactions, directory, offices, settings.issuer_url, make_id),
+        SingleWindow(transactions, directory, offices, calendar, names, make_id, review_modes(settings), digests),
+        CommitmentService(transactions, offices, calendar, names, make_id, digests),
+        OutcomeIntake(transactions, directory, offices, settings.issuer_url, make_id, digests),
         DeliveryService(transactions, settings.issuer_url),
         ProgressService(transactions, calendar, clock),
     )
-    return Hub(foundation, services, Housekeeping(intakes, transactions, clock, certificates.kinds.copies_kept()))
+    return Hub(foundation, services, certificates, Housekeeping(intakes, build_retention(foundation)))
+
+
+def build_licences(foundation: Foundation, certificates: CertificateService) -> LicenceService:
+    """核验; the serving process and ``bandian explain`` have one each."""
+    return LicenceService(
+        foundation.transactions,
+        certificates,
+        foundation.directory,
+        foundation.clock,
+        foundation.make_id,
+        KeyedDigest(foundation.keys.lookup_secret),
+        foundation.keys.signer(KeyPurpose.ANSWER),
+        foundation.settings.issuer_url,
+    )
+
+
+def build_retention(foundation: Foundation) -> RetentionService:
+    """What removes personal data when their time is over."""
+    settings = foundation.settings
+    table = policies(Periods(**settings.retention.model_dump()), kinds_of(settings).copies_kept())
+    return RetentionService(foundation.transactions, table, foundation.clock)
 
 
 def build_certificates(foundation: Foundation, http: HttpClient) -> CertificateService:
@@ -189,26 +256,83 @@ def build_certificates(foundation: Foundation, http: HttpClient) -> CertificateS
         SourceRegistration(
             region=source.region,
             kinds=_kinds_asked(source, kinds),
-            source=ProvincialPlatform(
-                code=source.code,
-                base_url=source.url,
-                access_id=source.access_id,
-                access_secret=source.secret(),
-                system_name=GATEWAY_NAME,
-                http=http,
-            ),
+            source=_platform(source, kinds, http),
         )
         for source in settings.sources
     ]
-    verifier = CountedVerifier(ChainVerifier(_trust(settings)), [JwsFormat()], foundation.metrics.judged)
-    status = HttpStatusSource(http, [*(source.url for source in settings.sources), *settings.status_origins])
+    verifier = CountedVerifier(ChainVerifier(_trust(settings)), ENVELOPES, foundation.metrics.judged)
     return CertificateService(
         kinds=kinds,
         sources=_source_directory(registrations),
         verifier=verifier,
-        evidence=EvidenceGatherer(verifier, status),
+        evidence=EvidenceGatherer(verifier, _status(settings, http)),
         transactions=transactions,
+        digests=KeyedDigest(foundation.keys.lookup_secret),
     )
+
+
+def build_examiner(settings: Settings, http: HttpClient) -> Examiner:
+    """What judges a file as the serving process would; it needs no database.
+
+    Raises ``SettingsError``, ``TrustDirectoryError``.
+    """
+    sm2.use_library(settings.sm2_library)
+    verifier = Verifier(ChainVerifier(_trust(settings)), ENVELOPES)
+    return Examiner(kinds_of(settings), verifier, EvidenceGatherer(verifier, _status(settings, http)))
+
+
+def _platform(source: SourceSettings, kinds: KindRegistry, http: HttpClient) -> ProvincialPlatform:
+    return ProvincialPlatform(
+        code=source.code,
+        base_url=source.url,
+        access_id=source.access_id,
+        access_secret=source.secret(),
+        system_name=GATEWAY_NAME,
+        http=http,
+        type_codes=[code for kind in kinds.by_code.values() for code in kind.type_codes],
+    )
+
+
+def build_rechecks(foundation: Foundation, certificates: CertificateService, http: HttpClient) -> RecheckLoops:
+    """What looks at certificates of open applications again; it leases under a name of its own."""
+    settings, transactions, clock = foundation.settings, foundation.transactions, foundation.clock
+    owner, make_id = uuid4().hex, foundation.make_id
+    service = RecheckService(transactions, certificates, clock, make_id)
+    sources = {source.code: source for source in settings.sources if source.changes}
+    feeds = [_platform(source, certificates.kinds, http) for source in sources.values()]
+    poll, interval = timedelta(seconds=settings.feed_poll_s), timedelta(days=settings.recheck_days)
+    return RecheckLoops(
+        RecheckWorker(owner, transactions, service, clock, make_id, concluded=foundation.metrics.rechecked),
+        FeedReader(owner, feeds, transactions, certificates.identifier_digests, clock, poll),
+        Sweeper(transactions, clock, interval),
+    )
+
+
+def build_authorities(foundation: Foundation, http: HttpClient) -> AgentAuthorities:
+    """What judges an agent's authorisation, over the same trust directory and addresses as certificates."""
+    settings = foundation.settings
+    chains = ChainVerifier(_trust(settings))
+    return AgentAuthorities(chains, EvidenceGatherer(Verifier(chains, [JwsFormat()]), _status(settings, http)))
+
+
+def build_reviews(
+    foundation: Foundation, certificates: CertificateService, authorities: AgentAuthorities
+) -> ReviewService:
+    """The officers' side of an intake; the serving process and a command have one each."""
+    reader = ReviewReader(certificates, authorities)
+    return ReviewService(
+        foundation.transactions,
+        reader,
+        foundation.directory,
+        foundation.clock,
+        foundation.make_id,
+        GATEWAY_NAME,
+        KeyedDigest(foundation.keys.lookup_secret),
+    )
+
+
+def _status(settings: Settings, http: HttpClient) -> HttpStatusSource:
+    return HttpStatusSource(http, [*(source.url for source in settings.sources), *settings.status_origins])
 
 
 def kinds_of(settings: Settings) -> KindRegistry:

@@ -96,10 +96,14 @@ def migrate() -> None:
             url = settings.database()
             if settings.on_sqlite:
                 make_private_database(url)
-            upgrade(url)
+            left = upgrade(url)
     except StartRefused as error:
         raise fail(str(error)) from None
     typer.echo("数据库结构已是最新。")
+    if left:
+        from gateway.commands.keys import seal_upgraded
+
+        seal_upgraded(left)
 
 
 @app.command()
@@ -129,25 +133,40 @@ def inspect(
     anchor: Annotated[
         list[Path] | None, typer.Option(help="信任锚证书（PEM 或 DER），可重复", exists=True, dir_okay=False)
     ] = None,
+    intermediate: Annotated[
+        list[Path] | None, typer.Option(help="中间 CA 证书（PEM 或 DER），可重复", exists=True, dir_okay=False)
+    ] = None,
+    crl: Annotated[
+        list[Path] | None,
+        typer.Option(help="证书吊销列表（PEM 或 DER），可重复；给出后核查吊销状态", exists=True, dir_okay=False),
+    ] = None,
+    ocsp: Annotated[
+        list[Path] | None,
+        typer.Option(help="OCSP 应答（DER），可重复；给出后核查吊销状态", exists=True, dir_okay=False),
+    ] = None,
+    sm2_library: Annotated[
+        str | None, typer.Option(help="国密密码库（libcrypto）的路径；默认用系统的", envvar="BANDIAN_SM2_LIBRARY")
+    ] = None,
     at: Annotated[str | None, typer.Option(help="核验时间，ISO 8601 带时区；默认为现在")] = None,
 ) -> None:
     """核验 OFD 版式文件的电子签章。退出码：0 有效，1 无效，3 无法判定，4 无法打开。"""
     from gateway.certificates import inspection
-    from gateway.clock import system_clock
+    from gateway.crypto.sm2 import use_library
     from gateway.errors import GatewayError
 
-    try:
-        when = datetime.fromisoformat(at) if at else system_clock()
-    except ValueError:
-        raise typer.BadParameter("不是 ISO 8601 时间", param_hint="--at") from None
-    if when.tzinfo is None:
-        raise typer.BadParameter("核验时间必须带时区，例如 2026-11-23T09:00:00+08:00", param_hint="--at")
+    when = _instant(at)
+    use_library(sm2_library or None)
     try:
         anchors = [der for path in anchor or () for der in inspection.load_anchors(path.read_bytes())]
+        evidence = inspection.Evidence(
+            [der for path in intermediate or () for der in inspection.load_anchors(path.read_bytes())],
+            [der for path in crl or () for der in inspection.load_crls(path.read_bytes())],
+            [path.read_bytes() for path in ocsp or ()],
+        )
         with file.open("rb") as stream:
             # One byte over the limit is enough to be refused.
             data = stream.read(inspection.MAX_FILE_BYTES + 1)
-        report = inspection.inspect_file(data, anchors, when)
+        report = inspection.inspect_file(data, anchors, when, evidence)
     except GatewayError as error:
         typer.echo(inspection.render_refusal(error, file.name), nl=False)
         raise typer.Exit(inspection.EXIT_REFUSED) from None
@@ -155,12 +174,71 @@ def inspect(
     raise typer.Exit(inspection.exit_code(report))
 
 
+@app.command()
+def explain(
+    file: Annotated[
+        Path | None, typer.Argument(help="电子证照文件（JWS 或 OFD）", exists=True, dir_okay=False, readable=True)
+    ] = None,
+    kind: Annotated[str | None, typer.Option(help="证照类型；核验文件时可省略，以文件所载为准")] = None,
+    at: Annotated[str | None, typer.Option(help="核验文件的时间，ISO 8601 带时区；默认为现在")] = None,
+    holder_code: Annotated[str | None, typer.Option(help="持证主体代码：文件应属于谁，或所指设计、施工单位")] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="核验文件时不联网取证，并说明因此缺什么")] = False,
+    application: Annotated[str | None, typer.Option(help="申请编号：试运行供电企业的一次核验")] = None,
+    utility: Annotated[str | None, typer.Option(help="供电企业的接入代码")] = None,
+    purpose: Annotated[str, typer.Option(help="用途")] = "grid_connection",
+    field: Annotated[list[str] | None, typer.Option(help="索取的字段，可重复；默认为可提供的全部")] = None,
+) -> None:
+    """逐项说明核验如何判断：一份证照文件，或供电企业的一次索取（试运行，留痕而不提供内容）。
+
+    退出码：0 有效，1 无效或会被拒绝，2 用法有误，3 无法判定。
+    """
+    from pydantic import ValidationError
+
+    from gateway.commands.explain import explain_file, explain_request
+    from schemas.partner_api import VerifiedLicenceRequest
+
+    if (file is None) == (application is None):
+        raise typer.BadParameter("请给出一个文件，或以 --application 指明申请，二者取一")
+    if file is not None:
+        if utility is not None or field is not None:
+            raise typer.BadParameter("--utility 与 --field 只用于 --application")
+        raise typer.Exit(explain_file(file, kind, _instant(at) if at else None, holder_code, offline=offline))
+    if kind is None or utility is None:
+        raise typer.BadParameter("--application 须同时给出 --kind 与 --utility")
+    if at is not None or offline:
+        raise typer.BadParameter("--at 与 --offline 只用于文件：试运行以现在、以真实来源判断")
+    try:
+        request = VerifiedLicenceRequest(
+            application_id=application or "", kind=kind, purpose=purpose, fields=field, holder_code=holder_code
+        )
+    except ValidationError:
+        raise typer.BadParameter("申请编号、证照类型、用途、字段或持证主体代码的写法不正确") from None
+    raise typer.Exit(explain_request(utility, request))
+
+
+def _instant(text: str | None) -> datetime:
+    """The aware instant that ``--at`` names; now when it is left out."""
+    from gateway.clock import date_in_china, system_clock
+
+    try:
+        when = datetime.fromisoformat(text) if text else system_clock()
+        date_in_china(when)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter("不是 ISO 8601 时间", param_hint="--at") from None
+    if when.tzinfo is None:
+        raise typer.BadParameter("核验时间必须带时区，例如 2026-11-23T09:00:00+08:00", param_hint="--at")
+    return when
+
+
 def main() -> None:
     """Entry point of the ``bandian`` script."""
-    from gateway.commands import deliveries, partners
+    from gateway.commands import deliveries, keys, partners, retention, reviews
 
     app.add_typer(partners.app, name="partners")
     app.add_typer(deliveries.app, name="deliveries")
+    app.add_typer(reviews.app, name="reviews")
+    app.add_typer(keys.app, name="keys")
+    app.add_typer(retention.app, name="retention")
     app()
 
 

@@ -13,8 +13,9 @@ from starlette.responses import JSONResponse, Response
 from gateway import __version__
 from gateway.applications import router as applications_router
 from gateway.approvals import router as approvals_router
-from gateway.bootstrap import GATEWAY_NAME, Foundation, build_hub, build_relay, clients, lay_foundation
+from gateway.bootstrap import GATEWAY_NAME, Foundation, build_hub, build_rechecks, build_relay, clients, lay_foundation
 from gateway.clock import Clock, system_clock
+from gateway.crypto import sm2
 from gateway.delivery import router as delivery_router
 from gateway.errors import GatewayError
 from gateway.http.door import hang_door
@@ -54,9 +55,13 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
                 loops = [asyncio.create_task(run(stop)) for run in (hub.housekeeping.run, foundation.keys.run)]
                 if settings.embedded_worker:
                     loops.append(asyncio.create_task(build_relay(foundation, session).run(stop)))
+                    rechecks = build_rechecks(foundation, hub.certificates, http)
+                    loops.append(asyncio.create_task(rechecks.run(stop)))
                 if not settings.sources:
                     log.warning("sources.none", remedy="no source is configured: every certificate is out of reach")
-                log.info("gateway.started", reached_at=settings.base_url, worker=settings.embedded_worker)
+                if (sm2_by := sm2.self_test()) is None:
+                    log.warning("sm2.unavailable", remedy="no library speaks SM2: such signatures are indeterminate")
+                log.info("gateway.started", reached_at=settings.base_url, worker=settings.embedded_worker, sm2=sm2_by)
                 try:
                     yield
                 finally:
@@ -78,6 +83,7 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
         partners_router.operator_router,
         identity_router.router,
         applications_router.router,
+        applications_router.operator_router,
         progress_router.router,
         licences_router.router,
         approvals_router.router,

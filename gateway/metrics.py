@@ -4,7 +4,7 @@ Labels are partner codes, certificate kinds and our own words: no application, n
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -14,6 +14,7 @@ from gateway.certificates.verdicts import Verdict
 from gateway.clock import Clock
 from gateway.delivery.ports import Backlog, DeliveryState, RelayTransaction
 from gateway.errors import Overloaded
+from gateway.rechecks.ports import FeedPositions, FeedState, QueueState, RecheckQueue
 from gateway.transaction import Transactions
 
 LOOKED_AT: Final = timedelta(seconds=10)
@@ -22,7 +23,16 @@ PATIENCE: Final = 3.0
 """Seconds; a scraper does not wait longer for the database."""
 
 
-class Watched(Transactions[RelayTransaction], Protocol):
+class WatchedTransaction(RelayTransaction, Protocol):
+    """The slice that is looked at."""
+
+    @property
+    def recheck_queue(self) -> RecheckQueue: ...
+    @property
+    def feed_positions(self) -> FeedPositions: ...
+
+
+class Watched(Transactions[WatchedTransaction], Protocol):
     """The database as the metrics see it."""
 
     @property
@@ -51,6 +61,22 @@ class GatewayMetrics:
             "bandian_delivery_attempts", "Attempts of this process", ("destination", "state"), registry=own
         )
         self._verdicts = Counter("bandian_verdicts", "E-certificates judged", ("kind", "verdict"), registry=own)
+        self._rechecks = Counter(
+            "bandian_rechecks",
+            "Looks of this process at certificates that open applications rest on",
+            ("kind", "result"),
+            registry=own,
+        )
+        self._rechecks_due = Gauge("bandian_rechecks_waiting", "Certificates to be looked at again", registry=own)
+        self._rechecks_age = Gauge(
+            "bandian_rechecks_oldest_due_seconds", "How long the oldest of them is due; 0: none is", registry=own
+        )
+        self._undecided = Gauge(
+            "bandian_rechecks_undecided", "Of those, what could not be decided at several attempts", registry=own
+        )
+        self._feed_lag = Gauge(
+            "bandian_feed_lag_seconds", "How long ago the end of a change feed was reached", ("source",), registry=own
+        )
         queue = Gauge("bandian_writer_queue", "Units of work that wait for the next commit", registry=own)
         queue.set_function(lambda: transactions.waiting)
 
@@ -62,6 +88,10 @@ class GatewayMetrics:
         """One e-certificate of ``kind`` was judged so."""
         self._verdicts.labels(kind, verdict.value).inc()
 
+    def rechecked(self, kind: str, result: str) -> None:
+        """One look at a certificate of ``kind`` ended so: a change, ``unchanged``, ``undecided``, ``ended``."""
+        self._rechecks.labels(kind, result).inc()
+
     async def exposition(self) -> bytes:
         """Everything in the Prometheus text format. A database that does not answer is told, not waited for."""
         now = self._clock()
@@ -72,19 +102,30 @@ class GatewayMetrics:
 
     async def _look(self, now: datetime) -> None:
         try:
-            reading = self._transactions.read(lambda tx: tx.deliveries.backlog())
-            backlog: Backlog = await asyncio.wait_for(reading, PATIENCE)
+            reading = self._transactions.read(
+                lambda tx: (tx.deliveries.backlog(), tx.recheck_queue.state(now), tx.feed_positions.states())
+            )
+            seen: tuple[Backlog, QueueState, Sequence[FeedState]] = await asyncio.wait_for(reading, PATIENCE)
         except (Overloaded, TimeoutError):
             self._up.set(0)
             return
         self._up.set(1)
+        backlog, rechecks, feeds = seen
         _show(self._pending, backlog.pending)
         _show(self._dead, backlog.dead)
         oldest = backlog.oldest_pending_at
-        self._age.set(0 if oldest is None else max(0.0, (now - oldest).total_seconds()))
+        self._age.set(_seconds_since(oldest, now))
+        self._rechecks_due.set(rechecks.waiting)
+        self._rechecks_age.set(_seconds_since(rechecks.oldest_due_at, now))
+        self._undecided.set(rechecks.undecided)
+        _show(self._feed_lag, {each.source: each.lag_s(now) for each in feeds})
 
 
-def _show(gauge: Gauge, counts: Mapping[str, int]) -> None:
+def _seconds_since(at: datetime | None, now: datetime) -> float:
+    return 0 if at is None else max(0.0, (now - at).total_seconds())
+
+
+def _show(gauge: Gauge, counts: Mapping[str, float]) -> None:
     gauge.clear()
     for destination, count in counts.items():
         gauge.labels(destination).set(count)

@@ -9,10 +9,11 @@ from adapters.departments import DepartmentSettingsError
 from adapters.key_directory import KeyDirectoryError
 from adapters.storage.engine import DatabaseUrlError
 from adapters.trust_directory import TrustDirectoryError
-from gateway.bootstrap import build_hub, build_relay, clients, lay_foundation
+from gateway.bootstrap import build_hub, build_rechecks, build_relay, clients, lay_foundation
 from gateway.clock import Clock, system_clock
 from gateway.crypto import sm2
 from gateway.crypto.errors import AlgorithmUnavailable
+from gateway.crypto.sealing import KeyProviderError
 from gateway.errors import Overloaded
 from gateway.settings import PREFIX, Settings, SettingsError
 
@@ -25,6 +26,7 @@ _SENTENCES = {
 _ALREADY_SENTENCES = (
     SettingsError,
     KeyDirectoryError,
+    KeyProviderError,
     TrustDirectoryError,
     DepartmentSettingsError,
     DatabaseUrlError,
@@ -67,7 +69,7 @@ async def _rehearse(settings: Settings, clock: Clock) -> None:
         if settings.heartbeat_file is not None and not os.access(settings.heartbeat_file.parent, os.W_OK):
             raise SettingsError(f"{PREFIX}HEARTBEAT_FILE must lie in a directory that can be written; name another.")
         async with clients() as (http, session):
-            build_hub(foundation, http)
+            build_rechecks(foundation, build_hub(foundation, http).certificates, http)
             build_relay(foundation, session)
         await foundation.transactions.require_current_schema()
     finally:

@@ -74,6 +74,18 @@ def _origin_only(url: str) -> str:
 Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin_only)], ...], NoDecode, BeforeValidator(_listed)]
 """``scheme://host[:port]``."""
 
+
+def _key_provider(text: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9]*:\S.*", text):
+        raise ValueError(
+            "must say where the wrapping key is, as file:PATH or env:NAME; the key itself does not go here"
+        )
+    return text
+
+
+ProviderReference = Annotated[str, AfterValidator(_key_provider)]
+"""``scheme:reference``, as ``adapters.key_providers`` reads it."""
+
 Years = Annotated[tuple[Annotated[int, Field(ge=2000, le=2200)], ...], NoDecode, BeforeValidator(_listed)]
 
 TypeCode = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{1,32}$")]

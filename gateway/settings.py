@@ -30,7 +30,8 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from pydantic_settings import SettingsError as UnreadableValue
 from pydantic_settings.sources.utils import parse_env_vars
 
-from gateway.setting_types import HostNames, HttpUrl, Networks, Origins, TypeCode, Years
+from gateway.crypto.aead import Algorithm
+from gateway.setting_types import HostNames, HttpUrl, Networks, Origins, ProviderReference, TypeCode, Years
 from schemas.departments import ReviewMode
 from schemas.wire import Day, PartnerCode, RegionDigits, Slug
 
@@ -75,6 +76,7 @@ class SourceSettings(_Part):
     access_id: str = Field(min_length=1, max_length=200)
     access_secret: SecretStr | None = None
     access_secret_file: Path | None = None
+    changes: bool = Field(default=False, description="It has a change feed (queryCertChanges), which is read")
 
     def secret(self) -> str:
         """The access secret. Raises ``SettingsError`` when it is nowhere, or cannot be read."""
@@ -90,6 +92,15 @@ class IdentityProviderSettings(_Part):
 
     issuer: HttpUrl
     client_id: str = Field(default="bandian", min_length=1, max_length=200)
+
+
+class RetentionSettings(_Part):
+    """How many days personal data are kept after what ``gateway.retention.policies`` names."""
+
+    parties_days: int = Field(default=180, ge=0, le=3660)
+    withdrawn_parties_days: int = Field(default=30, ge=0, le=3660)
+    deliveries_days: int = Field(default=90, ge=1, le=3660)
+    undelivered_days: int = Field(default=365, ge=4, le=3660, description="Deliveries are tried for three days")
 
 
 class ReviewModeSettings(_Part):
@@ -136,11 +147,20 @@ class Settings(BaseSettings):
     key_dir: Path = Path("var/keys")
     heads_dir: Path | None = Field(default=None, description="Heads of the record; heads beside the keys if left out")
     generate_keys: bool | None = Field(default=None, description="Left out: in development only")
+    at_rest_keys: ProviderReference | None = Field(
+        default=None,
+        description="Where the key is that wraps the data keys: file:PATH or env:NAME; a file beside them if left out",
+    )
+    at_rest_key: SecretStr | None = Field(default=None, description="That key, where env: names this variable")
+    at_rest_algorithm: Algorithm = Algorithm.AES_256_GCM
+    retention: RetentionSettings = RetentionSettings()
     trust_dir: Path = Path("var/trust")
     secrets_dir: Path = Field(default=Path("var/secrets"), description="One file for each secret_ref of an endpoint")
     sm2_library: str | None = Field(default=None, description="Path of a libcrypto; the system's when left out")
 
     sources: tuple[SourceSettings, ...] = ()
+    feed_poll_s: float = Field(default=60, ge=0.5, le=3600, description="Pause between reads of a change feed")
+    recheck_days: int = Field(default=7, ge=1, le=90, description="How long a certificate is not looked at again")
     identity_provider: IdentityProviderSettings | None = None
     departments: dict[Slug, dict[str, Any]] = Field(
         default_factory=dict, repr=False, description="Prefix of a department adapter to what is set for it"
@@ -190,6 +210,21 @@ class Settings(BaseSettings):
     def may_generate_keys(self) -> bool:
         """Whether missing signing keys are made at start."""
         return not self.in_production if self.generate_keys is None else self.generate_keys
+
+    @property
+    def data_key_directory(self) -> Path:
+        """Where the data keys lie, wrapped."""
+        return self.key_dir / "at-rest"
+
+    @property
+    def key_provider(self) -> str:
+        """``scheme:reference`` of what wraps the data keys."""
+        return self.at_rest_keys or f"file:{self.data_key_directory / 'master.key'}"
+
+    def wrapping_key(self, variable: str) -> str | None:
+        """The value of the variable that ``at_rest_keys`` names, as it was when the settings were read."""
+        named = self.key_provider == f"env:{variable}" and self.at_rest_key is not None
+        return self.at_rest_key.get_secret_value() if named and self.at_rest_key else None
 
     @property
     def head_directory(self) -> Path:
@@ -254,6 +289,9 @@ def load_settings(env: Mapping[str, str]) -> Settings:
         raise SettingsError(f"{name} is not valid JSON; write it as docs/operations.md shows.") from None
     except ValidationError as error:
         raise SettingsError(_sentence(error)) from None
+    scheme, _, variable = settings.key_provider.partition(":")
+    if scheme == "env" and env.get(variable):
+        settings = settings.model_copy(update={"at_rest_key": SecretStr(env[variable])})
     _refuse_contradictions(settings)
     if settings.in_production:
         _refuse_unfit_for_production(settings)
@@ -342,6 +380,11 @@ def _refuse_unfit_for_production(settings: Settings) -> None:
         raise SettingsError(
             f"In production signing keys are never generated at start; unset {PREFIX}GENERATE_KEYS and put the keys "
             f"into {PREFIX}KEY_DIR."
+        )
+    if settings.at_rest_keys is None:
+        raise SettingsError(
+            f"In production {PREFIX}AT_REST_KEYS must say where the key is that wraps the data keys, as file:PATH or "
+            "env:NAME; set it."
         )
     if settings.insecure_endpoint_hosts:
         raise SettingsError(f"In production webhooks go over https alone; unset {PREFIX}INSECURE_ENDPOINT_HOSTS.")

@@ -1,4 +1,4 @@
-"""The worker process: delivers what is in the outbox until it is told to stop, and then finishes what is in flight."""
+"""The worker process: delivers events and looks at certificates again until told to stop; what is begun is finished."""
 
 import asyncio
 import signal
@@ -8,7 +8,7 @@ import structlog
 
 from adapters.listening import Listener
 from adapters.metrics_server import metrics_served
-from gateway.bootstrap import build_relay, clients, lay_foundation
+from gateway.bootstrap import build_certificates, build_rechecks, build_relay, clients, lay_foundation
 from gateway.clock import Clock, system_clock
 from gateway.settings import Settings
 
@@ -20,7 +20,7 @@ async def run_worker(
     listener: Listener | None = None,
     clock: Clock = system_clock,
 ) -> None:
-    """Relay until SIGTERM or SIGINT. At ``listener``, where there is one, its metrics can be looked at."""
+    """Work until SIGTERM or SIGINT. At ``listener``, where there is one, its metrics can be looked at."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -28,9 +28,12 @@ async def run_worker(
     foundation = lay_foundation(settings, clock)
     try:
         watched = nullcontext() if listener is None else metrics_served(listener, foundation.metrics.exposition)
-        async with clients() as (_, session), watched:
+        async with clients() as (http, session), watched:
+            rechecks = build_rechecks(foundation, build_certificates(foundation, http), http)
             log.info("worker.started")
-            await asyncio.gather(build_relay(foundation, session).run(stop), foundation.keys.run(stop))
+            await asyncio.gather(
+                build_relay(foundation, session).run(stop), rechecks.run(stop), foundation.keys.run(stop)
+            )
     finally:
         foundation.close()
     log.info("worker.stopped")

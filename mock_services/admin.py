@@ -59,6 +59,7 @@ class FaultKind(StrEnum):
     WRONG_SIGNATURE = "wrong_signature"
     DUPLICATE = "duplicate"
     OUT_OF_ORDER = "out_of_order"
+    LOSE = "lose"
 
 
 _BY_ITSELF = (FaultKind.STATUS, FaultKind.RESET, FaultKind.MALFORMED)

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
 
+from mock_services.pki_sm2 import Branch, Period, Sm2Authority, Sm2Holder, Sm2Pki, certificate_pem
 from schemas.identifiers import make_unified_social_credit_code
 
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
@@ -88,6 +89,10 @@ AUTHORITIES = (
 """Their codes carry organisation bodies ``TDMB…`` that no registrar gives out: they belong to nobody."""
 
 AUTHORITY_OF_KIND = {kind: authority for authority in AUTHORITIES for kind in authority.kinds}
+
+
+SEAL_MAKER = AUTHORITIES[-1]
+"""政务数据: who makes everybody's electronic seals (制章者)."""
 
 
 def generate_key(algorithm: str) -> PrivateKey:
@@ -281,6 +286,14 @@ def _issue(
     return builder.sign(issuer_key, _digest(issuer_key))
 
 
+_SM2_BRANCH = Branch(
+    distinguished_name,
+    root_period=Period(VALID_FROM, ROOT_VALID_UNTIL),
+    ca_period=Period(VALID_FROM, CA_VALID_UNTIL),
+    seal_period=Period(VALID_FROM, SEAL_VALID_UNTIL),
+)
+
+
 @dataclass
 class ProvincialPki:
     """The whole tree. ``rogue`` copies the market supervision's seal under a root that nobody trusts."""
@@ -290,6 +303,7 @@ class ProvincialPki:
     seals: dict[str, Holder]
     """Seal by authority slug; ``status-lists`` signs status lists."""
     rogue: Holder
+    sm2: Sm2Pki
 
     @classmethod
     def build(cls, base_url: str, directory: Path | None = None) -> Self:
@@ -319,21 +333,51 @@ class ProvincialPki:
             )
             for authority in AUTHORITIES
         }
-        return cls(root, departments, seals, rogue_seal(AUTHORITIES[0], crl_uri=crl("unknown")))
+        sm2 = Sm2Pki(base_url, _SM2_BRANCH, directory)
+        return cls(root, departments, seals, rogue_seal(AUTHORITIES[0], crl_uri=crl("unknown")), sm2)
 
-    def authority(self, slug: str) -> CertificateAuthority:
+    def authority(self, slug: str) -> CertificateAuthority | Sm2Authority:
         """The CA whose CRL is called ``slug``. Raises ``KeyError``."""
+        for authority in AUTHORITIES:
+            if slug == f"sm2-{authority.department}":
+                return self.sm2_department(authority)
+        if slug.startswith("sm2-"):
+            return self.sm2.published(slug)
         return self.root if slug == self.root.slug else self.departments[slug]
+
+    def sm2_department(self, authority: Authority) -> Sm2Authority:
+        """The SM2 CA of the department that ``authority`` belongs to."""
+        department = next(found for found in DEPARTMENTS if found.slug == authority.department)
+        return self.sm2.department(department.slug, department.name.replace("签发CA", "国密CA"))
+
+    def sm2_sealers(self, authority: Authority) -> tuple[Sm2Holder, Sm2Holder]:
+        """(签章者, 制章者) of the authority's OFD seal."""
+        department = self.sm2_department(authority)
+        signer = self.sm2.sealer("signer", authority.name, authority.code, department)
+        return signer, self.sm2.sealer("maker", SEAL_MAKER.name, SEAL_MAKER.code, self.sm2_department(SEAL_MAKER))
+
+    def forgive(self) -> None:
+        """Nobody is revoked any more."""
+        for authority in (self.root, *self.departments.values()):
+            authority.revoked.clear()
+        self.sm2.forgive()
 
     def issuer_of(self, seal: str) -> CertificateAuthority:
         """The department CA that issued the seal of authority ``seal``. Raises ``KeyError``."""
         return self.departments[{found.slug: found.department for found in AUTHORITIES}[seal]]
 
     def write_trust(self, directory: Path, *, authorities: Sequence[Authority] = AUTHORITIES) -> None:
-        """Write what the gateway is to trust: ``anchors/root.pem`` and ``issuers.json``, each replaced whole."""
-        anchors = directory / "anchors"
-        anchors.mkdir(parents=True, exist_ok=True)
+        """Write what the gateway is to trust: both roots in ``anchors``, the SM2 CAs, which OFD documents do not carry,
+        in ``intermediates``, and ``issuers.json``, each file replaced whole.
+        """
+        anchors, intermediates = directory / "anchors", directory / "intermediates"
+        for folder in (anchors, intermediates):
+            folder.mkdir(parents=True, exist_ok=True)
         _replace(anchors / "root.pem", self.root.certificate.public_bytes(serialization.Encoding.PEM))
+        _replace(anchors / "sm2-root.pem", certificate_pem(self.sm2.root.holder.certificate))
+        for department in {authority.department: authority for authority in AUTHORITIES}.values():
+            found = self.sm2_department(department)
+            _replace(intermediates / f"{found.slug}.pem", certificate_pem(found.holder.certificate))
         issuers = [
             {
                 "authority_code": authority.code,
@@ -342,7 +386,10 @@ class ProvincialPki:
                 "regions": list(authority.regions),
                 "from": "2020-01-01",
                 "to": None,
-                "issuing_ca": spki_digest(self.departments[authority.department].certificate),
+                "issuing_ca": [
+                    spki_digest(self.departments[authority.department].certificate),
+                    self.sm2_department(authority).holder.key_digest,
+                ],
             }
             for authority in authorities
         ]

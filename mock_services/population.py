@@ -19,16 +19,22 @@ from mock_services.personas import (
     Demand,
     EnterprisePersona,
     IdentityOutcome,
+    Mandate,
     ResidentPersona,
     Trouble,
 )
-from schemas.identifiers import make_resident_identity_number, make_unified_social_credit_code
+from schemas.identifiers import (
+    former_resident_identity_number,
+    make_resident_identity_number,
+    make_unified_social_credit_code,
+)
 from schemas.regions import COUNTIES, REGION_NAMES, region_name
 
 __all__ = [
     "DEFAULT_SEED",
     "Enterprise",
     "IdentityOutcome",
+    "Mandate",
     "Persona",
     "Population",
     "Project",
@@ -78,11 +84,15 @@ class Enterprise:
     trade: str
     capital: int
     established_on: date
+    former_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A 不动产 with its registered owners. ``area`` in square metres."""
+    """A 不动产 with its registered owners. ``area`` in square metres.
+
+    ``registered`` are the owners' names and codes as the register still has them, where they have changed since.
+    """
 
     unit_code: str
     certificate_number: str
@@ -92,11 +102,12 @@ class Property:
     area: str
     registered_on: date
     owners: tuple[Resident | Enterprise, ...]
+    registered: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """An approved project that will need electricity."""
+    """An approved project that will need electricity; ``builder`` is who builds it (建设单位)."""
 
     code: str
     name: str
@@ -105,6 +116,7 @@ class Project:
     site: str
     scale: str
     approved_on: date
+    builder: Enterprise
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +148,9 @@ class Persona:
     troubles: Mapping[str, Trouble]
     demand: Demand
     by_agent: bool = False
+    mandate: Mandate = Mandate.SIGNED
+    ofd: frozenset[str] = frozenset()
+    """Kinds of the holder that the platform issues as OFD."""
 
     @property
     def holder_code(self) -> str:
@@ -232,6 +247,7 @@ class _Builder:
         region: str | None = None,
         agents: tuple[Resident, ...] = (),
         trade: str | None = None,
+        former_names: tuple[str, ...] = (),
     ) -> Enterprise:
         rng = self._random(stream)
         region = region or rng.choice(COUNTIES)
@@ -241,8 +257,9 @@ class _Builder:
         name = name or f"{city}{rng.choice(_BRANDS_FIRST)}{rng.choice(_BRANDS_LAST)}{trade}有限公司"
         address = self._address(rng, region, home=False)
         established_on = date(2021, 1, 4) + timedelta(days=rng.randrange(1400))
+        capital = rng.randrange(1, 500) * 10
         found = Enterprise(
-            code, name, representative, agents, region, address, trade, rng.randrange(1, 500) * 10, established_on
+            code, name, representative, agents, region, address, trade, capital, established_on, former_names
         )
         self.population.enterprises[code] = found
         return found
@@ -255,7 +272,9 @@ class _Builder:
 
     # what they own ------------------------------------------------------------------------------------------------
 
-    def property(self, owners: tuple[Resident | Enterprise, ...]) -> Property:
+    def property(
+        self, owners: tuple[Resident | Enterprise, ...], registered: tuple[tuple[str, str], ...] = ()
+    ) -> Property:
         first = owners[0]
         home = isinstance(first, Resident)
         serial = len(self.population.properties) + 1
@@ -272,6 +291,7 @@ class _Builder:
             area=f"{rng.randrange(4500, 18_000) / 100 if home else rng.randrange(80_000, 900_000) / 100:.2f}",
             registered_on=registered_on,
             owners=owners,
+            registered=registered,
         )
         self.population.properties.append(found)
         return found
@@ -283,7 +303,7 @@ class _Builder:
                 self._taken.add(number)
                 return number
 
-    def project(self, enterprise: Enterprise) -> Project:
+    def project(self, enterprise: Enterprise, site: str | None = None, builder: Enterprise | None = None) -> Project:
         rng = self._random(f"project/{enterprise.code}")
         approved_on = date(2024, 2, 1) + timedelta(days=rng.randrange(600))
         serial = len(self.population.projects) + 1
@@ -292,9 +312,10 @@ class _Builder:
             name=f"{enterprise.name}新建厂区用电工程项目",
             approval_number=f"粤模批〔{approved_on.year}〕{serial}号",
             enterprise=enterprise,
-            site=enterprise.address,
+            site=site or enterprise.address,
             scale=f"10千伏变配电房，容量{rng.randrange(10, 80) * 100}千伏安",
             approved_on=approved_on,
+            builder=builder or enterprise,
         )
         self.population.projects.append(found)
         return found
@@ -305,20 +326,25 @@ class _Builder:
         stream = f"persona/{persona.slug}"
         person = self.resident(stream, persona.name, persona.region)
         owners = [person, *(self.resident(stream, region=persona.region) for _ in range(persona.owners - 1))]
+        former = former_resident_identity_number(person.id_number) if persona.historic_number else None
         for _ in range(persona.properties):
-            self.property(tuple(owners))
+            self.property(tuple(owners), ((person.name, former),) if former else ())
         self.population.personas[persona.slug] = Persona(
-            persona.slug, persona.description, person, None, persona.outcomes, {}, persona.demand
+            persona.slug, persona.description, person, None, persona.outcomes, {}, persona.demand, ofd=persona.ofd
         )
 
     def enterprise_persona(self, persona: EnterprisePersona) -> None:
         stream = f"persona/{persona.slug}"
         representative = self.resident(stream, region=persona.region)
         agents = (self.resident(stream, region=persona.region),) if persona.by_agent else ()
-        enterprise = self.enterprise(stream, representative, persona.name, persona.region, agents, persona.trade)
-        self.property((enterprise,))
+        former = (persona.registered_as,) if persona.renamed and persona.registered_as else ()
+        enterprise = self.enterprise(
+            stream, representative, persona.name, persona.region, agents, persona.trade, former
+        )
+        self.property((enterprise,), ((persona.registered_as, enterprise.code),) if persona.registered_as else ())
         if persona.project:
-            self.project(enterprise)
+            others = [other for other in self.population.enterprises.values() if other is not enterprise]
+            self.project(enterprise, persona.site, others[0] if persona.other_builder else None)
         self.population.personas[persona.slug] = Persona(
             persona.slug,
             persona.description,
@@ -328,6 +354,8 @@ class _Builder:
             persona.troubles,
             persona.demand,
             persona.by_agent,
+            persona.mandate,
+            persona.ofd,
         )
 
     def qualified_units(self) -> None:

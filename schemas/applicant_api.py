@@ -1,6 +1,6 @@
 """What an applicant (a browser, or a service hall's terminal) says to the gateway and hears from it."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from pydantic import Field
@@ -105,6 +105,77 @@ class FoundDocument(OpenWireModel):
     next_step: str | None = None
 
 
+class ConsistencyView(OpenWireModel):
+    """证照一致性: one comparison of two documents. It names whose they are, and no value of either.
+
+    ``choices`` (document → ``choice``) says for which of several certificates it holds; ``not_compared`` never blocks.
+    """
+
+    comparison: Slug = Field(examples=["holder"])
+    title: str
+    outcome: Literal["consistent", "contradiction", "unsure", "not_compared"]
+    reason: Slug = Field(examples=["former_name"])
+    says: str
+    documents: list[str] = Field(examples=[["市场监督管理部门的营业执照", "自然资源部门的不动产权证书"]])
+    choices: dict[Slug, str] = {}
+    clause: str
+    next_step: str | None = None
+    notes: list[str] = []
+
+
+class WithheldView(OpenWireModel):
+    """One thing that was not given, and why."""
+
+    title: str
+    says: str
+
+
+class AccessView(OpenWireModel):
+    """谁看过我的信息: one disclosure, or one refused attempt.
+
+    ``titles`` are the ``fields`` as people call them, ``withheld`` what of the certificate was not given.
+    """
+
+    at: Instant
+    who: str
+    result: Literal["done", "refused"]
+    document: str | None
+    purpose: str | None
+    fields: list[str]
+    clause: str | None
+    record_id: str
+    document_title: str | None = None
+    titles: list[str] = []
+    withheld: list[WithheldView] = []
+
+
+class ReviewView(OpenWireModel):
+    """人工核查 of a confirmed intake: why, how it stands, how it ended, and who looked at what."""
+
+    review_task_id: OpaqueId
+    intake_id: OpaqueId
+    status: Literal["open", "accepted", "rejected", "withdrawn", "expired"]
+    says: str
+    opened_at: Instant
+    expires_at: Instant
+    unsure: list[ConsistencyView]
+    settled_at: Instant | None = None
+    reason: str | None = Field(default=None, description="Why it was settled so, in the officer's words")
+    application_id: OpaqueId | None = None
+    next_step: str | None = None
+    accesses: list[AccessView] = []
+
+
+class UnderReview(OpenWireModel):
+    """``202`` to a confirmation: the certificates do not plainly agree, and an officer looks at them first."""
+
+    status: Literal["under_review"] = "under_review"
+    review_task_id: OpaqueId
+    href: str
+    expires_at: Instant
+    unsure: list[ConsistencyView]
+
+
 class IntakeOpened(OpenWireModel):
     """``201``: what was found is read from ``href``. The answer itself names no person."""
 
@@ -114,7 +185,11 @@ class IntakeOpened(OpenWireModel):
 
 
 class IntakeView(OpenWireModel):
-    """What was found, before the applicant confirms. ``ready``: it can be confirmed as it is."""
+    """What was found, before the applicant confirms. ``ready``: it can be confirmed as it is.
+
+    ``consistency`` says whether the certificates agree; where that is unsure, an officer looks at them once it is
+    confirmed, and ``status`` and ``review`` say so.
+    """
 
     intake_id: OpaqueId
     intake: Literal["one_certificate", "face_verified"]
@@ -125,6 +200,9 @@ class IntakeView(OpenWireModel):
     documents: list[FoundDocument]
     utilities: list[PartnerCode]
     ready: bool
+    consistency: list[ConsistencyView] = []
+    status: Literal["open", "under_review"] = "open"
+    review: ReviewView | None = None
 
 
 class DeclaredDocument(WireModel):
@@ -154,19 +232,6 @@ class ApplicationAccepted(OpenWireModel):
     authorisation_id: OpaqueId
     authorised_until: Instant
     received_at: Instant
-    record_id: str
-
-
-class AccessView(OpenWireModel):
-    """谁看过我的信息: one disclosure, or one refused attempt."""
-
-    at: Instant
-    who: PartnerCode
-    result: Literal["done", "refused"]
-    document: str | None
-    purpose: str | None
-    fields: list[str]
-    clause: str | None
     record_id: str
 
 
@@ -236,6 +301,25 @@ class ApplicationSummary(OpenWireModel):
     received_at: Instant
 
 
+class DocumentProgress(OpenWireModel):
+    """A document that the application rests on, as it stands now: certificates are looked at again until it is closed.
+
+    ``as_of`` is when its state was found, ``rechecked_at`` when it was last looked at. ``undecided``: it could not
+    tell, because the source did not answer, and is repeated; the state is the one known before.
+    """
+
+    document: Slug
+    title: str
+    state: Literal["good", "suspended", "revoked", "expired", "transferred", "refused", "self_declared"]
+    check: str | None = None
+    source: PartnerCode | None = None
+    as_of: Instant | None = None
+    expires_on: date | None = None
+    rechecked_at: Instant | None = None
+    undecided: bool = False
+    next_step: str | None = None
+
+
 class ProgressView(OpenWireModel):
     """``GET /v1/applications/{id}/progress``."""
 
@@ -248,6 +332,7 @@ class ProgressView(OpenWireModel):
     closing_reason: str | None = Field(default=None, description="Why the utility ended it")
     whole: StageDeadline | None
     stages: list[StageView]
+    documents: list[DocumentProgress] = []
     joint_review: JointReviewView | None
     permits: list[PermitProgress]
     authorised_until: Instant | None

@@ -84,6 +84,7 @@ EXTENSION_FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "KZ_ZCZB": "注册资本",
             "KZ_CLRQ": "成立日期",
             "KZ_JYFW": "经营范围",
+            "KZ_CYM": "曾用名",
         },
         "resident_id": {
             "KZ_XB": "性别",
@@ -108,6 +109,8 @@ EXTENSION_FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "KZ_PFWH": "批复文号",
             "KZ_JSDD": "建设地点",
             "KZ_JSGM": "建设规模",
+            "KZ_JSDW": "建设单位",
+            "KZ_JSDWDM": "建设单位统一社会信用代码",
         },
         "design_qualification": {"KZ_ZZLB": "资质类别", "KZ_ZZDJ": "资质等级", "KZ_ZZFW": "承接业务范围"},
         "construction_qualification": {"KZ_ZZLB": "资质类别", "KZ_ZZDJ": "资质等级", "KZ_ZZFW": "承接业务范围"},
@@ -118,6 +121,8 @@ EXTENSION_FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 # Envelope ----------------------------------------------------------------------------------------------------------
 
 ECERTIFICATE_MEDIA_TYPE = "application/ecert+jwt"
+OFD_MEDIA_TYPE = "application/ofd"
+"""In use, though not registered with IANA."""
 ECERTIFICATE_ALGORITHMS = frozenset({"ES256", "EdDSA"})
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

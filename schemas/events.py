@@ -28,6 +28,7 @@ class EventType(StrEnum):
     REVIEW_OPENED = "cn.bandian.review.opened.v1"
     REVIEW_CHANGED = "cn.bandian.review.changed.v1"
     PERMIT_OUTCOME = "cn.bandian.permit.outcome.v1"
+    CERTIFICATE_CHANGED = "cn.bandian.certificate.changed.v1"
 
 
 class CloudEvent(BaseModel):
@@ -63,7 +64,9 @@ class DocumentSummary(OpenWireModel):
     kind: Slug
     title: str
     verdict: Literal["valid", "invalid", "indeterminate", "self_declared"]
-    identifier_digest: str | None = Field(default=None, description="SHA-256 of the 证照标识, hexadecimal")
+    identifier_digest: str | None = Field(
+        default=None, description="Keyed digest of the 证照标识: the same for the same version of a certificate"
+    )
     as_of: Instant | None = None
     content_digest: str | None = Field(
         default=None, description="SHA-256, hexadecimal, of the document itself: the envelope, or the declared upload"
@@ -156,6 +159,34 @@ class PermitOutcome(OpenWireModel):
         examples=[["backdated.later_than_now", "decision_not_superseded"]],
     )
     signed_outcome: str
+
+
+class CertificateChanged(OpenWireModel):
+    """``data`` of certificate.changed: what happened at the source to a certificate that the application rests on.
+
+    It names the kind and no value of the certificate; who may see its fields asks for them, and gets today's. No stage
+    waits for it: what follows from it is the utility's to decide. ``verdict`` is *invalid* until the certificate is
+    reinstated or has a new version; what could not be known is never told as a change.
+    """
+
+    application_id: OpaqueId
+    kind: Slug
+    title: str
+    change: Literal["suspended", "revoked", "expired", "transferred", "refused", "new_version", "reinstated"] = Field(
+        description="transferred: it names another holder, or its source has it no more for the applicant"
+    )
+    verdict: Literal["valid", "invalid"]
+    check: str | None = Field(default=None, description="Which check it fails now", examples=["status.revoked"])
+    owner: str | None = Field(default=None, description="Whose turn it is: 政府, 申请人 or 共享平台")
+    remedy: str | None = Field(default=None, description="How it is mended, for a person")
+    as_of: Instant = Field(description="When the source was asked")
+    found_by: Literal["feed", "stage", "expiry", "recheck"] = Field(
+        description="feed: the source's change feed named it; stage: found at a stage boundary; expiry: its last day "
+        "is over; recheck: found by looking again"
+    )
+    source: PartnerCode | None = Field(default=None, description="The source that was asked")
+    identifier_digest: str | None = Field(default=None, description="As in application.submitted, of the version now")
+    content_digest: str | None = Field(default=None, description="As in application.submitted, of the version now")
 
 
 class DeliveryReceipt(OpenWireModel):

@@ -80,6 +80,22 @@ def validate_unified_social_credit_code(text: str) -> str:
 
 UnifiedSocialCreditCode = Annotated[str, AfterValidator(validate_unified_social_credit_code)]
 
+_ORGANISATION_CODE = re.compile(r"([0-9A-Z]{8})-?([0-9X])")
+
+
+def normalise_organisation_code(text: str) -> str:
+    """A 组织机构代码 (GB 11714) as its nine characters; the standard's own hyphen before the last may stand or not.
+
+    It is characters 9 to 17 of the 统一社会信用代码 that took its place (GB 32100 §4.2).
+    Raises ``IdentifierError`` with reason ``shape`` or ``check``.
+    """
+    match = _ORGANISATION_CODE.fullmatch(text)
+    if match is None:
+        raise IdentifierError("organisation-code", "shape")
+    if organisation_check(match[1]) != match[2]:
+        raise IdentifierError("organisation-code", "check")
+    return match[1] + match[2]
+
 
 # 公民身份号码 GB 11643 ---------------------------------------------------------------------------------------------
 
@@ -137,6 +153,49 @@ def make_resident_identity_number(region: str, born_on: date, sequence: int) -> 
     """A number with its check character. ``region`` 6 digits, ``sequence`` 0..999."""
     body = f"{region}{born_on:%Y%m%d}{sequence:03d}"
     return body + resident_check(body)
+
+
+_FORMER_RESIDENT_SHAPE = re.compile(r"([1-9][0-9]{5})([0-9]{6})([0-9]{3})")
+_OVER_A_HUNDRED = 996
+"""From here on sequence numbers of 15 digits were kept for people over a hundred, whose century was the one before."""
+
+
+def upgrade_resident_identity_number(text: str) -> str:
+    """The 公民身份号码 of 18 characters that took the place of ``text``, a 居民身份证编号 of 15 digits (GB 11643-1989).
+
+    GB 11643-1999: the century 19 is put before the year, the check character at the end.
+    Raises ``IdentifierError`` with reason ``shape``, ``birth-date`` (no such day) or ``century`` (sequence 996 to 999).
+    """
+    name = "former-resident-identity-number"
+    match = _FORMER_RESIDENT_SHAPE.fullmatch(text)
+    if match is None:
+        raise IdentifierError(name, "shape")
+    region, born, sequence = match.groups()
+    if int(sequence) >= _OVER_A_HUNDRED:
+        raise IdentifierError(name, "century")
+    body = f"{region}19{born}{sequence}"
+    try:
+        date(int(body[6:10]), int(body[10:12]), int(body[12:14]))
+    except ValueError:
+        raise IdentifierError(name, "birth-date") from None
+    return body + resident_check(body)
+
+
+def former_resident_identity_number(text: str) -> str | None:
+    """The 15 digits that the person with the canonical 18 characters ``text`` had before, if they can have had any."""
+    former = text[:6] + text[8:17]
+    try:
+        return former if upgrade_resident_identity_number(former) == text else None
+    except IdentifierError:
+        return None
+
+
+def same_resident_identity_number(one: str, other: str) -> bool:
+    """Whether both are one person's: the same text, or one of them the other's former 15 digits. Never raises."""
+    if one == other:
+        return True
+    longer, shorter = (one, other) if len(one) > len(other) else (other, one)
+    return len(longer) == 18 and len(shorter) == 15 and former_resident_identity_number(longer) == shorter
 
 
 def _resident_shape(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from schemas.agent_authorisations import MAX_AUTHORISATION_BYTES
 from schemas.wire import OpaqueId, OpenWireModel
 
 
@@ -61,6 +62,11 @@ class VerifiedEnterprise(OpenWireModel):
     name: str = Field(min_length=1, max_length=128)
     unified_social_credit_code: str = Field(pattern=r"^[0-9A-HJ-NPQRTUWXY]{18}$")
     role: ActingRole
+    agent_authorisation: str | None = Field(
+        default=None,
+        max_length=MAX_AUTHORISATION_BYTES,
+        description="An agent's 经办授权, signed by the legal representative (schemas.agent_authorisations)",
+    )
 
 
 class IdentityAssertion(OpenWireModel):

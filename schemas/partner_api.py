@@ -35,25 +35,31 @@ class FailedCheck(OpenWireModel):
 class SourceBasis(OpenWireModel):
     """What an answer rests on, and how old that is. Ages are in seconds.
 
-    Of the certificate: ``level`` is the region (GB/T 2260) whose source answered (省、市、县), and ``fell_through`` the
-    regions below it that have no source of their own.
+    ``certificate`` is the copy, ``chain`` the way to the anchor that ``source`` names, then each CRL or OCSP answer and
+    the status list, with those of its signer. ``source_down``: the source did not answer when it was last asked, and
+    what is here is from before, or nothing. Of the certificate ``level`` is the region (GB/T 2260) whose source answers
+    (省、市、县), and ``fell_through`` the regions below it that have no source of their own.
     """
 
-    name: str = Field(examples=["certificate", "status_list", "crl"])
+    name: str = Field(examples=["certificate", "chain", "crl", "ocsp", "status_list", "status_list.crl"])
     source: str | None = None
     as_of: Instant | None = None
     age_seconds: int | None = None
     limit_seconds: int | None = None
     state: Literal["fresh", "stale_permitted", "refused", "missing"]
+    source_down: bool = False
     level: str | None = None
     fell_through: list[str] = []
 
 
 class WithheldField(OpenWireModel):
-    """A field that the certificate holds and the answer does not, with the reason."""
+    """A field that the certificate holds, or a predicate that could be asked, and why the answer does not have it."""
 
     field: str
-    reason: str
+    reason: str = Field(
+        examples=["not_agreed", "not_required", "not_requested", "other_holders", "undecided", "not_disclosable"],
+        description="Or ``not_verified``, where the verdict is not valid",
+    )
 
 
 class VerifiedLicence(OpenWireModel):
@@ -75,7 +81,69 @@ class VerifiedLicence(OpenWireModel):
     findings: list[str] = []
     source: str | None
     as_of: Instant | None
+    from_copy: bool = False
+    source_down: bool = False
     basis: list[SourceBasis]
+    record_id: str
+
+
+class ExplainedCheck(OpenWireModel):
+    """One check of a dry run, in the order in which they are made; ``not_judged`` was not reached.
+
+    Steps of the verification are named ``verification.…``. Who does what about it stands where it was not passed.
+    """
+
+    number: int
+    name: str = Field(examples=["agreement", "verification.chain"])
+    title: str
+    verdict: Literal["valid", "invalid", "indeterminate", "not_judged"]
+    check: str | None = None
+    owner: str | None = None
+    remedy: str | None = None
+    clause: str | None = None
+    note: str | None = None
+
+
+class NamedItem(OpenWireModel):
+    """A field or predicate that would be given, by its name; a dry run tells no value and no answer."""
+
+    name: str
+    title: str
+    form: Literal["field", "predicate"]
+
+
+class WithheldItem(OpenWireModel):
+    """A field or predicate that would stay behind, and why, in words too."""
+
+    name: str
+    title: str
+    reason: str
+    says: str
+
+
+class LicenceExplanation(OpenWireModel):
+    """``POST /v1/verified-licences/dry-run``: the very request judged as it would be, and told check by check.
+
+    A refusal is the check that refused. It is recorded as ``licence.explained``; no value leaves, and no disclosure is
+    made. A third party that is named counts among the few that an application may ask for, as in the request itself.
+    """
+
+    application_id: OpaqueId
+    kind: Slug
+    title: str | None
+    purpose: Slug
+    at: Instant
+    outcome: Literal["answered", "refused"]
+    verdict: Literal["valid", "invalid", "indeterminate"] | None
+    checks: list[ExplainedCheck]
+    given: list[NamedItem] = []
+    withheld: list[WithheldItem] = []
+    findings: list[str] = []
+    source: str | None = None
+    as_of: Instant | None = None
+    from_copy: bool = False
+    source_down: bool = False
+    basis: list[SourceBasis] = []
     record_id: str
 
 

@@ -26,6 +26,8 @@ from schemas.wire import Instant
 
 ACCESS_TOKEN_LIFETIME_SECONDS = 300
 DOWNLOAD_LINK_LIFETIME_SECONDS = 600
+MAX_FILE_CHARS = 5_600_000
+"""base64 of 4 MiB: what an OFD document may have."""
 
 _TOKEN = re.compile(r"([0-9]{1,12})\.([0-9a-f]{64})")
 
@@ -57,6 +59,8 @@ class Operation(StrEnum):
     VERIFY_CERT_INFO = "verifyCertInfo"
     VERIFY_FILE = "verifyFile"
     GET_CERT_REMARK_INFO = "getCertRemarkInfo"
+    QUERY_CERT_CHANGES = "queryCertChanges"
+    """Ours: no platform was seen to have it."""
 
 
 class ShareStatus(IntEnum):
@@ -73,6 +77,8 @@ class ShareStatus(IntEnum):
     MISSING_CERT_NO = 109
     MISSING_HOLDER_CODE = 110
     MISSING_HOLDER = 111
+    CURSOR_TOO_OLD = 410
+    """Ours, of ``queryCertChanges``."""
 
 
 class VerifyResult(IntEnum):
@@ -158,7 +164,7 @@ class VerifyCertInfoRequest(_Wire):
 class VerifyFileRequest(_Wire):
     """``verifyFile``: is this file one that the platform holds? ``fileData`` is standard base64."""
 
-    file_data: Annotated[str, Field(max_length=1_400_000)] = Field(alias="fileData")
+    file_data: Annotated[str, Field(max_length=MAX_FILE_CHARS)] = Field(alias="fileData")
     use_cause: UseCause = Field(alias="useCause")
 
 
@@ -212,11 +218,12 @@ class DownloadLink(_Wire):
 
 
 class DownloadedFile(_Wire):
-    """Answer of ``downloadFile``; ``file_data`` is standard base64."""
+    """Answer of ``downloadFile``; ``file_data`` is standard base64, ``file_type`` its form if a platform tells."""
 
     file_name: str = Field(alias="fileName")
     media_type: str = Field(alias="mediaType")
     file_data: str = Field(alias="fileData")
+    file_type: str | None = Field(default=None, alias="fileType")
 
 
 class VerifyAnswer(_Wire):
@@ -236,3 +243,51 @@ class Remark(_Wire):
 
 class RemarkList(_Wire):
     remarks: list[Remark]
+
+
+MAX_CHANGES = 500
+
+
+class CertChangesQuery(_Wire):
+    """``queryCertChanges``: what changed beyond ``cursor``, oldest first. Without one: nothing, and the cursor of now.
+
+    ``cursor`` is the platform's own and means nothing to others. ``certTypeCodes`` leaves out what is of no use.
+    """
+
+    cursor: Annotated[str, Field(min_length=1, max_length=512)] | None = None
+    limit: int = Field(ge=1, le=MAX_CHANGES)
+    cert_type_codes: list[str] | None = Field(default=None, alias="certTypeCodes")
+
+
+class CertChangeKind(StrEnum):
+    """What happened, in the platform's words."""
+
+    SUSPENDED = "suspended"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+    REINSTATED = "reinstated"
+    TRANSFERRED = "transferred"
+    REISSUED = "reissued"
+
+
+class CertChange(_Wire):
+    """One change. Nothing signs it: it is a hint that the sealed documents are to be looked at again.
+
+    ``change`` may be a word that ``CertChangeKind`` does not know: keep it text.
+    """
+
+    cert_identifier: ECertificateIdentifierText = Field(alias="certIdentifier")
+    cert_type_code: str = Field(alias="certTypeCode", max_length=64)
+    change: str = Field(max_length=64)
+    at: Instant
+
+
+class CertChangeList(_Wire):
+    """Answer of ``queryCertChanges``: at most ``limit`` changes, the cursor after them, and whether there are more.
+
+    A cursor whose changes the platform no longer keeps is answered with ``CURSOR_TOO_OLD``.
+    """
+
+    changes: list[CertChange] = Field(max_length=MAX_CHANGES)
+    next_cursor: str = Field(alias="nextCursor", min_length=1, max_length=512)
+    more: bool = False

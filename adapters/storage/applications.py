@@ -1,11 +1,28 @@
 """Tables and repositories of applications; ``application_parties`` and ``intakes`` alone hold personal data here."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Index, Row, Select, Table, Text, delete, insert, select, update
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Select,
+    Table,
+    Text,
+    delete,
+    false,
+    func,
+    insert,
+    select,
+    update,
+)
 
+from adapters.storage.application_certificates import add_certificates, leave_alone, put_certificate
+from adapters.storage.sealed import SealedJson
 from adapters.storage.statements import Statements
 from adapters.storage.tables import JsonDocument, UtcInstant, metadata
 from gateway.applications import lifecycle as lifecycles
@@ -33,19 +50,21 @@ applications = Table(
     Column("holder_digest", Text, nullable=False),
     Column("received_at", UtcInstant, nullable=False),
     Column("status", Text, nullable=False),
-    Column("demand", JsonDocument, nullable=False),
+    Column("closed_at", UtcInstant),
+    Column("demand", SealedJson, nullable=False),
     Column("derivation", JsonDocument, nullable=False),
     Column("documents", JsonDocument, nullable=False),
-    Column("lifecycle", JsonDocument, nullable=False),
+    Column("lifecycle", SealedJson, nullable=False),
     Index("ix_applications_utility_received_at", "utility", "received_at"),
     Index("ix_applications_holder_digest", "holder_digest"),
+    Index("ix_applications_closed_at", "closed_at"),
 )
 
 application_parties = Table(
     "application_parties",
     metadata,
     Column("application_id", Text, ForeignKey("applications.application_id"), primary_key=True),
-    Column("party", JsonDocument, nullable=False),
+    Column("party", SealedJson, nullable=False),
 )
 
 stage_events = Table(
@@ -64,8 +83,10 @@ intakes = Table(
     Column("intake_id", Text, primary_key=True),
     Column("holder_digest", Text, nullable=False),
     Column("expires_at", UtcInstant, nullable=False),
-    Column("body", JsonDocument, nullable=False),
+    Column("under_review", Boolean, nullable=False, server_default=false()),
+    Column("body", SealedJson, nullable=False),
     Index("ix_intakes_expires_at", "expires_at"),
+    Index("ix_intakes_holder_digest", "holder_digest"),
 )
 
 
@@ -76,10 +97,13 @@ class SqlApplications:
         self._statements = statements
 
     def add(self, application: GridConnectionApplication, party: Party) -> None:
-        self._statements.execute(insert(applications).values(**_columns(application)))
+        columns = self._statements.sealed(applications, _columns(application))
+        self._statements.execute(insert(applications).values(**columns))
+        personal = {"application_id": application.application_id, "party": {**party.__dict__}}
         self._statements.execute(
-            insert(application_parties).values(application_id=application.application_id, party={**party.__dict__})
+            insert(application_parties).values(**self._statements.sealed(application_parties, personal))
         )
+        add_certificates(self._statements, application)
 
     def find(self, application_id: str) -> GridConnectionApplication | None:
         return self._one(select(applications).where(applications.c.application_id == application_id))
@@ -89,17 +113,28 @@ class SqlApplications:
         return self._one(own.with_for_update())
 
     def party(self, application_id: str) -> Party | None:
-        stored = self._statements.execute(
-            select(application_parties.c.party).where(application_parties.c.application_id == application_id)
-        ).scalar_one_or_none()
-        return Party(**{**stored, "applicant_kind": ApplicantKind(stored["applicant_kind"])}) if stored else None
+        row = self._statements.execute(
+            select(application_parties).where(application_parties.c.application_id == application_id)
+        ).one_or_none()
+        if row is None:
+            return None
+        stored = self._statements.opened(application_parties, row)["party"]
+        return Party(**{**stored, "applicant_kind": ApplicantKind(stored["applicant_kind"])})
 
     def put_lifecycle(self, application_id: str, lifecycle: Lifecycle) -> None:
+        changed = self._statements.sealed(applications, _of_lifecycle(lifecycle), application_id=application_id)
         self._statements.execute(
-            update(applications)
-            .where(applications.c.application_id == application_id)
-            .values(lifecycle=lifecycles.to_json(lifecycle), status=lifecycle.status.value)
+            update(applications).where(applications.c.application_id == application_id).values(**changed)
         )
+        if lifecycle.closed_at is not None:
+            leave_alone(self._statements, application_id)
+
+    def put_document(self, application_id: str, document: ApplicationDocument) -> None:
+        own = applications.c.application_id == application_id
+        stored = self._statements.execute(select(applications.c.documents).where(own)).scalar_one()
+        documents = [_stored(document) if each["document"] == document.document else each for each in stored]
+        self._statements.execute(update(applications).where(own).values(documents=documents))
+        put_certificate(self._statements, application_id, document)
 
     def of_utility(self, utility: str, limit: int) -> Sequence[GridConnectionApplication]:
         return self._many(select(applications).where(applications.c.utility == utility), limit)
@@ -109,11 +144,11 @@ class SqlApplications:
 
     def _one(self, query: Select[Any]) -> GridConnectionApplication | None:
         row = self._statements.execute(query).one_or_none()
-        return None if row is None else _application(row)
+        return None if row is None else _application(self._statements.opened(applications, row))
 
     def _many(self, query: Select[Any], limit: int) -> Sequence[GridConnectionApplication]:
         rows = self._statements.execute(query.order_by(applications.c.received_at.desc()).limit(limit))
-        return [_application(row) for row in rows]
+        return [_application(self._statements.opened(applications, row)) for row in rows]
 
 
 class SqlStageEvents:
@@ -149,28 +184,48 @@ class SqlIntakes:
         self._statements = statements
 
     def add(self, intake_id: str, holder_digest: str, expires_at: datetime, body: dict[str, Any]) -> None:
-        self._statements.execute(
-            insert(intakes).values(intake_id=intake_id, holder_digest=holder_digest, expires_at=expires_at, body=body)
-        )
+        columns = {"intake_id": intake_id, "holder_digest": holder_digest, "expires_at": expires_at, "body": body}
+        self._statements.execute(insert(intakes).values(**self._statements.sealed(intakes, columns)))
 
     def find(self, intake_id: str, holder_digest: str, at: datetime) -> dict[str, Any] | None:
-        body: dict[str, Any] | None = self._statements.execute(
-            select(intakes.c.body).where(
-                intakes.c.intake_id == intake_id,
-                intakes.c.holder_digest == holder_digest,
-                intakes.c.expires_at > at,
-            )
-        ).scalar_one_or_none()
+        return self._body(
+            (intakes.c.intake_id == intake_id)
+            & (intakes.c.holder_digest == holder_digest)
+            & (intakes.c.expires_at > at)
+        )
+
+    def find_under_review(self, intake_id: str, at: datetime) -> dict[str, Any] | None:
+        return self._body(
+            (intakes.c.intake_id == intake_id) & intakes.c.under_review.is_(True) & (intakes.c.expires_at > at)
+        )
+
+    def _body(self, condition: ColumnElement[bool]) -> dict[str, Any] | None:
+        row = self._statements.execute(select(intakes).where(condition)).one_or_none()
+        body: dict[str, Any] | None = None if row is None else self._statements.opened(intakes, row)["body"]
         return body
 
-    def remove(self, intake_id: str) -> bool:
-        return self._statements.execute(delete(intakes).where(intakes.c.intake_id == intake_id)).rowcount == 1
+    def put_under_review(self, intake_id: str, expires_at: datetime, body: dict[str, Any]) -> bool:
+        not_yet = (intakes.c.intake_id == intake_id) & intakes.c.under_review.is_(False)
+        values = {"under_review": True, "expires_at": expires_at, "body": body}
+        sealed = self._statements.sealed(intakes, values, intake_id=intake_id)
+        return self._statements.execute(update(intakes).where(not_yet).values(**sealed)).rowcount == 1
 
-    def expired(self, at: datetime, limit: int) -> Sequence[tuple[str, str, dict[str, Any]]]:
+    def remove(self, intake_id: str, *, under_review: bool | None = None) -> bool:
+        gone = delete(intakes).where(intakes.c.intake_id == intake_id)
+        if under_review is not None:
+            gone = gone.where(intakes.c.under_review.is_(under_review))
+        return self._statements.execute(gone).rowcount == 1
+
+    def open_of(self, holder_digest: str, at: datetime) -> int:
+        own = (intakes.c.holder_digest == holder_digest) & (intakes.c.expires_at > at)
+        found: int = self._statements.execute(select(func.count()).select_from(intakes).where(own)).scalar_one()
+        return found
+
+    def expired(self, at: datetime, limit: int) -> Sequence[tuple[str, str]]:
         rows = self._statements.execute(
             select(intakes).where(intakes.c.expires_at <= at).order_by(intakes.c.expires_at).limit(limit)
         )
-        return [(row.intake_id, row.holder_digest, row.body) for row in rows]
+        return [(row.intake_id, row.holder_digest) for row in rows]
 
 
 def _columns(application: GridConnectionApplication) -> dict[str, Any]:
@@ -183,36 +238,48 @@ def _columns(application: GridConnectionApplication) -> dict[str, Any]:
         "applicant_kind": application.applicant_kind.value,
         "holder_digest": application.holder_digest,
         "received_at": application.received_at,
-        "status": application.lifecycle.status.value,
         "demand": {**application.demand.__dict__},
         "derivation": {**application.derivation.__dict__},
-        "documents": [{**document.__dict__} for document in application.documents],
-        "lifecycle": lifecycles.to_json(application.lifecycle),
+        "documents": [_stored(document) for document in application.documents],
+        **_of_lifecycle(application.lifecycle),
     }
 
 
-def _application(row: Row[tuple[object, ...]]) -> GridConnectionApplication:
-    demand, derivation = row.demand, row.derivation
+def _stored(document: ApplicationDocument) -> dict[str, Any]:
+    return {**document.__dict__}
+
+
+def _of_lifecycle(lifecycle: Lifecycle) -> dict[str, Any]:
+    return {
+        "lifecycle": lifecycles.to_json(lifecycle),
+        "status": lifecycle.status.value,
+        "closed_at": lifecycle.closed_at,
+    }
+
+
+def _application(row: Mapping[str, Any]) -> GridConnectionApplication:
+    demand, derivation = row["demand"], row["derivation"]
     return GridConnectionApplication(
-        application_id=row.application_id,
-        intake=IntakeKind(row.intake),
-        utility=row.utility,
-        applicant_kind=ApplicantKind(row.applicant_kind),
-        holder_digest=row.holder_digest,
+        application_id=row["application_id"],
+        intake=IntakeKind(row["intake"]),
+        utility=row["utility"],
+        applicant_kind=ApplicantKind(row["applicant_kind"]),
+        holder_digest=row["holder_digest"],
         demand=Demand(**{**demand, "area": Area(demand["area"])}),
         derivation=ClassDerivation(
             CustomerClass(derivation["customer_class"]), derivation["clause"], derivation["reason"]
         ),
-        received_at=row.received_at,
-        lifecycle=lifecycles.from_json(row.lifecycle),
+        received_at=row["received_at"],
+        lifecycle=lifecycles.from_json(row["lifecycle"]),
         documents=tuple(
             ApplicationDocument(
                 **{
                     **stored,
                     "verdict": Verdict(stored["verdict"]) if stored["verdict"] else None,
                     "as_of": datetime.fromisoformat(stored["as_of"]) if stored["as_of"] else None,
+                    "expires_on": date.fromisoformat(stored["expires_on"]) if stored.get("expires_on") else None,
                 }
             )
-            for stored in row.documents
+            for stored in row["documents"]
         ),
     )

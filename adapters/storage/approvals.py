@@ -8,7 +8,6 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Index,
-    LargeBinary,
     Row,
     Select,
     Table,
@@ -18,8 +17,9 @@ from sqlalchemy import (
     update,
 )
 
+from adapters.storage.sealed import SealedBytes, SealedJson
 from adapters.storage.statements import Statements
-from adapters.storage.tables import JsonDocument, UtcInstant, metadata
+from adapters.storage.tables import UtcInstant, metadata
 from gateway.approvals.joint_review import JointReview, Permit
 from gateway.approvals.permit_states import review_status
 from gateway.approvals.ports import KeptOutcome, KeptReview
@@ -34,9 +34,9 @@ joint_reviews = Table(
     Column("utility", Text, nullable=False),
     Column("opened_at", UtcInstant, nullable=False),
     Column("status", Text, nullable=False),
-    Column("line", JsonDocument, nullable=False),
+    Column("line", SealedJson, nullable=False),
     Column("record_id", Text, nullable=False),
-    Column("review", JsonDocument, nullable=False),
+    Column("review", SealedJson, nullable=False),
     Index("uq_joint_reviews_application_id", "application_id", unique=True),
 )
 
@@ -55,7 +55,7 @@ approval_outcomes = Table(
     Column("permit_id", Text, ForeignKey("joint_review_permits.permit_id"), nullable=False),
     Column("sequence", BigInteger, nullable=False),
     Column("content_digest", Text, nullable=False),
-    Column("signed", LargeBinary, nullable=False),
+    Column("signed", SealedBytes, nullable=False),
     Column("signed_digest", Text, nullable=False),
     Column("record_id", Text, nullable=False),
     Column("received_at", UtcInstant, nullable=False),
@@ -71,18 +71,17 @@ class SqlJointReviews:
 
     def add(self, kept: KeptReview) -> None:
         review = kept.review
-        self._statements.execute(
-            insert(joint_reviews).values(
-                review_id=review.review_id,
-                application_id=kept.application_id,
-                utility=kept.utility,
-                opened_at=review.opened_at,
-                status=review_status(review).value,
-                line=kept.line.model_dump(mode="json"),
-                record_id=kept.record_id,
-                review=to_json(review),
-            )
-        )
+        columns = {
+            "review_id": review.review_id,
+            "application_id": kept.application_id,
+            "utility": kept.utility,
+            "opened_at": review.opened_at,
+            "status": review_status(review).value,
+            "line": kept.line.model_dump(mode="json"),
+            "record_id": kept.record_id,
+            "review": to_json(review),
+        }
+        self._statements.execute(insert(joint_reviews).values(**self._statements.sealed(joint_reviews, columns)))
         self._add_permits(review, review.permits)
 
     def find_by_application(self, application_id: str) -> KeptReview | None:
@@ -100,10 +99,10 @@ class SqlJointReviews:
         )
 
     def put(self, review: JointReview) -> None:
+        changed = {"review": to_json(review), "status": review_status(review).value}
+        sealed = self._statements.sealed(joint_reviews, changed, review_id=review.review_id)
         self._statements.execute(
-            update(joint_reviews)
-            .where(joint_reviews.c.review_id == review.review_id)
-            .values(review=to_json(review), status=review_status(review).value)
+            update(joint_reviews).where(joint_reviews.c.review_id == review.review_id).values(**sealed)
         )
 
     def put_extended(self, review: JointReview, added: Sequence[Permit]) -> None:
@@ -120,12 +119,13 @@ class SqlJointReviews:
         row = self._statements.execute(query).one_or_none()
         if row is None:
             return None
+        opened = self._statements.opened(joint_reviews, row)
         return KeptReview(
             application_id=row.application_id,
             utility=row.utility,
-            line=ConnectionLine.model_validate(row.line),
+            line=ConnectionLine.model_validate(opened["line"]),
             record_id=row.record_id,
-            review=from_json(row.review),
+            review=from_json(opened["review"]),
         )
 
 
@@ -136,7 +136,8 @@ class SqlApprovalOutcomes:
         self._statements = statements
 
     def add(self, outcome: KeptOutcome) -> None:
-        self._statements.execute(insert(approval_outcomes).values(**outcome.__dict__))
+        sealed = self._statements.sealed(approval_outcomes, outcome.__dict__)
+        self._statements.execute(insert(approval_outcomes).values(**sealed))
 
     def find(self, department: str, outcome_id: str) -> KeptOutcome | None:
         row = self._statements.execute(
@@ -144,7 +145,7 @@ class SqlApprovalOutcomes:
                 approval_outcomes.c.department == department, approval_outcomes.c.outcome_id == outcome_id
             )
         ).one_or_none()
-        return None if row is None else _outcome(row)
+        return None if row is None else self._outcome(row)
 
     def of_permit(self, permit_id: str) -> list[KeptOutcome]:
         rows = self._statements.execute(
@@ -152,12 +153,11 @@ class SqlApprovalOutcomes:
             .where(approval_outcomes.c.permit_id == permit_id)
             .order_by(approval_outcomes.c.sequence, approval_outcomes.c.outcome_id)
         )
-        return [_outcome(row) for row in rows]
+        return [self._outcome(row) for row in rows]
+
+    def _outcome(self, row: Row[tuple[object, ...]]) -> KeptOutcome:
+        return KeptOutcome(**self._statements.opened(approval_outcomes, row))
 
 
 def _of_application(application_id: str) -> Select[Any]:
     return select(joint_reviews).where(joint_reviews.c.application_id == application_id)
-
-
-def _outcome(row: Row[tuple[object, ...]]) -> KeptOutcome:
-    return KeptOutcome(**row._mapping)

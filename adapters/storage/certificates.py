@@ -1,23 +1,25 @@
 """Table and repository of the certificate copies at hand."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
-from sqlalchemy import Column, Index, LargeBinary, Table, Text, delete, func, select
+import structlog
+from sqlalchemy import Column, Index, Table, Text, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
+from adapters.storage.sealed import SealedBytes, SealedText
 from adapters.storage.statements import Statements
 from adapters.storage.tables import UtcInstant, metadata
 from gateway.certificates.ports import CertificateCopy
+from gateway.crypto.sealing import StoredDataUnreadable
 
 certificate_copies = Table(
     "certificate_copies",
     metadata,
     Column("kind", Text, primary_key=True),
-    Column("holder_code", Text, primary_key=True),
+    Column("holder_digest", Text, primary_key=True),
     Column("digest", Text, primary_key=True),
-    Column("identifier", Text, nullable=False),
-    Column("envelope", LargeBinary, nullable=False),
+    Column("identifier", SealedText, nullable=False),
+    Column("envelope", SealedBytes, nullable=False),
     Column("source", Text, nullable=False),
     Column("level", Text, nullable=False),
     Column("fetched_at", UtcInstant, nullable=False),
@@ -25,40 +27,55 @@ certificate_copies = Table(
 )
 
 
+_OF_A_COPY = ("kind", "identifier", "envelope", "source", "level", "fetched_at", "digest")
+
+log = structlog.get_logger()
+
+
 class SqlCertificateCopies:
-    """``gateway.certificates.ports.CertificateCopies``."""
+    """``gateway.certificates.ports.CertificateCopies``; the holder's code is known here by its keyed digest alone."""
 
     def __init__(self, statements: Statements) -> None:
         self._statements = statements
 
     def put(self, copy: CertificateCopy) -> None:
-        columns = {name: getattr(copy, name) for name in certificate_copies.c.keys()}  # noqa: SIM118
+        columns = {name: getattr(copy, name) for name in _OF_A_COPY}
+        columns["holder_digest"] = self._statements.holder_digest(copy.holder_code)
         # ``insert_or`` compiles to the same ON CONFLICT on SQLite.
         self._statements.execute(
             insert_or(certificate_copies)
-            .values(**columns)
+            .values(**self._statements.sealed(certificate_copies, columns))
             .on_conflict_do_update(
-                index_elements=["kind", "holder_code", "digest"],
+                index_elements=["kind", "holder_digest", "digest"],
                 set_={"fetched_at": copy.fetched_at, "source": copy.source, "level": copy.level},
             )
         )
 
     def latest(self, kind: str, holder_code: str) -> Sequence[CertificateCopy]:
-        own = (certificate_copies.c.kind == kind) & (certificate_copies.c.holder_code == holder_code)
+        own = (certificate_copies.c.kind == kind) & (
+            certificate_copies.c.holder_digest == self._statements.holder_digest(holder_code)
+        )
         newest = select(func.max(certificate_copies.c.fetched_at)).where(own).scalar_subquery()
         rows = self._statements.execute(
             select(certificate_copies)
             .where(own, certificate_copies.c.fetched_at == newest)
             .order_by(certificate_copies.c.digest)
         )
-        return [CertificateCopy(**row._mapping) for row in rows]
+        copies = []
+        for row in rows:
+            try:
+                opened = self._statements.opened(certificate_copies, row)
+            except StoredDataUnreadable as error:  # the source has the certificate itself, and is asked for it
+                log.warning("copy.unreadable", kind=kind, check=error.check)
+                continue
+            copies.append(CertificateCopy(holder_code=holder_code, **{name: opened[name] for name in _OF_A_COPY}))
+        return copies
 
     def forget(self, holder_code: str, kind: str | None = None) -> int:
-        own = certificate_copies.c.holder_code == holder_code
+        return self.forget_holder(self._statements.holder_digest(holder_code), kind)
+
+    def forget_holder(self, holder_digest: str, kind: str | None = None) -> int:
+        own = certificate_copies.c.holder_digest == holder_digest
         if kind is not None:
             own &= certificate_copies.c.kind == kind
         return self._statements.execute(delete(certificate_copies).where(own)).rowcount
-
-    def forget_older_than(self, kind: str, before: datetime) -> int:
-        old = (certificate_copies.c.kind == kind) & (certificate_copies.c.fetched_at < before)
-        return self._statements.execute(delete(certificate_copies).where(old)).rowcount

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import (
     BigInteger,
@@ -25,8 +25,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from adapters.storage.sealed import SealedJson, SealedText, seal_values
 from adapters.storage.statements import Statements
-from adapters.storage.tables import JsonDocument, UtcInstant, metadata
+from adapters.storage.tables import UtcInstant, metadata
+from gateway.crypto.sealing import Sealer, StoredDataUnreadable
 from gateway.delivery.ports import (
     Backlog,
     ChannelKind,
@@ -38,6 +40,9 @@ from gateway.delivery.ports import (
     Receipt,
     Settlement,
 )
+
+ASIDE_FOR = timedelta(minutes=10)
+"""How long an event that cannot be opened is left before it is looked at again."""
 
 outbox_counters = Table(
     "outbox_counters",
@@ -59,7 +64,7 @@ outbox = Table(
     Column("channel", Text, nullable=False),
     Column("type", Text, nullable=False),
     Column("at", UtcInstant, nullable=False),
-    Column("data", JsonDocument, nullable=False),
+    Column("data", SealedJson, nullable=False),
     Column("state", Text, nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("first_attempt_at", UtcInstant),
@@ -68,6 +73,7 @@ outbox = Table(
     Column("lease_until", UtcInstant),
     Column("settled_at", UtcInstant),
     Column("last_reason", Text),
+    Column("erased_at", UtcInstant),
     Index("uq_outbox_destination_position", "destination", "position", unique=True),
     Index("uq_outbox_destination_subject_sequence", "destination", "subject", "sequence", unique=True),
 )
@@ -90,6 +96,9 @@ Index(
     postgresql_where=_is_pending,
 )
 
+_has_data = outbox.c.erased_at.is_(None)
+Index("ix_outbox_settled_at", outbox.c.settled_at, sqlite_where=_has_data, postgresql_where=_has_data)
+
 delivery_attempts = Table(
     "delivery_attempts",
     metadata,
@@ -100,7 +109,7 @@ delivery_attempts = Table(
     Column("state", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("status", Integer),
-    Column("receipt", Text),
+    Column("receipt", SealedText),
 )
 
 
@@ -111,7 +120,8 @@ class BatchOutbox:
     positions, so that a reader of the feed never passes over an event that is still to be committed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
         self.drafts: list[EventDraft] = []
 
     def append(self, draft: EventDraft) -> None:
@@ -139,7 +149,7 @@ class BatchOutbox:
             insert(outbox),
             [
                 {
-                    **draft.__dict__,
+                    **seal_values(self._sealer, outbox, draft.__dict__, {}),
                     "channel": draft.channel.value,
                     "position": position,
                     "sequence": sequence,
@@ -209,7 +219,12 @@ class SqlDeliveryQueue:
             )
             .returning(outbox)
         ).all()
-        claims = [ClaimedDelivery(_event(row), row.attempts, row.first_attempt_at) for row in rows]
+        claims = []
+        for row in rows:
+            try:
+                claims.append(ClaimedDelivery(self._event(row), row.attempts, row.first_attempt_at))
+            except StoredDataUnreadable as error:
+                self._put_aside(row.event_id, error.check, at)
         return sorted(claims, key=lambda claim: (claim.event.destination, claim.event.position))
 
     def settle(self, owner: str, settlement: Settlement) -> bool:
@@ -232,18 +247,18 @@ class SqlDeliveryQueue:
         )
         if settled.rowcount != 1:
             return False
-        self._statements.execute(
-            insert(delivery_attempts).values(
-                event_id=settlement.event_id,
-                attempt=settlement.attempt,
-                started_at=settlement.started_at,
-                finished_at=settlement.finished_at,
-                state=settlement.state.value,
-                reason=settlement.reason,
-                status=settlement.status,
-                receipt=settlement.receipt.document if settlement.receipt else None,
-            )
-        )
+        attempt = {
+            "event_id": settlement.event_id,
+            "attempt": settlement.attempt,
+            "started_at": settlement.started_at,
+            "finished_at": settlement.finished_at,
+            "state": settlement.state.value,
+            "reason": settlement.reason,
+            "status": settlement.status,
+            "receipt": settlement.receipt.document if settlement.receipt else None,
+        }
+        sealed = self._statements.sealed(delivery_attempts, attempt)
+        self._statements.execute(insert(delivery_attempts).values(**sealed))
         return True
 
     def feed(self, destination: str, after: int, limit: int) -> Sequence[Event]:
@@ -253,7 +268,7 @@ class SqlDeliveryQueue:
             .order_by(outbox.c.position)
             .limit(limit)
         )
-        return [_event(row) for row in rows]
+        return [self._event(row) for row in rows]
 
     def find(self, event_id: str) -> DeliveryView | None:
         row = self._statements.execute(select(outbox).where(outbox.c.event_id == event_id)).one_or_none()
@@ -264,7 +279,7 @@ class SqlDeliveryQueue:
             .where(delivery_attempts.c.event_id == event_id)
             .order_by(delivery_attempts.c.attempt)
         )
-        return _view(row, [_settlement(attempt) for attempt in attempts])
+        return self._view(row, [self._settlement(attempt) for attempt in attempts])
 
     def list(self, destination: str | None, state: DeliveryState | None, limit: int) -> Sequence[DeliveryView]:
         query = select(outbox).order_by(outbox.c.at.desc(), outbox.c.position.desc()).limit(limit)
@@ -272,7 +287,7 @@ class SqlDeliveryQueue:
             query = query.where(outbox.c.destination == destination)
         if state is not None:
             query = query.where(outbox.c.state == state.value)
-        return [_view(row, []) for row in self._statements.execute(query)]
+        return [self._view(row, []) for row in self._statements.execute(query)]
 
     def replay(self, event_id: str, at: datetime) -> bool:
         replayed = self._statements.execute(
@@ -292,47 +307,54 @@ class SqlDeliveryQueue:
         oldest = self._statements.execute(select(func.min(outbox.c.at).label("at")).where(_is_pending)).one().at
         return Backlog(self._count(_is_pending), self._count(_is_dead), oldest)
 
+    def _put_aside(self, event_id: str, reason: str, at: datetime) -> None:
+        """What cannot be opened waits for somebody to mend it, and holds up nothing but its own application."""
+        self._statements.execute(
+            update(outbox)
+            .where(outbox.c.event_id == event_id)
+            .values(next_attempt_at=at + ASIDE_FOR, lease_owner=None, lease_until=None, last_reason=reason)
+        )
+
+    def _event(self, row: Row[tuple[object, ...]]) -> Event:
+        return Event(
+            row.event_id,
+            row.destination,
+            ChannelKind(row.channel),
+            row.type,
+            row.subject,
+            row.sequence,
+            row.position,
+            row.at,
+            self._statements.opened(outbox, row)["data"],
+            row.erased_at is not None,
+        )
+
+    def _settlement(self, row: Row[tuple[object, ...]]) -> Settlement:
+        receipt = self._statements.opened(delivery_attempts, row)["receipt"]
+        return Settlement(
+            row.event_id,
+            row.attempt,
+            row.started_at,
+            row.finished_at,
+            DeliveryState(row.state),
+            row.reason,
+            row.status,
+            Receipt(receipt, row.reason == "duplicate") if receipt else None,
+        )
+
+    def _view(self, row: Row[tuple[object, ...]], history: Sequence[Settlement]) -> DeliveryView:
+        return DeliveryView(
+            self._event(row),
+            DeliveryState(row.state),
+            row.attempts,
+            row.next_attempt_at,
+            row.settled_at,
+            row.last_reason,
+            history,
+        )
+
     def _count(self, condition: ColumnElement[bool]) -> dict[str, int]:
         rows = self._statements.execute(
             select(outbox.c.destination, func.count().label("events")).where(condition).group_by(outbox.c.destination)
         )
         return {row.destination: row.events for row in rows}
-
-
-def _event(row: Row[tuple[object, ...]]) -> Event:
-    return Event(
-        row.event_id,
-        row.destination,
-        ChannelKind(row.channel),
-        row.type,
-        row.subject,
-        row.sequence,
-        row.position,
-        row.at,
-        row.data,
-    )
-
-
-def _view(row: Row[tuple[object, ...]], history: Sequence[Settlement]) -> DeliveryView:
-    return DeliveryView(
-        _event(row),
-        DeliveryState(row.state),
-        row.attempts,
-        row.next_attempt_at,
-        row.settled_at,
-        row.last_reason,
-        history,
-    )
-
-
-def _settlement(row: Row[tuple[object, ...]]) -> Settlement:
-    return Settlement(
-        row.event_id,
-        row.attempt,
-        row.started_at,
-        row.finished_at,
-        DeliveryState(row.state),
-        row.reason,
-        row.status,
-        Receipt(row.receipt, row.reason == "duplicate") if row.receipt else None,
-    )

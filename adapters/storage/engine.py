@@ -1,12 +1,17 @@
 """Engines for SQLite and PostgreSQL: the only place that knows dialects."""
 
 import os
+import re
 import sqlite3
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import orjson
+import psycopg
+from psycopg import sql
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -14,6 +19,8 @@ from sqlalchemy.pool import NullPool
 
 LOCK_TIMEOUT_MS = 10_000
 """How long a statement waits for what another holds; longer, and whoever called would rather be told to come back."""
+SWEEP_PATIENCE = 60.0
+"""Seconds that ``sweep`` waits for others to let go of what was there before."""
 TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", "55P03"})
 """Serialisation failure, deadlock, lock not available: the same work may succeed when it is run again."""
 
@@ -76,7 +83,8 @@ def create_database_engine(database_url: str, pool_size: int = 4, *, snapshots: 
     }
     if url.get_backend_name() == "sqlite":
         engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 10}, **options)
-        _prepare_sqlite(engine, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+        # What is deleted is overwritten, so that freed pages do not keep it.
+        _prepare_sqlite(engine, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
         return engine
     options["pool_pre_ping"] = True
     if snapshots:
@@ -121,6 +129,57 @@ def _prepare_sqlite(engine: Engine, *pragmas: str) -> None:
     def begin(connection: Any) -> None:
         mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
         connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+class NotSwept(Exception):
+    """The text is one sentence for the operator."""
+
+
+def sweep(database_url: str, tables: Sequence[str]) -> None:
+    """Rewrite ``tables`` (SQLite: the whole file, and empty its WAL), so that nothing stays of rows that were changed.
+
+    Whoever else uses them waits meanwhile. WAL archives and backups of PostgreSQL are out of its reach.
+    Raises ``NotSwept``.
+    """
+    engine = create_database_engine(database_url, pool_size=1)
+    raw = engine.raw_connection()
+    connection: Any = raw.driver_connection
+    try:
+        if engine.dialect.name == "sqlite":
+            for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+                connection.execute(statement).close()
+        else:
+            _rewrite(connection, tables)
+    except (sqlite3.Error, psycopg.Error) as error:
+        raise _not_swept(type(error).__name__) from None
+    finally:
+        raw.invalidate()
+        engine.dispose()
+
+
+def _rewrite(connection: "psycopg.Connection[Any]", tables: Sequence[str]) -> None:
+    """PostgreSQL keeps dead rows that some open snapshot may still look at, and counts them: then again."""
+    connection.autocommit = True
+    said: list[str] = []
+    connection.add_notice_handler(lambda notice: said.append(notice.message_detail or ""))
+    ends = time.monotonic() + SWEEP_PATIENCE
+    for table in tables:
+        while True:
+            said.clear()
+            connection.execute(sql.SQL("VACUUM (FULL, VERBOSE) {}").format(sql.Identifier(table)))
+            kept = [found for detail in said for found in re.findall(r"^[0-9]+", detail)]
+            if not any(int(count) for count in kept):
+                break
+            if time.monotonic() > ends:
+                raise _not_swept("somebody still reads what was there before")
+            time.sleep(0.2)
+
+
+def _not_swept(why: str) -> NotSwept:
+    return NotSwept(
+        f"The tables were not rewritten ({why}), so that old pages may still hold what was plain; stop whoever uses "
+        "the database, and run: bandian keys reseal --sweep"
+    )
 
 
 def is_transient(error: DBAPIError) -> bool:

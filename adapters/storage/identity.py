@@ -1,11 +1,12 @@
 """Table and repository of verification sessions."""
 
-from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Column, Index, Row, Table, Text, delete, insert, select, update
+from sqlalchemy import Column, Index, Table, Text, delete, insert, select, update
 
+from adapters.storage.sealed import SealedJson, SealedText
 from adapters.storage.statements import Statements
-from adapters.storage.tables import JsonDocument, UtcInstant, metadata
+from adapters.storage.tables import UtcInstant, metadata
 from gateway.identity.model import SessionStatus, VerificationSession, VerifiedApplicant
 from schemas.identity import ApplicantKind, ProviderFailure, VerificationMethod
 
@@ -17,13 +18,13 @@ verification_sessions = Table(
     Column("method", Text, nullable=False),
     Column("state_digest", Text, nullable=False, unique=True),
     Column("token_digest", Text, nullable=False, unique=True),
-    Column("nonce", Text, nullable=False),
-    Column("code_verifier", Text, nullable=False),
+    Column("nonce", SealedText, nullable=False),
+    Column("code_verifier", SealedText, nullable=False),
     Column("opened_at", UtcInstant, nullable=False),
     Column("expires_at", UtcInstant, nullable=False),
     Column("status", Text, nullable=False),
     Column("failure", Text),
-    Column("applicant", JsonDocument),
+    Column("applicant", SealedJson),
     Index("ix_verification_sessions_expires_at", "expires_at"),
 )
 
@@ -35,11 +36,13 @@ class SqlSessions:
         self._statements = statements
 
     def add(self, session: VerificationSession) -> None:
-        self._statements.execute(insert(verification_sessions).values(**_columns(session)))
+        sealed = self._statements.sealed(verification_sessions, _columns(session))
+        self._statements.execute(insert(verification_sessions).values(**sealed))
 
     def put(self, session: VerificationSession) -> None:
         own = verification_sessions.c.session_id == session.session_id
-        self._statements.execute(update(verification_sessions).where(own).values(**_columns(session)))
+        sealed = self._statements.sealed(verification_sessions, _columns(session))
+        self._statements.execute(update(verification_sessions).where(own).values(**sealed))
 
     def by_state(self, state_digest: str) -> VerificationSession | None:
         return self._one(verification_sessions.c.state_digest, state_digest)
@@ -51,13 +54,9 @@ class SqlSessions:
         own = verification_sessions.c.session_id == session_id
         self._statements.execute(delete(verification_sessions).where(own))
 
-    def purge(self, before: datetime) -> int:
-        gone = delete(verification_sessions).where(verification_sessions.c.expires_at < before)
-        return self._statements.execute(gone).rowcount
-
     def _one(self, column: Column[str], value: str) -> VerificationSession | None:
         row = self._statements.execute(select(verification_sessions).where(column == value)).one_or_none()
-        return None if row is None else _session(row)
+        return None if row is None else _session(self._statements.opened(verification_sessions, row))
 
 
 def _columns(session: VerificationSession) -> dict[str, object]:
@@ -71,18 +70,18 @@ def _columns(session: VerificationSession) -> dict[str, object]:
     }
 
 
-def _session(row: Row[tuple[object, ...]]) -> VerificationSession:
+def _session(row: dict[str, Any]) -> VerificationSession:
     return VerificationSession(
-        session_id=row.session_id,
-        applicant_kind=ApplicantKind(row.applicant_kind),
-        method=VerificationMethod(row.method),
-        state_digest=row.state_digest,
-        token_digest=row.token_digest,
-        nonce=row.nonce,
-        code_verifier=row.code_verifier,
-        opened_at=row.opened_at,
-        expires_at=row.expires_at,
-        status=SessionStatus(row.status),
-        failure=ProviderFailure(row.failure) if row.failure else None,
-        applicant=VerifiedApplicant.from_json(row.applicant) if row.applicant else None,
+        session_id=row["session_id"],
+        applicant_kind=ApplicantKind(row["applicant_kind"]),
+        method=VerificationMethod(row["method"]),
+        state_digest=row["state_digest"],
+        token_digest=row["token_digest"],
+        nonce=row["nonce"],
+        code_verifier=row["code_verifier"],
+        opened_at=row["opened_at"],
+        expires_at=row["expires_at"],
+        status=SessionStatus(row["status"]),
+        failure=ProviderFailure(row["failure"]) if row["failure"] else None,
+        applicant=VerifiedApplicant.from_json(row["applicant"]) if row["applicant"] else None,
     )

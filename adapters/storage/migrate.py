@@ -1,6 +1,7 @@
 """Brings a database to the schema of this version; the same migrations on SQLite and PostgreSQL."""
 
 import logging
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -26,10 +27,12 @@ def _config() -> Config:
     return config
 
 
-def migrate(database_url: str, revision: str = "head") -> None:
+def migrate(database_url: str, revision: str = "head") -> Mapping[str, int]:
     """Upgrade to ``revision`` in one transaction; several processes may call it at once.
 
-    Raises ``Overloaded`` when the database does not answer.
+    Answers what an upgrade from plain to sealed data left to be told: how many values are still to be sealed
+    (``unsealed``, by ``bandian keys reseal``), and how many rows of which tables were dropped; empty where there was
+    nothing. Raises ``Overloaded`` when the database does not answer.
     """
     engine = create_database_engine(database_url, pool_size=1)
     try:
@@ -42,6 +45,8 @@ def migrate(database_url: str, revision: str = "head") -> None:
                 config = _config()
                 config.attributes["connection"] = connection
                 command.upgrade(config, revision)
+                left: Mapping[str, int] = config.attributes.get("at_rest", {})
+                return {name: count for name, count in left.items() if count}
     except OperationalError as error:
         raise record_unavailable("database_unreachable") from error
     finally:

@@ -3,21 +3,25 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Executable
+from sqlalchemy import Connection, CursorResult, Executable, Row, Table
 from sqlalchemy.engine import NestedTransaction
+
+from adapters.storage.sealed import AtRest, open_row, seal_values
+from gateway.crypto.keyed_digest import Use
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 
 class Statements:
-    """Executes statements of one unit of work.
+    """Executes statements of one unit of work, and seals and opens what is personal in them.
 
     A unit shares its transaction with those that were waiting beside it. Its savepoint is opened at its first
     statement, so that a unit that only records costs the database nothing of its own.
     """
 
-    def __init__(self, connection: Connection, *, savepoint: bool) -> None:
+    def __init__(self, connection: Connection, at_rest: AtRest, *, savepoint: bool) -> None:
         self._connection = connection
+        self.at_rest = at_rest
         self._wants_savepoint = savepoint
         self._savepoint: NestedTransaction | None = None
 
@@ -26,6 +30,24 @@ class Statements:
         if self._wants_savepoint and self._savepoint is None:
             self._savepoint = self._connection.begin_nested()
         return self._connection.execute(statement, parameters)
+
+    def sealed(self, table: Table, values: Mapping[str, Any], **row_key: Any) -> dict[str, Any]:
+        """``values`` of one row of ``table``, ready to be written: those of sealed columns are sealed.
+
+        The row's primary key is among them, or is named by ``row_key``. Raises as ``Sealer.seal``.
+        """
+        return seal_values(self.at_rest.sealer, table, values, row_key)
+
+    def opened(self, table: Table, row: Row[Any]) -> dict[str, Any]:
+        """``row`` of ``table``, by column, with sealed columns opened; it has the primary key.
+
+        Raises ``StoredDataUnreadable``, ``AlgorithmUnavailable``.
+        """
+        return open_row(self.at_rest.sealer, table, row)
+
+    def holder_digest(self, holder_code: str) -> str:
+        """The keyed digest that a holder is looked up by, the same in every table."""
+        return self.at_rest.digests.of(Use.HOLDER, holder_code)
 
     def keep(self) -> None:
         """The unit succeeded: its statements stay in the shared transaction."""

@@ -13,10 +13,13 @@ from adapters.storage.deliveries import ReadOnlyOutbox
 from adapters.storage.engine import create_database_engine, create_reading_engine
 from adapters.storage.migrate import is_current
 from adapters.storage.records import ReadOnlyRecords, record_unavailable
+from adapters.storage.sealed import AtRest
 from adapters.storage.statements import Statements
 from adapters.storage.unit_of_work import SqlUnitOfWork
 from adapters.storage.writer import GroupWriter
 from gateway.clock import Clock
+from gateway.crypto.keyed_digest import MIN_KEY_BYTES, KeyedDigest
+from gateway.crypto.sealing import FixedKeys, Sealer
 from gateway.records.ports import HeadKeeper
 from gateway.records.seal_key import SealSigner
 
@@ -28,13 +31,19 @@ class SqlTransactions:
     """The database of one process. ``open`` it once, ``close`` it once."""
 
     def __init__(
-        self, database_url: str, signer: SealSigner, clock: Clock, head_keeper: HeadKeeper | None = None
+        self,
+        database_url: str,
+        signer: SealSigner,
+        at_rest: AtRest,
+        clock: Clock,
+        head_keeper: HeadKeeper | None = None,
     ) -> None:
+        self.at_rest = at_rest
         self._head_keeper = head_keeper
         self._read_engine = create_database_engine(database_url, pool_size=READERS, snapshots=True)
         self._write_engine = create_database_engine(database_url, pool_size=1)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
-        self._writer = GroupWriter(self._write_engine, signer, clock, head_keeper)
+        self._writer = GroupWriter(self._write_engine, signer, at_rest, clock, head_keeper)
 
     def open(self) -> None:
         """Start the writer."""
@@ -65,7 +74,7 @@ class SqlTransactions:
     def _read(self, work: Callable[[SqlUnitOfWork], ResultT]) -> ResultT:
         try:
             with self._read_engine.connect() as connection:
-                return work(_reading_unit(connection))
+                return work(_reading_unit(connection, self.at_rest))
         except SQLAlchemyError as error:
             raise record_unavailable("database_unreachable") from error
 
@@ -82,6 +91,7 @@ class SqlTransactions:
 def reading(database_url: str) -> Iterator[SqlUnitOfWork]:
     """A unit of work over one moment of a database that is left as it is: without a writer, without migrations.
 
+    It has no data keys: what is sealed stays so, and opening it is refused.
     Raises ``DatabaseUnreadable`` for what is missing, damaged or of another schema, also while the unit reads.
     """
     engine = create_reading_engine(database_url)
@@ -89,7 +99,7 @@ def reading(database_url: str) -> Iterator[SqlUnitOfWork]:
         with engine.connect() as connection:
             if not is_current(connection):
                 raise DatabaseUnreadable("The database does not have the schema of this version; run: bandian migrate")
-            yield _reading_unit(connection)
+            yield _reading_unit(connection, _WITHOUT_KEYS)
     except SQLAlchemyError as error:
         cause = type(getattr(error, "orig", None) or error).__name__
         raise DatabaseUnreadable(f"The database is missing, damaged, or does not answer ({cause}).") from error
@@ -101,8 +111,11 @@ class DatabaseUnreadable(Exception):
     """Nothing can be said about what the database holds; the text is one sentence for the operator."""
 
 
-def _reading_unit(connection: Connection) -> SqlUnitOfWork:
-    return SqlUnitOfWork(Statements(connection, savepoint=False), ReadOnlyRecords(), ReadOnlyOutbox())
+_WITHOUT_KEYS = AtRest(Sealer(FixedKeys(())), KeyedDigest(bytes(MIN_KEY_BYTES)))
+
+
+def _reading_unit(connection: Connection, at_rest: AtRest) -> SqlUnitOfWork:
+    return SqlUnitOfWork(Statements(connection, at_rest, savepoint=False), ReadOnlyRecords(), ReadOnlyOutbox())
 
 
 def _require_current(engine: Engine) -> None:

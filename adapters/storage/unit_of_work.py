@@ -2,6 +2,7 @@
 
 from functools import cached_property
 
+from adapters.storage.application_certificates import SqlApplicationCertificates
 from adapters.storage.applications import SqlApplications, SqlIntakes, SqlStageEvents
 from adapters.storage.approvals import SqlApprovalOutcomes, SqlJointReviews
 from adapters.storage.authorisations import SqlAuthorisations
@@ -11,7 +12,11 @@ from adapters.storage.idempotency import SqlIdempotency
 from adapters.storage.identity import SqlSessions
 from adapters.storage.licences import SqlAskedHolders
 from adapters.storage.partners import SqlPartnerRepository, SqlSpentTokens
+from adapters.storage.rechecks import SqlFeedPositions, SqlRecheckQueue
 from adapters.storage.records import BatchRecords, ReadOnlyRecords, SqlRecordReader
+from adapters.storage.resealing import SqlSealedRows
+from adapters.storage.retention import SqlRemoval
+from adapters.storage.reviews import SqlReviews
 from adapters.storage.statements import Statements
 from gateway.delivery.ports import Outbox
 from gateway.records.ports import RecordAppender
@@ -75,6 +80,10 @@ class SqlUnitOfWork:
         return SqlIntakes(self._statements)
 
     @cached_property
+    def reviews(self) -> SqlReviews:
+        return SqlReviews(self._statements)
+
+    @cached_property
     def stage_events(self) -> SqlStageEvents:
         return SqlStageEvents(self._statements)
 
@@ -87,8 +96,28 @@ class SqlUnitOfWork:
         return SqlAskedHolders(self._statements)
 
     @cached_property
+    def application_certificates(self) -> SqlApplicationCertificates:
+        return SqlApplicationCertificates(self._statements)
+
+    @cached_property
+    def recheck_queue(self) -> SqlRecheckQueue:
+        return SqlRecheckQueue(self._statements)
+
+    @cached_property
+    def feed_positions(self) -> SqlFeedPositions:
+        return SqlFeedPositions(self._statements)
+
+    @cached_property
     def sessions(self) -> SqlSessions:
         return SqlSessions(self._statements)
+
+    @cached_property
+    def removal(self) -> SqlRemoval:
+        return SqlRemoval(self._statements)
+
+    @cached_property
+    def sealed_rows(self) -> SqlSealedRows:
+        return SqlSealedRows(self._statements)
 
     @cached_property
     def certificate_copies(self) -> SqlCertificateCopies:

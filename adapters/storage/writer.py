@@ -28,6 +28,7 @@ from adapters.storage.records import (
     take_log,
     write_batch,
 )
+from adapters.storage.sealed import AtRest
 from adapters.storage.statements import Statements
 from adapters.storage.unit_of_work import SqlUnitOfWork
 from gateway.clock import Clock
@@ -66,8 +67,16 @@ class _Pending:
 class GroupWriter:
     """Runs units of work one after the other and commits them in groups."""
 
-    def __init__(self, engine: Engine, signer: SealSigner, clock: Clock, head_keeper: HeadKeeper | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        signer: SealSigner,
+        at_rest: AtRest,
+        clock: Clock,
+        head_keeper: HeadKeeper | None = None,
+    ) -> None:
         self._engine = engine
+        self._at_rest = at_rest
         self._head_keeper = head_keeper
         self._signer = signer
         self._clock = clock
@@ -161,7 +170,7 @@ class GroupWriter:
             transaction = connection.begin()
             try:
                 head = self._head or take_log(connection, self._holder, self._clock())
-                records, outbox = BatchRecords(head), BatchOutbox()
+                records, outbox = BatchRecords(head), BatchOutbox(self._at_rest.sealer)
                 for pending in batch:
                     self._run_unit(connection, pending, records, outbox)
                 outbox.write(connection)
@@ -176,7 +185,7 @@ class GroupWriter:
 
     def _run_unit(self, connection: Connection, pending: _Pending, records: BatchRecords, outbox: BatchOutbox) -> None:
         entries, drafts = len(records.entries), len(outbox.drafts)
-        statements = Statements(connection, savepoint=True)
+        statements = Statements(connection, self._at_rest, savepoint=True)
         try:
             value = pending.work(SqlUnitOfWork(statements, records, outbox))
             statements.keep()

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway.errors import Conflict, Denied, Malformed, Rejected, SubjectUnknown
+from gateway.errors import Conflict, Denied, Indeterminate, Malformed, Rejected, SubjectUnknown
 
 
 class RegionMalformed(Malformed):
@@ -42,6 +42,20 @@ class DocumentNotAllowed(Denied):
 
     kind = "document-not-allowed"
     title = "不得增加申请资料"
+
+    stage: str
+    allowed: tuple[str, ...]
+
+
+@dataclass(kw_only=True, eq=False)
+class NotRequiredAtStage(Denied):
+    """Something was asked for of a document that the work at the stage does not need.
+
+    ``allowed`` holds the names of the fields and predicates that it needs; it is empty when it needs nothing.
+    """
+
+    kind = "not-required-at-stage"
+    title = "索取的信息超出办理所需"
 
     stage: str
     allowed: tuple[str, ...]
@@ -139,3 +153,76 @@ class AuthorisationPeriodUnsound(Rejected):
 
     kind = "authorisation-period"
     title = "授权期限不合理"
+
+
+@dataclass(kw_only=True, eq=False)
+class CertificatesContradict(Conflict):
+    """Two of the certificates cannot both be right. ``documents`` are whose they are, ``reason`` a slug; no values."""
+
+    kind = "certificates-contradict"
+    title = "证照之间不一致"
+
+    reason: str
+    documents: tuple[str, ...]
+
+
+class TooManyIntakes(Conflict):
+    """The holder has begun more than anyone confirms; each keeps personal data until it is confirmed or dropped."""
+
+    kind = "too-many-intakes"
+    title = "未确认的申请准备过多"
+
+
+class ReviewUnderWay(Conflict):
+    """The intake was confirmed otherwise before, and waits for an officer."""
+
+    kind = "review-under-way"
+    title = "正在人工核查"
+
+
+class ReviewUnknown(SubjectUnknown):
+    """No such review task, or none of this applicant's."""
+
+    kind = "review-unknown"
+    title = "没有这项核查任务"
+
+
+class ReviewSettled(Conflict):
+    """The task was settled, withdrawn or has expired; it is settled once."""
+
+    kind = "review-settled"
+    title = "核查任务已办结"
+
+
+class ReviewNotLookedAt(Conflict):
+    """Whoever settles a task has not been shown what was compared."""
+
+    kind = "review-not-looked-at"
+    title = "尚未查看比对内容"
+
+
+@dataclass(kw_only=True, eq=False)
+class ReviewOutdated(Conflict):
+    """What was confirmed no longer stands as it did: ``documents`` are slugs of certificates, or of comparisons."""
+
+    kind = "review-outdated"
+    title = "核查期间证照已变化"
+
+    documents: tuple[str, ...]
+
+
+@dataclass(kw_only=True, eq=False)
+class ReviewNotVerifiable(Indeterminate):
+    """What was confirmed could not be verified anew just now; ``documents`` are the slugs of the certificates."""
+
+    kind = "review-not-verifiable"
+    title = "暂时无法重新核验"
+
+    documents: tuple[str, ...]
+
+
+class ReasonTellsPerson(Rejected):
+    """A reason that is kept and told names the applicant, or holds an identity number."""
+
+    kind = "reason-tells-person"
+    title = "理由不得包含个人信息"

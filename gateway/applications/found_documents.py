@@ -6,9 +6,10 @@ to a false pass.
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
+from gateway.applications.model import Party
 from gateway.applications.next_steps import (
     CHOOSE_ONE,
     step_when_missing,
@@ -18,16 +19,17 @@ from gateway.applications.next_steps import (
 )
 from gateway.applications.personal_codes import readable_fields
 from gateway.applications.requirements import IDENTITY_DOCUMENTS, RequirementRow
+from gateway.certificates.claims import ECertificateClaims
 from gateway.certificates.errors import NoECertificate
+from gateway.certificates.identifier_digests import IdentifierDigests
 from gateway.certificates.kind import CertificateKind
 from gateway.certificates.ports import UsePurpose
 from gateway.certificates.service import CertificateService
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import HolderExpectation, Verification
 from gateway.errors import Denied, Indeterminate, NotFound, PartnerUnavailable
-from gateway.records.entries import digest
 from schemas.ecertificates import HOLDER_IS_ENTERPRISE, HOLDER_IS_RESIDENT
-from schemas.identifiers import ECertificateIdentifier
+from schemas.identifiers import ECertificateIdentifier, former_resident_identity_number
 from schemas.identity import ApplicantKind
 from schemas.partner_api import FailedCheck
 
@@ -50,7 +52,10 @@ class DocumentState(StrEnum):
 
 @dataclass(frozen=True)
 class Candidate:
-    """One certificate that may stand for the document. ``summary`` is the applicant's own data, for their eyes."""
+    """One certificate that may stand for the document. ``summary`` is the applicant's own data, for their eyes.
+
+    ``claims`` are there only when the verdict is valid, and only while it is looked at: they are never stored.
+    """
 
     choice: str
     verdict: Verdict
@@ -64,6 +69,9 @@ class Candidate:
     content_digest: str
     failed_check: FailedCheck | None
     notes: tuple[str, ...] = ()
+    claims: ECertificateClaims | None = field(default=None, repr=False)
+    expires_on: date | None = None
+    facts_digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +105,14 @@ class Search:
     at: datetime
     own_codes: frozenset[str] = field(default=frozenset(), repr=False)
 
+    @classmethod
+    def for_party(cls, party: Party, region: str, purpose: UsePurpose, at: datetime) -> "Search":
+        """For an applicant and whoever acts for them; their numbers of 15 digits count as their own too."""
+        codes = (party.code, party.person_code)
+        former = (former_resident_identity_number(code) for code in codes)
+        own = frozenset(code for code in (*codes, *former) if code is not None)
+        return cls(party.applicant_kind, party.code, party.name, region, purpose, at, own)
+
 
 async def find_documents(
     certificates: CertificateService, rows: tuple[RequirementRow, ...], search: Search
@@ -122,14 +138,18 @@ async def _find(certificates: CertificateService, row: RequirementRow, search: S
         return FoundDocument(row, DocumentState.UNAVAILABLE, next_step=step_when_source_fails(row.document, error))
     kind = certificates.kinds.get(row.document.value)
     here = [each for each in obtained.verifications if kind.lies_in(each.claims, search.region)]
-    return _judge(row, kind, here, search.own_codes)
+    return _judge(row, kind, here, search.own_codes, certificates.identifier_digests)
 
 
 def _judge(
-    row: RequirementRow, kind: CertificateKind, found: list[Verification], own_codes: frozenset[str]
+    row: RequirementRow,
+    kind: CertificateKind,
+    found: list[Verification],
+    own_codes: frozenset[str],
+    digests: IdentifierDigests,
 ) -> FoundDocument:
     """A valid one stands; else one that may yet prove good leaves it open, and only then is it refused."""
-    candidates = tuple(_candidate(kind, each, own_codes) for each in found)
+    candidates = tuple(_candidate(kind, each, own_codes, digests) for each in found)
     by_verdict = {verdict: [each for each in found if each.verdict is verdict] for verdict in Verdict}
     if len(by_verdict[Verdict.VALID]) == 1:
         return FoundDocument(row, DocumentState.FOUND, candidates)
@@ -142,7 +162,9 @@ def _judge(
     return FoundDocument(row, DocumentState.NOT_FOUND, next_step=step_when_missing(row.document))
 
 
-def _candidate(kind: CertificateKind, verification: Verification, own_codes: frozenset[str]) -> Candidate:
+def _candidate(
+    kind: CertificateKind, verification: Verification, own_codes: frozenset[str], digests: IdentifierDigests
+) -> Candidate:
     failed, provenance = verification.failed_check, verification.provenance
     identifier = ECertificateIdentifier.parse(verification.identifier) if verification.identifier else None
     return Candidate(
@@ -152,8 +174,8 @@ def _candidate(kind: CertificateKind, verification: Verification, own_codes: fro
         issuing_authority=verification.issuing_authority,
         source=provenance.source if provenance else None,
         as_of=provenance.fetched_at if provenance else None,
-        identifier_digest=digest(str(identifier)) if identifier else None,
-        series_digest=digest(identifier.series) if identifier else None,
+        identifier_digest=digests.of(identifier) if identifier else None,
+        series_digest=digests.series(identifier) if identifier else None,
         version=identifier.version if identifier else None,
         content_digest=verification.envelope_digest,
         failed_check=(
@@ -162,4 +184,7 @@ def _candidate(kind: CertificateKind, verification: Verification, own_codes: fro
             else None
         ),
         notes=tuple(NOTES[finding] for finding in verification.findings if finding in NOTES),
+        claims=verification.claims,
+        expires_on=verification.expires_on,
+        facts_digest=digests.facts(verification.claims) if verification.claims else None,
     )

@@ -3,37 +3,40 @@
 1. Who applies is verified (identity); an enterprise comes with its licence alone, a resident with a verification.
 2. The customer class follows from the demand, with its clause.
 3. Every document that the first stage allows is fetched and verified; nothing else is asked for.
-4. The applicant sees what was found and what the utility will get, or a next step for what is missing.
-5. Confirmed: application, authorisation, record and outbox row are one commit. Dropped: nothing is kept.
+4. The certificates are compared with one another, and with who applies.
+5. The applicant sees what was found and what the utility will get, or a next step for what is missing or unsure.
+6. Confirmed: application, authorisation, record and outbox row are one commit – or, where the certificates do not
+   plainly agree, a task that an officer settles first. Dropped: nothing is kept.
 """
 
+import asyncio
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
+from gateway.applications.agent_authority import AgentAuthorities
+from gateway.applications.confirmation import (
+    Ids,
+    ReviewOpened,
+    open_review,
+    prepare,
+    require_no_contradiction,
+    submit,
+)
+from gateway.applications.consistency import consistency_of
 from gateway.applications.customer_classes import derive_class
-from gateway.applications.errors import IntakeMismatch, IntakeUnknown, NoUtility
-from gateway.applications.found_documents import Search, find_documents
-from gateway.applications.lifecycle import Lifecycle
-from gateway.applications.model import Demand, GridConnectionApplication, IntakeKind, Party
+from gateway.applications.disclosure_rules import needed_names
+from gateway.applications.errors import IntakeMismatch, IntakeUnknown, ReviewUnderWay, TooManyIntakes
+from gateway.applications.first_stage import documents_of_first_stage
+from gateway.applications.model import Demand, IntakeKind, Party
 from gateway.applications.places import require_county
 from gateway.applications.ports import IntakeTransaction
 from gateway.applications.preview import INTAKE_LIVES, Preview, intake_view
-from gateway.applications.requirements import Provider, allowed_documents
-from gateway.applications.stages import stages_of
+from gateway.applications.review_tasks import ReviewState, Settlement
+from gateway.applications.review_views import under_review
 from gateway.applications.stored_intake import StoredDocument, StoredIntake
-from gateway.applications.submission import (
-    PURPOSE,
-    SUBMITTED,
-    Submitted,
-    authorise,
-    authorised_entry,
-    settle_documents,
-    submitted_entry,
-    submitted_event,
-)
+from gateway.applications.submission import PURPOSE, SUBMITTED, Submitted
+from gateway.applications.utilities import require_utilities, utilities_of
 from gateway.applications.working_days import WorkingCalendar
-from gateway.caller import Role
-from gateway.certificates.ports import UsePurpose
 from gateway.certificates.service import CertificateService
 from gateway.clock import Clock, date_in_china
 from gateway.errors import Owner
@@ -41,15 +44,16 @@ from gateway.identity.model import VerifiedApplicant
 from gateway.ids import MakeId
 from gateway.partners.agreements import agreed_fields
 from gateway.partners.directory import DirectorySnapshot, PartnerDirectory
-from gateway.records.entries import Fact, RecordEntry
+from gateway.records.entries import Fact, RecordEntry, digest
 from gateway.records.refusals import refusals_recorded
 from gateway.transaction import Transactions
 from schemas.applicant_api import Confirmation, IntakeView
-from schemas.identifiers import region_levels
 from schemas.identity import ApplicantKind
 
 PREVIEWED, DROPPED = "intake.previewed", "intake.dropped"
 PURGED_AT_ONCE = 200
+MOST_OPEN = 10
+"""Intakes of one holder that wait to be confirmed: more than anyone needs, and each holds personal data."""
 INTAKE_OF = {
     ApplicantKind.ENTERPRISE: IntakeKind.ONE_CERTIFICATE,
     ApplicantKind.RESIDENT: IntakeKind.FACE_VERIFIED,
@@ -63,6 +67,7 @@ class IntakeService:
         self,
         transactions: Transactions[IntakeTransaction],
         certificates: CertificateService,
+        authorities: AgentAuthorities,
         partners: PartnerDirectory,
         calendar: WorkingCalendar,
         clock: Clock,
@@ -71,6 +76,7 @@ class IntakeService:
     ) -> None:
         self._transactions = transactions
         self._certificates = certificates
+        self._authorities = authorities
         self._partners = partners
         self._calendar = calendar
         self._clock = clock
@@ -80,8 +86,8 @@ class IntakeService:
     async def begin(
         self, applicant: VerifiedApplicant, intake: IntakeKind, demand: Demand, address: str | None = None
     ) -> IntakeView:
-        """Steps 2 to 4. Raises ``IntakeMismatch``, ``DemandNotClassifiable``, ``RegionMalformed``, ``RegionTooWide``,
-        ``NoUtility``; each refusal is recorded.
+        """Steps 2 to 5. Raises ``IntakeMismatch``, ``DemandNotClassifiable``, ``RegionMalformed``, ``RegionTooWide``,
+        ``NoUtility``, ``TooManyIntakes``; each refusal is recorded.
         """
         facts: dict[str, Fact] = {"intake": intake.value, "holder_digest": applicant.holder_digest}
         async with self._refusals(PREVIEWED, None, facts):
@@ -102,24 +108,12 @@ class IntakeService:
         on = date_in_china(now)
         derivation = derive_class(demand.facts(applicant.applicant_kind), on, demand.region)
         snapshot = await self._partners.snapshot()
-        utilities = utilities_of(snapshot, demand.region)
-        if not utilities:
-            raise _no_utility("该地区尚无接入的供电企业，请拨打 95598 咨询")
-        first_stage = stages_of(derivation.customer_class)[0]
-        cause = derivation.customer_class.chinese_title + first_stage.chinese_title
-        rows = allowed_documents(derivation.customer_class, first_stage, on, applicant.applicant_kind)
-        documents = await find_documents(
-            self._certificates,
-            tuple(row for row in rows if row.provider is Provider.SOURCE),
-            Search(
-                applicant.applicant_kind,
-                applicant.holder_code,
-                applicant.holder_name,
-                demand.region,
-                UsePurpose("用电报装", PURPOSE, cause),
-                now,
-                frozenset({applicant.holder_code, applicant.person_code}),
-            ),
+        utilities = require_utilities(snapshot, demand.region)
+        await self._transactions.read(lambda tx: _require_room(tx, applicant.holder_digest, now))
+        party = _party(applicant, address)
+        documents, authority = await asyncio.gather(
+            documents_of_first_stage(self._certificates, party, demand.region, derivation.customer_class, now),
+            self._authorities.judge(applicant.authorisation, now),
         )
         preview = Preview(
             intake_id=self._make_id("int"),
@@ -137,52 +131,82 @@ class IntakeService:
                         demand.region,
                         on,
                     )
+                    & needed_names(PURPOSE, document.row.stage, document.row.document.value, on, demand.region)
                 )
                 for document in documents
             },
             utilities=utilities,
+            findings=consistency_of(party, demand.region, documents, authority),
         )
         view = intake_view(preview, self._calendar)
-        stored = _stored(preview, view, applicant, demand, address)
+        stored = StoredIntake(
+            intake=intake,
+            demand=demand,
+            derivation=derivation,
+            party=party,
+            documents=tuple(StoredDocument.of(document) for document in documents),
+            view=view,
+            findings=preview.findings,
+            authorisation=applicant.authorisation,
+        )
         await self._transactions.write(lambda tx: _keep(tx, preview, stored, applicant.holder_digest, now))
         return view
 
     async def show(self, applicant: VerifiedApplicant, intake_id: str) -> IntakeView:
-        """What was found, as it was found. Raises ``IntakeUnknown``."""
+        """What was found, as it was found, and whether an officer looks at it. Raises ``IntakeUnknown``."""
         now = self._clock()
-        stored = await self._transactions.read(lambda tx: _require(tx, intake_id, applicant.holder_digest, now))
-        return stored.view
+
+        def read(tx: IntakeTransaction) -> IntakeView:
+            stored = _require(tx, intake_id, applicant.holder_digest, now)
+            task = tx.reviews.of_intake(intake_id) if stored.review_task_id else None
+            return stored.view if task is None else under_review(stored.view, task, tx.reviews.looks(task.task_id))
+
+        return await self._transactions.read(read)
 
     async def drop(self, applicant: VerifiedApplicant, intake_id: str) -> None:
-        """Walk away: the intake and the copies fetched for it are removed. Raises ``IntakeUnknown``."""
+        """Walk away: the intake and the copies fetched for it are removed, a review ends. Raises ``IntakeUnknown``."""
         now = self._clock()
 
         def drop(tx: IntakeTransaction) -> None:
-            _require(tx, intake_id, applicant.holder_digest, now)
-            _remove(tx, intake_id, applicant.holder_digest, applicant.holder_code)
-            tx.records.append(RecordEntry(DROPPED, now, "applicant", intake_id))
+            stored = _require(tx, intake_id, applicant.holder_digest, now)
+            task_id = stored.review_task_id
+            if task_id is not None and not tx.reviews.settle(task_id, Settlement(ReviewState.WITHDRAWN, now)):
+                raise _unknown()  # an officer was first
+            remove_intake(tx, intake_id, applicant.holder_digest)
+            tx.records.append(RecordEntry(DROPPED, now, "applicant", intake_id, facts={"review": task_id}))
 
         async with self._refusals(DROPPED, intake_id):
             await self._transactions.write(drop)
 
     async def purge_expired(self) -> int:
-        """Remove intakes that were neither confirmed nor dropped, and what was fetched for them; answers how many."""
+        """Remove intakes that were not confirmed or not settled in time, with what was fetched; answers how many.
+
+        None of them is opened: also what nobody can open any more goes when its time is over.
+        """
         now = self._clock()
 
         def purge(tx: IntakeTransaction) -> int:
             expired = tx.intakes.expired(now, PURGED_AT_ONCE)
-            for intake_id, holder_digest, body in expired:
-                _remove(tx, intake_id, holder_digest, StoredIntake.from_json(body).party.code)
-                tx.records.append(RecordEntry("intake.expired", now, "gateway", intake_id))
+            for intake_id, holder_digest in expired:
+                task = tx.reviews.of_intake(intake_id)
+                if task is not None:
+                    tx.reviews.settle(task.task_id, Settlement(ReviewState.EXPIRED, now))
+                remove_intake(tx, intake_id, holder_digest)
+                facts: dict[str, Fact] = {"review": task.task_id if task else None}
+                tx.records.append(RecordEntry("intake.expired", now, "gateway", intake_id, facts=facts))
             return len(expired)
 
         return await self._transactions.write(purge)
 
-    async def confirm(self, applicant: VerifiedApplicant, intake_id: str, confirmation: Confirmation) -> Submitted:
-        """Step 5. Raises ``IntakeUnknown``, ``IntakeIncomplete``, ``NoUtility``, ``AuthorisationPeriodUnsound``."""
+    async def confirm(
+        self, applicant: VerifiedApplicant, intake_id: str, confirmation: Confirmation
+    ) -> Submitted | ReviewOpened:
+        """Step 6. Raises ``IntakeUnknown``, ``IntakeIncomplete``, ``NoUtility``, ``AuthorisationPeriodUnsound``,
+        ``CertificatesContradict``, ``ReviewUnderWay``.
+        """
         now = self._clock()
         snapshot = await self._partners.snapshot()
-        ids = (self._make_id("app"), self._make_id("auth"), self._make_id("evt"))
+        ids = Ids(*(self._make_id(kind) for kind in ("app", "auth", "evt", "rev")))
         async with self._refusals(SUBMITTED, intake_id):
             return await self._transactions.write(
                 lambda tx: self._confirm(tx, applicant, intake_id, confirmation, snapshot, ids, now)
@@ -200,100 +224,80 @@ class IntakeService:
         intake_id: str,
         confirmation: Confirmation,
         snapshot: DirectorySnapshot,
-        ids: tuple[str, str, str],
+        ids: Ids,
         now: datetime,
-    ) -> Submitted:
-        application_id, authorisation_id, event_id = ids
+    ) -> Submitted | ReviewOpened:
         stored = _require(tx, intake_id, applicant.holder_digest, now)
-        if not tx.intakes.remove(intake_id):
+        if stored.review_task_id is not None:
+            return _already_opened(tx, stored, stored.review_task_id, confirmation)
+        serving = utilities_of(snapshot, stored.demand.region)
+        prepared = prepare(stored, applicant.holder_digest, confirmation, serving, self._gateway_name, ids, now)
+        require_no_contradiction(prepared.findings)
+        if prepared.unsure:
+            opened = open_review(tx, prepared, stored, intake_id, confirmation, ids.task_id, now)
+            if opened is None:
+                raise _unknown()
+            return opened
+        if not tx.intakes.remove(intake_id, under_review=False):
             raise _unknown()
-        utility = _choose_utility(utilities_of(snapshot, stored.demand.region), confirmation.utility)
-        application = GridConnectionApplication(
-            application_id=application_id,
-            intake=stored.intake,
-            utility=utility,
-            applicant_kind=stored.party.applicant_kind,
-            holder_digest=applicant.holder_digest,
-            demand=stored.demand,
-            derivation=stored.derivation,
-            received_at=now,
-            lifecycle=Lifecycle(stored.derivation.customer_class, now),
-            documents=settle_documents(stored.documents, confirmation),
-        )
-        with_address = stored.party.address is not None
-        authorisation = authorise(
-            application, authorisation_id, self._gateway_name, confirmation, now, with_address=with_address
-        )
-        tx.applications.add(application, stored.party)
-        tx.authorisations.add(authorisation)
-        tx.outbox.append(submitted_event(event_id, application, authorisation))
-        tx.records.append(authorised_entry(authorisation, now))
-        record_id = tx.records.append(submitted_entry(application, intake_id))
-        return Submitted(application, authorisation, record_id)
+        return submit(tx, prepared, stored, intake_id)
 
 
-def _remove(tx: IntakeTransaction, intake_id: str, holder_digest: str, holder_code: str) -> None:
+def remove_intake(tx: IntakeTransaction, intake_id: str, holder_digest: str) -> None:
+    """Remove the intake, and the copies that were fetched for it unless an application rests on them."""
     tx.intakes.remove(intake_id)
     if not tx.applications.of_holder(holder_digest, 1):
-        tx.certificate_copies.forget(holder_code)
+        tx.certificate_copies.forget_holder(holder_digest)
 
 
-def utilities_of(snapshot: DirectorySnapshot, region: str) -> list[str]:
-    """Active utilities that serve ``region``: those of the lowest level that has any (county → city → province)."""
-    for level in region_levels(region):
-        codes = sorted(
-            partner.code
-            for partner in snapshot.partners.values()
-            if partner.active and partner.role is Role.UTILITY and level in partner.regions
+def _already_opened(
+    tx: IntakeTransaction, stored: StoredIntake, task_id: str, confirmation: Confirmation
+) -> ReviewOpened:
+    task = tx.reviews.find(task_id)
+    if task is None:
+        raise _unknown()
+    if stored.confirmation != confirmation.model_dump(mode="json"):
+        raise ReviewUnderWay(
+            check="review.under_way",
+            owner=Owner.GOVERNMENT,
+            remedy="已确认的申请正在人工核查；如需改动，请放弃后重新发起",
         )
-        if codes:
-            return codes
-    return []
+    return ReviewOpened(task)
 
 
-def _choose_utility(serving: list[str], chosen: str | None) -> str:
-    if chosen is None and len(serving) == 1:
-        return serving[0]
-    if chosen in serving:
-        return str(chosen)
-    if serving:
-        raise _no_utility("请从服务该地区的供电企业中选择：" + "、".join(serving))
-    raise _no_utility("该地区尚无接入的供电企业，请拨打 95598 咨询")
-
-
-def _no_utility(remedy: str) -> NoUtility:
-    return NoUtility(check="intake.utility", owner=Owner.APPLICANT, remedy=remedy)
-
-
-def _stored(
-    preview: Preview, view: IntakeView, applicant: VerifiedApplicant, demand: Demand, address: str | None
-) -> StoredIntake:
-    return StoredIntake(
-        intake=preview.intake,
-        demand=demand,
-        derivation=preview.derivation,
-        party=Party(
-            applicant_kind=applicant.applicant_kind,
-            name=applicant.holder_name,
-            code=applicant.holder_code,
-            person_name=applicant.person_name,
-            person_code=applicant.person_code,
-            role=applicant.role.value if applicant.role else "self",
-            method=applicant.method.value,
-            address=address,
-        ),
-        documents=tuple(StoredDocument.of(document) for document in preview.documents),
-        view=view,
+def _party(applicant: VerifiedApplicant, address: str | None) -> Party:
+    return Party(
+        applicant_kind=applicant.applicant_kind,
+        name=applicant.holder_name,
+        code=applicant.holder_code,
+        person_name=applicant.person_name,
+        person_code=applicant.person_code,
+        role=applicant.role.value if applicant.role else "self",
+        method=applicant.method.value,
+        address=address,
     )
 
 
+def _require_room(tx: IntakeTransaction, holder_digest: str, now: datetime) -> None:
+    if tx.intakes.open_of(holder_digest, now) >= MOST_OPEN:
+        raise TooManyIntakes(
+            check="intake.too_many",
+            owner=Owner.APPLICANT,
+            remedy=f"同时未确认的申请准备最多 {MOST_OPEN} 件：请先确认或放弃已有的，或待其过期",
+        )
+
+
 def _keep(tx: IntakeTransaction, preview: Preview, stored: StoredIntake, holder_digest: str, now: datetime) -> None:
+    _require_room(tx, holder_digest, now)
     tx.intakes.add(preview.intake_id, holder_digest, preview.expires_at, stored.to_json())
     facts: dict[str, Fact] = {
         "intake": preview.intake.value,
         "customer_class": preview.derivation.customer_class.value,
         "clause": preview.derivation.clause,
+        "consistency": preview.compared,
     }
+    if stored.authorisation is not None:
+        facts["agent_authorisation_sha256"] = digest(stored.authorisation)
     for document in preview.documents:
         facts[f"document.{document.row.document}"] = document.state.value
         checks = [each.failed_check.check for each in document.candidates if each.failed_check]

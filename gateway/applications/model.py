@@ -60,7 +60,9 @@ class Party:
 class ApplicationDocument:
     """One document of an application. ``verdict`` None: the applicant's own upload, marked self-declared (容缺).
 
-    ``series_digest`` is that of the 电子证照标识 without its ``version`` (three digits), by which a newer one is known.
+    ``series_digest`` is that of the 电子证照标识 without its ``version`` (three digits), by which a newer one is known;
+    ``facts_digest`` that of what the certificate says, however it was sealed. ``expires_on`` is its last day.
+    A certificate that no longer holds is ``invalid`` by ``check``; ``as_of`` is then when that was known.
     """
 
     document: str
@@ -72,6 +74,9 @@ class ApplicationDocument:
     content_digest: str | None
     series_digest: str | None = None
     version: str | None = None
+    expires_on: date | None = None
+    facts_digest: str | None = None
+    check: str | None = None
 
 
 @dataclass(frozen=True)

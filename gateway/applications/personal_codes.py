@@ -26,8 +26,8 @@ def readable_fields(
 
 
 def mask(code: str) -> str:
-    """The first three and the last two characters."""
-    return f"{code[:3]}{'*' * (len(code) - 5)}{code[-2:]}"
+    """The first three and the last two characters; of a code too short for that, none."""
+    return f"{code[:3]}{'*' * (len(code) - 5)}{code[-2:]}" if len(code) > 7 else "*" * len(code)
 
 
 def _masked(item: DisclosableField, value: str, own_codes: frozenset[str]) -> str:

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from gateway.applications.lifecycle import Lifecycle
-from gateway.applications.model import GridConnectionApplication, Party
+from gateway.applications.model import ApplicationDocument, GridConnectionApplication, Party
+from gateway.applications.review_tasks import Look, ReviewState, ReviewTask, Settlement
 from gateway.authorisations.ports import AuthorisationRepository
 from gateway.delivery.ports import Outbox
 from gateway.records.ports import RecordAppender
@@ -28,6 +29,10 @@ class ApplicationRepository(Protocol):
 
     def put_lifecycle(self, application_id: str, lifecycle: Lifecycle) -> None: ...
 
+    def put_document(self, application_id: str, document: ApplicationDocument) -> None:
+        """Let ``document`` take the place of the application's document of its kind."""
+        ...
+
     def of_utility(self, utility: str, limit: int) -> Sequence[GridConnectionApplication]:
         """The newest first, at most ``limit``."""
         ...
@@ -46,12 +51,27 @@ class IntakeRepository(Protocol):
         """The body, if it is this holder's and has not expired."""
         ...
 
-    def remove(self, intake_id: str) -> bool:
-        """False where it was gone already: of two that confirm at once, one finds it gone."""
+    def find_under_review(self, intake_id: str, at: datetime) -> dict[str, Any] | None:
+        """The body, whoever's it is, if it waits for an officer and has not expired."""
         ...
 
-    def expired(self, at: datetime, limit: int) -> Sequence[tuple[str, str, dict[str, Any]]]:
-        """(intake id, holder digest, body) of intakes that have expired."""
+    def put_under_review(self, intake_id: str, expires_at: datetime, body: dict[str, Any]) -> bool:
+        """From now on it waits for an officer, until ``expires_at``. False where it did already, or was gone."""
+        ...
+
+    def remove(self, intake_id: str, *, under_review: bool | None = None) -> bool:
+        """False where it was gone already: of two that confirm at once, one finds it gone.
+
+        ``under_review`` removes it only while it does, or does not, wait for an officer.
+        """
+        ...
+
+    def open_of(self, holder_digest: str, at: datetime) -> int:
+        """How many of the holder's have not expired."""
+        ...
+
+    def expired(self, at: datetime, limit: int) -> Sequence[tuple[str, str]]:
+        """(intake id, holder digest) of intakes that have expired."""
         ...
 
 
@@ -65,6 +85,46 @@ class StageEventRepository(Protocol):
     def add(self, application_id: str, event_id: str, content_digest: str, record_id: str, at: datetime) -> None: ...
 
 
+class ReviewRepository(Protocol):
+    """Review tasks, and who looked at them."""
+
+    def add(self, task: ReviewTask) -> None: ...
+
+    def find(self, task_id: str) -> ReviewTask | None: ...
+
+    def of_intake(self, intake_id: str) -> ReviewTask | None: ...
+
+    def of_application(self, application_id: str) -> ReviewTask | None:
+        """The task whose acceptance made the application."""
+        ...
+
+    def of_holder(self, holder_digest: str, limit: int) -> Sequence[ReviewTask]:
+        """The newest first, at most ``limit``."""
+        ...
+
+    def listed(self, state: ReviewState | None, limit: int) -> Sequence[ReviewTask]:
+        """The oldest first, at most ``limit``; those in ``state``, or all."""
+        ...
+
+    def settle(self, task_id: str, settlement: Settlement) -> bool:
+        """End an open task. False where it is no longer open: of two officers at once, one is too late."""
+        ...
+
+    def add_look(self, look: Look) -> None: ...
+
+    def looks(self, task_id: str) -> Sequence[Look]:
+        """In the order in which they were taken."""
+        ...
+
+
+class StageRechecks(Protocol):
+    """Certificates are looked at again at each stage boundary; whoever works that queue is no concern of this room."""
+
+    def ask_at_stage(self, application_id: str, at: datetime) -> int:
+        """Ask for every certificate that the application rests on, now; answers how many."""
+        ...
+
+
 class CopiesOfHolder(Protocol):
     """The shelf of certificate copies, as far as an intake may clear it."""
 
@@ -72,12 +132,18 @@ class CopiesOfHolder(Protocol):
         """Remove every copy of the holder's; answers how many."""
         ...
 
+    def forget_holder(self, holder_digest: str) -> int:
+        """The same, where the holder is known by their keyed digest alone."""
+        ...
+
 
 class IntakeTransaction(Protocol):
-    """The slice for intakes."""
+    """The slice for intakes, and for the reviews that some of them wait for."""
 
     @property
     def intakes(self) -> IntakeRepository: ...
+    @property
+    def reviews(self) -> ReviewRepository: ...
     @property
     def applications(self) -> ApplicationRepository: ...
     @property
@@ -112,6 +178,8 @@ class StagesTransaction(Protocol):
     def applications(self) -> ApplicationRepository: ...
     @property
     def stage_events(self) -> StageEventRepository: ...
+    @property
+    def recheck_queue(self) -> StageRechecks: ...
     @property
     def records(self) -> RecordAppender: ...
     @property

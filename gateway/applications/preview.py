@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gateway.applications.consistency import candidates_of, consistency_view, passable, summaries
 from gateway.applications.customer_classes import ClassDerivation
 from gateway.applications.deadlines import deadlines
 from gateway.applications.found_documents import Candidate, FoundDocument
 from gateway.applications.lifecycle import Lifecycle
 from gateway.applications.model import IntakeKind
+from gateway.applications.reconciliation.finding import ChosenFinding
 from gateway.applications.views import class_view, stage_view, whole_view
 from gateway.applications.working_days import WorkingCalendar
 from schemas import applicant_api
@@ -27,11 +29,18 @@ class Preview:
     documents: list[FoundDocument]
     disclosed: dict[str, list[str]]
     utilities: list[str]
+    findings: tuple[ChosenFinding, ...] = ()
 
     @property
     def ready(self) -> bool:
-        """Whether nothing is missing but, at most, a choice."""
-        return all(document.state in ("found", "choose") for document in self.documents)
+        """Whether nothing is missing but, at most, a choice, and some choice contradicts nothing."""
+        whole = all(document.state in ("found", "choose") for document in self.documents)
+        return whole and passable(candidates_of(self.documents), self.findings)
+
+    @property
+    def compared(self) -> list[str]:
+        """What was compared and how it came out, for the record."""
+        return summaries(self.findings)
 
 
 def intake_view(preview: Preview, calendar: WorkingCalendar) -> applicant_api.IntakeView:
@@ -51,6 +60,7 @@ def intake_view(preview: Preview, calendar: WorkingCalendar) -> applicant_api.In
         ],
         utilities=preview.utilities,
         ready=preview.ready,
+        consistency=[consistency_view(each.finding, each.choices) for each in preview.findings],
     )
 
 

@@ -3,13 +3,17 @@
 from enum import Enum
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Response
+from fastapi import APIRouter, Body, Depends, Query, Response
 from limits import parse
 
+from gateway.applications.confirmation import ReviewOpened
 from gateway.applications.customer_classes import Area
 from gateway.applications.intake import IntakeService
 from gateway.applications.model import Demand, IntakeKind
 from gateway.applications.own_application import OwnApplicationService
+from gateway.applications.review_tasks import ReviewState
+from gateway.applications.review_views import inspection_view, opened_view, task_view
+from gateway.applications.reviews import ReviewService
 from gateway.applications.stage_events import StageEventService
 from gateway.applications.submission import Submitted
 from gateway.applications.views import class_view
@@ -32,18 +36,25 @@ from schemas.applicant_api import (
     IntakeOpened,
     IntakeView,
     RenewalRequest,
+    ReviewView,
+    UnderReview,
 )
+from schemas.operator_api import InspectionRequest, InspectionView, ReviewTaskView, SettlementRequest, SettlementView
 from schemas.partner_api import EndingRecorded, EndingRequest, StageEventRecorded, StageEventRequest
 from schemas.wire import OpaqueId
 
 router = APIRouter()
+operator_router = APIRouter()
 Intakes = Annotated[IntakeService, Depends(provide(IntakeService))]
 StageEvents = Annotated[StageEventService, Depends(provide(StageEventService))]
 OwnApplications = Annotated[OwnApplicationService, Depends(provide(OwnApplicationService))]
 Authorisations = Annotated[AuthorisationService, Depends(provide(AuthorisationService))]
+Reviews = Annotated[ReviewService, Depends(provide(ReviewService))]
+Operator = Annotated[Caller, Depends(require_role(Role.OPERATOR, scope="operate"))]
 Limits = Annotated[RateLimits, Depends(provide(RateLimits))]
 INTAKES_OF_A_HOLDER = parse("20/hour")
 APPLICANTS: list[str | Enum] = ["申请人 · 办电"]
+OFFICERS: list[str | Enum] = ["运营方"]
 
 SMALL_ENTERPRISE = {"region": "440106", "voltage_v": 380, "capacity_kw": 80, "area": "urban", "purpose": "餐饮店"}
 HOME = {"region": "440106", "voltage_v": 220, "capacity_kw": 8, "area": "urban", "purpose": "住宅用电"}
@@ -152,16 +163,35 @@ async def drop_intake(intake_id: OpaqueId, applicant: Applicant, service: Intake
     response_model=ApplicationAccepted,
     tags=APPLICANTS,
     summary="确认并授权",
+    responses={202: {"model": UnderReview, "description": "证照是否一致尚不能确定，由工作人员核查后送达"}},
 )
 async def confirm_intake(
     intake_id: OpaqueId, confirmation: Confirmation, applicant: Applicant, service: Intakes, once: OnceOnly
 ) -> Response:
-    """The applicant has seen what was found, and authorises this utility for this application."""
+    """The applicant has seen what was found, and authorises this utility for this application.
+
+    Certificates that contradict one another are refused (409, ``consistency.…``) with both owners named.
+    """
 
     async def work() -> Response:
-        return document(_accepted(await service.confirm(applicant, intake_id, confirmation)), 201)
+        made = await service.confirm(applicant, intake_id, confirmation)
+        if isinstance(made, ReviewOpened):
+            return document(opened_view(made.task), 202)
+        return document(_accepted(made), 201)
 
     return await once.answer(applicant.holder_digest, work)
+
+
+@router.get("/v1/intakes/{intake_id}/review", tags=APPLICANTS, summary="人工核查的进展与结果，以及谁看过比对内容")
+async def show_review(intake_id: OpaqueId, applicant: Applicant, service: Reviews) -> ReviewView:
+    """How the review of an intake stands, also after it has ended: then the intake itself is gone."""
+    return await service.of_intake(intake_id, applicant.holder_digest)
+
+
+@router.get("/v1/reviews", tags=APPLICANTS, summary="我的人工核查")
+async def own_reviews(applicant: Applicant, service: Reviews) -> list[ReviewView]:
+    """Every review of the applicant's own, the newest first."""
+    return await service.of_holder(applicant.holder_digest)
 
 
 def _accepted(submitted: Submitted) -> ApplicationAccepted:
@@ -175,6 +205,57 @@ def _accepted(submitted: Submitted) -> ApplicationAccepted:
         received_at=application.received_at,
         record_id=submitted.record_id,
     )
+
+
+@operator_router.get("/v1/operator/review-tasks", tags=OFFICERS, summary="列出核查任务，不含个人信息")
+async def list_review_tasks(
+    _operator: Operator,
+    service: Reviews,
+    state: ReviewState | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> list[ReviewTaskView]:
+    """The oldest first: whoever waited longest is next."""
+    return [task_view(task) for task in await service.listed(state, limit)]
+
+
+@operator_router.get("/v1/operator/review-tasks/{task_id}", tags=OFFICERS, summary="查看一项核查任务，不含个人信息")
+async def show_review_task(task_id: OpaqueId, _operator: Operator, service: Reviews) -> ReviewTaskView:
+    """Which documents do not plainly agree, and why; never what stands in them."""
+    return task_view(await service.find(task_id))
+
+
+@operator_router.post(
+    "/v1/operator/review-tasks/{task_id}/inspection", tags=OFFICERS, summary="查看比对内容；留痕，申请人可见"
+)
+async def inspect_review_task(
+    task_id: OpaqueId, body: InspectionRequest, operator: Operator, service: Reviews
+) -> InspectionView:
+    """The compared values, read anew from the certificates. Each look is an access on record."""
+    return inspection_view(await service.look(task_id, body.officer, operator.partner_code))
+
+
+@operator_router.post(
+    "/v1/operator/review-tasks/{task_id}/settlement",
+    tags=OFFICERS,
+    summary="核查通过或不予通过，说明理由",
+    response_model=SettlementView,
+)
+async def settle_review_task(
+    task_id: OpaqueId, body: SettlementRequest, operator: Operator, service: Reviews, once: OnceOnly
+) -> Response:
+    """Once. Accepted, the application goes to the utility; rejected, what was fetched for it is removed."""
+
+    async def work() -> Response:
+        settled = await service.settle(task_id, body, operator.partner_code)
+        return document(
+            SettlementView(
+                task=task_view(settled.task),
+                application_id=settled.task.application_id,
+                record_id=settled.record_id,
+            )
+        )
+
+    return await once.answer(operator.partner_code, work)
 
 
 @router.post("/v1/applications/{application_id}/authorisation/withdrawal", tags=APPLICANTS, summary="撤回授权")

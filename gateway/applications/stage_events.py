@@ -12,6 +12,7 @@ from gateway.applications.stages import Stage
 from gateway.applications.views import stage_view
 from gateway.applications.working_days import WorkingCalendar
 from gateway.clock import Clock
+from gateway.crypto.keyed_digest import KeyedDigest, Use
 from gateway.errors import Owner
 from gateway.records.entries import Fact, RecordEntry, digest
 from gateway.records.refusals import refusals_recorded
@@ -19,6 +20,8 @@ from gateway.transaction import Transactions
 from schemas.partner_api import EndingRecorded, EndingRequest, StageEventRecorded, StageEventRequest
 
 ENDED = "application.ended"
+BOUNDARIES = (StageAction.STARTED, StageAction.COMPLETED)
+"""Here certificates are looked at again. The stage does not wait: a change is told to the utility, which decides."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,15 @@ class _Heard:
 class StageEventService:
     """环节: takes events, keeps the lifecycle of the class."""
 
-    def __init__(self, transactions: Transactions[StagesTransaction], calendar: WorkingCalendar, clock: Clock) -> None:
+    def __init__(
+        self,
+        transactions: Transactions[StagesTransaction],
+        calendar: WorkingCalendar,
+        clock: Clock,
+        digests: KeyedDigest,
+    ) -> None:
         self._transactions = transactions
+        self._digests = digests
         self._calendar = calendar
         self._clock = clock
 
@@ -43,7 +53,7 @@ class StageEventService:
         Raises ``ApplicationUnknown``, ``StageEventContradicts`` and what ``lifecycle.apply`` raises.
         """
         now = self._clock()
-        content = digest(request.model_dump_json())
+        content = self._digests.of(Use.STAGE_EVENT, digest(request.model_dump_json()))
         facts: dict[str, Fact] = {"stage": request.stage, "event_sha256": digest(request.event_id)}
         action = f"stage.{request.action}"
         async with refusals_recorded(self._transactions, action, self._clock, utility, application_id, facts):
@@ -71,7 +81,7 @@ class StageEventService:
         ``StageEventContradicts``, ``ApplicationClosed``, ``PauseReasonMissing``.
         """
         now = self._clock()
-        content = digest(request.model_dump_json())
+        content = self._digests.of(Use.STAGE_EVENT, digest(request.model_dump_json()))
         facts: dict[str, Fact] = {"event_sha256": digest(request.event_id)}
         event = StageEvent(StageAction.ENDED, request.claimed_at, None, request.reason)
         async with refusals_recorded(self._transactions, ENDED, self._clock, utility, application_id, facts):
@@ -124,11 +134,15 @@ class StageEventService:
                     "claimed_at": step.claimed_at.isoformat(),
                     "counted_at": step.counted_at.isoformat(),
                     "flags": [flag.value for flag in step.flags],
-                    "reason_sha256": digest(event.reason) if event.reason else None,
+                    "reason_digest": self._digests.commitment(Use.REASON, f"{application_id}/{event_id}", event.reason)
+                    if event.reason
+                    else None,
                 },
             )
         )
         tx.stage_events.add(application_id, event_id, content, record_id, now)
+        if event.action in BOUNDARIES and lifecycle.closed_at is None:
+            tx.recheck_queue.ask_at_stage(application_id, now)
         changed = GridConnectionApplication(**{**application.__dict__, "lifecycle": lifecycle})
         return _Heard(changed, step, record_id, duplicate=False)
 

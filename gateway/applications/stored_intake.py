@@ -1,14 +1,16 @@
 """An intake between preview and confirmation, as it is kept (personal data, until confirmed, dropped or expired)."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any
 
 from gateway.applications.customer_classes import Area, ClassDerivation, CustomerClass
 from gateway.applications.found_documents import FoundDocument
 from gateway.applications.model import ApplicationDocument, Demand, IntakeKind, Party
+from gateway.applications.reconciliation.finding import ChosenFinding
+from gateway.applications.review_tasks import chosen_from_json, chosen_to_json
 from gateway.certificates.verdicts import Verdict
-from schemas.applicant_api import IntakeView
+from schemas.applicant_api import Confirmation, IntakeView
 from schemas.identity import ApplicantKind
 
 
@@ -36,17 +38,23 @@ class StoredDocument:
                     "content_digest": candidate.content_digest,
                     "series_digest": candidate.series_digest,
                     "version": candidate.version,
+                    "expires_on": candidate.expires_on.isoformat() if candidate.expires_on else None,
+                    "facts_digest": candidate.facts_digest,
                 }
                 for candidate in found.candidates
                 if candidate.verdict is Verdict.VALID
             },
         )
 
-    def usable(self, choice: str | None) -> ApplicationDocument | None:
-        """The valid certificate that stands for the document; ``choice`` tells which of several."""
-        if choice is None and len(self.valid) == 1:
-            choice = next(iter(self.valid))
-        kept = self.valid.get(choice or "")
+    def choice(self, wanted: str | None) -> str | None:
+        """Which valid certificate stands for the document: ``wanted``, or the only one."""
+        if wanted is None and len(self.valid) == 1:
+            return next(iter(self.valid))
+        return wanted if wanted in self.valid else None
+
+    def usable(self, wanted: str | None) -> ApplicationDocument | None:
+        """The valid certificate that stands for the document; ``wanted`` tells which of several."""
+        kept = self.valid.get(self.choice(wanted) or "")
         if kept is None:
             return None
         return ApplicationDocument(
@@ -59,6 +67,8 @@ class StoredDocument:
             content_digest=kept["content_digest"],
             series_digest=kept["series_digest"],
             version=kept["version"],
+            expires_on=date.fromisoformat(kept["expires_on"]) if kept.get("expires_on") else None,
+            facts_digest=kept.get("facts_digest"),
         )
 
     def declared(self, content_digest: str) -> ApplicationDocument:
@@ -68,7 +78,11 @@ class StoredDocument:
 
 @dataclass(frozen=True)
 class StoredIntake:
-    """All that a confirmation needs."""
+    """All that a confirmation needs. ``findings`` hold no values.
+
+    ``authorisation`` is the agent's, as it was presented. ``confirmation`` and ``review_task_id`` are there while the
+    intake waits for an officer.
+    """
 
     intake: IntakeKind
     demand: Demand
@@ -76,6 +90,15 @@ class StoredIntake:
     party: Party
     documents: tuple[StoredDocument, ...]
     view: IntakeView
+    findings: tuple[ChosenFinding, ...] = ()
+    authorisation: str | None = field(default=None, repr=False)
+    confirmation: dict[str, Any] | None = field(default=None, repr=False)
+    review_task_id: str | None = None
+
+    def chosen(self, confirmation: Confirmation) -> dict[str, str]:
+        """Which certificate stands for each document, by the confirmation or because it is the only one."""
+        chosen = {each.document: each.choice(confirmation.choices.get(each.document)) for each in self.documents}
+        return {document: choice for document, choice in chosen.items() if choice is not None}
 
     def to_json(self) -> dict[str, Any]:
         """For storage."""
@@ -86,6 +109,10 @@ class StoredIntake:
             "party": {**self.party.__dict__},
             "documents": [{**document.__dict__} for document in self.documents],
             "view": self.view.model_dump(mode="json"),
+            "findings": [chosen_to_json(each) for each in self.findings],
+            "authorisation": self.authorisation,
+            "confirmation": self.confirmation,
+            "review_task_id": self.review_task_id,
         }
 
     @classmethod
@@ -101,4 +128,8 @@ class StoredIntake:
             party=Party(**{**body["party"], "applicant_kind": ApplicantKind(body["party"]["applicant_kind"])}),
             documents=tuple(StoredDocument(**stored) for stored in body["documents"]),
             view=IntakeView.model_validate(body["view"]),
+            findings=tuple(chosen_from_json(each) for each in body["findings"]),
+            authorisation=body["authorisation"],
+            confirmation=body["confirmation"],
+            review_task_id=body["review_task_id"],
         )

@@ -2,7 +2,8 @@
 
 The statement is the same text whenever it is asked for: it names permit, department, application, line, the day the
 permit was asked for and the clause of its mode. Its digest, who gave it and when are recorded; text and digest stay
-with the permit; the department is asked, with the digest, and the utility told, in the same unit of work.
+with the permit; the department is asked, with the digest, and the utility told, in the same unit of work. A code that
+only the gateway can make (核验码) stands in the text, so that its digest tells nobody who does not have the text.
 """
 
 from dataclasses import replace
@@ -18,6 +19,7 @@ from gateway.approvals.ports import KeptReview, SingleWindowTransaction
 from gateway.approvals.review_requests import GatewayNames
 from gateway.approvals.single_window import require_found, require_under_way
 from gateway.clock import date_in_china
+from gateway.crypto.keyed_digest import KeyedDigest, Use
 from gateway.errors import Owner
 from gateway.identity.model import VerifiedApplicant
 from gateway.ids import MakeId
@@ -42,9 +44,11 @@ class CommitmentService:
         calendar: WorkingCalendar,
         names: GatewayNames,
         make_id: MakeId,
+        digests: KeyedDigest,
     ) -> None:
         self._transactions = transactions
         self._departments = departments
+        self._digests = digests
         self._dispatch = Dispatch(departments, calendar, names, make_id)
 
     async def statement(self, applicant: VerifiedApplicant, application_id: str, permit_id: str) -> CommitmentView:
@@ -127,6 +131,7 @@ class CommitmentService:
                 f"{line.voltage_v} 伏，长 {line.length_m:.10g} 米",
                 f"提出日期：{date_in_china(permit.opened_at).isoformat()}",
                 f"适用依据：{permit.mode_clause}",
+                f"核验码：{self._digests.of(Use.COMMITMENT, permit.permit_id)[:32]}",
                 "本人（单位）已知悉该事项的办理条件、标准和要求，承诺上述工程符合条件，所提供的信息真实、准确、完整；"
                 "接受审批部门事后核查；承诺不实的，审批部门可依法撤销其决定，由此产生的后果由本人（单位）承担。",
             )

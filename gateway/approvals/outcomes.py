@@ -37,6 +37,7 @@ from gateway.approvals.ports import (
 from gateway.caller import Role
 from gateway.crypto.errors import JoseRefused
 from gateway.crypto.jws import JwsPolicy, VerifiedJws, verify_jws
+from gateway.crypto.keyed_digest import KeyedDigest, Use
 from gateway.delivery.ports import ChannelKind, EventDraft
 from gateway.errors import Owner
 from gateway.ids import MakeId
@@ -53,6 +54,7 @@ log = structlog.get_logger()
 
 MAX_OUTCOME_BYTES = 16 * 1024
 _TYP = frozenset({Typ.APPROVAL_OUTCOME.value})
+_ALGORITHMS = frozenset({"ES256", "EdDSA", "SM2-SM3"})
 _REQUIRED = frozenset({"iss", "aud", "jti", "iat"})
 _SIGNING_TIMES = ("iat", "nbf", "exp")
 """Claims that tell when it was signed and not what: an outcome that is signed anew is the same outcome."""
@@ -60,7 +62,11 @@ _SIGNING_TIMES = ("iat", "nbf", "exp")
 
 @dataclass(frozen=True)
 class _Pushed:
-    """An outcome whose signature was verified and whose claims were read."""
+    """An outcome whose signature was verified and whose claims were read.
+
+    ``content_digest`` is keyed: a reason could be guessed from a plain one. ``signed_digest`` is not: nobody can guess
+    the signature in it.
+    """
 
     department: str
     said: Outcome | HandlingStep
@@ -79,12 +85,14 @@ class OutcomeIntake:
         departments: Departments,
         issuer: str,
         make_id: MakeId,
+        digests: KeyedDigest,
     ) -> None:
         self._transactions = transactions
         self._directory = directory
         self._departments = departments
         self._issuer = issuer
         self._make_id = make_id
+        self._digests = digests
 
     async def receive(self, code: str, signed: bytes, at: datetime) -> OutcomeAcknowledged:
         """Take in the JWS ``signed`` that was pushed for department ``code``; answers once it is durable.
@@ -98,7 +106,8 @@ class OutcomeIntake:
         facts: dict[str, Fact] = {"signed_sha256": digest(signed)}
         async with refusals_recorded(self._transactions, "outcome.refused", lambda: at, code, None, facts):
             said = department.read_outcome(verified.claims)
-            pushed = _Pushed(code, said, content_digest(verified.claims), signed, digest(signed))
+            content = self._digests.of(Use.OUTCOME, content_digest(verified.claims))
+            pushed = _Pushed(code, said, content, signed, digest(signed))
             return await self._transactions.write(lambda tx: self._take(tx, pushed, at))
 
     def _participant(self, code: str, partners: DirectorySnapshot) -> Department[Any]:
@@ -116,6 +125,7 @@ class OutcomeIntake:
     ) -> VerifiedJws:
         policy = JwsPolicy(
             typ=_TYP,
+            algorithms=_ALGORITHMS,
             max_bytes=MAX_OUTCOME_BYTES,
             audience=frozenset({department.settings.audience or self._issuer}),
             issuer=code,
@@ -242,7 +252,7 @@ def _facts(pushed: _Pushed) -> dict[str, Fact]:
         "permit": pushed.said.permit_id,
         "outcome": pushed.said.outcome_id,
         "sequence": pushed.said.sequence,
-        "content_sha256": pushed.content_digest,
+        "content_digest": pushed.content_digest,
         "signed_sha256": pushed.signed_digest,
     }
 

@@ -21,10 +21,11 @@ from gateway.approvals.review_modes import ReviewModes
 from gateway.approvals.review_requests import GatewayNames
 from gateway.approvals.views import review_view
 from gateway.caller import Caller
+from gateway.crypto.keyed_digest import KeyedDigest, Use
 from gateway.errors import Owner
 from gateway.ids import MakeId
 from gateway.partners.directory import Directory, DirectorySnapshot
-from gateway.records.entries import Fact, RecordEntry, digest
+from gateway.records.entries import Fact, RecordEntry
 from gateway.records.refusals import refusals_recorded
 from gateway.transaction import Transactions
 from schemas.partner_api import JointReviewRequest, JointReviewView, PermitRequest
@@ -50,10 +51,12 @@ class SingleWindow:
         names: GatewayNames,
         make_id: MakeId,
         modes: ReviewModes,
+        digests: KeyedDigest,
     ) -> None:
         self._transactions = transactions
         self._directory = directory
         self._calendar = calendar
+        self._digests = digests
         self._composer = Composer(departments, modes, make_id)
         self._dispatch = Dispatch(departments, calendar, names, make_id)
 
@@ -65,7 +68,7 @@ class SingleWindow:
         """
         partners = await self._directory.snapshot()
         facts: dict[str, Fact] = {
-            "request_sha256": request_digest(request),
+            "request_digest": self._digest(application_id, request),
             "modes": sorted({permit.mode.value for permit in request.permits}),
         }
         async with refusals_recorded(
@@ -113,7 +116,7 @@ class SingleWindow:
         require_under_way(application, Owner.UTILITY)
         review = self._composer.compose(request, application, partners, at)
         record_id = tx.records.append(
-            _entry("review.opened", application, review.review_id, request, review.permits, at)
+            self._entry("review.opened", application, review.review_id, request, review.permits, at)
         )
         kept = KeptReview(application.application_id, application.utility, request.line, record_id, review)
         tx.joint_reviews.add(kept)
@@ -134,16 +137,33 @@ class SingleWindow:
         review = self._composer.extend(known.review, wanted, known.line, application, partners, at)
         added = review.permits[len(known.review.permits) :]
         kept = replace(known, review=review)
-        tx.records.append(_entry("review.extended", application, review.review_id, request, added, at))
+        tx.records.append(self._entry("review.extended", application, review.review_id, request, added, at))
         tx.joint_reviews.put_extended(review, added)
         self._dispatch.changed(tx.outbox, kept, added, "permits_added", at)
         return Answered(review_view(kept, self._calendar, at), created=True)
 
+    def _digest(self, application_id: str, request: JointReviewRequest) -> str:
+        """What an entry says of an intake: line and permits, in any order. Keyed, because places can be guessed."""
+        permits = sorted(request.permits, key=lambda each: (each.department, each.permit))
+        said = request.model_copy(update={"permits": permits}).model_dump_json()
+        return self._digests.commitment(Use.JOINT_REVIEW, application_id, said)
 
-def request_digest(request: JointReviewRequest) -> str:
-    """What an entry says of an intake: line and permits, in whatever order they are listed."""
-    permits = sorted(request.permits, key=lambda each: (each.department, each.permit))
-    return digest(request.model_copy(update={"permits": permits}).model_dump_json())
+    def _entry(
+        self,
+        action: str,
+        application: GridConnectionApplication,
+        review_id: str,
+        request: JointReviewRequest,
+        permits: tuple[Permit, ...],
+        at: datetime,
+    ) -> RecordEntry:
+        facts: dict[str, Fact] = {
+            "review": review_id,
+            "request_digest": self._digest(application.application_id, request),
+            "permits": [f"{each.permit_id}:{each.department}:{each.permit}:{each.mode}" for each in permits],
+            "mode_clauses": [each.mode_clause for each in permits],
+        }
+        return RecordEntry(action, at, application.utility, application.application_id, facts=facts)
 
 
 def require_under_way(application: GridConnectionApplication, owner: Owner) -> None:
@@ -170,23 +190,6 @@ def _added(known: KeptReview, request: JointReviewRequest) -> list[PermitRequest
     if any(modes.get((each.department, each.permit), each.mode) is not each.mode for each in request.permits):
         raise _contradicts("mode_changed", "该事项已按另一审批方式办理，方式不可变更，请先查询既有审批。")
     return [each for each in request.permits if (each.department, each.permit) not in modes]
-
-
-def _entry(
-    action: str,
-    application: GridConnectionApplication,
-    review_id: str,
-    request: JointReviewRequest,
-    permits: tuple[Permit, ...],
-    at: datetime,
-) -> RecordEntry:
-    facts: dict[str, Fact] = {
-        "review": review_id,
-        "request_sha256": request_digest(request),
-        "permits": [f"{each.permit_id}:{each.department}:{each.permit}:{each.mode}" for each in permits],
-        "mode_clauses": [each.mode_clause for each in permits],
-    }
-    return RecordEntry(action, at, application.utility, application.application_id, facts=facts)
 
 
 def _own(application: GridConnectionApplication | None, caller: Caller) -> GridConnectionApplication:

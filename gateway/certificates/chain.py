@@ -1,46 +1,57 @@
-"""X.509 path verification for private PKIs, with bounded work. RFC 5280 §6 as far as e-certificate seals need it.
+"""X.509 path verification for private PKIs, with bounded work. RFC 5280 §6, policies by RFC 9618, OCSP by RFC 6960.
 
-`cryptography.x509.verification` does no revocation and cannot take CA policies apart, and SM2 links must be walked
-one by one, so the walk is ours: names and signatures find a path, then each rule judges it. Departures are listed in
-docs/divergences.md.
+`cryptography.x509.verification` does no revocation, knows no policies and refuses the names that real certificates
+carry, and SM2 links must be walked one by one, so the walk is ours: `candidates` finds paths whose signatures hold,
+`path_rules` judges each, `clearance` asks for revocation. Departures are listed in docs/divergences.md.
 """
 
-import hashlib
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
-from cryptography import x509
-
-from gateway.certificates.crls import RevocationAnswer, RevocationList, judge_revocation, load_crl
+from gateway.certificates.anchors import TrustAnchor, anchors_digest, as_anchor
+from gateway.certificates.candidates import MAX_PATH, MAX_STEPS, Path, PathFinder
+from gateway.certificates.clearance import Clearance
 from gateway.certificates.freshness import Basis, FreshnessLimit
-from gateway.certificates.links import signed_by
+from gateway.certificates.links import MAX_LINKS, Links, WorkExhausted
+from gateway.certificates.path_rules import SEAL_PURPOSES, SEAL_USAGES, Demand, Failure, judge_path
+from gateway.certificates.policies import PolicyDemand
+from gateway.certificates.revocation_answers import RevocationAnswer, earliest
 from gateway.certificates.signing_certificates import SigningCertificate, load_signing_certificate
 from gateway.certificates.verdicts import Verdict
-from gateway.crypto.errors import AlgorithmUnavailable, DerMalformed
+from gateway.crypto.errors import DerMalformed
 
-MAX_PATH = 6
-MAX_LINKS = 32
-"""Signatures tried for one leaf before the search is given up: forests of same-named CAs cost no more than this."""
-MAX_PATHS_JUDGED = 8
-MAX_INTERMEDIATES = 12
-_SEAL_USAGES = {"2.5.29.37.0", "1.3.6.1.5.5.7.3.36"}
-"""anyExtendedKeyUsage and id-kp-documentSigning (RFC 9336): the extended usages that fit a seal."""
-_PROCESSED = (
-    x509.BasicConstraints,
-    x509.KeyUsage,
-    x509.ExtendedKeyUsage,
-    x509.SubjectAlternativeName,
-    x509.CRLDistributionPoints,
-)
+__all__ = [
+    "MAX_INTERMEDIATES",
+    "MAX_INTERMEDIATE_BYTES",
+    "MAX_LINKS",
+    "MAX_PATH",
+    "MAX_PATHS_JUDGED",
+    "MAX_STEPS",
+    "SEAL_PURPOSES",
+    "SEAL_USAGES",
+    "ChainResult",
+    "TrustAnchor",
+    "anchors_digest",
+    "verify_chain",
+]
+
+MAX_PATHS_JUDGED: Final = 8
+"""Complete paths from one leaf that are judged before the search is given up."""
+MAX_INTERMEDIATES: Final = 1024
+"""Certificates that may be at hand for one path: what a document carries and what the trust directory holds."""
+MAX_INTERMEDIATE_BYTES: Final = 2 << 20
+"""And their size together: reading them costs in proportion."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChainResult:
     """The verdict on one leaf. ``check`` names what failed (``chain.…``), None when valid.
 
-    ``path`` runs from the leaf to the anchor. ``valid_until`` is when the answer must be found anew at the latest.
+    ``path`` runs from the leaf to the anchor. ``valid_until`` is when the answer must be found anew at the latest;
+    None of a valid one: nothing that it rests on changes with time.
+    ``basis`` is every source of revocation asked, those that were silent among them.
     """
 
     verdict: Verdict
@@ -51,183 +62,137 @@ class ChainResult:
     basis: tuple[Basis, ...] = ()
 
 
-class _Exhausted(Exception):
-    """The search went past its stated limit."""
-
-
 def verify_chain(
     leaf: bytes,
     intermediates: Sequence[bytes],
-    anchors: Iterable[bytes],
+    anchors: Iterable[bytes | TrustAnchor],
     at: datetime,
     *,
     crls: Iterable[bytes] | None = None,
+    status: Iterable[bytes] | None = None,
     crl_limit: FreshnessLimit | None = None,
+    valid_at: datetime | None = None,
+    purposes: frozenset[str] | None = SEAL_PURPOSES,
+    usages: frozenset[int] | None = SEAL_USAGES,
+    policies: Iterable[str] | None = None,
 ) -> ChainResult:
-    """Whether DER ``leaf`` may sign (digitalSignature) at the aware instant ``at`` under one of the DER ``anchors``.
+    """Whether DER ``leaf`` may sign at the aware instant ``at`` under one of the ``anchors``. Never raises for content.
 
-    ``crls`` None leaves revocation out (for callers that judge it elsewhere); any sequence, even an empty one, demands
-    an answer for every certificate below the anchor. ``crl_limit`` permits stale lists up to an age; without it
-    ``nextUpdate`` is the end. Never raises for what the certificates say: malformed input is *invalid*.
+    ``intermediates`` are DER certificates in any order, unrelated ones among them; none is trusted by itself.
+    ``anchors`` are CA certificates in DER, or `TrustAnchor` where one demands policies; raises ``DerMalformed`` for an
+    anchor that is no certificate, which is the caller's mistake.
+
+    ``crls`` (DER lists) and ``status`` (DER OCSP responses) both None leave revocation out, for callers that judge it
+    elsewhere; any sequence, even an empty one, demands an answer for every certificate below the anchor, and either
+    source suffices. ``crl_limit`` permits stale lists and responses up to an age; without it ``nextUpdate`` is the end.
+
+    ``valid_at`` (not after ``at``) is when validity periods are judged, for a seal made earlier (GB/T 38540 §7);
+    revocation is judged at ``at`` always. ``purposes`` are the extended key usages of which leaf and CAs must have one
+    if they name any, ``usages`` the key usage bits (RFC 5280 §4.2.1.3) of which the leaf must; None judges none.
+    ``policies`` are certificate policies (dotted) of which the path must be good for one.
+
+    Answers *invalid* when something is proved wrong, *indeterminate* when it could not be known: no anchor of that
+    name, an algorithm not spoken here, no believable answer about revocation, an anchor out of date. The work is
+    bounded by `MAX_LINKS` signatures, `MAX_STEPS` candidates and `MAX_PATHS_JUDGED` paths of `MAX_PATH` certificates;
+    past that the answer is *invalid*, `chain.work_limit`.
+
+    >>> verify_chain(b"", [], [], datetime.fromisoformat("2026-11-23T04:00:00Z")).check
+    'chain.malformed'
     """
     try:
-        first = load_signing_certificate(leaf)
-        given = [load_signing_certificate(item) for item in intermediates]
+        first = load_signing_certificate(bytes(leaf))
     except DerMalformed as error:
         return ChainResult(Verdict.INVALID, "chain.malformed", error.remedy)
-    if len(given) > MAX_INTERMEDIATES:
+    if len(intermediates) > MAX_INTERMEDIATES or sum(map(len, intermediates)) > MAX_INTERMEDIATE_BYTES:
         return ChainResult(Verdict.INVALID, "chain.work_limit", "证书链携带的证书过多")
-    roots = [load_signing_certificate(item) for item in anchors]
-    lists = None if crls is None else tuple(_readable(crls))
-    return _Search(given, roots, at, lists, crl_limit).run(first)
+    demands = {}
+    roots = []
+    for anchor in map(as_anchor, anchors):
+        roots.append(load_signing_certificate(bytes(anchor.certificate)))
+        demands[roots[-1].digest] = PolicyDemand.one_of(policies, anchor.policies)
+    given, malformed = _readable(intermediates)
+    moment = at if valid_at is None else valid_at
+    finder = PathFinder(roots, given, moment, Links())
+    clearance = None if crls is None and status is None else Clearance(crls, status, at, crl_limit, finder)
+    search = _Search(finder, clearance, Demand(moment, purposes, usages), demands, lasting=valid_at is None)
+    result = search.run(first)
+    if malformed is not None and result.check in ("chain.no_anchor", "chain.signature"):
+        return ChainResult(Verdict.INVALID, "chain.malformed", malformed)
+    return result
 
 
-def anchors_digest(anchors: Iterable[bytes]) -> bytes:
-    """One digest over a set of anchors, part of the key under which a chain's verdict may be kept."""
-    return hashlib.sha256(b"".join(sorted(hashlib.sha256(item).digest() for item in anchors))).digest()
-
-
-def _readable(crls: Iterable[bytes]) -> Iterator[RevocationList]:
-    for encoded in crls:
+def _readable(encoded: Iterable[bytes]) -> tuple[list[SigningCertificate], str | None]:
+    """The certificates that can be read, and what is wrong with the last that cannot: it may be no part of a path."""
+    found, malformed = [], None
+    for item in encoded:
         try:
-            yield load_crl(encoded)
-        except DerMalformed:
-            continue
+            found.append(load_signing_certificate(bytes(item)))
+        except DerMalformed as error:
+            malformed = error.remedy
+    return found, malformed
 
 
 class _Search:
-    """Walks issuers by name, counts every signature tried, judges each complete path, keeps the first failure."""
+    """Judges each complete path and answers with the first valid one, else with what says most about the leaf."""
 
     def __init__(
         self,
-        given: list[SigningCertificate],
-        roots: list[SigningCertificate],
-        at: datetime,
-        crls: tuple[RevocationList, ...] | None,
-        crl_limit: FreshnessLimit | None,
+        finder: PathFinder,
+        clearance: Clearance | None,
+        demand: Demand,
+        policies: dict[bytes, PolicyDemand],
+        *,
+        lasting: bool,
     ) -> None:
-        self._given, self._roots, self._at, self._crls, self._limit = given, roots, at, crls, crl_limit
-        self._links: dict[tuple[bytes, bytes], bool] = {}
-        self._signature_failed = False
-        self._algorithm_missing = False
+        self._finder, self._clearance, self._demand, self._policies = finder, clearance, demand, policies
+        self._lasting = lasting
 
     def run(self, leaf: SigningCertificate) -> ChainResult:
-        """The first valid path, else the first complete path's failure, else why there was none."""
-        failure: ChainResult | None = None
+        """The first valid path; else what is unknown, else what is wrong. A leaf proved revoked ends the search."""
+        failures: list[ChainResult] = []
         try:
-            for judged, path in enumerate(self._paths((leaf,))):
-                result = self._judge(path)
-                if result.verdict is Verdict.VALID:
+            for path in self._finder.paths(leaf):
+                if len(failures) >= MAX_PATHS_JUDGED:
+                    raise WorkExhausted
+                result, final = self._judge(path)
+                if final:
                     return result
-                failure = failure or result
-                if judged + 1 >= MAX_PATHS_JUDGED:
-                    raise _Exhausted
-        except _Exhausted:
-            return failure or ChainResult(Verdict.INVALID, "chain.work_limit", "证书链过于复杂，超过核验工作量上限")
-        return failure or self._no_path()
+                failures.append(result)
+        except WorkExhausted:
+            if not failures:
+                return ChainResult(Verdict.INVALID, "chain.work_limit", "证书链过于复杂，超过核验工作量上限")
+        unknown = [result for result in failures if result.verdict is Verdict.INDETERMINATE]
+        return (unknown or failures or [self._no_path()])[0]
+
+    def _judge(self, path: Path) -> tuple[ChainResult, bool]:
+        """The result for one path, and whether no other path can change it."""
+        demand = replace(self._demand, policies=self._policies[path[-1].digest])
+        failure = judge_path(path, demand)
+        if failure is not None:
+            return ChainResult(failure.verdict, failure.check, failure.remedy, path), False
+        answers = [] if self._clearance is None else self._clearance.answers(path)
+        basis = tuple(each for answer in answers for each in answer.basis)
+        if answers and answers[-1].revoked is not False:
+            failure = _not_clear(answers[-1])
+            final = len(answers) == 1 and answers[0].revoked is True
+            return ChainResult(failure.verdict, failure.check, failure.remedy, path, None, basis), final
+        ends = [certificate.not_after for certificate in path] if self._lasting else []
+        rests_until = None if self._clearance is None else self._clearance.rests_until
+        until = earliest([*ends, rests_until, *(answer.changes_at for answer in answers)])
+        return ChainResult(Verdict.VALID, None, "", path, until, basis), True
 
     def _no_path(self) -> ChainResult:
-        if self._algorithm_missing:
+        if self._finder.links.algorithm_missing:
             return ChainResult(Verdict.INDETERMINATE, "chain.algorithm_unavailable", "请安装支持该签名算法的密码库")
-        if self._signature_failed:
+        if self._finder.links.signature_failed:
             return ChainResult(Verdict.INVALID, "chain.signature", "证书链上的签名与其签发者的密钥不符")
         return ChainResult(Verdict.INDETERMINATE, "chain.no_anchor", "请确认签发机构的根证书已配置为信任锚")
 
-    def _paths(self, path: tuple[SigningCertificate, ...]) -> Iterator[tuple[SigningCertificate, ...]]:
-        child = path[-1]
-        for root in self._roots:
-            if root.subject == child.issuer and self._linked(child, root):
-                yield (*path, root)
-        if len(path) + 1 >= MAX_PATH:
-            return
-        known = {certificate.digest for certificate in path}
-        for parent in self._given:
-            if parent.subject == child.issuer and parent.digest not in known and self._linked(child, parent):
-                yield from self._paths((*path, parent))
 
-    def _linked(self, child: SigningCertificate, parent: SigningCertificate) -> bool:
-        key = (child.digest, parent.digest)
-        if key not in self._links:
-            if len(self._links) >= MAX_LINKS:
-                raise _Exhausted
-            self._links[key] = self._signed(child, parent)
-            self._signature_failed = self._signature_failed or not self._links[key]
-        return self._links[key]
-
-    def _signed(self, child: SigningCertificate, parent: SigningCertificate) -> bool:
-        try:
-            return signed_by(child.parsed.tbs_certificate_bytes, child.signature, child.signature_oid, parent)
-        except AlgorithmUnavailable:
-            self._algorithm_missing = True
-            return False
-
-    def _judge(self, path: tuple[SigningCertificate, ...]) -> ChainResult:
-        failed = self._validity(path) or _constraints(path)
-        if failed is not None:
-            return replace(failed, path=path)
-        ends = [certificate.not_after for certificate in path]
-        answers: list[RevocationAnswer] = []
-        for child, parent in itertools.pairwise(path):
-            if self._crls is None:
-                break
-            answers.append(judge_revocation(child, parent, self._crls, self._at, self._limit))
-            if answers[-1].revoked is not False:
-                return replace(_not_clear(answers[-1]), path=path, basis=tuple(answer.basis for answer in answers))
-        ends += [answer.changes_at for answer in answers if answer.changes_at is not None]
-        return ChainResult(Verdict.VALID, None, "", path, min(ends), tuple(answer.basis for answer in answers))
-
-    def _validity(self, path: tuple[SigningCertificate, ...]) -> ChainResult | None:
-        for certificate in path[:-1]:
-            if self._at < certificate.not_before:
-                return ChainResult(Verdict.INVALID, "chain.not_yet_valid", "签章证书尚未生效")
-            if self._at > certificate.not_after:
-                return ChainResult(Verdict.INVALID, "chain.expired", "签章证书已过期，请由颁发机构重新签发")
-        if not path[-1].not_before <= self._at <= path[-1].not_after:
-            return ChainResult(Verdict.INDETERMINATE, "chain.anchor_expired", "信任锚不在有效期内，请更新配置的根证书")
-        return None
-
-
-def _constraints(path: tuple[SigningCertificate, ...]) -> ChainResult | None:
-    """basicConstraints, pathLen, key usages and critical extensions along ``path`` (RFC 5280 §6.1.3 to §6.1.5)."""
-    if any(_unprocessed(certificate) for certificate in path):
-        return ChainResult(Verdict.INVALID, "chain.critical_extension", "证书含有未能处理的关键扩展")
-    usage = path[0].key_usage()
-    if usage is not None and not usage.digital_signature:
-        return ChainResult(Verdict.INVALID, "chain.key_usage", "签章证书的密钥用途不含数字签名")
-    if not all(_purposes_fit(certificate) for certificate in path):
-        return ChainResult(Verdict.INVALID, "chain.extended_key_usage", "证书的扩展密钥用途不含文件签章")
-    below = 0
-    for authority in path[1:]:
-        constraints, usage = authority.basic_constraints(), authority.key_usage()
-        if constraints is None or not constraints.ca:
-            return ChainResult(Verdict.INVALID, "chain.not_a_ca", "证书链上的签发者不是 CA")
-        if usage is not None and not usage.key_cert_sign:
-            return ChainResult(Verdict.INVALID, "chain.key_usage", "CA 证书的密钥用途不含签发证书")
-        if constraints.path_length is not None and below > constraints.path_length:
-            return ChainResult(Verdict.INVALID, "chain.path_length", "证书链超过 CA 允许的长度")
-        if authority.subject != authority.issuer:
-            below += 1
-    return None
-
-
-def _not_clear(answer: RevocationAnswer) -> ChainResult:
+def _not_clear(answer: RevocationAnswer) -> Failure:
+    if answer.revoked and answer.held:
+        return Failure(Verdict.INVALID, "chain.suspended", "签章证书已被暂停使用，请联系颁发机构")
     if answer.revoked:
-        return ChainResult(Verdict.INVALID, "chain.revoked", "签章证书已被吊销，请由颁发机构重新签发")
-    return ChainResult(Verdict.INDETERMINATE, "chain.revocation_unknown", "未能取得有效的证书吊销列表，请稍后再试")
-
-
-def _unprocessed(certificate: SigningCertificate) -> bool:
-    """Whether a rule stands in it that is not applied here. Name constraints count even where not marked critical."""
-    for extension in certificate.extensions:
-        value = extension.value
-        if isinstance(value, x509.NameConstraints):
-            return True
-        if extension.critical and not isinstance(value, _PROCESSED):
-            return True
-    return False
-
-
-def _purposes_fit(certificate: SigningCertificate) -> bool:
-    """No purposes named, or one that fits a seal: a key for TLS seals nothing, critical or not (RFC 5280 §4.2.1.12)."""
-    purposes = certificate.purposes()
-    return purposes is None or not purposes.isdisjoint(_SEAL_USAGES)
+        return Failure(Verdict.INVALID, "chain.revoked", "签章证书已被吊销，请由颁发机构重新签发")
+    remedy = "未能取得有效的证书吊销列表或在线状态，请稍后再试"
+    return Failure(Verdict.INDETERMINATE, "chain.revocation_unknown", remedy)

@@ -1,4 +1,4 @@
-"""Chains judged once are kept until the answer could change: by an expiry, a list's age, new lists or anchors."""
+"""Chains judged once are kept until the answer could change: by an expiry, a list's age, new evidence or anchors."""
 
 import hashlib
 from datetime import datetime
@@ -27,15 +27,30 @@ class ChainVerifier:
         at: datetime,
         crls: tuple[bytes, ...] | None,
         limit: FreshnessLimit | None = None,
+        *,
+        status: tuple[bytes, ...] | None = None,
+        valid_at: datetime | None = None,
     ) -> ChainResult:
-        """As `verify_chain` for the trust store's anchors; ``crls`` None leaves revocation out here too."""
-        key = self._key(leaf, intermediates, crls, limit)
+        """As `verify_chain` for the trust store's anchors, with its intermediates added to those carried.
+
+        ``crls`` and ``status`` both None leave revocation out here too.
+        """
+        key = self._key(leaf, intermediates, crls, status, (crls is None, status is None, limit, valid_at))
         kept = self._kept.get(key)
         if kept is not None:
             since, result = kept
-            if result.valid_until is not None and since <= at < result.valid_until:
+            if since <= at and (result.valid_until is None or at < result.valid_until):
                 return result
-        result = verify_chain(leaf, intermediates, self.trust.anchors, at, crls=crls, crl_limit=limit)
+        result = verify_chain(
+            leaf,
+            (*intermediates, *self.trust.intermediates),
+            self.trust.anchors,
+            at,
+            crls=crls,
+            status=status,
+            crl_limit=limit,
+            valid_at=valid_at,
+        )
         if result.verdict is Verdict.VALID:
             self._kept.put(key, (at, result))
         return result
@@ -45,11 +60,12 @@ class ChainVerifier:
         leaf: bytes,
         intermediates: tuple[bytes, ...],
         crls: tuple[bytes, ...] | None,
-        limit: FreshnessLimit | None,
+        status: tuple[bytes, ...] | None,
+        terms: tuple[bool, bool, FreshnessLimit | None, datetime | None],
     ) -> bytes:
         digest = hashlib.sha256(self.trust.digest)
-        parts = [hashlib.sha256(leaf).digest(), *(hashlib.sha256(item).digest() for item in intermediates)]
-        lists = [crl_digest(item) for item in crls or ()]
-        digest.update(len(parts).to_bytes(4) + b"".join(parts) + b"".join(lists))
-        digest.update(repr((crls is None, limit)).encode())
+        for group in ((leaf,), intermediates, status or ()):
+            digest.update(len(group).to_bytes(4) + b"".join(hashlib.sha256(item).digest() for item in group))
+        digest.update(b"".join(crl_digest(item) for item in crls or ()))
+        digest.update(repr(terms).encode())
         return digest.digest()

@@ -1,4 +1,4 @@
-"""Status lists and CRLs at hand: fetched once for all who wait, kept bounded, renewed by age.
+"""Status lists, CRLs and OCSP responses at hand: fetched once for all who wait, kept bounded, renewed by age.
 
 The cache renews; it does not judge. Whether what it gives is fresh enough is the verifier's question, so an address
 that is down leaves the older bytes in place, and their own dates tell how old they are.
@@ -8,11 +8,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Generic, TypeVar
 
 from gateway.certificates.bounded import BoundedCache
+from gateway.certificates.ocsp import OcspQuestion
 from gateway.certificates.ports import StatusSource
+from gateway.certificates.references import References
 from gateway.certificates.revocation import StatusEvidence
-from gateway.certificates.verifier import References, Verifier
+from gateway.certificates.verifier import Verifier
 from gateway.errors import PartnerUnavailable
 
 MAX_ENTRIES = 256
@@ -27,27 +30,41 @@ class _Entry:
     failed: bool
 
 
-class FetchCache:
-    """Bytes by address. One fetch per address is under way at a time; others wait for it."""
+AddressT = TypeVar("AddressT")
 
-    def __init__(self, fetch: Callable[[str], Awaitable[bytes]], size: int = MAX_ENTRIES) -> None:
+
+class FetchCache(Generic[AddressT]):
+    """Bytes by address, or by question. One fetch for each is under way at a time; others wait for it."""
+
+    def __init__(self, fetch: Callable[[AddressT], Awaitable[bytes]], size: int = MAX_ENTRIES) -> None:
         self._fetch = fetch
-        self._entries: BoundedCache[str, _Entry] = BoundedCache(size)
-        self._flights: dict[str, asyncio.Task[bytes | None]] = {}
+        self._entries: BoundedCache[AddressT, _Entry] = BoundedCache(size)
+        self._flights: dict[AddressT, asyncio.Task[bytes | None]] = {}
 
-    async def get(self, uri: str, at: datetime) -> bytes | None:
-        """What stands at ``uri``, not older than the renewal time unless the address is down; None when never had."""
+    async def get(self, uri: AddressT, at: datetime, since: datetime | None = None) -> bytes | None:
+        """What stands at ``uri``, not older than the renewal time unless the address is down; None when never had.
+
+        With ``since`` it was also fetched at that instant or later.
+        """
         entry = self._entries.get(uri)
-        if entry is not None and timedelta() <= at - entry.tried_at < (RETRY_AFTER if entry.failed else RENEW_AFTER):
+        if entry is not None and _stands(entry, at, since):
             return entry.data
         flight = self._flights.get(uri)
+        if flight is not None and since is not None:  # it may have begun before
+            await asyncio.shield(flight)
+            return await self.get(uri, at, since)
         if flight is None:
             flight = asyncio.create_task(self._renew(uri, at))
             self._flights[uri] = flight
             flight.add_done_callback(lambda _: self._flights.pop(uri, None))
         return await asyncio.shield(flight)
 
-    async def _renew(self, uri: str, at: datetime) -> bytes | None:
+    def failed(self, uri: AddressT) -> bool:
+        """Whether ``uri`` did not answer when it was last asked."""
+        entry = self._entries.get(uri)
+        return entry is not None and entry.failed
+
+    async def _renew(self, uri: AddressT, at: datetime) -> bytes | None:
         kept = self._entries.get(uri)
         try:
             entry = _Entry(await self._fetch(uri), at, failed=False)
@@ -64,19 +81,37 @@ class EvidenceGatherer:
         self._verifier = verifier
         self._lists = FetchCache(status.fetch_status_list)
         self._crls = FetchCache(status.fetch_crl)
+        self._answers: FetchCache[OcspQuestion] = FetchCache(lambda asked: status.fetch_ocsp(asked.uri, asked.request))
 
-    async def gather(self, references: Iterable[References], at: datetime) -> StatusEvidence:
-        """Every status list and CRL that ``references`` and the lists' own signers name, as far as they can be had."""
-        wanted = tuple(references)
+    async def gather(
+        self, references: Iterable[References], at: datetime, since: datetime | None = None
+    ) -> StatusEvidence:
+        """Everything that ``references`` and the status lists' own signers name, as far as it can be had.
+
+        With ``since`` it was fetched at that instant or later.
+        """
+        wanted = list(references)
         uris = {item.status_list for item in wanted if item.status_list is not None}
-        lists = await self._all(self._lists, uris, at)
+        lists = await _all(self._lists, sorted(uris), at, since)
+        wanted += [self._verifier.status_list_references(token, at) for token in lists.values()]
         crl_uris = {uri for item in wanted for uri in item.crls}
-        for token in lists.values():
-            crl_uris.update(self._verifier.status_list_crls(token, at))
-        crls = await self._all(self._crls, crl_uris, at)
-        return StatusEvidence(lists, tuple(crls[uri] for uri in sorted(crls)))
+        asked = {question for item in wanted for question in item.ocsp}
+        crls, answers = await asyncio.gather(
+            _all(self._crls, sorted(crl_uris), at, since),
+            _all(self._answers, sorted(asked, key=lambda each: (each.uri, each.request)), at, since),
+        )
+        down = {uri for uri in uris if self._lists.failed(uri)} | {uri for uri in crl_uris if self._crls.failed(uri)}
+        down |= {question.uri for question in asked if self._answers.failed(question)}
+        return StatusEvidence(lists, tuple(crls.values()), tuple(answers.values()), frozenset(down))
 
-    async def _all(self, cache: FetchCache, uris: Iterable[str], at: datetime) -> dict[str, bytes]:
-        ordered = sorted(uris)
-        found = await asyncio.gather(*(cache.get(uri, at) for uri in ordered))
-        return {uri: data for uri, data in zip(ordered, found, strict=True) if data is not None}
+
+def _stands(entry: _Entry, at: datetime, since: datetime | None) -> bool:
+    young = timedelta() <= at - entry.tried_at < (RETRY_AFTER if entry.failed else RENEW_AFTER)
+    return young and (since is None or entry.tried_at >= since)
+
+
+async def _all(
+    cache: FetchCache[AddressT], ordered: list[AddressT], at: datetime, since: datetime | None = None
+) -> dict[AddressT, bytes]:
+    found = await asyncio.gather(*(cache.get(each, at, since) for each in ordered))
+    return {each: data for each, data in zip(ordered, found, strict=True) if data is not None}

@@ -19,13 +19,17 @@ class BasisState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """One thing an answer rests on. ``source`` is a partner code or address, ``limit`` the oldest age permitted."""
+    """One thing an answer rests on. ``source`` is a partner code or address, ``limit`` the oldest age permitted.
+
+    ``down`` says that the source did not answer when it was last asked: what is here is from before, or nothing.
+    """
 
     name: str
     state: BasisState
     as_of: datetime | None = None
     limit: timedelta | None = None
     source: str | None = None
+    down: bool = False
 
     @property
     def usable(self) -> bool:
@@ -56,6 +60,7 @@ class FreshnessLimit:
         *,
         expires_at: datetime | None = None,
         source: str | None = None,
+        down: bool = False,
     ) -> Basis:
         """The basis ``name`` as of ``as_of``, judged at ``at``. Past its own ``expires_at`` it is at best stale."""
         age = at - as_of
@@ -67,8 +72,8 @@ class FreshnessLimit:
             state = BasisState.STALE_PERMITTED
         if state is BasisState.STALE_PERMITTED and self.permitted == self.fresh:
             state = BasisState.REFUSED
-        return Basis(name, state, as_of, self.permitted, source)
+        return Basis(name, state, as_of, self.permitted, source, down)
 
-    def missing(self, name: str, source: str | None = None) -> Basis:
+    def missing(self, name: str, source: str | None = None, *, down: bool = False) -> Basis:
         """The basis when nothing could be had."""
-        return Basis(name, BasisState.MISSING, None, self.permitted, source)
+        return Basis(name, BasisState.MISSING, None, self.permitted, source, down)

@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -19,7 +20,7 @@ MAX_FILE_BYTES: Final = Limits().archive
 EXIT_REFUSED: Final = 4
 """The file could not be opened as an OFD document, so nothing was judged."""
 
-_PEM: Final = re.compile(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
+_PEM: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----([A-Za-z0-9+/=\s]+)-----END \1-----")
 _VERDICTS: Final = {
     Verdict.VALID: "有效",
     Verdict.INVALID: "无效",
@@ -57,6 +58,15 @@ _REASONS: Final = {
     "seal not valid at signing time": "签章时间不在印章有效期内",
     "signer key may not sign": "签章者密钥不得用于签名",
     "maker key may not sign": "制章者密钥不得用于签名",
+    "signer certificate not enclosed": "只有签名值，没有签名者的证书",
+    "seal bound to nothing": "签名值不含印章，印章文件也不受签名保护",
+    "found in another case": "文件名大小写与签名描述文件所写不同",
+    "time stamp unreadable": "时间戳无法读取",
+    "time stamp is for something else": "时间戳不是为该签名签发的",
+    "time stamp signer not enclosed": "时间戳没有附带签发者的证书",
+    "time stamp signature does not verify": "时间戳自身的签名验证未通过",
+    "time stamp lies in the future": "时间戳的时间晚于核验时间",
+    "signed after its own time stamp": "签章时间晚于其时间戳",
     "unknown critical extension": "证书含未知的关键扩展",
     "signature files missing or unreadable": "签名文件缺失或无法读取",
     "signatures not listed": "签名未列入签名清单",
@@ -64,8 +74,18 @@ _REASONS: Final = {
     "files not covered by a signature": "有文件不在任何签名的保护范围内",
     "issuer is not a certificate authority": "上级证书不是签发机构证书",
     "path length exceeded": "证书链超过允许的层级",
-    "issuer has an unknown critical extension": "上级证书含未知的关键扩展",
-    "issuer certificate not valid at that time": "上级证书当时不在有效期内",
+    "certificate not valid at that time": "证书当时不在有效期内",
+    "trust anchor not valid at that time": "可信根证书当时不在有效期内",
+    "certificate malformed": "证书结构不符合标准",
+    "key may not be used so": "证书的密钥用途与此不符",
+    "certificate is for other purposes": "证书的扩展密钥用途与此不符",
+    "name not permitted by the issuer": "证书的名称不在上级 CA 允许的范围内",
+    "certificate names nobody": "证书没有主体名称",
+    "certificate policy not met": "证书链不满足所要求的证书策略",
+    "certificate revoked": "证书已被吊销",
+    "certificate suspended": "证书已被暂停使用",
+    "revocation not known": "未能取得可信的吊销状态",
+    "certificate path not accepted": "证书链未被接受",
     "certificate signature algorithm not supported": "证书的签名算法不受支持",
     "certificate signature does not verify": "证书签名验证未通过",
     "path too long or too many candidates": "证书链过长或候选过多",
@@ -74,21 +94,56 @@ _REASONS: Final = {
 _DECIDES_UNDER_ANCHOR: Final = "（仅在证书链可信时影响结论）"
 
 
-def inspect_file(data: bytes, anchors: Sequence[bytes], at: datetime) -> OfdVerification:
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What else was given, in DER: CA certificates that lead to an anchor, revocation lists, OCSP responses.
+
+    Without lists and responses revocation is not judged; with either, an answer is demanded.
+    """
+
+    intermediates: Sequence[bytes] = ()
+    crls: Sequence[bytes] = ()
+    responses: Sequence[bytes] = ()
+
+
+def inspect_file(
+    data: bytes, anchors: Sequence[bytes], at: datetime, evidence: Evidence | None = None
+) -> OfdVerification:
     """Verify the bytes of a file. ``anchors`` are DER. Raises what `verify_ofd` raises."""
-    return verify_ofd(data, anchors, at)
+    given = evidence or Evidence()
+    return verify_ofd(
+        data,
+        anchors,
+        at,
+        intermediates=given.intermediates,
+        crls=given.crls or None,
+        status=given.responses or None,
+    )
 
 
 def load_anchors(data: bytes) -> tuple[bytes, ...]:
     """The DER certificates in an anchor file: one in DER, or any number in PEM. Raises `DerMalformed`."""
+    return _blocks(data, "CERTIFICATE", "信任锚或证书文件不是 PEM 或 DER 证书")
+
+
+def load_crls(data: bytes) -> tuple[bytes, ...]:
+    """The DER revocation lists in a file: one in DER, or any number in PEM. Raises `DerMalformed`."""
+    return _blocks(data, "X509 CRL", "吊销列表文件不是 PEM 或 DER")
+
+
+def _blocks(data: bytes, label: str, remedy: str) -> tuple[bytes, ...]:
     if b"-----BEGIN" not in data:
         return (data,)
     try:
-        found = tuple(base64.b64decode(b"".join(body.split()), validate=True) for body in _PEM.findall(data))
+        found = tuple(
+            base64.b64decode(b"".join(body.split()), validate=True)
+            for name, body in _PEM.findall(data)
+            if name == label.encode()
+        )
     except binascii.Error:
         found = ()
     if not found:
-        raise DerMalformed(check="anchor.certificate", remedy="信任锚文件不是 PEM 或 DER 证书")
+        raise DerMalformed(check="anchor.certificate", remedy=remedy)
     return found
 
 
@@ -130,8 +185,7 @@ def _signature(number: int, total: int, report: OfdSignatureReport) -> list[str]
         lines.append(f"  签章时间：{_time(report.signed_at)}（签章者自述）")
     elif report.signed_at_text:
         lines.append(f"  签章时间：{report.signed_at_text}（签名描述文件所写，未注明时区）")
-    if report.signer:
-        signer = report.signer
+    for signer in report.signers:
         lines.append(f"  签章者：{signer.subject}（序列号 {signer.serial}）")
         lines.append(f"  签发机构：{signer.issuer}")
         lines.append(f"  证书有效期：{_time(signer.not_before)} 至 {_time(signer.not_after)}")
@@ -178,4 +232,8 @@ def _printable(line: str) -> str:
 
 
 def _time(at: datetime) -> str:
-    return at.astimezone(CHINA_TIME).strftime("%Y-%m-%d %H:%M:%S +08:00")
+    """China time; where that would be the year 10000, as 长期 is written, the time as it stands in UTC."""
+    try:
+        return at.astimezone(CHINA_TIME).strftime("%Y-%m-%d %H:%M:%S +08:00")
+    except OverflowError:
+        return at.strftime("%Y-%m-%d %H:%M:%SZ")

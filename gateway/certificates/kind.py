@@ -1,13 +1,21 @@
 """What a file in ``kinds/`` exports as ``KIND``: one kind of e-certificate (证照类型), whole."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import Protocol
 
 from gateway.certificates.claims import ECertificateClaims
 from gateway.certificates.policy import KindPolicy
+from schemas.ecertificates import EXTENSION_FIELDS
 
+_NEVER = {
+    "type_code": "证照类型代码",
+    "holder_code_type": "持证主体代码类型",
+    "holder_code_type_code": "持证主体代码类型代码",
+}
+"""Titles of what no kind discloses."""
 _SLUG = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
@@ -24,37 +32,47 @@ class DisclosableField:
     of_holders: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PredicateContext:
-    """What a predicate is asked against: the date in China, and the holder in question when there is one."""
+class PredicateContext(Protocol):
+    """What a predicate is asked against: one application, as of a day. None is "that cannot be decided"."""
 
-    on: date
-    holder_code: str | None = None
+    @property
+    def on(self) -> date:
+        """The date in China."""
+        ...
+
+    def is_holder(self, code: str) -> bool | None:
+        """Whether ``code`` is that of the holder in question, by the standards of codes and never by likeness."""
+        ...
+
+    def is_site(self, text: str, region: str | None) -> bool | None:
+        """Whether ``text``, in a document about the GB/T 2260 ``region``, is where power is asked for (用电地址)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Predicate:
-    """A yes-or-no answer that spares a value ("执照在有效期内"). ``holds`` answers None when it cannot be asked."""
+    """A yes-or-no answer that spares a value ("执照在有效期内"). ``holds`` answers None when it cannot be decided."""
 
     name: str
     title: str
     holds: Callable[[ECertificateClaims, PredicateContext], bool | None]
 
 
-def _valid_on(claims: ECertificateClaims, context: PredicateContext) -> bool:
-    return claims.in_force(context.on)
+def among(codes: Iterable[str], context: PredicateContext) -> bool | None:
+    """Whether the holder is one of ``codes``: no only where each of them is plainly somebody else's."""
+    answers = [context.is_holder(code) for code in codes]
+    if True in answers:
+        return True
+    return None if None in answers or not answers else False
 
 
-def _held_by(claims: ECertificateClaims, context: PredicateContext) -> bool | None:
-    if context.holder_code is None:
-        return None
-    return context.holder_code in claims.holder_codes()
+def in_force(title: str) -> Predicate:
+    """The predicate ``valid_on`` in the words of a kind: the certificate is within its validity today."""
+    return Predicate("valid_on", title, lambda claims, context: claims.in_force(context.on))
 
 
-COMMON_PREDICATES = (
-    Predicate("valid_on", "证照在有效期内", _valid_on),
-    Predicate("held_by", "持证主体一致", _held_by),
-)
+HELD_BY = Predicate("held_by", "持证主体一致", lambda claims, context: among(claims.holder_codes(), context))
+COMMON_PREDICATES = (in_force("证照在有效期内"), HELD_BY)
 
 COMMON_FIELDS = (
     DisclosableField("name", "证照名称"),
@@ -94,6 +112,26 @@ class CertificateKind:
             raise ValueError(f"kind {self.code!r}: code, type codes and holder types must be given")
         if unknown or len(set(names)) != len(names):
             raise ValueError(f"kind {self.code!r}: disclosure names a field twice or one the claims lack")
+
+    @property
+    def disclosable(self) -> frozenset[str]:
+        """The names of fields and predicates that an agreement or a rule may speak of."""
+        return frozenset(self._titles())
+
+    @property
+    def never_disclosed(self) -> tuple[str, ...]:
+        """What the claims model reads and no agreement can let out, in the order of the model."""
+        listed = {item.name for item in self.fields}
+        return tuple(name for name in self.claims_model.model_fields if name not in listed)
+
+    def title_of(self, name: str) -> str:
+        """What a person calls the field or predicate ``name``, or what never leaves; else the name itself."""
+        read = self.claims_model.model_fields.get(name)
+        alias = name if read is None or read.alias is None else read.alias
+        return self._titles().get(name) or _NEVER.get(name) or EXTENSION_FIELDS.get(self.code, {}).get(alias, name)
+
+    def _titles(self) -> dict[str, str]:
+        return {item.name: item.title for item in self.fields} | {item.name: item.title for item in self.predicates}
 
     def lies_in(self, claims: ECertificateClaims | None, region: str) -> bool:
         """Whether it counts for ``region`` (GB/T 2260): a certificate of a place does where it lies in that county.

@@ -12,6 +12,8 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 class KindPolicy:
     """``source`` limits the age of a fetched copy, ``status`` of a status list, ``crl`` of a CRL.
 
+    ``max_envelope_bytes`` is for a JWS, ``max_ofd_bytes`` for an OFD document, which holds pages and pictures.
+
     An empty set of algorithms would verify nothing and is refused (``ValueError``).
     """
 
@@ -20,6 +22,7 @@ class KindPolicy:
     status: FreshnessLimit = field(default=FreshnessLimit(6 * HOUR, DAY))
     crl: FreshnessLimit = field(default=FreshnessLimit(DAY, 3 * DAY))
     max_envelope_bytes: int = 64 * 1024
+    max_ofd_bytes: int = 4 << 20
 
     def __post_init__(self) -> None:
         if not self.algorithms:

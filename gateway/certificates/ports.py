@@ -53,7 +53,7 @@ class ECertificateSource(Protocol):
 
 
 class StatusSource(Protocol):
-    """Fetches status lists and CRLs from addresses that sealed documents name."""
+    """Fetches status lists, CRLs and OCSP responses from addresses that sealed documents name."""
 
     async def fetch_status_list(self, uri: str) -> bytes:
         """The token at ``uri``, as it came. Raises ``PartnerUnavailable``, also for an address not permitted."""
@@ -61,6 +61,13 @@ class StatusSource(Protocol):
 
     async def fetch_crl(self, uri: str) -> bytes:
         """The DER list at ``uri``, as it came. Raises ``PartnerUnavailable``, also for an address not permitted."""
+        ...
+
+    async def fetch_ocsp(self, uri: str, request: bytes) -> bytes:
+        """What the responder at ``uri`` answers to the DER ``request``, as it came.
+
+        Raises ``PartnerUnavailable``, also for an address not permitted.
+        """
         ...
 
 
@@ -91,10 +98,6 @@ class CertificateCopies(Protocol):
 
     def forget(self, holder_code: str, kind: str | None = None) -> int:
         """Remove the holder's copies, of ``kind`` or of all; answers how many."""
-        ...
-
-    def forget_older_than(self, kind: str, before: datetime) -> int:
-        """Remove everybody's copies of ``kind`` that were fetched before the aware instant ``before``."""
         ...
 
 

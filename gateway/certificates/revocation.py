@@ -13,9 +13,11 @@ from datetime import UTC, datetime
 from pydantic import ValidationError
 
 from gateway.certificates.bounded import BoundedCache
+from gateway.certificates.chain import ChainResult
+from gateway.certificates.chain_basis import chain_basis, of_status_list
 from gateway.certificates.chain_cache import ChainVerifier
 from gateway.certificates.freshness import Basis, FreshnessLimit
-from gateway.certificates.signing_certificates import load_signing_certificate
+from gateway.certificates.signing_certificates import SigningCertificate, load_signing_certificate
 from gateway.certificates.trust import STATUS_LIST_DUTY, Entitlement
 from gateway.certificates.verdicts import Verdict
 from gateway.clock import date_in_china
@@ -38,7 +40,7 @@ MAX_URIS = 4096
 _UNREADABLE = (JoseRefused, SignatureInvalid, AlgorithmUnavailable, DerMalformed, StatusListError, ValidationError)
 _POLICY = JwsPolicy(
     typ=frozenset({Typ.STATUS_LIST.value}),
-    algorithms=frozenset({"ES256", "EdDSA", "ES384"}),
+    algorithms=frozenset({"ES256", "EdDSA", "ES384", "SM2-SM3"}),
     max_bytes=MAX_STATUS_TOKEN_BYTES,
     required=frozenset({"sub", "iat", "status_list"}),
     x5c=True,
@@ -48,17 +50,24 @@ _POLICY = JwsPolicy(
 
 @dataclass(frozen=True, slots=True)
 class StatusEvidence:
-    """What was at hand about revocation: status list tokens by URI, and DER CRLs. A missing URI could not be had."""
+    """What was at hand about revocation: status list tokens by URI, CRLs and OCSP responses in DER.
+
+    What is missing could not be had. ``down`` are the addresses that did not answer when they were last asked, which
+    what is at hand of them does not show.
+    """
 
     status_lists: Mapping[str, bytes] = field(default_factory=dict)
     crls: tuple[bytes, ...] = ()
+    ocsp: tuple[bytes, ...] = ()
+    down: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class StatusAnswer:
     """``check`` is None when the certificate is in good standing, else ``status.…`` with the verdict it leads to.
 
-    ``signer`` is the entitlement of the list's signer, None where none was found.
+    ``signer`` is the entitlement of the list's signer, None where none was found, and ``signer_basis`` what their
+    chain was judged by.
     """
 
     verdict: Verdict
@@ -66,6 +75,7 @@ class StatusAnswer:
     remedy: str
     basis: Basis
     signer: Entitlement | None = None
+    signer_basis: tuple[Basis, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +119,31 @@ class StatusListReader:
         crl_limit: FreshnessLimit,
     ) -> StatusAnswer:
         """The standing of the e-certificate at ``reference`` at the aware instant ``at``."""
-        token = evidence.status_lists.get(reference.uri)
+        token, uri = evidence.status_lists.get(reference.uri), reference.uri
+        down = uri in evidence.down
+        missing = limit.missing("status_list", uri, down=down)
         if token is None:
-            return _unknown("status.unavailable", "状态列表暂时无法取得，请稍后再试", limit.missing("status_list"))
+            return _unknown("status.unavailable", "状态列表暂时无法取得，请稍后再试", missing)
         try:
             found = self._read(token, at)
         except _UNREADABLE:
-            return _unknown("status.untrusted", "状态列表未通过核验，请联系来源平台", limit.missing("status_list"))
-        basis = limit.judge("status_list", found.issued_at, at, expires_at=found.expires_at)
-        trusted = self._chains.verify(found.leaf, found.intermediates, at, evidence.crls, crl_limit)
+            return _unknown("status.untrusted", "状态列表未通过核验，请联系来源平台", missing)
+        basis = limit.judge("status_list", found.issued_at, at, expires_at=found.expires_at, source=uri, down=down)
+        trusted = self._chains.verify(
+            found.leaf, found.intermediates, at, evidence.crls, crl_limit, status=evidence.ocsp
+        )
+        answer = self._believed(found, trusted, reference, issued, at, basis)
+        return replace(answer, signer_basis=of_status_list(chain_basis(trusted, at, evidence.down)))
+
+    def _believed(
+        self,
+        found: _List,
+        trusted: ChainResult,
+        reference: StatusListReference,
+        issued: Issued,
+        at: datetime,
+        basis: Basis,
+    ) -> StatusAnswer:
         if found.uri != reference.uri or trusted.verdict is not Verdict.VALID:
             return _unknown("status.untrusted", "状态列表未通过核验，请联系来源平台", basis)
         signer = self._signer(found.authority, trusted.path[1].key_digest(), issued, at)
@@ -147,16 +173,17 @@ class StatusListReader:
         self._newest.put(found.uri, found.issued_at)
         return True
 
-    def crl_addresses(self, token: bytes, at: datetime) -> tuple[str, ...]:
-        """Where the CRLs for the list's signer are to be had; empty unless an anchored key signed the list."""
+    def signer_path(self, token: bytes, at: datetime) -> tuple[SigningCertificate, ...]:
+        """The path of the list's signer, whose certificates say where to ask for their revocation.
+
+        Empty unless an anchored key signed the list.
+        """
         try:
             found = self._read(token, at)
         except _UNREADABLE:
             return ()
         chain = self._chains.verify(found.leaf, found.intermediates, at, None)
-        if chain.verdict is not Verdict.VALID:
-            return ()
-        return tuple(uri for item in chain.path[:-1] for uri in item.crl_addresses())
+        return chain.path if chain.verdict is Verdict.VALID else ()
 
     def _read(self, token: bytes, at: datetime) -> _List:
         kept = self._kept.get(token)

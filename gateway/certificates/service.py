@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from gateway.certificates.errors import NoECertificate
 from gateway.certificates.evidence import EvidenceGatherer
+from gateway.certificates.identifier_digests import IdentifierDigests
 from gateway.certificates.kind import CertificateKind
 from gateway.certificates.ports import CertificateCopy, CertificatesUnit, SourceQuery, UsePurpose
 from gateway.certificates.registry import KindRegistry
@@ -14,6 +15,7 @@ from gateway.certificates.sources import SourceDirectory, SourceRoute
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import CopyProvenance, HolderExpectation, Verification
 from gateway.certificates.verifier import Verifier
+from gateway.crypto.keyed_digest import KeyedDigest
 from gateway.errors import PartnerUnavailable
 from gateway.transaction import Transactions
 
@@ -44,8 +46,10 @@ class CertificateService:
         verifier: Verifier,
         evidence: EvidenceGatherer,
         transactions: Transactions[CertificatesUnit],
+        digests: KeyedDigest,
     ) -> None:
         self.kinds = kinds
+        self.identifier_digests = IdentifierDigests(digests)
         self._sources, self._verifier, self._evidence = sources, verifier, evidence
         self._transactions = transactions
 
@@ -59,32 +63,38 @@ class CertificateService:
         purpose: UsePurpose,
         at: datetime,
         fresh: bool = False,
+        since: datetime | None = None,
     ) -> Obtained:
         """Every e-certificate of ``kind`` that ``holder`` has (there may be several properties), verified at ``at``.
 
         ``holder_type`` is a CZZTDMLXDM code, ``region`` a GB/T 2260 code. A copy still fresh by the policy spares
-        the source unless ``fresh`` asks for it. When the source does not answer, older copies are used and judged by
+        the source unless ``fresh`` asks for it; with ``since`` status lists, CRLs and OCSP answers were fetched at that
+        instant or later, too. When the source does not answer, older copies are used and judged by
         their age. Raises ``UnknownKind``, ``NoSource``, ``NoECertificate``, ``Denied`` or, with no copy at hand,
         ``PartnerUnavailable``.
         """
-        wanted = self.kinds.get(kind)
+        wanted, since = self.kinds.get(kind), None if since is None else min(since, at)
         route = self._sources.route(region, kind)
         copies = await self._transactions.read(lambda unit: list(unit.certificate_copies.latest(kind, holder.code)))
         if copies and not fresh and _still_fresh(copies, wanted, at):
-            return await self._verified(wanted, copies, holder, at, route, from_copy=True)
+            return await self._verified(wanted, copies, holder, at, route, since, from_copy=True)
         try:
             fetched = await self._fetch(wanted, route, holder, holder_type, region, purpose, at)
         except PartnerUnavailable:
             if not copies:
                 raise
-            return await self._verified(wanted, copies, holder, at, route, from_copy=True, source_down=True)
+            return await self._verified(wanted, copies, holder, at, route, since, from_copy=True, source_down=True)
         except NoECertificate:
             if copies:
                 await self._transactions.write(lambda unit: unit.certificate_copies.forget(holder.code, kind))
             raise
-        obtained = await self._verified(wanted, fetched, holder, at, route)
+        obtained = await self._verified(wanted, fetched, holder, at, route, since)
         await self._keep(wanted, holder, fetched, obtained.verifications)
         return obtained
+
+    def route(self, kind: str, region: str) -> SourceRoute:
+        """Which source is asked for ``kind`` in ``region``. Raises ``NoSource``."""
+        return self._sources.route(region, kind)
 
     async def _fetch(
         self,
@@ -121,14 +131,17 @@ class CertificateService:
         holder: HolderExpectation,
         at: datetime,
         route: SourceRoute,
+        since: datetime | None,
         *,
         from_copy: bool = False,
         source_down: bool = False,
     ) -> Obtained:
         references = [self._verifier.references(copy.envelope, kind, at) for copy in copies]
-        evidence = await self._evidence.gather(references, at)
+        evidence = await self._evidence.gather(references, at, since)
         verifications = tuple(
-            self._verifier.verify(copy.envelope, kind, at, holder, evidence, _provenance(copy, route))
+            self._verifier.verify(
+                copy.envelope, kind, at, holder, evidence, _provenance(copy, route, from_copy, source_down)
+            )
             for copy in copies
         )
         first = copies[0]
@@ -159,10 +172,10 @@ class CertificateService:
         await self._transactions.write(put)
 
 
-def _provenance(copy: CertificateCopy, route: SourceRoute) -> CopyProvenance:
+def _provenance(copy: CertificateCopy, route: SourceRoute, from_copy: bool, source_down: bool) -> CopyProvenance:
     """An older copy may come from another level than answers now: then nothing is said of the levels below."""
     passed = route.fell_through if copy.level == route.level else ()
-    return CopyProvenance(copy.source, copy.fetched_at, copy.level, passed)
+    return CopyProvenance(copy.source, copy.fetched_at, copy.level, passed, from_copy, source_down)
 
 
 def _still_fresh(copies: Sequence[CertificateCopy], kind: CertificateKind, at: datetime) -> bool:

@@ -1,101 +1,126 @@
-"""An X.509 certificate that signs e-certificates, as the chain walker needs to see it.
+"""An X.509 certificate that signs e-certificates, or a CA above it, read by walking its TLVs. RFC 5280 §4.1.
 
 Names, key and signed bytes are taken as raw DER: real certificates carry names that stricter parsers refuse, and
-signatures are made over bytes. RFC 5280 §4.1.
+signatures are made over bytes. What is tolerated and what is refused is told in docs/divergences.md.
 """
 
 import hashlib
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import TypeVar
+from typing import Final
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.utils import CryptographyDeprecationWarning
-
-from gateway.crypto import der
+from gateway.certificates import extensions as ext
+from gateway.certificates.extensions import BasicConstraints, DistributionPoint, Extension, KeyUsage, PathExtensions
+from gateway.certificates.names import (
+    EMPTY_NAME,
+    ORGANIZATION_IDENTIFIER,
+    ORGANIZATION_NAME,
+    GeneralNameKind,
+    attribute,
+    name_text,
+)
+from gateway.crypto.der import Element, Tag, parse
 from gateway.crypto.errors import DerMalformed
 
-ExtensionT = TypeVar("ExtensionT", bound=x509.ExtensionType)
-
-UNREADABLE_X509 = (
-    ValueError,
-    TypeError,
-    OverflowError,
-    x509.InvalidVersion,
-    x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
-    UnsupportedAlgorithm,
-)
-"""What the parser raises for certificates and lists that are not whole; it has no family of its own."""
-MAX_CERTIFICATE_BYTES = 16 * 1024
-ORGANIZATION_IDENTIFIER = "2.5.4.97"
-_ORGANIZATION_NAME = "2.5.4.10"
-
-
-@contextmanager
-def tolerant_parsing() -> Iterator[None]:
-    """Hush the parser's warnings on what RFC 5280 forbids and real issuers do (a serial of zero, NULL parameters)."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-        yield
+MAX_CERTIFICATE_BYTES: Final = 64 * 1024
+MAX_SERIAL_OCTETS: Final = 20
+MAX_ADDRESSES: Final = 4
+"""Addresses of one kind read out of one certificate; more would only multiply fetches."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SigningCertificate:
     """A parsed signing certificate (签章证书 or a CA above it). Two are the same when their digests are.
 
-    ``authority_code`` is organizationIdentifier (2.5.4.97), the code of the authority it signs for; ``organization`` is
-    the organization name (2.5.4.10). Each is None unless it stands once in the subject.
+    ``version`` is 1 to 3; ``serial_der`` is the INTEGER as lists and responders repeat it; ``issuer`` and ``subject``
+    are raw DER names; times are aware UTC; ``signed`` is the tbsCertificate as it was signed, ``signature_algorithm``
+    the AlgorithmIdentifier in DER. ``authority_code`` is organizationIdentifier (2.5.4.97), the code of the authority
+    it signs for; ``organization`` is the organization name (2.5.4.10). Each is None unless it stands once in the
+    subject.
     """
 
     encoded: bytes
     digest: bytes
-    parsed: x509.Certificate
-    extensions: x509.Extensions
+    version: int
+    serial_number: int
+    serial_der: bytes
     issuer: bytes
     subject: bytes
+    not_before: datetime
+    not_after: datetime
     public_key_info: bytes
+    signature_algorithm: bytes
     signature_oid: str
     signature: bytes
+    signed: bytes
+    extensions: Mapping[str, Extension]
+    path: PathExtensions
     authority_code: str | None
     organization: str | None
 
     @property
-    def not_before(self) -> datetime:
-        """Start of validity, aware UTC."""
-        return self.parsed.not_valid_before_utc
+    def subject_text(self) -> str:
+        """The subject for people to read, attributes in their order."""
+        return name_text(self.subject)
 
     @property
-    def not_after(self) -> datetime:
-        """End of validity, aware UTC."""
-        return self.parsed.not_valid_after_utc
+    def issuer_text(self) -> str:
+        """The issuer for people to read."""
+        return name_text(self.issuer)
 
-    def crl_addresses(self) -> tuple[str, ...]:
-        """The http(s) URIs of its CRL distribution points, at most four."""
-        found = _extension(self, x509.CRLDistributionPoints)
-        if found is None:
-            return ()
-        names = [name for point in found for name in point.full_name or ()]
-        uris = [name.value for name in names if isinstance(name, x509.UniformResourceIdentifier)]
-        return tuple(uri for uri in uris if uri.startswith(("http://", "https://")))[:4]
+    @property
+    def subject_key_id(self) -> bytes | None:
+        """RFC 5280 §4.2.1.2."""
+        return self.path.subject_key_id
 
-    def basic_constraints(self) -> x509.BasicConstraints | None:
+    @property
+    def authority_key_id(self) -> bytes | None:
+        """The key identifier of RFC 5280 §4.2.1.1."""
+        return self.path.authority_key_id
+
+    @property
+    def is_ca(self) -> bool:
+        """Whether basicConstraints makes it a CA; one of version 1 never is."""
+        return self.path.basic_constraints is not None and self.path.basic_constraints.ca
+
+    def valid_at(self, at: datetime) -> bool:
+        """Whether ``at`` lies within notBefore…notAfter, both included."""
+        return self.not_before <= at <= self.not_after
+
+    def basic_constraints(self) -> BasicConstraints | None:
         """RFC 5280 §4.2.1.9."""
-        return _extension(self, x509.BasicConstraints)
+        return self.path.basic_constraints
 
-    def key_usage(self) -> x509.KeyUsage | None:
+    def key_usage(self) -> KeyUsage | None:
         """RFC 5280 §4.2.1.3."""
-        return _extension(self, x509.KeyUsage)
+        return self.path.key_usage
 
     def purposes(self) -> frozenset[str] | None:
         """The object identifiers of its extended key usage (RFC 5280 §4.2.1.12), None when it names none."""
-        found = _extension(self, x509.ExtendedKeyUsage)
-        return None if found is None else frozenset(usage.dotted_string for usage in found)
+        return self.path.purposes
+
+    def crl_points(self) -> tuple[DistributionPoint, ...]:
+        """Its CRL distribution points (RFC 5280 §4.2.1.13); none when the extension cannot be read."""
+        found = self.extensions.get(ext.CRL_POINTS)
+        try:
+            return ext.distribution_points(found.value) if found else ()
+        except DerMalformed:
+            return ()
+
+    def crl_addresses(self) -> tuple[str, ...]:
+        """The http(s) URIs of its CRL distribution points, at most four."""
+        names = [name for point in self.crl_points() for name in point.full_name or ()]
+        return _web([name.text() or "" for name in names if name.kind is GeneralNameKind.URI])
+
+    def ocsp_addresses(self) -> tuple[str, ...]:
+        """The http(s) URIs of its OCSP responders (RFC 5280 §4.2.2.1), at most four."""
+        found = self.extensions.get(ext.AUTHORITY_ACCESS)
+        try:
+            return _web(ext.access_addresses(found.value, ext.OCSP_ACCESS)) if found else ()
+        except DerMalformed:
+            return ()
 
     def key_digest(self) -> str:
         """SHA-256 of its subjectPublicKeyInfo, hexadecimal: how ``issuers.json`` names a CA."""
@@ -107,58 +132,89 @@ def load_signing_certificate(encoded: bytes) -> SigningCertificate:
     """Parse one DER certificate. Raises ``DerMalformed`` when it is not one, or says one extension twice."""
     if len(encoded) > MAX_CERTIFICATE_BYTES:
         raise DerMalformed(remedy=f"证书不得超过 {MAX_CERTIFICATE_BYTES} 字节")
-    fields = der.parse(encoded).expect(der.Tag.SEQUENCE).children()
-    if len(fields) != 3:
+    signed, algorithm, signature = _exactly(parse(encoded).expect(Tag.SEQUENCE).children(), 3)
+    body = list(signed.expect(Tag.SEQUENCE).children())
+    version = _version(body.pop(0)) if body and body[0].tag == Tag.CONTEXT_0 else 1
+    if len(body) < 6 or body[1].raw != algorithm.raw:
         raise DerMalformed(remedy="证书结构不符合 X.509")
-    body = list(fields[0].expect(der.Tag.SEQUENCE).children())
-    if body and body[0].tag == der.Tag.CONTEXT_0:
-        body.pop(0)
-    if len(body) < 6 or body[1].raw != fields[1].raw:
-        raise DerMalformed(remedy="证书结构不符合 X.509")
-    try:
-        with tolerant_parsing():
-            parsed = x509.load_der_x509_certificate(encoded)
-            extensions = parsed.extensions
-        _ = parsed.not_valid_before_utc, parsed.not_valid_after_utc
-    except UNREADABLE_X509:
-        raise DerMalformed(remedy="证书或其扩展不符合 X.509") from None
+    serial, _, issuer, validity, subject, key = body[:6]
+    dates = _exactly(validity.expect(Tag.SEQUENCE).children(), 2)
+    extensions = _extensions(version, body[6:])
+    if issuer.expect(Tag.SEQUENCE).raw == EMPTY_NAME:
+        raise DerMalformed(remedy="证书没有签发者名称")
     return SigningCertificate(
         encoded=encoded,
         digest=hashlib.sha256(encoded).digest(),
-        parsed=parsed,
+        version=version,
+        serial_number=_serial(serial),
+        serial_der=serial.raw,
+        issuer=issuer.raw,
+        subject=subject.expect(Tag.SEQUENCE).raw,
+        not_before=_date(dates[0]),
+        not_after=_date(dates[1]),
+        public_key_info=key.expect(Tag.SEQUENCE).raw,
+        signature_algorithm=algorithm.raw,
+        signature_oid=algorithm_oid(algorithm),
+        signature=signature.bits(),
+        signed=signed.raw,
         extensions=extensions,
-        issuer=body[2].raw,
-        subject=body[4].raw,
-        public_key_info=body[5].raw,
-        signature_oid=_first_oid(fields[1]),
-        signature=fields[2].bits(),
-        authority_code=_attribute(body[4].raw, ORGANIZATION_IDENTIFIER),
-        organization=_attribute(body[4].raw, _ORGANIZATION_NAME),
+        path=PathExtensions.read(extensions),
+        authority_code=attribute(subject.raw, ORGANIZATION_IDENTIFIER),
+        organization=attribute(subject.raw, ORGANIZATION_NAME),
     )
 
 
-def _first_oid(algorithm: der.Element) -> str:
-    parts = algorithm.expect(der.Tag.SEQUENCE).children()
-    if not parts:
-        raise DerMalformed(remedy="签名算法标识为空")
+def algorithm_oid(algorithm: Element) -> str:
+    """The identifier in an AlgorithmIdentifier, whose parameters SM2 writers leave out or fill with NULL.
+
+    Raises ``DerMalformed``.
+    """
+    parts = algorithm.expect(Tag.SEQUENCE).children()
+    if not 1 <= len(parts) <= 2:
+        raise DerMalformed(remedy="算法标识结构不符合 X.509")
     return parts[0].oid()
 
 
-def _extension(certificate: SigningCertificate, kind: type[ExtensionT]) -> ExtensionT | None:
-    try:
-        return certificate.extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None
+def _version(element: Element) -> int:
+    (number,) = _exactly(element.children(), 1)
+    if number.integer() not in (1, 2):
+        raise DerMalformed(remedy="证书版本不符合 X.509")
+    return number.integer() + 1
 
 
-def _attribute(name: bytes, oid: str) -> str | None:
-    values = []
-    try:
-        for relative in der.parse(name).expect(der.Tag.SEQUENCE).children():
-            for attribute in relative.expect(der.Tag.SET).children():
-                parts = attribute.children()
-                if len(parts) == 2 and parts[0].oid() == oid:
-                    values.append(parts[1].text())
-    except DerMalformed:
-        return None
-    return values[0] if len(values) == 1 else None
+def _serial(element: Element) -> int:
+    """Zero and negative numbers are seen and taken (RFC 5280 §4.1.2.2); more than twenty octets are not."""
+    value = element.integer()
+    if (value.bit_length() + 7) // 8 > MAX_SERIAL_OCTETS:
+        raise DerMalformed(remedy=f"证书序列号不得超过 {MAX_SERIAL_OCTETS} 字节")
+    return value
+
+
+def _date(element: Element) -> datetime:
+    """UTCTime or GeneralizedTime in its one form, ending in Z (RFC 5280 §4.1.2.5); either before 2050."""
+    if not element.content.endswith(b"Z"):
+        raise DerMalformed(remedy="证书有效期的时间须以 Z 结尾")
+    return element.time()
+
+
+def _extensions(version: int, fields: list[Element]) -> dict[str, Extension]:
+    """Unique identifiers from version 2 on, extensions in version 3 only, in this order (RFC 5280 §4.1.2.8 and 9)."""
+    permitted = {1: (), 2: (0x81, 0x82), 3: (0x81, 0x82, Tag.CONTEXT_3)}[version]
+    tags = [field.tag for field in fields]
+    if tags != [tag for tag in permitted if tag in tags]:
+        raise DerMalformed(remedy="证书的字段与其版本不符")
+    if not fields or fields[-1].tag != Tag.CONTEXT_3:
+        return {}
+    (listing,) = _exactly(fields[-1].children(), 1)
+    return ext.read_extensions(listing)
+
+
+def _web(addresses: tuple[str, ...] | list[str]) -> tuple[str, ...]:
+    found = dict.fromkeys(each for each in addresses if each.lower().startswith(("http://", "https://")))
+    return tuple(found)[:MAX_ADDRESSES]
+
+
+def _exactly(elements: tuple[Element, ...], count: int) -> tuple[Element, ...]:
+    if len(elements) != count:
+        raise DerMalformed(remedy="证书结构不符合 X.509")
+    return elements

@@ -3,6 +3,7 @@
 Data comes parsed (``adapters.trust_directory`` reads the files). Nothing configured means nothing is believed.
 """
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
-from gateway.certificates.chain import anchors_digest
+from gateway.certificates.anchors import TrustAnchor, anchors_digest, as_anchor
 from gateway.certificates.signing_certificates import load_signing_certificate
 
 STATUS_LIST_DUTY = "status_list"
@@ -65,27 +66,45 @@ class Issuer(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class TrustStore:
-    """The configured anchors (DER) and entitlements."""
+    """The configured anchors and entitlements. ``intermediates`` (DER) only help to find paths: none is believed.
 
-    anchors: tuple[bytes, ...]
+    ``digest`` is over everything that a path may rest on.
+    """
+
+    anchors: tuple[TrustAnchor, ...]
     issuers: tuple[Issuer, ...]
     digest: bytes
+    intermediates: tuple[bytes, ...] = ()
 
     @classmethod
-    def build(cls, anchors: Sequence[bytes], issuers: Sequence[Mapping[str, Any]]) -> "TrustStore":
-        """From DER anchors and the parsed ``issuers.json``.
+    def build(
+        cls,
+        anchors: Sequence[bytes | TrustAnchor],
+        issuers: Sequence[Mapping[str, Any]],
+        intermediates: Sequence[bytes] = (),
+    ) -> "TrustStore":
+        """From anchors, the parsed ``issuers.json``, and CA certificates that documents do not carry.
 
-        Raises ``DerMalformed`` for an unreadable anchor and pydantic's ``ValidationError`` for a bad entry: a start
-        with either is refused.
+        Raises ``DerMalformed`` for an unreadable certificate and pydantic's ``ValidationError`` for a bad entry: a
+        start with either is refused.
         """
-        unique = tuple(dict.fromkeys(anchors))
-        for anchor in unique:
-            load_signing_certificate(anchor)
-        return cls(unique, tuple(TypeAdapter(list[Issuer]).validate_python(list(issuers))), anchors_digest(unique))
+        unique, others = tuple(dict.fromkeys(map(as_anchor, anchors))), tuple(dict.fromkeys(intermediates))
+        for encoded in (*(anchor.certificate for anchor in unique), *others):
+            load_signing_certificate(encoded)
+        entries = tuple(TypeAdapter(list[Issuer]).validate_python(list(issuers)))
+        digest = hashlib.sha256(anchors_digest(unique) + anchors_digest(others)).digest()
+        return cls(unique, entries, digest, others)
 
     def known(self, authority_code: str) -> bool:
         """Whether any entitlement names the authority."""
         return any(issuer.authority_code == authority_code for issuer in self.issuers)
+
+    def pins(self, duty: str, on: date, issuing_ca: str) -> bool:
+        """Whether an entry in force gives ``duty`` to the CA with this ``key_digest``; one without a pin does not."""
+        return any(
+            issuer.covers(duty, on, None) and issuing_ca in (issuer.issuing_ca or frozenset())
+            for issuer in self.issuers
+        )
 
     def entitlement(
         self, authority_code: str, kind: str, on: date, issuing_ca: str, region: str | None = None

@@ -36,13 +36,16 @@ class HolderExpectation:
 class CopyProvenance:
     """Where the envelope's bytes came from, and when. ``level`` is the region that answered.
 
-    ``fell_through`` are the regions below it that have no source of their own, lowest first.
+    ``fell_through`` are the regions below it that have no source of their own, lowest first. ``from_copy`` says that a
+    copy at hand was used, ``source_down`` that the source had been asked and did not answer.
     """
 
     source: str
     fetched_at: datetime
     level: str | None = None
     fell_through: tuple[str, ...] = ()
+    from_copy: bool = False
+    source_down: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

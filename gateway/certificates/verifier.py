@@ -3,7 +3,8 @@
  1. envelope    its form is recognised, its outside is whole and within limits
  2. header      the strict front check: one reading only, right ``typ``, no foreign key material
  3. algorithm   it stands on the kind's list
- 4. chain       the seal certificate leads to a configured anchor, unrevoked, and its key made the signature
+ 4. chain       the seal certificate leads to a configured anchor, unrevoked, and its key made the signature; so does
+                whoever vouches for the seal (制章者); the dates of both count when the seal says it was used
  5. validity    the e-certificate is in force at the time asked
  6. issuer      the seal belongs to the 颁发机构, its own CA certified it, and that authority may issue this kind
  7. status      the status list says neither suspended nor revoked, and is fresh enough to be believed
@@ -20,19 +21,21 @@ import hashlib
 import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NoReturn
 
 from pydantic import ValidationError
 
 from gateway.certificates.bounded import BoundedCache
+from gateway.certificates.chain import ChainResult
+from gateway.certificates.chain_basis import chain_basis
 from gateway.certificates.chain_cache import ChainVerifier
 from gateway.certificates.claims import ECertificateClaims
-from gateway.certificates.envelopes.envelope import EnvelopeFormat, OpenedEnvelope, SealedContent
+from gateway.certificates.envelopes.envelope import EnvelopeFormat, OpenedEnvelope, SealedContent, dates_at
 from gateway.certificates.errors import EnvelopeRefused
 from gateway.certificates.freshness import Basis
 from gateway.certificates.kind import CertificateKind
+from gateway.certificates.references import References, find_references
 from gateway.certificates.revocation import Issued, StatusEvidence, StatusListReader
 from gateway.certificates.signing_certificates import SigningCertificate, load_signing_certificate
 from gateway.certificates.trust import Entitlement
@@ -48,19 +51,12 @@ from gateway.clock import date_in_china
 from gateway.crypto.errors import AlgorithmUnavailable, DerMalformed, SignatureInvalid
 from gateway.errors import Owner
 from schemas.ecertificates import ECertificateMetadata
-from schemas.identifiers import ECertificateIdentifier, IdentifierError
+from schemas.identifiers import ECertificateIdentifier, IdentifierError, same_resident_identity_number
 
 MAX_REFERENCES = 4096
 _NOT_PINNED = "issuer.ca_not_pinned"
+_EXPIRED_SINCE = "seal.certificate_expired_since"
 _CHANGED = "证照信息与签章不一致，请联系颁发机构核实"
-
-
-@dataclass(frozen=True, slots=True)
-class References:
-    """Addresses of a status list and of CRLs that a sealed envelope names."""
-
-    status_list: str | None = None
-    crls: tuple[str, ...] = ()
 
 
 class _Stop(Exception):
@@ -121,29 +117,14 @@ class Verifier:
         key = hashlib.sha256(envelope).digest() + kind.code.encode()
         kept = self._references.get(key)
         if kept is None:
-            kept = self._find_references(envelope, kind, at)
+            kept = find_references(self._chains, self._formats, envelope, kind, at)
             if kept.crls or kept.status_list:
                 self._references.put(key, kept)
         return kept
 
-    def _find_references(self, envelope: bytes, kind: CertificateKind, at: datetime) -> References:
-        found = next((item for item in self._formats if item.recognises(envelope)), None)
-        if found is None:
-            return References()
-        try:
-            opened = found.open(envelope, kind.policy)
-            chain = self._chains.verify(opened.leaf, opened.intermediates, at, None)
-            if chain.verdict is not Verdict.VALID:
-                return References()
-            content = opened.content(chain.path[0].public_key_info, at)
-        except (EnvelopeRefused, SignatureInvalid, AlgorithmUnavailable):
-            return References()
-        status = None if content.status is None else content.status.uri
-        return References(status, tuple(uri for item in chain.path[:-1] for uri in item.crl_addresses()))
-
-    def status_list_crls(self, token: bytes, at: datetime) -> tuple[str, ...]:
-        """Where the CRLs for the signer of a status list are to be had; empty when the list cannot be believed."""
-        return self._status.crl_addresses(token, at)
+    def status_list_references(self, token: bytes, at: datetime) -> References:
+        """Where to ask for the revocation of a status list's signer; nowhere when the list cannot be believed."""
+        return References.of(self._status.signer_path(token, at))
 
 
 class _Walk:
@@ -175,6 +156,7 @@ class _Walk:
         provenance: CopyProvenance | None,
     ) -> None:
         """The steps in order. Raises ``_Stop`` at the first that fails for good."""
+        copy = self._copy(provenance)
         # 1 to 3. Envelope, strict header, algorithm
         opened = self._open(envelope, formats)
         # 4. Chain to a configured anchor, and the seal's own signature; only then is the content read
@@ -193,7 +175,7 @@ class _Walk:
         # 10. The kind's own fields, and the region they lie in
         self._claims(content, metadata)
         # 11. The age of the copy
-        self._freshness(provenance)
+        self._freshness(copy)
 
     def _open(self, envelope: bytes, formats: Sequence[EnvelopeFormat]) -> OpenedEnvelope:
         found = next((item for item in formats if item.recognises(envelope)), None)
@@ -213,19 +195,44 @@ class _Walk:
         return opened
 
     def _chain(self, opened: OpenedEnvelope) -> SigningCertificate:
-        crl_limit = self._kind.policy.crl
-        result = self._chains.verify(opened.leaf, opened.intermediates, self._at, self._evidence.crls, crl_limit)
-        self.basis.extend(result.basis)
-        if result.verdict is not Verdict.VALID:
-            owner = Owner.GATEWAY if result.check in _OURS else Owner.GOVERNMENT
-            self._note("chain", result.verdict, result.check, result.remedy, owner)
-            if result.verdict is Verdict.INVALID or result.check in _OURS:
-                raise _Stop
-        self.issuing_ca = result.path[1].key_digest()
+        path = self._path(opened, opened.leaf, opened.sealed_at)
+        self.issuing_ca = path[1].key_digest()
+        for each in opened.vouchers:
+            self._path(opened, each.certificate, each.valid_at, each.role)
         try:
             return load_signing_certificate(opened.leaf)
         except DerMalformed as error:
             self._fail("chain", "chain.malformed", error.remedy)
+
+    def _path(
+        self, opened: OpenedEnvelope, leaf: bytes, sealed_at: datetime | None, role: str = "chain"
+    ) -> tuple[SigningCertificate, ...]:
+        """The path of one certificate: its dates judged when it sealed, its revocation now. Raises ``_Stop``."""
+        evidence, dated_at = self._evidence, dates_at(sealed_at, self._at)
+        result = self._chains.verify(
+            leaf,
+            opened.intermediates,
+            self._at,
+            evidence.crls,
+            self._kind.policy.crl,
+            status=evidence.ocsp,
+            valid_at=dated_at,
+        )
+        self.basis.extend(each for each in chain_basis(result, self._at, evidence.down) if each not in self.basis)
+        self._note_chain(result, role)
+        expired = any(self._at > certificate.not_after for certificate in result.path[:-1])
+        if expired and dated_at is not None and _EXPIRED_SINCE not in self.findings:
+            self.findings.append(_EXPIRED_SINCE)
+        return result.path
+
+    def _note_chain(self, result: ChainResult, role: str) -> None:
+        if result.verdict is Verdict.VALID or result.check is None:
+            return
+        ours = result.check in _OURS
+        check = f"{role}.{result.check.removeprefix('chain.')}"
+        self._note("chain", result.verdict, check, result.remedy, Owner.GATEWAY if ours else Owner.GOVERNMENT)
+        if result.verdict is Verdict.INVALID or ours:
+            raise _Stop
 
     def _content(self, opened: OpenedEnvelope, seal: SigningCertificate) -> tuple[SealedContent, ECertificateMetadata]:
         try:
@@ -241,6 +248,9 @@ class _Walk:
             metadata = ECertificateMetadata.model_validate(content.metadata)
         except ValidationError:
             self._fail("claims", "claims.metadata", "证照照面信息不完整或格式不符，请联系颁发机构")
+        for doubt in content.doubts:
+            self._note("chain", Verdict.INDETERMINATE, doubt.check, doubt.remedy, Owner.GOVERNMENT)
+        self.findings.extend(content.findings)
         if not self.checks or self.checks[-1].name != "chain":
             self._pass("chain")
         self.metadata, self.sealed = metadata, overall(self.checks) is Verdict.VALID
@@ -298,7 +308,7 @@ class _Walk:
             policy.status,
             policy.crl,
         )
-        self.basis.append(answer.basis)
+        self.basis += [answer.basis, *answer.signer_basis]
         self._report_unpinned(answer.signer)
         self._note("status", answer.verdict, answer.check, answer.remedy, Owner.GOVERNMENT)
         if answer.verdict is Verdict.INVALID:
@@ -327,9 +337,11 @@ class _Walk:
         if len(holders) > 1:
             self.findings.append("holder.several")
         if expected is not None:
-            names = [name for name, code in holders if code == expected.code]
+            names = [name for name, code in holders if _one_holder(code, expected.code)]
             if not names:
                 self._fail("holder", "holder.mismatch", "证照不属于该申请人，请核对持证主体", Owner.APPLICANT)
+            if expected.code not in (code for _, code in holders):
+                self.findings.append("holder.historic_number")
             if expected.name is not None and _folded(expected.name) not in map(_folded, names):
                 self.findings.append("holder.name_differs")
         self._pass("holder")
@@ -344,12 +356,20 @@ class _Walk:
             self._fail("claims", "issuer.other_region", "颁发机构无权为该地区颁发此类证照")
         self._pass("claims")
 
-    def _freshness(self, provenance: CopyProvenance | None) -> None:
+    def _copy(self, provenance: CopyProvenance | None) -> Basis | None:
+        """How old the copy is, which the answer tells at whichever step the walk ends."""
         if provenance is None:
+            return None
+        basis = self._kind.policy.source.judge(
+            "certificate", provenance.fetched_at, self._at, source=provenance.source, down=provenance.source_down
+        )
+        self.basis.append(basis)
+        return basis
+
+    def _freshness(self, copy: Basis | None) -> None:
+        if copy is None:
             return
-        basis = self._kind.policy.source.judge("certificate", provenance.fetched_at, self._at, source=provenance.source)
-        self.basis.insert(0, basis)
-        if basis.usable:
+        if copy.usable:
             self._pass("freshness")
             return
         remedy = "证照副本已超过允许的时长，来源平台恢复后将重新获取"
@@ -371,6 +391,11 @@ class _Walk:
 
 _OURS = frozenset({"chain.no_anchor", "chain.algorithm_unavailable", "chain.anchor_expired"})
 """What is not known because of how the gateway is configured: nothing below it can be believed either."""
+
+
+def _one_holder(stated: str, expected: str) -> bool:
+    """The same code, or a resident's former number (GB 11643); an enterprise's old number proves nothing."""
+    return stated == expected or same_resident_identity_number(stated, expected)
 
 
 def _folded(text: str) -> str:

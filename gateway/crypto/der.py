@@ -149,14 +149,30 @@ def parse_time(content: bytes, *, century: bool) -> datetime:
 
 
 def parse_integer_pair(data: bytes) -> tuple[int, int]:
-    """``SEQUENCE { r INTEGER, s INTEGER }``, both positive: an ECDSA or SM2 signature. Raises `DerMalformed`."""
-    children = parse(data).expect(Tag.SEQUENCE).children()
-    if len(children) != 2:
+    """``SEQUENCE { r INTEGER, s INTEGER }``, both positive: an ECDSA or SM2 signature. Raises `DerMalformed`.
+
+    Read by offsets, without an `Element` for each part: this stands on the path of every certificate.
+    """
+    try:
+        start = 2 if data[1] < 0x80 else 3
+        size, r_size = data[start - 1], data[start + 1]
+        middle = start + 2 + r_size
+        s_size = data[middle + 1]
+        shortest = start == 2 or (data[1] == 0x81 and size >= 0x80)
+        framed = start + size == len(data) == middle + 2 + s_size and r_size < 0x80 and s_size < 0x80
+        tagged = data[0] == Tag.SEQUENCE and data[start] == data[middle] == Tag.INTEGER
+    except IndexError:
+        raise DerMalformed(remedy="DER 数据不完整") from None
+    if not (shortest and framed and tagged):
         raise DerMalformed(remedy="签名值结构不符")
-    r, s = children[0].integer(), children[1].integer()
-    if r <= 0 or s <= 0:
-        raise DerMalformed(remedy="签名值超出范围")
-    return r, s
+    return _positive(data[start + 2 : middle]), _positive(data[middle + 2 :])
+
+
+def _positive(content: bytes) -> int:
+    """The content of a positive INTEGER in its shortest form."""
+    if not content or content[0] >= 0x80 or (content[0] == 0 and (len(content) == 1 or content[1] < 0x80)):
+        raise DerMalformed(remedy="签名值超出范围，或不是最短编码")
+    return int.from_bytes(content, "big")
 
 
 def encode(tag: int, *contents: bytes) -> bytes:

@@ -8,27 +8,21 @@ from typing import Any
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from gateway.crypto.errors import refused
+from gateway.crypto import sm2
+from gateway.crypto.errors import KeyUnfit, refused
+from gateway.crypto.public_keys import MAX_RSA_BITS, StandardKey, check_strength
 from gateway.crypto.strict_json import decode_base64url, dump, encode_base64url, parse_object
 
-PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
+PublicKey = StandardKey | bytes
+"""A key object, or for SM2 its SubjectPublicKeyInfo in DER: a key set can be read where no library speaks SM2."""
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
-MIN_RSA_BITS, MAX_RSA_BITS = 2048, 8192
 MAX_JWK_BYTES = 8192
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _CURVES: dict[str, tuple[type[ec.EllipticCurve], int]] = {"P-256": (ec.SECP256R1, 32), "P-384": (ec.SECP384R1, 48)}
 _EC_ALGORITHMS = {"secp256r1": "ES256", "secp384r1": "ES384"}
-_LOW_ORDER_Y = frozenset(
-    {
-        0,
-        1,
-        2**255 - 20,
-        2707385501144840649318225287225658788936804267575313519463743609750303402022,
-        55188659117513257062467267217118295137698188065244968500265048394206261417927,
-    }
-)
-"""y of the eight Ed25519 points of small order: under such a key one signature fits many messages."""
+SM2_CURVE = "SM2"
+"""``crv`` of an SM2 key; ours, as its algorithm name is (docs/divergences.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +62,13 @@ def algorithms_of(public_key: PublicKey) -> frozenset[str]:
         return frozenset({name}) if name else frozenset()
     if isinstance(public_key, ed25519.Ed25519PublicKey):
         return frozenset({"EdDSA"})
-    if isinstance(public_key, rsa.RSAPublicKey) and MIN_RSA_BITS <= public_key.key_size <= MAX_RSA_BITS:
-        return frozenset({"RS256", "PS256"})
-    return frozenset()
+    if isinstance(public_key, bytes):
+        return frozenset({"SM2-SM3"}) if sm2.point_of(public_key) is not None else frozenset()
+    try:
+        check_strength(public_key)
+    except KeyUnfit:
+        return frozenset()
+    return frozenset({"RS256", "PS256"})
 
 
 def parse_jwk(source: Mapping[str, Any] | bytes, *, kid: str | None = None) -> VerificationKey:
@@ -125,26 +123,27 @@ def _public_key(jwk: Mapping[str, Any]) -> PublicKey:
                 kind, size = _CURVES[curve]
                 x, y = _fixed(jwk, "x", size), _fixed(jwk, "y", size)
                 return ec.EllipticCurvePublicKey.from_encoded_point(kind(), b"\x04" + x + y)
+            case "EC", "SM2":
+                return sm2.spki_of(b"\x04" + _fixed(jwk, "x", 32) + _fixed(jwk, "y", 32))
             case "OKP", "Ed25519":
-                return _ed25519(_fixed(jwk, "x", 32))
+                ed25519_key = ed25519.Ed25519PublicKey.from_public_bytes(_fixed(jwk, "x", 32))
+                check_strength(ed25519_key)
+                return ed25519_key
             case "RSA", None:
                 return _rsa(_bytes(jwk, "n"), _bytes(jwk, "e"))
+    except KeyUnfit as unfit:
+        raise refused("jwk", unfit.remedy) from None
     except (ValueError, UnsupportedAlgorithm):
         raise refused("jwk", "密钥参数不是曲线上的点或有效模数") from None
     raise refused("jwk", "密钥类型、曲线或长度不在支持之列")
 
 
-def _ed25519(raw: bytes) -> ed25519.Ed25519PublicKey:
-    y = int.from_bytes(raw, "little") & (2**255 - 1)
-    if y >= 2**255 - 19 or y in _LOW_ORDER_Y:
-        raise refused("jwk", "Ed25519 公钥不得为低阶点或非规范编码")
-    return ed25519.Ed25519PublicKey.from_public_bytes(raw)
-
-
 def _rsa(n: bytes, e: bytes) -> rsa.RSAPublicKey:
     if not n or not e or n[0] == 0 or e[0] == 0 or len(n) * 8 > MAX_RSA_BITS or len(e) > 4:
         raise refused("jwk", "RSA 参数须为规范编码且长度在许可范围内")
-    return rsa.RSAPublicNumbers(int.from_bytes(e), int.from_bytes(n)).public_key()
+    key = rsa.RSAPublicNumbers(int.from_bytes(e), int.from_bytes(n)).public_key()
+    check_strength(key)
+    return key
 
 
 def _bytes(jwk: Mapping[str, Any], name: str) -> bytes:
@@ -162,6 +161,9 @@ def _fixed(jwk: Mapping[str, Any], name: str, size: int) -> bytes:
 
 
 def _members(key: PublicKey) -> dict[str, str]:
+    if isinstance(key, bytes):
+        point = sm2.point_of(key) or b""
+        return {"kty": "EC", "crv": SM2_CURVE, "x": _text(point[1:33]), "y": _text(point[33:])}
     if isinstance(key, ec.EllipticCurvePublicKey):
         numbers = key.public_numbers()
         name, size = next((n, s) for n, (curve, s) in _CURVES.items() if isinstance(key.curve, curve))

@@ -5,6 +5,7 @@ and much of what PyJWT tolerates is refused here. A signature may have a second 
 replay caches are keyed on meaning (``iss`` + ``jti``), never on token bytes.
 """
 
+import hashlib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,10 +14,10 @@ from typing import Any
 
 from gateway.crypto.errors import KeyUnfit, SignatureInvalid, refused
 from gateway.crypto.jwk import PublicKey, SigningKey, VerificationKey, parse_jwk, thumbprint
-from gateway.crypto.signatures import Encoding, Scheme, sign, verify_signature
+from gateway.crypto.signatures import JOSE_SCHEMES, Encoding, sign, verify_signature
 from gateway.crypto.strict_json import decode_base64, decode_base64url, dump, encode_base64url, parse_object
 
-SUPPORTED_ALGORITHMS: frozenset[str] = frozenset(Scheme)
+SUPPORTED_ALGORITHMS: frozenset[str] = frozenset(JOSE_SCHEMES)
 MAX_HEADER_BYTES = 24 * 1024
 """Room for an ``x5c`` of three certificates."""
 MAX_X5C = 6
@@ -25,6 +26,8 @@ _LATEST = 253_402_300_799
 """9999-12-31T23:59:59Z in seconds, the last NumericDate that a ``datetime`` can hold."""
 _FORBIDDEN_HEADERS = ("jku", "x5u", "b64", "zip", "enc", "epk", "apu", "apv", "p2s", "p2c", "iss", "sub", "aud")
 """The last three are claims (RFC 7519 §5.3 replicates them in JWE headers alone): one that we ignored could mislead."""
+_KEY_DIGESTS = ("x5t", "x5t#S256")
+"""Digests of the signer's certificate: they must be of the one that ``x5c`` brings (RFC 7515 §4.1.7, §4.1.8)."""
 _SIGNATURE_BYTES = {"ES256": 64, "ES384": 96, "EdDSA": 64, "SM2-SM3": 64}
 
 
@@ -92,15 +95,30 @@ class VerifiedJws:
 
 
 def verify_jws(token: str | bytes, keys: Iterable[VerificationKey], policy: JwsPolicy, at: datetime) -> VerifiedJws:
-    """The verified content of ``token`` at the aware instant ``at``.
+    """The verified content of ``token`` (compact serialization) at the aware instant ``at``.
 
-    ``keys`` are the keys the alleged sender registered; with ``policy.proof_key`` they are ignored and the embedded key
-    is used. Raises ``JoseRefused`` naming the check, or ``AlgorithmUnavailable`` (indeterminate) from the seam.
+    ``keys`` are the keys the alleged sender registered (`parse_jwk` makes one of a JWK); with ``policy.proof_key`` they
+    are ignored and the embedded key is used. Raises ``JoseRefused`` naming the check, or ``AlgorithmUnavailable``
+    (indeterminate) from the seam; ``ValueError`` for a policy with ``x5c`` (that token is read by `read_jws`, its chain
+    verified, then given to `check_signature` and `read_claims`) and for an ``at`` without a zone. For instance:
+
+    >>> from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    >>> from datetime import UTC
+    >>> key, noon = SigningKey("k1", "EdDSA", Ed25519PrivateKey.generate()), datetime(2026, 11, 23, 4, tzinfo=UTC)
+    >>> token = sign_jws({"iss": "a", "aud": "b", "iat": int(noon.timestamp())}, key, "note+jwt")
+    >>> policy = JwsPolicy(typ=frozenset({"note+jwt"}), issuer="a", audience=frozenset({"b"}))
+    >>> verify_jws(token, [key.public()], policy, noon).claims["iss"]
+    'a'
+    >>> verify_jws(token + "=", [key.public()], policy, noon)
+    Traceback (most recent call last):
+    gateway.crypto.errors.JoseRefused: jose-refused: jose.base64url: 各段须为无填充的规范 base64url 编码
     """
-    read = read_jws(token, policy)
     if policy.x5c:
         raise ValueError("a token with x5c is read, its chain verified, and then passed to check_signature")
-    candidates = (parse_jwk(read.header["jwk"]),) if policy.proof_key else _candidates(read, keys)
+    if at.tzinfo is None:
+        raise ValueError("the instant needs a zone")
+    read = read_jws(token, policy)
+    candidates = (_proof_key(read),) if policy.proof_key else _candidates(read, keys)
     for key in candidates:
         try:
             check_signature(read, key.public_key)
@@ -185,7 +203,9 @@ def _check_header(header: dict[str, Any], policy: JwsPolicy) -> str:
     if policy.proof_key and not isinstance(header["jwk"], dict):
         raise refused("jwk", "jwk 须为公钥对象")
     if policy.x5c:
-        _check_x5c(header["x5c"])
+        _check_x5c(header)
+    elif any(name in header for name in _KEY_DIGESTS):
+        raise refused("header_key", "头部携带的密钥材料与此用途不符")
     _check_typ(header, policy)
     if not isinstance(header.get("kid", "-"), str) or not header.get("kid", "-"):
         raise refused("kid", "kid 须为非空文本")
@@ -196,15 +216,26 @@ def _check_typ(header: dict[str, Any], policy: JwsPolicy) -> None:
     if "typ" not in header and policy.typ_optional:
         return
     typ = header.get("typ")
-    if not isinstance(typ, str) or typ.lower().removeprefix("application/") not in policy.typ:
+    if not isinstance(typ, str) or not typ.isascii() or typ.lower().removeprefix("application/") not in policy.typ:
         raise refused("typ", "令牌类型（typ）与此用途不符")
 
 
-def _check_x5c(chain: object) -> None:
+def _check_x5c(header: dict[str, Any]) -> None:
+    chain = header["x5c"]
     if not isinstance(chain, list) or not 1 <= len(chain) <= MAX_X5C:
         raise refused("x5c", f"x5c 须为 1 至 {MAX_X5C} 张证书")
-    for item in chain:
-        decode_base64(item)
+    leaf, *_ = [decode_base64(item) for item in chain]
+    told = {name: header[name] for name in _KEY_DIGESTS if name in header}
+    digests = {"x5t": hashlib.sha1(leaf, usedforsecurity=False).digest(), "x5t#S256": hashlib.sha256(leaf).digest()}
+    if any(value != encode_base64url(digests[name]).decode() for name, value in told.items()):
+        raise refused("x5c", "头部的证书摘要与所附证书不符")
+
+
+def _proof_key(read: ReadJws) -> VerificationKey:
+    key = parse_jwk(read.header["jwk"])
+    if read.algorithm not in key.algorithms:
+        raise refused("key_type", "密钥类型、曲线或长度与算法不符")
+    return key
 
 
 def _candidates(read: ReadJws, keys: Iterable[VerificationKey]) -> tuple[VerificationKey, ...]:

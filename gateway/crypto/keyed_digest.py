@@ -2,9 +2,35 @@
 
 import hmac
 from dataclasses import dataclass, field
+from enum import StrEnum
 from hashlib import sha256
 
 MIN_KEY_BYTES = 32
+
+
+class Use(StrEnum):
+    """What a digest is of. The same value has another digest in another use, so tables cannot be joined by accident."""
+
+    HOLDER = "holder"
+    """公民身份号码 or 统一社会信用代码."""
+    CERTIFICATE = "certificate"
+    """SHA-256 of a 电子证照标识."""
+    CERTIFICATE_SERIES = "certificate_series"
+    """SHA-256 of a 电子证照标识 without its version."""
+    CERTIFICATE_FACTS = "certificate_facts"
+    """SHA-256 of what an e-certificate says."""
+    STAGE_EVENT = "stage_event"
+    """SHA-256 of what a utility said, its reason included."""
+    REASON = "reason"
+    """A reason that somebody wrote."""
+    OUTCOME = "outcome"
+    """SHA-256 of what a department said, its reason included."""
+    JOINT_REVIEW = "joint_review"
+    """SHA-256 of a request for a joint review, with the line and its places."""
+    COMMITMENT = "commitment"
+    """A permit's id: what makes the statement of a commitment unguessable."""
+    IDEMPOTENT_REQUEST = "idempotent_request"
+    """SHA-256 of a request under an ``Idempotency-Key``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +46,14 @@ class KeyedDigest:
     def of(self, use: str, value: str) -> str:
         """64 hexadecimal characters; the same value has another digest in another ``use``."""
         return hmac.new(self.key, f"{use}\x00{value}".encode(), sha256).hexdigest()
+
+    def opening(self, use: str, reference: str) -> bytes:
+        """32 bytes that let anybody check the one ``commitment`` of ``reference``, and no other digest."""
+        return hmac.digest(self.key, f"opening\x00{use}\x00{reference}".encode(), "sha256")
+
+    def commitment(self, use: str, reference: str, value: str) -> str:
+        """A digest of ``value`` that can be proved later, by handing over ``opening`` and the value.
+
+        HMAC-SHA256 of the value under the opening; ``reference`` names what the value belongs to, once for each value.
+        """
+        return hmac.new(self.opening(use, reference), value.encode(), sha256).hexdigest()

@@ -1,70 +1,60 @@
 """The one seam through which every signature is verified: JWS, X.509 and OFD alike.
 
 `verify_signature` returns None or raises; there is no boolean to forget. Keys are parsed once: pass key objects, or
-SubjectPublicKeyInfo in DER, which is cached by its bytes.
-
-Sources: RFC 7518 §3 (ES*, RS*, PS*), RFC 8037 (EdDSA), GB/T 32918.2 (SM2 with SM3; JOSE has no name for it, ours is in
-docs/divergences.md), RFC 3279 / RFC 5758 / GM/T 0006 for the object identifiers.
+SubjectPublicKeyInfo in DER, which is cached by its bytes. What a key must be is told in `public_keys`, which schemes
+there are in `schemes`.
 """
 
-from enum import StrEnum
-from functools import lru_cache
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from gateway.crypto import sm2
 from gateway.crypto.der import parse_integer_pair
 from gateway.crypto.errors import AlgorithmUnavailable, DerMalformed, KeyUnfit, SignatureInvalid
+from gateway.crypto.public_keys import StandardKey, check_strength, der_of, load_standard_key
+from gateway.crypto.schemes import JOSE_SCHEMES, SCHEME_BY_OID, Encoding, Scheme, scheme_of
 
-PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey | sm2.Sm2PublicKey | bytes
+__all__ = [
+    "JOSE_SCHEMES",
+    "SCHEME_BY_OID",
+    "Encoding",
+    "PrivateKey",
+    "PublicKey",
+    "Scheme",
+    "load_public_key",
+    "scheme_of",
+    "sign",
+    "verify_signature",
+]
+
+PublicKey = StandardKey | sm2.Sm2PublicKey | bytes
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | sm2.Sm2PrivateKey
 
-MIN_RSA_BITS: Final = 2048
-MAX_RSA_BITS: Final = 8192
-"""Above this a single key could be used to keep the gateway busy."""
-
-
-class Scheme(StrEnum):
-    """Signature schemes, by their JOSE names where there is one."""
-
-    ES256 = "ES256"
-    ES384 = "ES384"
-    EDDSA = "EdDSA"
-    RS256 = "RS256"
-    PS256 = "PS256"
-    SM2_SM3 = "SM2-SM3"
-
-
-class Encoding(StrEnum):
-    """How an elliptic-curve signature is written. RSA and EdDSA have one form and take no notice."""
-
-    RAW = "raw"
-    """r‖s, each as long as the curve's order: JOSE."""
-    DER = "der"
-    """SEQUENCE {r, s}: X.509, CRLs, CMS."""
-    EITHER = "either"
-    """Both, as electronic seals are found in the field; SM2 only."""
-
-
-SCHEME_BY_OID: Final = {
-    "1.2.156.10197.1.501": Scheme.SM2_SM3,
-    "1.2.840.10045.4.3.2": Scheme.ES256,
-    "1.2.840.10045.4.3.3": Scheme.ES384,
-    "1.3.101.112": Scheme.EDDSA,
-    "1.2.840.113549.1.1.11": Scheme.RS256,
-}
-"""Signature algorithm identifiers of X.509 and electronic seals that name their scheme completely."""
-
-_CURVES: Final[dict[Scheme, tuple[type[ec.EllipticCurve], int, hashes.HashAlgorithm]]] = {
+_JOSE_CURVES: Final[dict[Scheme, tuple[type[ec.EllipticCurve], int, hashes.HashAlgorithm]]] = {
     Scheme.ES256: (ec.SECP256R1, 32, hashes.SHA256()),
     Scheme.ES384: (ec.SECP384R1, 48, hashes.SHA384()),
 }
-_PSS: Final = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=padding.PSS.DIGEST_LENGTH)
+_X509_HASHES: Final[dict[Scheme, hashes.HashAlgorithm]] = {
+    Scheme.ECDSA_SHA256: hashes.SHA256(),
+    Scheme.ECDSA_SHA384: hashes.SHA384(),
+    Scheme.ECDSA_SHA512: hashes.SHA512(),
+}
+_X509_WIDTHS: Final = {"secp256r1": 32, "secp384r1": 48, "secp521r1": 66}
+"""Bytes of the order of each curve that a certificate's key may be on."""
+_PKCS1: Final[dict[Scheme, hashes.HashAlgorithm]] = {
+    Scheme.RS256: hashes.SHA256(),
+    Scheme.RS384: hashes.SHA384(),
+    Scheme.RS512: hashes.SHA512(),
+}
+_PSS: Final[dict[Scheme, hashes.HashAlgorithm]] = {
+    Scheme.PS256: hashes.SHA256(),
+    Scheme.PS384: hashes.SHA384(),
+    Scheme.PS512: hashes.SHA512(),
+}
 
 
 def verify_signature(
@@ -77,24 +67,44 @@ def verify_signature(
 ) -> None:
     """Prove that ``signature`` over ``message`` was made by the holder of ``public_key`` under ``scheme``.
 
-    ``public_key`` is a key object, or SubjectPublicKeyInfo in DER. ``encoding`` None means the scheme's own habit: r‖s
-    of exact length for ES256/ES384 as in JOSE, DER or r‖s for SM2. Verifying X.509, pass `Encoding.DER`; verifying
-    SM2 in a JWS, pass `Encoding.RAW`.
+    ``scheme`` is a `Scheme` or its text: ES256, ES384, EdDSA (Ed25519), RS256, PS256, SM2-SM3; for X.509 alone also
+    RS384, RS512, PS384, PS512 and ecdsa-with-SHA256/384/512 (P-256, P-384 or P-521). `scheme_of` reads it out of an
+    AlgorithmIdentifier. ``public_key`` is a key object of `cryptography` or `gateway.crypto.sm2`, or
+    SubjectPublicKeyInfo in DER or as one PEM block; for SM2 also the point 04‖x‖y. ``message`` is what was signed, not
+    its hash.
+
+    ``encoding`` None means the scheme's own habit: r‖s of exact length for ES256 and ES384 (RFC 7518 §3.4), DER for
+    ecdsa-with-SHA*, either for SM2. Verifying X.509, pass `Encoding.DER`; SM2 in a JWS, `Encoding.RAW`.
 
     Raises `SignatureInvalid` (also for a wrong length or encoding), `KeyUnfit` (a key of another type, curve or
-    strength, or no key at all) and `AlgorithmUnavailable` (unknown scheme; no library for SM2).
+    strength, or no key at all) and `AlgorithmUnavailable` (unknown scheme, a certificate's key on a curve not spoken
+    here, no library for SM2: indeterminate). For instance, the example of GM/T 0003.5 annex A:
+
+    >>> point = bytes.fromhex(
+    ...     "0409f9df311e5421a150dd7d161e4bc5c672179fad1833fc076bb08ff356f35020"
+    ...     "ccea490ce26775a52dc6ea718cc1aa600aed05fbf35e084a6632f6072da9ad13"
+    ... )
+    >>> signature = bytes.fromhex(
+    ...     "f5a03b0648d2c4630eeac513e1bb81a15944da3827d5b74143ac7eaceee720b3"
+    ...     "b1b6aa29df212fd8763182bc0d421ca1bb9038fd1f7f42d4840b69c485bbc1aa"
+    ... )
+    >>> verify_signature("SM2-SM3", point, b"message digest", signature)
     """
-    scheme = _known(scheme)
-    key = load_public_key(scheme, public_key) if isinstance(public_key, bytes) else public_key
+    scheme, encoding = _known(scheme), None if encoding is None else Encoding(encoding)
+    if isinstance(public_key, bytes):
+        key = _load(scheme, public_key)
+    else:
+        key = public_key
+        if isinstance(key, StandardKey):
+            check_strength(key)
     try:
         if isinstance(key, sm2.Sm2PublicKey) and scheme is Scheme.SM2_SM3:
-            _check_sm2_encoding(signature, encoding)
-            key.verify(message, signature)
-        elif isinstance(key, ec.EllipticCurvePublicKey) and scheme in _CURVES:
+            key.verify(message, signature, encoding or Encoding.EITHER)
+        elif isinstance(key, ec.EllipticCurvePublicKey):
             _verify_ecdsa(scheme, key, message, signature, encoding)
         elif isinstance(key, ed25519.Ed25519PublicKey) and scheme is Scheme.EDDSA:
             key.verify(signature, message)
-        elif isinstance(key, rsa.RSAPublicKey) and scheme in (Scheme.RS256, Scheme.PS256):
+        elif isinstance(key, rsa.RSAPublicKey):
             _verify_rsa(scheme, key, message, signature)
         else:
             raise KeyUnfit
@@ -115,8 +125,8 @@ def sign(scheme: Scheme | str, private_key: PrivateKey, message: bytes, *, encod
         return sm2.signature_to_raw(signature) if encoding is Encoding.RAW else signature
     if isinstance(private_key, ed25519.Ed25519PrivateKey) and scheme is Scheme.EDDSA:
         return private_key.sign(message)
-    if isinstance(private_key, ec.EllipticCurvePrivateKey) and scheme in _CURVES:
-        curve, width, digest = _CURVES[scheme]
+    if isinstance(private_key, ec.EllipticCurvePrivateKey) and scheme in _JOSE_CURVES:
+        curve, width, digest = _JOSE_CURVES[scheme]
         if not isinstance(private_key.curve, curve):
             raise KeyUnfit
         signature = private_key.sign(message, ec.ECDSA(digest))
@@ -124,48 +134,55 @@ def sign(scheme: Scheme | str, private_key: PrivateKey, message: bytes, *, encod
             return signature
         r, s = decode_dss_signature(signature)
         return r.to_bytes(width, "big") + s.to_bytes(width, "big")
-    if scheme in (Scheme.RS256, Scheme.PS256):
+    if scheme in _PKCS1 or scheme in _PSS:
         raise AlgorithmUnavailable(remedy="共享平台不以 RSA 签名")
     raise KeyUnfit
 
 
-def load_public_key(scheme: Scheme | str, spki: bytes) -> PublicKey:
-    """The key of a SubjectPublicKeyInfo in DER, from a bounded cache. Raises `KeyUnfit`, `AlgorithmUnavailable`."""
-    if _known(scheme) is Scheme.SM2_SM3:
+def load_public_key(scheme: Scheme | str, encoded: bytes) -> StandardKey | sm2.Sm2PublicKey:
+    """The key of a SubjectPublicKeyInfo (DER or PEM), from a bounded cache. Raises `KeyUnfit`, `AlgorithmUnavailable`.
+
+    A key that restricts itself to other schemes (RSASSA-PSS, RFC 4055) is unfit.
+    """
+    return _load(_known(scheme), encoded)
+
+
+def _load(scheme: Scheme, encoded: bytes) -> StandardKey | sm2.Sm2PublicKey:
+    spki = der_of(encoded)
+    if scheme is Scheme.SM2_SM3:
         return sm2.public_key(spki)
-    return _load_standard_key(spki)
-
-
-@lru_cache(maxsize=1024)
-def _load_standard_key(spki: bytes) -> ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey:
     try:
-        key = load_der_public_key(spki)
-    except (ValueError, UnsupportedAlgorithm):
-        raise KeyUnfit from None
-    if isinstance(key, ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey):
-        return key
-    raise KeyUnfit
+        key, restricted = load_standard_key(spki)
+    except AlgorithmUnavailable:
+        if scheme in JOSE_SCHEMES:
+            raise KeyUnfit from None
+        raise
+    if restricted is not None and scheme not in restricted:
+        raise KeyUnfit(remedy="该公钥只可用于它所声明的 RSASSA-PSS 签名")
+    return key
 
 
 def _known(scheme: Scheme | str) -> Scheme:
+    if isinstance(scheme, Scheme):
+        return scheme
     try:
         return Scheme(scheme)
     except ValueError:
         raise AlgorithmUnavailable(remedy="签名算法不在共享平台支持的范围内") from None
 
 
-def _check_sm2_encoding(signature: bytes, encoding: Encoding | None) -> None:
-    if encoding is Encoding.RAW and len(signature) != 64:
-        raise SignatureInvalid(check="signature.encoding")
-    if encoding is Encoding.DER:
-        parse_integer_pair(signature)
-
-
 def _verify_ecdsa(
     scheme: Scheme, key: ec.EllipticCurvePublicKey, message: bytes, signature: bytes, encoding: Encoding | None
 ) -> None:
-    curve, width, digest = _CURVES[scheme]
-    if not isinstance(key.curve, curve):
+    if scheme in _JOSE_CURVES:
+        curve, width, digest = _JOSE_CURVES[scheme]
+        if not isinstance(key.curve, curve):
+            raise KeyUnfit
+    elif scheme in _X509_HASHES:
+        if key.curve.name not in _X509_WIDTHS:
+            raise AlgorithmUnavailable(remedy="公钥所在曲线不在共享平台支持的范围内")
+        width, digest, encoding = _X509_WIDTHS[key.curve.name], _X509_HASHES[scheme], encoding or Encoding.DER
+    else:
         raise KeyUnfit
     if encoding is Encoding.DER:
         parse_integer_pair(signature)
@@ -179,8 +196,12 @@ def _verify_ecdsa(
 
 
 def _verify_rsa(scheme: Scheme, key: rsa.RSAPublicKey, message: bytes, signature: bytes) -> None:
-    if not MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS:
-        raise KeyUnfit(remedy="RSA 密钥长度不在允许范围内")
+    if scheme not in _PKCS1 and scheme not in _PSS:
+        raise KeyUnfit
     if len(signature) != (key.key_size + 7) // 8:
         raise SignatureInvalid(check="signature.encoding")
-    key.verify(signature, message, padding.PKCS1v15() if scheme is Scheme.RS256 else _PSS, hashes.SHA256())
+    if scheme in _PKCS1:
+        key.verify(signature, message, padding.PKCS1v15(), _PKCS1[scheme])
+    else:
+        digest = _PSS[scheme]
+        key.verify(signature, message, padding.PSS(padding.MGF1(digest), digest.digest_size), digest)

@@ -1,9 +1,9 @@
-"""SM2 with SM3 (GB/T 32918.2, GM/T 0003) on the system's libcrypto, through EVP. No curve arithmetic in Python.
+"""SM2 with SM3 (GB/T 32918.2, GM/T 0003) on the system's libcrypto, through EVP: no signature is made in Python.
 
-Any OpenSSL 3 with SM2 will do, and Tongsuo drops in by its path. The library is loaded and proved against the
-standard's own example at first use; when none is capable, everything else of the gateway works and SM2 answers
-`AlgorithmUnavailable`. The signer's ID is always set to ``1234567812345678`` (GM/T 0009 §10): OpenSSL's default is the
-*empty* ID, under which no Chinese signature verifies.
+Any OpenSSL 3 with SM2 will do, and Tongsuo (8.4 or newer) drops in by its path. The library is loaded and proved
+against the standard's own example at start (`self_test`) or at first use; when none is capable, everything else of the
+gateway works and SM2 answers `AlgorithmUnavailable`. The signer's ID is always set to ``1234567812345678``
+(GM/T 0009 §10): OpenSSL's default is the *empty* ID, under which no Chinese signature verifies.
 
 Threads: an `Sm2PublicKey` or `Sm2PrivateKey` is read-only after it is made and may serve many threads; each operation
 has its own digest context, and OpenSSL's error queue is per thread. ctypes lets go of the GIL for the length of a call.
@@ -19,6 +19,7 @@ from typing import Final
 
 from gateway.crypto.der import Tag, encode, encode_integer, parse_integer_pair
 from gateway.crypto.errors import AlgorithmUnavailable, DerMalformed, KeyUnfit, SignatureInvalid
+from gateway.crypto.schemes import Encoding
 
 SIGNER_ID: Final = b"1234567812345678"
 KEY_CACHE_SIZE: Final = 1024
@@ -26,7 +27,11 @@ KEY_CACHE_SIZE: Final = 1024
 
 _SPKI_PREFIX: Final = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d034200")
 """SubjectPublicKeyInfo of an uncompressed point on the SM2 curve, up to the point itself: the one form taken."""
+_PRIME: Final = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFFFFFF
+_B: Final = 0x28E9FA9E9D9F5E344D5A9E4BCF6509A7F39789F515AB8F92DDBCBD414D940E93
 _ORDER: Final = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123
+_ORDER_OCTETS: Final = _ORDER.to_bytes(32, "big")
+_ZERO_OCTETS: Final = bytes(32)
 _MAX_SIGNATURE: Final = 72
 _CANDIDATES: Final = ("libcrypto.so.3", "libcrypto.3.dylib", "libcrypto-3-x64.dll", "libcrypto.so")
 
@@ -68,41 +73,60 @@ _FUNCTIONS: Final[tuple[tuple[str, object, tuple[object, ...]], ...]] = (
 )
 
 
-class Sm2PublicKey:
-    """A point on the SM2 curve, parsed once. Make it with `public_key`; ``spki`` is its SubjectPublicKeyInfo in DER."""
+def point_of(spki: bytes) -> bytes | None:
+    """The point ``04‖x‖y`` of a SubjectPublicKeyInfo on the SM2 curve; None for any other form. Needs no library."""
+    return spki[26:] if len(spki) == 91 and spki.startswith(_SPKI_PREFIX) and spki[26] == 4 else None
 
-    __slots__ = ("__weakref__", "_handle", "_library", "spki")
+
+def spki_of(point: bytes) -> bytes:
+    """SubjectPublicKeyInfo of ``04‖x‖y``, when it lies on the curve (GB/T 32918.5). Raises `KeyUnfit`.
+
+    Needs no library, so that key sets can be read without one.
+    """
+    x, y = int.from_bytes(point[1:33], "big"), int.from_bytes(point[33:], "big")
+    if len(point) != 65 or point[0] != 4 or not (x < _PRIME and y < _PRIME) or (y * y - x**3 + 3 * x - _B) % _PRIME:
+        raise KeyUnfit(remedy="SM2 公钥不在曲线上")
+    return _SPKI_PREFIX + point
+
+
+class Sm2PublicKey:
+    """A point on the SM2 curve, parsed once. Make it with `public_key`.
+
+    ``spki`` is its SubjectPublicKeyInfo in DER, ``handle`` the library's own key, which lives as long as this object.
+    """
+
+    __slots__ = ("__weakref__", "_library", "handle", "spki")
 
     def __init__(self, library: "Sm2Library", handle: int, spki: bytes) -> None:
         self._library = library
-        self._handle = handle
+        self.handle = handle
         self.spki = spki
         weakref.finalize(self, library.free_key, handle).atexit = False
 
-    def verify(self, message: bytes, signature: bytes) -> None:
-        """Prove ``signature`` (DER, or 64 bytes r‖s) over ``message``. Raises `SignatureInvalid`."""
-        if not self._library.verify(self._handle, message, signature_to_der(signature)):
+    def verify(self, message: bytes, signature: bytes, encoding: Encoding = Encoding.EITHER) -> None:
+        """Prove ``signature`` over ``message``. Raises `SignatureInvalid`."""
+        if not self._library.verify(self.handle, message, signature_to_der(signature, encoding)):
             raise SignatureInvalid(check="signature.sm2")
 
 
 class Sm2PrivateKey:
     """An SM2 signing key. Make it with `generate_private_key` or `private_key`."""
 
-    __slots__ = ("__weakref__", "_handle", "_library", "public_key")
+    __slots__ = ("__weakref__", "_library", "handle", "public_key")
 
     def __init__(self, library: "Sm2Library", handle: int) -> None:
         self._library = library
-        self._handle = handle
+        self.handle = handle
         weakref.finalize(self, library.free_key, handle).atexit = False
         self.public_key = library.public_key(library.export(handle, "i2d_PUBKEY"))
 
     def sign(self, message: bytes) -> bytes:
         """A fresh signature over ``message`` in DER; `signature_to_raw` gives r‖s. Raises `AlgorithmUnavailable`."""
-        return self._library.sign(self._handle, message)
+        return self._library.sign(self.handle, message)
 
     def to_der(self) -> bytes:
         """The key as SEC 1 ``ECPrivateKey`` with named curve, unencrypted: for generated test keys and key stores."""
-        return self._library.export(self._handle, "i2d_PrivateKey")
+        return self._library.export(self.handle, "i2d_PrivateKey")
 
 
 class Sm2Library:
@@ -118,11 +142,16 @@ class Sm2Library:
         # The bare function, so that a key's finalizer holds no reference to the library and its key cache.
         self.free_key = self._c.EVP_PKEY_free
         # Held for the life of the library: an explicit fetch spares a look-up at each signature.
-        self._sm3 = self._c.EVP_MD_fetch(None, b"SM3", None)
-        if not self._sm3:
+        self.sm3 = self._c.EVP_MD_fetch(None, b"SM3", None)
+        if not self.sm3:
             raise self._unavailable("密码库不含 SM3")
         self.public_key = lru_cache(maxsize=KEY_CACHE_SIZE)(self._parse_public_key)
         self._prove()
+
+    @property
+    def loaded(self) -> ctypes.CDLL:
+        """The loaded library itself, with the functions' types declared: for benchmarks and tests of this module."""
+        return self._c
 
     @property
     def version(self) -> str:
@@ -131,7 +160,7 @@ class Sm2Library:
 
     def _parse_public_key(self, encoded: bytes) -> Sm2PublicKey:
         spki = _SPKI_PREFIX + encoded if len(encoded) == 65 and encoded[0] == 4 else encoded
-        if len(spki) != 91 or not spki.startswith(_SPKI_PREFIX) or spki[26] != 4:
+        if point_of(spki) is None:
             raise KeyUnfit(remedy="不是 SM2 公钥（仅接受未压缩点）")
         handle = self._c.d2i_PUBKEY(None, byref(c_char_p(spki)), len(spki))
         if not handle:
@@ -169,7 +198,7 @@ class Sm2Library:
         context, key_context = c.EVP_MD_CTX_new(), c.EVP_PKEY_CTX_new(handle, None)
         try:
             self._prepare(context, key_context)
-            if c.EVP_DigestVerifyInit(context, None, self._sm3, None, handle) != 1:
+            if c.EVP_DigestVerifyInit(context, None, self.sm3, None, handle) != 1:
                 raise self._unavailable("密码库不能验证 SM2 签名")
             if c.EVP_DigestVerify(context, signature, len(signature), message, len(message)) == 1:
                 return True
@@ -187,7 +216,7 @@ class Sm2Library:
             self._prepare(context, key_context)
             buffer = ctypes.create_string_buffer(_MAX_SIGNATURE)
             size = c_size_t(_MAX_SIGNATURE)
-            ready = c.EVP_DigestSignInit(context, None, self._sm3, None, handle) == 1
+            ready = c.EVP_DigestSignInit(context, None, self.sm3, None, handle) == 1
             if not ready or c.EVP_DigestSign(context, buffer, byref(size), message, len(message)) != 1:
                 raise self._unavailable("密码库不能生成 SM2 签名")
             return buffer.raw[: size.value]
@@ -236,22 +265,31 @@ class Sm2Library:
         return AlgorithmUnavailable(check="signature.sm2.library", remedy=f"{remedy}；请在设置中指明支持国密的密码库")
 
 
-def signature_to_der(signature: bytes) -> bytes:
-    """Canonical DER of a signature given as strict DER or as 64 bytes r‖s.
+def signature_to_der(signature: bytes, encoding: Encoding = Encoding.EITHER) -> bytes:
+    """Canonical DER of a signature given as strict DER or as 64 bytes r‖s, or as the one that ``encoding`` demands.
 
     Raises `SignatureInvalid` for anything else: bytes left over, padding, r or s outside 1…n−1.
     """
-    if len(signature) > _MAX_SIGNATURE:
-        raise SignatureInvalid(check="signature.encoding", remedy="SM2 签名值编码不符合标准")
     try:
+        if encoding is Encoding.RAW or len(signature) > _MAX_SIGNATURE:
+            raise DerMalformed
         r, s = parse_integer_pair(signature)
+        if r < _ORDER and s < _ORDER:
+            return signature
     except DerMalformed:
-        if len(signature) != 64:
+        if len(signature) != 64 or encoding is Encoding.DER:
             raise SignatureInvalid(check="signature.encoding", remedy="SM2 签名值编码不符合标准") from None
-        r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
-    if not (0 < r < _ORDER and 0 < s < _ORDER):
-        raise SignatureInvalid(check="signature.encoding", remedy="SM2 签名值超出范围")
-    return encode(Tag.SEQUENCE, encode_integer(r), encode_integer(s))
+        # Octets of one length compare like the numbers they spell.
+        first, second = signature[:32], signature[32:]
+        if _ZERO_OCTETS < first < _ORDER_OCTETS and _ZERO_OCTETS < second < _ORDER_OCTETS:
+            return encode(Tag.SEQUENCE, _integer(first), _integer(second))
+    raise SignatureInvalid(check="signature.encoding", remedy="SM2 签名值超出范围")
+
+
+def _integer(octets: bytes) -> bytes:
+    """A positive INTEGER in its shortest form, of an unsigned number's octets."""
+    content = octets.lstrip(b"\0")
+    return encode(Tag.INTEGER, b"\0" + content if content[0] & 0x80 else content)
 
 
 def signature_to_raw(signature: bytes) -> bytes:
@@ -320,6 +358,14 @@ def library() -> Sm2Library:
     if isinstance(found, AlgorithmUnavailable):
         raise AlgorithmUnavailable(check=found.check, remedy=found.remedy)
     return found
+
+
+def self_test() -> str | None:
+    """Load and prove the library now; what it says of itself, or None where none is capable. For the start."""
+    try:
+        return library().version
+    except AlgorithmUnavailable:
+        return None
 
 
 def public_key(encoded: bytes) -> Sm2PublicKey:

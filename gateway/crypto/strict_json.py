@@ -18,8 +18,10 @@ MAX_DEPTH = 12
 MAX_NUMBER_DIGITS = 32
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\\?\Z)', re.DOTALL)
 """A string, or what is left of an unclosed one, so that hostile quotes cost one pass."""
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+"""Lone surrogates have no UTF-8; NUL ends a text for some readers, and no database column takes it."""
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_ESCAPED_NUL = b"\\u0000"
 
 
 def encode_base64url(data: bytes) -> bytes:
@@ -76,8 +78,8 @@ def parse_object(data: bytes, *, max_bytes: int, max_depth: int = MAX_DEPTH) -> 
         raise refused("encoding", "须为合法的 UTF-8 编码") from None
     except (ValueError, RecursionError):
         raise refused("json", "须为合法的 JSON 对象") from None
-    if _ESCAPED_SURROGATE.search(data) and _has_lone_surrogate(value):
-        raise refused("encoding", "文本不得含有孤立的代理码位")
+    if (_ESCAPED_SURROGATE.search(data) or _ESCAPED_NUL in data) and _has_no_text(value):
+        raise refused("encoding", "文本不得含有孤立的代理码位或空字符")
     if not isinstance(value, dict):
         raise refused("json", "须为 JSON 对象")
     return value
@@ -127,11 +129,11 @@ def _bounded_float(digits: str) -> float:
     return value
 
 
-def _has_lone_surrogate(value: Any) -> bool:
+def _has_no_text(value: Any) -> bool:
     if isinstance(value, str):
-        return _LONE_SURROGATE.search(value) is not None
+        return _NO_TEXT.search(value) is not None
     if isinstance(value, dict):
-        return any(_has_lone_surrogate(part) for item in value.items() for part in item)
+        return any(_has_no_text(part) for item in value.items() for part in item)
     if isinstance(value, list):
-        return any(_has_lone_surrogate(part) for part in value)
+        return any(_has_no_text(part) for part in value)
     return False

@@ -9,7 +9,7 @@ from schemas.wire import format_instant
 
 
 def cloud_event(event: Event, source: str) -> dict[str, Any]:
-    """The members of a CloudEvent; ``source`` is the gateway's issuer."""
+    """The members of a CloudEvent; ``source`` is the gateway's issuer. What was erased says so in place of its data."""
     return {
         "specversion": "1.0",
         "id": event.event_id,
@@ -19,7 +19,7 @@ def cloud_event(event: Event, source: str) -> dict[str, Any]:
         "time": format_instant(event.at),
         "datacontenttype": "application/json",
         "sequence": event.sequence,
-        "data": event.data,
+        "data": {"erased": True} if event.erased else event.data,
     }
 
 

@@ -23,6 +23,13 @@ class DeliveryUnknown(NotFound):
     title = "没有这条送达记录"
 
 
+class DeliveryErased(Conflict):
+    """What the event said was removed when its retention period was over: it cannot be sent again."""
+
+    kind = "delivery-erased"
+    title = "事件内容已按留存期限删除"
+
+
 class NotReplayable(Conflict):
     """The event is still under way; it needs no replay."""
 

@@ -48,7 +48,10 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True)
 class Event:
-    """A committed event. ``position`` counts a receiver's events, ``sequence`` those of one subject; both from 1."""
+    """A committed event. ``position`` counts a receiver's events, ``sequence`` those of one subject; both from 1.
+
+    Of an ``erased`` one the retention period is over: ``data`` is empty, and it is not sent again.
+    """
 
     event_id: str
     destination: str
@@ -59,6 +62,7 @@ class Event:
     position: int
     at: datetime
     data: dict[str, Any]
+    erased: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from gateway.caller import Caller
 from gateway.delivery.cloud_events import cloud_event
-from gateway.delivery.errors import DeliveryUnknown, NotReplayable
+from gateway.delivery.errors import DeliveryErased, DeliveryUnknown, NotReplayable
 from gateway.delivery.ports import DeliveryState, DeliveryView, RelayTransaction, ReplayReason
 from gateway.errors import Owner
 from gateway.records.entries import RecordEntry
@@ -54,11 +54,15 @@ class DeliveryService:
     async def replay(self, event_id: str, reason: ReplayReason, actor: str, at: datetime) -> Replayed:
         """Send a delivered or dead event again; the receiver knows it by its id. Recorded.
 
-        Raises ``DeliveryUnknown``, or ``NotReplayable`` while it is still under way.
+        Raises ``DeliveryUnknown``, ``DeliveryErased``, or ``NotReplayable`` while it is still under way.
         """
 
         def work(tx: RelayTransaction) -> Replayed:
             before = _known(tx.deliveries.find(event_id))
+            if before.event.erased:
+                raise DeliveryErased(
+                    check="delivery.erased", owner=Owner.GATEWAY, remedy="内容已不在本平台；请向接收方或部门另行取得。"
+                )
             if not tx.deliveries.replay(event_id, at):
                 raise NotReplayable(check="delivery.under_way", owner=Owner.CALLER, remedy="事件仍在送达中，无需重放。")
             record_id = tx.records.append(

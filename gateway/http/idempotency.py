@@ -2,8 +2,7 @@
 
 Source: draft-ietf-httpapi-idempotency-key-header. A key belongs to its caller and route. Only a success is kept (24 h);
 a refusal frees the key, since nothing was created. When a process dies at work, its hold on the key lapses and a
-repetition runs again: the room's own unique keys must make that harmless. Kept answers lie in the database as sent,
-so what is created answers with identifiers, not with personal data.
+repetition runs again: the room's own unique keys must make that harmless. Kept answers lie in the database sealed.
 """
 
 import re
@@ -16,6 +15,7 @@ from typing import Annotated, Final, Protocol
 from fastapi import Depends, Header, Request, Response
 
 from gateway.clock import Clock
+from gateway.crypto.keyed_digest import KeyedDigest, Use
 from gateway.errors import Owner
 from gateway.http.errors import IdempotencyKeyMissing, IdempotencyKeyReused, RequestInProgress
 from gateway.http.observe import route_template
@@ -33,7 +33,7 @@ class KeptRequest(Protocol):
     """What lies under a key. ``status`` None: still being worked on by ``holder``."""
 
     @property
-    def request_sha256(self) -> str: ...
+    def request_digest(self) -> str: ...
     @property
     def holder(self) -> str: ...
     @property
@@ -48,7 +48,7 @@ class IdempotencyKeys(Protocol):
     """The table of keys, as the door uses it."""
 
     def reserve(
-        self, scope: str, request_sha256: str, holder: str, at: datetime, lease_until: datetime, expires_at: datetime
+        self, scope: str, request_digest: str, holder: str, at: datetime, lease_until: datetime, expires_at: datetime
     ) -> KeptRequest:
         """What lies under ``scope`` now: the reservation of ``holder`` where it was free or its hold had lapsed."""
         ...
@@ -72,20 +72,24 @@ class IdempotencyTransaction(Protocol):
 class Idempotency:
     """The service behind ``OnceOnly``."""
 
-    def __init__(self, transactions: Transactions[IdempotencyTransaction], clock: Clock) -> None:
+    def __init__(self, transactions: Transactions[IdempotencyTransaction], clock: Clock, digests: KeyedDigest) -> None:
         self._transactions = transactions
+        self._digests = digests
         self._clock = clock
 
     async def answer(self, scope: str, request_sha256: str, work: Callable[[], Awaitable[Response]]) -> Response:
         """The answer kept under ``scope``, or that of ``work``, which is then kept if it is a success (2xx).
 
+        ``request_sha256`` is kept as a keyed digest: what somebody sent could be guessed from a plain one.
+
         Raises ``IdempotencyKeyReused`` for another request, ``RequestInProgress`` while the first is at work.
         """
         holder, at = uuid.uuid4().hex, self._clock()
+        request_digest = self._digests.of(Use.IDEMPOTENT_REQUEST, request_sha256)
         kept = await self._transactions.write(
-            lambda tx: tx.idempotency.reserve(scope, request_sha256, holder, at, at + LEASE, at + KEPT_FOR)
+            lambda tx: tx.idempotency.reserve(scope, request_digest, holder, at, at + LEASE, at + KEPT_FOR)
         )
-        if kept.request_sha256 != request_sha256:
+        if kept.request_digest != request_digest:
             raise IdempotencyKeyReused(
                 check="idempotency.key_reused", owner=Owner.CALLER, remedy="请为不同的请求使用不同的 Idempotency-Key"
             )

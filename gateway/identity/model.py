@@ -30,7 +30,10 @@ class SessionStatus(StrEnum):
 
 @dataclass(frozen=True)
 class VerifiedApplicant:
-    """Who was established. ``holder_code`` is the enterprise's 统一社会信用代码, or the resident's 公民身份号码."""
+    """Who was established. ``holder_code`` is the enterprise's 统一社会信用代码, or the resident's 公民身份号码.
+
+    ``authorisation`` is what an agent (经办人) presented for their authority, as the provider passed it on; not judged.
+    """
 
     applicant_kind: ApplicantKind
     method: VerificationMethod
@@ -40,6 +43,7 @@ class VerifiedApplicant:
     person_code: str = field(repr=False)
     role: ActingRole | None
     holder_digest: str
+    authorisation: str | None = field(default=None, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """For storage; ``from_json`` reads it."""

@@ -273,6 +273,7 @@ class IdentityService:
             person_code=person.resident_identity_number,
             role=enterprise.role if enterprise else None,
             holder_digest=self._digests.of("holder", code),
+            authorisation=enterprise.agent_authorisation if enterprise else None,
         )
 
     def _settle(

@@ -3,6 +3,13 @@
 from gateway.errors import Conflict, Denied, Malformed, NotFound, Rejected
 
 
+class CallerNotUtility(Denied):
+    """Who asks is no utility that is registered here."""
+
+    kind = "caller-not-utility"
+    title = "调用方不是供电企业"
+
+
 class HolderNotNamed(Malformed):
     """The kind belongs to a third party (设计单位, 施工单位), and none was named."""
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from gateway.applications.ports import ApplicationRepository
 from gateway.authorisations.ports import AuthorisationRepository
+from gateway.partners.ports import PartnerRepository
 from gateway.records.ports import RecordAppender
 
 
@@ -30,5 +31,7 @@ class LicencesTransaction(Protocol):
     def authorisations(self) -> AuthorisationRepository: ...
     @property
     def asked_holders(self) -> AskedHolders: ...
+    @property
+    def partners(self) -> PartnerRepository: ...
     @property
     def records(self) -> RecordAppender: ...

@@ -10,7 +10,7 @@ from gateway.http.responses import JoseResponse
 from gateway.http.services import provide
 from gateway.licences.service import LicenceService
 from gateway.licences.site import SiteService
-from schemas.partner_api import SiteView, VerifiedLicence, VerifiedLicenceRequest
+from schemas.partner_api import LicenceExplanation, SiteView, VerifiedLicence, VerifiedLicenceRequest
 from schemas.wire import OpaqueId
 
 router = APIRouter(tags=["供电企业 · 核验"])
@@ -36,6 +36,16 @@ async def verified_licence(
 ) -> JoseResponse:
     """One kind, for one application, for one purpose: verified now, disclosed no further than agreed, and signed."""
     return JoseResponse(await service.answer(caller, request))
+
+
+@router.post("/v1/verified-licences/dry-run", summary="试运行：逐项说明同一请求会如何判断，不提供内容")
+async def dry_run(
+    request: Annotated[VerifiedLicenceRequest, Body(openapi_examples={"营业执照": {"value": EXAMPLE}})],
+    caller: Annotated[Caller, Depends(require_role(Role.UTILITY, scope="licences"))],
+    service: Annotated[LicenceService, Depends(provide(LicenceService))],
+) -> LicenceExplanation:
+    """The same request judged by the same code, told check by check. A refusal is the check that refused."""
+    return await service.explain(caller.partner_code, request)
 
 
 @router.get("/v1/applications/{application_id}/site", summary="查看用电地址（须有申请人授权，查看留痕）")

@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 from gateway.crypto.jwk import VerificationKey, parse_jwk
 from gateway.partners.model import Endpoint, KeyUse, Partner, PartnerKey, SharingAgreement
-from gateway.partners.ports import PartnersTransaction
+from gateway.partners.ports import PartnerRepository, PartnersTransaction
 from gateway.transaction import Transactions
 
 
@@ -68,6 +68,13 @@ class Directory(Protocol):
     async def snapshot(self) -> DirectorySnapshot: ...
 
 
+class SeesPartners(Protocol):
+    """A unit of work, as far as the directory is read in it."""
+
+    @property
+    def partners(self) -> PartnerRepository: ...
+
+
 class PartnerDirectory:
     """Answers the current snapshot. ``ticks`` is a monotonic count of seconds, ``max_age`` the staleness allowed."""
 
@@ -98,6 +105,11 @@ class PartnerDirectory:
                     break
             return current
 
+    def as_of(self, unit: SeesPartners, known: DirectorySnapshot) -> DirectorySnapshot:
+        """The directory as the unit of work sees it: ``known`` itself while its version still stands (one row read)."""
+        version = unit.partners.version()
+        return known if known.version == version else _load(unit, version)
+
     def changed(self) -> None:
         """Called after this process committed a change: what is at hand is no longer answered."""
         self._changes += 1
@@ -121,7 +133,7 @@ class PartnerDirectory:
         return loaded, settled
 
 
-def _load(transaction: PartnersTransaction, version: int) -> DirectorySnapshot:
+def _load(transaction: SeesPartners, version: int) -> DirectorySnapshot:
     repository = transaction.partners
     held = [HeldKey(key, parse_jwk(dict(key.jwk) | {"kid": key.kid})) for key in repository.partner_keys()]
     keys: defaultdict[str, list[HeldKey]] = defaultdict(list)

@@ -1,11 +1,12 @@
 """What the progress room asks of the unit of work; it only reads."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from gateway.applications.ports import ApplicationRepository
+from gateway.applications.ports import ApplicationRepository, ReviewRepository
 from gateway.approvals.ports import JointReviewRepository
 from gateway.authorisations.ports import AuthorisationRepository
+from gateway.rechecks.ports import LastLook
 from gateway.records.ports import StoredEntry
 
 
@@ -13,6 +14,12 @@ class EntriesOfSubject(Protocol):
     """The record, as far as one application's applicant may see it."""
 
     def of_subject(self, subject: str, actions: Sequence[str]) -> Sequence[StoredEntry]: ...
+
+
+class CertificatesLookedAt(Protocol):
+    """When an application's certificates were looked at last."""
+
+    def looks(self, application_id: str) -> Mapping[str, LastLook]: ...
 
 
 class ProgressTransaction(Protocol):
@@ -24,5 +31,9 @@ class ProgressTransaction(Protocol):
     def authorisations(self) -> AuthorisationRepository: ...
     @property
     def joint_reviews(self) -> JointReviewRepository: ...
+    @property
+    def application_certificates(self) -> CertificatesLookedAt: ...
+    @property
+    def reviews(self) -> ReviewRepository: ...
     @property
     def record_reader(self) -> EntriesOfSubject: ...

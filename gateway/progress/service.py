@@ -7,6 +7,8 @@ import orjson
 
 from gateway.applications.deadlines import deadlines
 from gateway.applications.errors import ApplicationUnknown
+from gateway.applications.model import GridConnectionApplication
+from gateway.applications.review_views import look_views
 from gateway.applications.views import class_view, stage_view, whole_view
 from gateway.applications.working_days import WorkingCalendar
 from gateway.approvals.commitments import commitment_path
@@ -18,10 +20,20 @@ from gateway.clock import Clock
 from gateway.errors import Owner
 from gateway.licences.service import DISCLOSED
 from gateway.progress.ports import ProgressTransaction
+from gateway.progress.titles import document_title, field_titles, withheld_views
+from gateway.rechecks.views import document_progress
 from gateway.records.log import record_id
 from gateway.records.ports import StoredEntry
 from gateway.transaction import Transactions
-from schemas.applicant_api import AccessView, ApplicationSummary, OutcomeView, PauseView, PermitProgress, ProgressView
+from schemas.applicant_api import (
+    AccessView,
+    ApplicationSummary,
+    DocumentProgress,
+    OutcomeView,
+    PauseView,
+    PermitProgress,
+    ProgressView,
+)
 from schemas.departments import ReviewMode
 
 MOST_APPLICATIONS = 50
@@ -73,12 +85,26 @@ class ProgressService:
             closing_reason=application.lifecycle.closing_reason,
             whole=whole_view(standing.whole),
             stages=[stage_view(stage, application.lifecycle) for stage in standing.stages],
+            documents=_documents(tx, application),
             joint_review=review_view(review, self._calendar, now) if review else None,
             permits=permit_progress(review, under_way, self._calendar, now) if review else [],
             authorised_until=authorisation.until if authorisation else None,
             authorisation_withdrawn_at=authorisation.withdrawn_at if authorisation else None,
-            accesses=[access_view(entry) for entry in tx.record_reader.of_subject(application_id, (DISCLOSED,))],
+            accesses=_accesses(tx, application_id),
         )
+
+
+def _documents(tx: ProgressTransaction, application: GridConnectionApplication) -> list[DocumentProgress]:
+    looks = tx.application_certificates.looks(application.application_id)
+    under_way = application.lifecycle.closed_at is None
+    return [document_progress(each, looks.get(each.document), under_way=under_way) for each in application.documents]
+
+
+def _accesses(tx: ProgressTransaction, application_id: str) -> list[AccessView]:
+    """谁看过我的信息: officers who looked before it was sent (人工核查), then whoever asked for certificates."""
+    review = tx.reviews.of_application(application_id)
+    looks = look_views(tx.reviews.looks(review.task_id)) if review else []
+    return looks + [access_view(entry) for entry in tx.record_reader.of_subject(application_id, (DISCLOSED,))]
 
 
 def permit_progress(
@@ -133,14 +159,18 @@ def access_view(stored: StoredEntry) -> AccessView:
     """One disclosure, or refused attempt, as its record entry tells it."""
     entry: dict[str, Any] = orjson.loads(stored.leaf)
     facts = entry["facts"]
+    document, fields = facts.get("kind"), facts.get("fields") or []
     clauses = facts.get("clauses") or [facts.get("clause")]
     return AccessView(
         at=entry["at"],
         who=entry["actor"],
         result=entry["result"],
-        document=facts.get("kind"),
+        document=document,
         purpose=facts.get("purpose"),
-        fields=facts.get("fields") or [],
+        fields=fields,
         clause=clauses[0],
         record_id=record_id(stored.log_id, stored.sequence),
+        document_title=document_title(document),
+        titles=field_titles(document, fields),
+        withheld=withheld_views(document, facts.get("withheld") or []),
     )

@@ -53,6 +53,10 @@ class Applicant:
         path = f"/v1/intakes/{intake_id}/confirmation"
         return await self._call("POST", path, {"authorise": True, **choices}, once=True)
 
+    async def review(self, intake_id: str) -> dict[str, Any]:
+        """How an officer's review of it stands, or ended."""
+        return await self._call("GET", f"/v1/intakes/{intake_id}/review")
+
     async def drop(self, intake_id: str) -> None:
         """Walk away."""
         await self._call("DELETE", f"/v1/intakes/{intake_id}")

@@ -1,5 +1,7 @@
 """``python -m mock_services.demo.apply PERSONA``: a persona of the mock province applies; the last line is the id.
 
+It is the application's, or that of the review task for which it waits.
+
 The gateway's address is ``--gateway`` or the variable ``GATEWAY`` of ``build/demo/env.sh``. Where the verification
 fails or a document cannot be relied on it says what the applicant is to do next, and exits 1.
 """
@@ -53,7 +55,13 @@ async def apply(gateway: str, slug: str, method: str | None, purpose: str) -> bo
             valid = [each for each in document["certificates"] if each["verdict"] == "valid"]
             if document["state"] == "choose" and valid:
                 choices[document["document"]] = valid[0]["choice"]
+        for finding in preview["consistency"]:
+            if finding["outcome"] in ("contradiction", "unsure"):
+                print(f"{finding['says']}：{finding['next_step']}")
         accepted = await applicant.confirm(preview["intake_id"], choices=choices)
+    if accepted.get("status") == "under_review":
+        print("已确认，转人工核查", accepted["review_task_id"], sep="\n")
+        return True
     print(f"已授权 {accepted['utility']}", accepted["application_id"], sep="\n")
     return True
 

@@ -11,6 +11,7 @@ import httpx
 
 from mock_services.demo.processes import DidNotStart, Processes, free_port
 from mock_services.demo.roster import REGION, SECRET_REF, UTILITY, roster_of, written
+from mock_services.demo.trust import put_together
 
 CITIES = ("440300", "440600")
 _SHORT_LOW_VOLTAGE = {
@@ -78,6 +79,7 @@ async def set_up(
         *("--data-dir", str(directory / "utility"), "--gateway-url", gateway),
         *("--partner", UTILITY, "--departments-url", departments),
     )
+    put_together([directory / "platform" / "trust", directory / "identity" / "trust"], directory / "gateway" / "trust")
     environment = _environment(directory, port, platform, identity, database_url)
     progress("数据库、密钥与接入单位")
     secret = (directory / "utility" / "webhook-secret").read_text("utf-8")
@@ -105,14 +107,17 @@ def _environment(directory: Path, port: int, platform: str, identity: str, datab
         "region": REGION,
         "access_id": access["accessId"],
         "access_secret": access["secret"],
+        "changes": True,
     }
     return {
         "BANDIAN_PORT": str(port),
         "BANDIAN_DATABASE_URL": database_url or f"sqlite:///{own / 'gateway.sqlite3'}",
         "BANDIAN_KEY_DIR": str(own / "keys"),
         "BANDIAN_SECRETS_DIR": str(own / "secrets"),
-        "BANDIAN_TRUST_DIR": str(directory / "platform" / "trust"),
+        "BANDIAN_TRUST_DIR": str(own / "trust"),
+        "BANDIAN_STATUS_ORIGINS": identity,
         "BANDIAN_SOURCES": json.dumps([source]),
+        "BANDIAN_FEED_POLL_S": "1",
         "BANDIAN_REVIEW_MODES": json.dumps(REVIEW_MODES, ensure_ascii=False),
         "BANDIAN_IDENTITY_PROVIDER": json.dumps({"issuer": identity, "client_id": "bandian"}),
         "BANDIAN_INSECURE_ENDPOINT_HOSTS": "127.0.0.1",

@@ -28,12 +28,23 @@ COMMON = ["name", "issuing_authority", "issued_on", "valid_from_on", "valid_unti
 AGREED_FIELDS = {
     "business_licence": [*COMMON, "number", "holder", "holder_code"],
     "resident_id": [*COMMON, "holder"],
-    "property_certificate": [*COMMON, "number", "location", "property_unit_code"],
-    "project_approval": [*COMMON, "number"],
+    "property_certificate": [
+        *COMMON,
+        "number",
+        "location",
+        "property_unit_code",
+        "land_use",
+        "owner_matches",
+        "address_matches",
+    ],
+    "project_approval": [*COMMON, "number", "site", "address_matches"],
     "design_qualification": [*COMMON, "number"],
     "construction_qualification": [*COMMON, "number"],
 }
-"""What the demo's utility agreed on: deliberately less than the certificates hold."""
+"""What the demo's utility agreed on: deliberately less than certificates hold, and in part more than any stage needs.
+
+What is agreed and not needed (``land_use``, dates of an identity card) is withheld all the same, as ``not_required``.
+"""
 
 
 async def roster_of(utility: str, departments: str, cities: Sequence[str]) -> dict[str, Any]:

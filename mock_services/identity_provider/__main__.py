@@ -4,6 +4,7 @@ import argparse
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from mock_services.identity_provider.app import Provider, install
 from mock_services.identity_provider.desk import Desk
 from mock_services.identity_provider.oauth import parse_client_option
 from mock_services.identity_provider.people import PopulationPeople
+from mock_services.identity_provider.person_ca import PersonCa
 from mock_services.jose import SigningKey
 from mock_services.population import DEFAULT_ENTERPRISES, DEFAULT_RESIDENTS, DEFAULT_SEED, build_population
 from mock_services.serve import arguments, serve
@@ -37,6 +39,8 @@ def build(base_url: str, options: argparse.Namespace) -> ASGIApp:
         desk.people = PopulationPeople(build_population(*sizes))
         desk.reset()
 
+    persons = PersonCa.build(base_url, options.data_dir / "persons")
+    persons.write_trust(options.trust_dir or options.data_dir / "trust")
     admin = Admin(SERVICE, reset=desk.reset, seed=seed)
     clients = [parse_client_option(text, http) for text in options.client]
     provider = Provider(
@@ -44,6 +48,7 @@ def build(base_url: str, options: argparse.Namespace) -> ASGIApp:
         desk=desk,
         clients={client.client_id: client for client in clients},
         key=SigningKey.load_or_create(options.data_dir / "signing-key.pem"),
+        persons=persons,
         clock=lambda: datetime.now(UTC),
         spoil=lambda kind: admin.faults.take(kind, "/token") is not None,
     )
@@ -69,6 +74,7 @@ def main() -> None:
         metavar="id=…,redirect_uri=…,jwks_uri=…",
         help="a relying party (may be repeated); jwks=FILE instead of jwks_uri; redirect_uri may be repeated",
     )
+    parser.add_argument("--trust-dir", type=Path, help="who may certify persons; default: DATA_DIR/trust")
     parser.add_argument("--residents", type=int, default=DEFAULT_RESIDENTS)
     parser.add_argument("--enterprises", type=int, default=DEFAULT_ENTERPRISES)
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED)

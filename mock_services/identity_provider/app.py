@@ -20,6 +20,7 @@ from mock_services.identity_provider.oauth import (
     read_authorization_request,
     read_form,
 )
+from mock_services.identity_provider.person_ca import PersonCa
 from mock_services.jose import SigningKey
 from schemas.identity import ASSERTION_LIFETIME_SECONDS, VerificationAttempt, VerificationMethod
 from schemas.wire import Typ
@@ -36,6 +37,7 @@ class Provider:
     desk: Desk
     clients: Mapping[str, Client]
     key: SigningKey
+    persons: PersonCa
     clock: Callable[[], datetime]
     spoil: Callable[[str], bool] = lambda _: False
 
@@ -96,6 +98,12 @@ def _metadata_routes(provider: Provider) -> APIRouter:
     async def healthz() -> dict[str, str]:
         """It answers, so it runs."""
         return {"status": "ok"}
+
+    @router.get("/pki/crl/{name}.crl")
+    async def crl(name: str) -> Response:
+        """What the CA for persons has revoked, as of now."""
+        found = provider.persons.crl(name, provider.clock())
+        return Response(found or b"", 200 if found else 404, media_type="application/pkix-crl")
 
     @router.get("/style.css")
     async def style() -> Response:
@@ -186,7 +194,9 @@ def _token_routes(provider: Provider) -> APIRouter:
             verifier=form.get("code_verifier", ""),
             at=at,
         )
-        assertion = assertion_of(grant, issuer=provider.issuer, jti=secrets.token_urlsafe(16), at=at)
+        assertion = assertion_of(
+            grant, issuer=provider.issuer, jti=secrets.token_urlsafe(16), at=at, persons=provider.persons
+        )
         return JSONResponse(
             {
                 "id_token": _sign(provider, assertion.model_dump(mode="json", exclude_none=True)),

@@ -3,12 +3,13 @@
 import hashlib
 from datetime import datetime
 
-from mock_services.identity_provider.desk import Grant
-from schemas.identity import ASSERTION_LIFETIME_SECONDS, ENTERPRISE_METHODS, IdentityAssertion
+from mock_services.identity_provider.desk import Grant, Subject
+from mock_services.identity_provider.person_ca import PersonCa
+from schemas.identity import ASSERTION_LIFETIME_SECONDS, ENTERPRISE_METHODS, IdentityAssertion, VerifiedEnterprise
 
 
-def assertion_of(grant: Grant, *, issuer: str, jti: str, at: datetime) -> IdentityAssertion:
-    """Claims for ``grant``. The enterprise is named only where its licence was shown."""
+def assertion_of(grant: Grant, *, issuer: str, jti: str, at: datetime, persons: PersonCa) -> IdentityAssertion:
+    """Claims for ``grant``. The enterprise is named only where its licence was shown, with an agent's authorisation."""
     issued = int(at.timestamp())
     return IdentityAssertion(
         iss=issuer,
@@ -21,8 +22,16 @@ def assertion_of(grant: Grant, *, issuer: str, jti: str, at: datetime) -> Identi
         jti=jti,
         amr=[grant.method],
         person=grant.subject.person,
-        enterprise=grant.subject.enterprise if grant.method in ENTERPRISE_METHODS else None,
+        enterprise=_enterprise(grant.subject, persons, at) if grant.method in ENTERPRISE_METHODS else None,
     )
+
+
+def _enterprise(subject: Subject, persons: PersonCa, at: datetime) -> VerifiedEnterprise | None:
+    enterprise, signer = subject.enterprise, subject.mandated_by
+    if enterprise is None or signer is None:
+        return enterprise
+    signed = persons.authorise(signer, subject.person, enterprise.unified_social_credit_code, at)
+    return enterprise.model_copy(update={"agent_authorisation": signed})
 
 
 def pairwise_subject(grant: Grant) -> str:

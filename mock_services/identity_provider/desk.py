@@ -31,12 +31,16 @@ ACCESS_TOKEN_LIFETIME = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Subject:
-    """A persona as the desk sees it. Methods not in ``plays`` do not know the person: a mismatch."""
+    """A persona as the desk sees it. Methods not in ``plays`` do not know the person: a mismatch.
+
+    ``mandated_by`` is who signed the authorisation under which an agent acts (经办授权), if anybody did.
+    """
 
     name: str
     person: VerifiedPerson
     enterprise: VerifiedEnterprise | None
     plays: Mapping[VerificationMethod, IdentityOutcome]
+    mandated_by: VerifiedPerson | None = None
 
 
 class People(Protocol):

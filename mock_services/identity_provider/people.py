@@ -1,10 +1,10 @@
 """The population as the desk sees it: personas by name, everybody else by identity number or credit code."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mock_services.identity_provider.desk import Subject
-from mock_services.population import Enterprise, IdentityOutcome, Population, Resident
+from mock_services.population import Enterprise, IdentityOutcome, Mandate, Persona, Population, Resident
 from schemas.identity import (
     ENTERPRISE_METHODS,
     RESIDENT_METHODS,
@@ -29,7 +29,9 @@ class PopulationPeople:
         if persona := self.population.personas.get(name):
             plays = {VerificationMethod(method): outcome for method, outcome in persona.outcomes.items()}
             role = ActingRole.AGENT if persona.by_agent else ActingRole.LEGAL_REPRESENTATIVE
-            return _subject(name, persona.person, persona.enterprise, role, plays)
+            return replace(
+                _subject(name, persona.person, persona.enterprise, role, plays), mandated_by=_mandated_by(persona)
+            )
         if resident := self.population.residents.get(name):
             return _subject(name, resident, None, ActingRole.LEGAL_REPRESENTATIVE, _RESIDENT_MATCH)
         if enterprise := self.population.enterprises.get(name):
@@ -46,6 +48,17 @@ class PopulationPeople:
         ]
 
 
+def _mandated_by(persona: Persona) -> VerifiedPerson | None:
+    """Who signed the agent's authorisation."""
+    if not persona.by_agent or persona.enterprise is None or persona.mandate is Mandate.MISSING:
+        return None
+    return _person(persona.person if persona.mandate is Mandate.SELF_SIGNED else persona.enterprise.representative)
+
+
+def _person(resident: Resident) -> VerifiedPerson:
+    return VerifiedPerson(name=resident.name, resident_identity_number=resident.id_number)
+
+
 def _subject(
     name: str,
     person: Resident,
@@ -56,4 +69,4 @@ def _subject(
     verified = None
     if enterprise is not None:
         verified = VerifiedEnterprise(name=enterprise.name, unified_social_credit_code=enterprise.code, role=role)
-    return Subject(name, VerifiedPerson(name=person.name, resident_identity_number=person.id_number), verified, plays)
+    return Subject(name, _person(person), verified, plays)

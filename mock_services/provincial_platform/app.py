@@ -7,19 +7,24 @@ from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from starlette.types import ASGIApp
 
 from mock_services.admin import Admin, FaultKind
 from mock_services.pki import ProvincialPki
 from mock_services.population import Population, build_population
+from mock_services.provincial_platform.certificates import Record
+from mock_services.provincial_platform.changes import ChangeFeed
 from mock_services.provincial_platform.registry import Order, Registry
 from mock_services.provincial_platform.share import Access, Platform
-from schemas.ecertificates import ECERTIFICATE_MEDIA_TYPE, TYPE_CODES
+from schemas.ecertificates import ECERTIFICATE_MEDIA_TYPE, OFD_MEDIA_TYPE, TYPE_CODES
+from schemas.share_interface import Operation
 from schemas.status_lists import STATUS_LIST_MEDIA_TYPE
 
 SERVICE = "provincial_platform"
 CRL_MEDIA_TYPE = "application/pkix-crl"
+CHANGES = f"/share/{Operation.QUERY_CERT_CHANGES}"
+"""A fault of kind ``lose`` that matches this path loses the feed's entry of the next order."""
 
 
 @dataclass
@@ -45,6 +50,7 @@ class StatusOrder(BaseModel):
 
     action: Order
     reason: str = "管理员操作"
+    to: str | None = Field(default=None, description="Of a transfer: the new owner's code")
 
 
 class ScenarioOrder(BaseModel):
@@ -89,10 +95,19 @@ class _State:
 
     def reset(self) -> None:
         pki = self.options.pki
-        for authority in (pki.root, *pki.departments.values()):
-            authority.revoked.clear()
+        pki.forgive()
         self.registry = Registry(self.options.population(), pki, self.options.base_url)
-        self.platform = Platform(self.registry, self.options.access, self.options.base_url, self.admin.faults)
+        self.changes = ChangeFeed()
+        self.platform = Platform(
+            self.registry, self.options.access, self.options.base_url, self.admin.faults, self.changes
+        )
+
+    def order(self, record: Record, order: Order, reason: str, to: str | None = None) -> None:
+        """Carry it out, and enter it into the change feed – unless a fault loses the entry. Raises ``ValueError``."""
+        at = self.clock()
+        self.registry.order(record, order, reason, at, to)
+        if self.admin.faults.take(FaultKind.LOSE, CHANGES) is None:
+            self.changes.append(record, order, at)
 
     def seed(self, what: dict[str, Any]) -> None:
         if unknown := what.keys() - {"seed", "residents", "enterprises"}:
@@ -117,7 +132,7 @@ class _State:
             if persona is None or type_code is None:
                 raise ValueError("an order names a persona and a kind")
             for record in self.registry.of_holder(persona.holder_code, type_code):
-                self.registry.order(record, order.action, "情景设置", self.clock())
+                self.order(record, order.action, "情景设置")
 
 
 def _share_routes(state: _State) -> APIRouter:
@@ -142,7 +157,8 @@ def _public_routes(state: _State) -> APIRouter:
         if envelope is None:
             raise HTTPException(410, "链接不存在、已使用或已过期")
         headers = {"cache-control": "no-store"}
-        return Response(envelope, media_type=ECERTIFICATE_MEDIA_TYPE, headers=headers)
+        media_type = ECERTIFICATE_MEDIA_TYPE if envelope.startswith(b"eyJ") else OFD_MEDIA_TYPE
+        return Response(envelope, media_type=media_type, headers=headers)
 
     @router.get("/status-lists/{number}")
     async def status_list(number: int, request: Request) -> Response:
@@ -201,8 +217,19 @@ def _admin_routes(state: _State) -> APIRouter:
         record = state.registry.get(identifier)
         if record is None:
             raise HTTPException(404, "没有这个证照")
-        state.registry.order(record, wanted.action, wanted.reason, state.clock())
+        try:
+            state.order(record, wanted.action, wanted.reason, wanted.to)
+        except ValueError as error:
+            raise HTTPException(422, str(error)) from None
         return {"identifier": identifier, "state": record.state.name.lower()}
+
+    @router.get("/changes")
+    async def changes() -> list[dict[str, Any]]:
+        return [{"number": entry.number, **entry.change.model_dump(mode="json")} for entry in state.changes.entries()]
+
+    @router.delete("/changes", status_code=204)
+    async def drop_changes() -> None:
+        state.changes.drop()
 
     @router.post("/pki/seals/{slug}/revoke", status_code=204)
     async def revoke_seal(slug: str) -> None:

@@ -56,6 +56,7 @@ class Record:
     status_index: int
     regular_end_on: date
     trouble: Trouble | None = None
+    as_ofd: bool = False
     status: CertificateStatus = CertificateStatus.VALID
     expired: bool = False
     remarks: list[Remark] = field(default_factory=list)
@@ -88,6 +89,8 @@ class _Draft:
     holders: tuple[Resident | Enterprise, ...]
     extensions: dict[str, str]
     valid_until_on: date = NO_END
+    registered: tuple[tuple[str, str], ...] = ()
+    """The holders' names and codes as they stand in the register, where they have changed since."""
 
 
 def records_of(population: Population) -> list[Record]:
@@ -98,12 +101,15 @@ def records_of(population: Population) -> list[Record]:
         if persona.enterprise
         for kind, trouble in persona.troubles.items()
     }
+    on_ofd = {(persona.holder_code, kind) for persona in population.personas.values() for kind in persona.ofd}
     lengths = {CURRENT_LIST: 0, STALE_LIST: 0}
     records: list[Record] = []
     for serial, draft in enumerate(_drafts(population), start=1):
         trouble = troubles.get((code_of(draft.holders[0]), draft.kind))
         number = STALE_LIST if trouble is Trouble.STALE_STATUS else CURRENT_LIST
-        records.append(_record(draft, serial, trouble, number, lengths[number], population))
+        record = _record(draft, serial, trouble, number, lengths[number], population)
+        record.as_ofd = any((code_of(holder), draft.kind) in on_ofd for holder in draft.holders)
+        records.append(record)
         lengths[number] += 1
     return records
 
@@ -120,6 +126,7 @@ def _record(
     if trouble is Trouble.WRONG_HOLDER:
         holders = (population.personas["enterprise-small"].enterprise or draft.holders[0],)
         number = code_of(holders[0])
+    named = draft.registered or tuple((holder.name, code_of(holder)) for holder in holders)
     holder_type = HOLDER_IS_RESIDENT if isinstance(holders[0], Resident) else HOLDER_IS_ENTERPRISE
     metadata = ECertificateMetadata(
         name=TYPE_NAMES[draft.kind],
@@ -129,8 +136,8 @@ def _record(
         issuing_authority=authority.name,
         issuing_authority_code=authority.code,
         issued_on=draft.issued_on,
-        holder=HOLDER_SEPARATOR.join(holder.name for holder in holders),
-        holder_code=HOLDER_SEPARATOR.join(code_of(holder) for holder in holders),
+        holder=HOLDER_SEPARATOR.join(name for name, _ in named),
+        holder_code=HOLDER_SEPARATOR.join(code for _, code in named),
         holder_code_type=HOLDER_TYPE_NAMES[holder_type],
         holder_code_type_code=holder_type,
         valid_from_on=draft.issued_on,
@@ -165,6 +172,8 @@ def _licence(enterprise: Enterprise) -> _Draft:
         "KZ_CLRQ": enterprise.established_on.isoformat(),
         "KZ_JYFW": f"{enterprise.trade}产品的设计、生产与销售",
     }
+    if enterprise.former_names:
+        extensions["KZ_CYM"] = HOLDER_SEPARATOR.join(enterprise.former_names)
     return _Draft("business_licence", enterprise.code, enterprise.established_on, (enterprise,), extensions)
 
 
@@ -180,18 +189,26 @@ def _identity_card(resident: Resident) -> _Draft:
 
 
 def _property_certificate(found: Property) -> _Draft:
+    named = found.registered or tuple((owner.name, code_of(owner)) for owner in found.owners)
     extensions = {
         "KZ_BDCQZH": found.certificate_number,
         "KZ_BDCDYH": found.unit_code,
         "KZ_ZL": found.address,
-        "KZ_QLR": HOLDER_SEPARATOR.join(owner.name for owner in found.owners),
-        "KZ_QLRZJH": HOLDER_SEPARATOR.join(code_of(owner) for owner in found.owners),
+        "KZ_QLR": HOLDER_SEPARATOR.join(name for name, _ in named),
+        "KZ_QLRZJH": HOLDER_SEPARATOR.join(code for _, code in named),
         "KZ_GYQK": "共同共有" if len(found.owners) > 1 else "单独所有",
         "KZ_QLLX": "国有建设用地使用权/房屋所有权",
         "KZ_YT": found.use,
         "KZ_MJ": f"{found.area}平方米",
     }
-    return _Draft("property_certificate", found.certificate_number, found.registered_on, found.owners, extensions)
+    return _Draft(
+        "property_certificate",
+        found.certificate_number,
+        found.registered_on,
+        found.owners,
+        extensions,
+        registered=found.registered,
+    )
 
 
 def _approval(project: Project) -> _Draft:
@@ -201,6 +218,8 @@ def _approval(project: Project) -> _Draft:
         "KZ_PFWH": project.approval_number,
         "KZ_JSDD": project.site,
         "KZ_JSGM": project.scale,
+        "KZ_JSDW": project.builder.name,
+        "KZ_JSDWDM": project.builder.code,
     }
     return _Draft("project_approval", project.approval_number, project.approved_on, (project.enterprise,), extensions)
 

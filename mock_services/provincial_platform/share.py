@@ -12,10 +12,12 @@ from pydantic import BaseModel, ValidationError
 
 from mock_services.admin import FaultKind, Faults
 from mock_services.provincial_platform.certificates import Record
+from mock_services.provincial_platform.changes import ChangeFeed, CursorTooOld
 from mock_services.provincial_platform.registry import Registry, break_signature
-from schemas.ecertificates import ECERTIFICATE_MEDIA_TYPE
+from schemas.ecertificates import ECERTIFICATE_MEDIA_TYPE, OFD_MEDIA_TYPE
 from schemas.share_interface import (
     DOWNLOAD_LINK_LIFETIME_SECONDS,
+    CertChangesQuery,
     CertInfo,
     CertInfoList,
     CertInfoQuery,
@@ -51,6 +53,7 @@ MESSAGES = {
     ShareStatus.MISSING_CERT_NO: "缺少证照编号",
     ShareStatus.MISSING_HOLDER_CODE: "缺少持证主体代码",
     ShareStatus.MISSING_HOLDER: "缺少持证主体",
+    ShareStatus.CURSOR_TOO_OLD: "游标已失效",
 }
 
 RequestT = TypeVar("RequestT", bound=BaseModel)
@@ -88,7 +91,8 @@ def answer(status: ShareStatus, data: BaseModel | None = None) -> bytes:
 class Platform:
     """Answers the operations over a registry. Tickets of ``downloadUrl`` live here: single use, ten minutes."""
 
-    def __init__(self, registry: Registry, access: Access, base_url: str, faults: Faults) -> None:
+    def __init__(self, registry: Registry, access: Access, base_url: str, faults: Faults, changes: ChangeFeed) -> None:
+        self._changes = changes
         self.denied_types: set[str] = set()
         self._registry = registry
         self._access = access
@@ -104,6 +108,7 @@ class Platform:
             Operation.VERIFY_CERT_INFO: self._verify_info,
             Operation.VERIFY_FILE: self._verify_file,
             Operation.GET_CERT_REMARK_INFO: self._remarks,
+            Operation.QUERY_CERT_CHANGES: self._cert_changes,
         }
 
     def handle(self, operation: str, media_type: str, body: bytes, path: str, at: datetime) -> bytes:
@@ -117,7 +122,7 @@ class Platform:
         except _Answered as ended:
             return answer(ended.status)
 
-    def redeem(self, ticket: str, path: str, at: datetime) -> str | None:
+    def redeem(self, ticket: str, path: str, at: datetime) -> bytes | None:
         """The envelope behind a ticket, once; None when there is no such ticket any more."""
         found = self._tickets.pop(ticket, None)
         return self._delivered(found[0], path) if found and at < found[1] else None
@@ -150,7 +155,7 @@ class Platform:
         self._permit(record.metadata.type_code)
         return record
 
-    def _delivered(self, record: Record, path: str) -> str:
+    def _delivered(self, record: Record, path: str) -> bytes:
         envelope = self._registry.envelope(record)
         return break_signature(envelope) if self._faults.take(FaultKind.WRONG_SIGNATURE, path) else envelope
 
@@ -178,10 +183,12 @@ class Platform:
 
     def _download_file(self, body: bytes, path: str, at: datetime) -> BaseModel:
         record = self._permitted(self._read(DownloadRequest, body).cert_identifier)
+        form = "ofd" if record.as_ofd else "jws"
         return DownloadedFile(
-            file_name=f"{record.identifier}.jws",
-            media_type=ECERTIFICATE_MEDIA_TYPE,
-            file_data=base64.b64encode(self._delivered(record, path).encode()).decode(),
+            file_name=f"{record.identifier}.{form}",
+            file_type=form,
+            media_type=OFD_MEDIA_TYPE if record.as_ofd else ECERTIFICATE_MEDIA_TYPE,
+            file_data=base64.b64encode(self._delivered(record, path)).decode(),
         )
 
     def _download_url(self, body: bytes, path: str, at: datetime) -> BaseModel:
@@ -220,6 +227,13 @@ class Platform:
         return RemarkList(
             remarks=[Remark(at=found.at, state=found.state, reason=found.reason) for found in record.remarks]
         )
+
+    def _cert_changes(self, body: bytes, path: str, at: datetime) -> BaseModel:
+        asked = self._read(CertChangesQuery, body)
+        try:
+            return self._changes.page(asked.cursor, asked.limit, asked.cert_type_codes)
+        except CursorTooOld:
+            raise _Answered(ShareStatus.CURSOR_TOO_OLD) from None
 
 
 def _operation(name: str) -> Operation:

@@ -87,6 +87,11 @@ def _admin_views(receiver: Receiver, driver: Driver) -> APIRouter:
         """Every outcome held, once, in order of arrival; ``signature`` is ``verified`` or ``unknown_key``."""
         return store.outcomes(application_id)
 
+    @router.get("/certificate-changes")
+    async def certificate_changes(application_id: str | None = None) -> list[dict[str, Any]]:
+        """Every change of a certificate that an application rests on, once, in order of arrival."""
+        return store.certificate_changes(application_id)
+
     @router.get("/events")
     async def events() -> list[dict[str, Any]]:
         """Every event held; ``repeats`` counts deliveries after the first."""

@@ -24,6 +24,7 @@ from schemas.partner_api import (
     EventPage,
     JointReviewRequest,
     JointReviewView,
+    LicenceExplanation,
     StageEventRecorded,
     StageEventRequest,
     TokenResponse,
@@ -96,6 +97,10 @@ class GatewayClient:
         if (licence.application_id, licence.kind) != (request.application_id, request.kind):
             raise GatewayUnavailable("the signed answer is to another question")
         return licence, token
+
+    async def dry_run(self, request: VerifiedLicenceRequest) -> LicenceExplanation:
+        """How the gateway would judge the same request, check by check; a refusal is one of the checks."""
+        return _read(await self._call("POST", "/v1/verified-licences/dry-run", request), LicenceExplanation)
 
     async def stage_event(self, application_id: str, event: StageEventRequest) -> StageEventRecorded:
         """Tell of a stage that started, paused, resumed or ended. ``event_id`` makes a repetition harmless."""

@@ -17,6 +17,7 @@ from schemas.events import (
     ApplicationSubmitted,
     ApplicationWithdrawn,
     AuthorisationWithdrawn,
+    CertificateChanged,
     CloudEvent,
     DeliveryReceipt,
     EventType,
@@ -33,6 +34,7 @@ _DATA: dict[EventType, type[EventData]] = {
     EventType.REVIEW_OPENED: ReviewOpened,
     EventType.REVIEW_CHANGED: ReviewChanged,
     EventType.PERMIT_OUTCOME: PermitOutcome,
+    EventType.CERTIFICATE_CHANGED: CertificateChanged,
 }
 
 

@@ -16,6 +16,7 @@ from schemas.events import (
     ApplicationSubmitted,
     ApplicationWithdrawn,
     AuthorisationWithdrawn,
+    CertificateChanged,
     CloudEvent,
     PermitOutcome,
     ReviewOpened,
@@ -46,6 +47,11 @@ CREATE TABLE IF NOT EXISTS licences (
     record_id TEXT PRIMARY KEY, application_id TEXT NOT NULL, kind TEXT NOT NULL, verdict TEXT NOT NULL,
     fetched_at TEXT NOT NULL, answer TEXT
 );
+CREATE TABLE IF NOT EXISTS certificate_changes (
+    event_id TEXT PRIMARY KEY REFERENCES events, application_id TEXT NOT NULL, kind TEXT NOT NULL, change TEXT NOT NULL,
+    verdict TEXT NOT NULL, failed_check TEXT, owner TEXT, remedy TEXT, as_of TEXT NOT NULL, found_by TEXT NOT NULL,
+    received_at TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS claims (
     application_id TEXT NOT NULL, position INTEGER NOT NULL, claimed_at TEXT NOT NULL,
     PRIMARY KEY (application_id, position)
@@ -53,7 +59,14 @@ CREATE TABLE IF NOT EXISTS claims (
 """
 
 
-EventData = ApplicationSubmitted | ApplicationWithdrawn | AuthorisationWithdrawn | ReviewOpened | PermitOutcome
+EventData = (
+    ApplicationSubmitted
+    | ApplicationWithdrawn
+    | AuthorisationWithdrawn
+    | ReviewOpened
+    | PermitOutcome
+    | CertificateChanged
+)
 """``data`` of the events that this utility takes."""
 
 
@@ -86,8 +99,8 @@ class Store:
     def clear(self) -> None:
         """Forget everything."""
         self._database.executescript(
-            "DELETE FROM outcomes; DELETE FROM events; DELETE FROM applications; DELETE FROM reviews;"
-            " DELETE FROM licences; DELETE FROM claims;"
+            "DELETE FROM outcomes; DELETE FROM certificate_changes; DELETE FROM events; DELETE FROM applications;"
+            " DELETE FROM reviews; DELETE FROM licences; DELETE FROM claims;"
         )
 
     def receive(
@@ -146,6 +159,12 @@ class Store:
         if application_id is None:
             return self._rows("SELECT * FROM outcomes ORDER BY rowid")
         return self._rows("SELECT * FROM outcomes WHERE application_id = ? ORDER BY rowid", application_id)
+
+    def certificate_changes(self, application_id: str | None = None) -> list[dict[str, Any]]:
+        """Every change of a certificate, once, in the order of arrival."""
+        if application_id is None:
+            return self._rows("SELECT * FROM certificate_changes ORDER BY rowid")
+        return self._rows("SELECT * FROM certificate_changes WHERE application_id = ? ORDER BY rowid", application_id)
 
     def licences(self, application_id: str) -> list[dict[str, Any]]:
         return self._rows(
@@ -270,6 +289,8 @@ class Effect:
                 )
             case PermitOutcome() as outcome:
                 _take_outcome(database, outcome, event, self.signature, at)
+            case CertificateChanged() as changed:
+                _take_change(database, changed, event, at)
 
 
 def _take_application(database: sqlite3.Connection, submitted: ApplicationSubmitted, plan: Plan, at: datetime) -> None:
@@ -319,6 +340,26 @@ def _take_outcome(
             outcome.signed_outcome,
             signature,
             event.id,
+            format_instant(at),
+        ),
+    )
+
+
+def _take_change(database: sqlite3.Connection, changed: CertificateChanged, event: CloudEvent, at: datetime) -> None:
+    """Kept for the officer to decide on; work goes on, and nothing that was fetched is purged: it was true then."""
+    database.execute(
+        "INSERT OR IGNORE INTO certificate_changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            event.id,
+            event.subject,
+            changed.kind,
+            changed.change,
+            changed.verdict,
+            changed.check,
+            changed.owner,
+            changed.remedy,
+            format_instant(changed.as_of),
+            changed.found_by,
             format_instant(at),
         ),
     )

@@ -21,7 +21,7 @@ from gateway.records.entries import RecordEntry, encode_entry
 from gateway.records.log import Seal
 from gateway.records.merkle import leaf_hash
 from tests.support.databases import Databases
-from tests.support.storage import NOON, SEAL_KEYS, SetClock, opened
+from tests.support.storage import AT_REST, NOON, SEAL_KEYS, SetClock, opened
 
 FORGED = encode_entry(RecordEntry("test.done", NOON, "nobody", subject="app_1", facts={"number": 999}))
 FORGERY = {"leaf": FORGED, "hash": leaf_hash(FORGED)}
@@ -61,7 +61,7 @@ class Recorded:
             for statement in statements:
                 given = {name: value for name, value in parameters.items() if f":{name}" in statement}
                 assert connection.execute(text(statement), given).rowcount != 0, statement
-            reader = SqlRecordReader(Statements(connection, savepoint=False))
+            reader = SqlRecordReader(Statements(connection, AT_REST, savepoint=False))
             yield lambda *kept: audit(reader, SEAL_KEYS, kept=kept)
         engine.dispose()
 

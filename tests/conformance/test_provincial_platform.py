@@ -11,6 +11,7 @@ from adapters.status_source import HttpStatusSource
 from adapters.trust_directory import read_trust_directory
 from gateway.certificates.chain_cache import ChainVerifier
 from gateway.certificates.envelopes.jws import JwsFormat
+from gateway.certificates.envelopes.ofd.format import OfdFormat
 from gateway.certificates.errors import NoECertificate
 from gateway.certificates.evidence import EvidenceGatherer
 from gateway.certificates.ports import UsePurpose
@@ -25,6 +26,7 @@ from mock_services.provincial_platform.app import PlatformOptions, create_app
 from mock_services.provincial_platform.share import Access
 from tests.support.ecertificates import AT, BASE_URL
 from tests.support.shelf import Shelf
+from tests.support.storage import DIGESTS
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,7 @@ def platform(tmp_path_factory):
 async def service(platform):
     app, _, trust = platform
     http = HttpxClient(HttpLimits(), transport=httpx.ASGITransport(app))
-    verifier = Verifier(ChainVerifier(trust), (JwsFormat(),))
+    verifier = Verifier(ChainVerifier(trust), (JwsFormat(), OfdFormat()))
     source = ProvincialPlatform(
         code="gd-province",
         base_url=BASE_URL,
@@ -55,6 +57,7 @@ async def service(platform):
         verifier=verifier,
         evidence=EvidenceGatherer(verifier, HttpStatusSource(http, [BASE_URL])),
         transactions=Shelf(),
+        digests=DIGESTS,
     )
     await http.aclose()
 
@@ -84,6 +87,9 @@ def outcome_of(verification):
         ("broken_signature", "envelope.signature"),
         ("unknown_issuer", "chain.no_anchor"),
         ("stale_status", "status.stale"),
+        ("page_changed", "ofd.references"),
+        ("uncovered", "ofd.metadata.uncovered"),
+        ("seal_expired", "seal.not_in_force"),
     ],
 )
 async def test_each_troubled_persona_is_caught_by_the_right_check(platform, service, trouble, check):
@@ -108,6 +114,20 @@ async def test_each_troubled_persona_is_caught_by_the_right_check(platform, serv
 async def test_good_personas_pass_every_step(platform, service, slug, kind):
     for verification in (await obtain(service, platform[1][slug], kind)).verifications:
         assert outcome_of(verification) == "valid"
+
+
+@pytest.mark.parametrize(
+    ("slug", "kind"),
+    [
+        ("resident-two-owners", "resident_id"),
+        ("resident-two-owners", "property_certificate"),
+        ("enterprise-agent", "business_licence"),
+    ],
+)
+async def test_licences_on_ofd_pass_every_step(platform, service, slug, kind):
+    (verification,) = (await obtain(service, platform[1][slug], kind)).verifications
+    assert (verification.form, outcome_of(verification)) == ("ofd", "valid")
+    assert verification.findings in ((), ("holder.several",))
 
 
 async def test_nobody_is_found_where_nothing_is_registered(platform, service):

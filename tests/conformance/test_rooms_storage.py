@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -20,6 +20,7 @@ from gateway.authorisations.model import Authorisation
 from gateway.certificates.ports import CertificateCopy
 from gateway.certificates.verdicts import Verdict
 from gateway.identity.model import SessionStatus, VerificationSession, VerifiedApplicant
+from gateway.retention.policies import Kept, RetentionPolicy
 from schemas.identity import ActingRole, ApplicantKind, ProviderFailure, VerificationMethod
 from tests.support.approvals import A_PARTY, an_application
 from tests.support.storage import NOON, SetClock, opened
@@ -31,6 +32,15 @@ MINUTE = timedelta(minutes=1)
 def storage(database_url: str) -> Iterator[SqlTransactions]:
     with opened(database_url, SetClock()) as transactions:
         yield transactions
+
+
+async def removed(storage: SqlTransactions, what: Kept, before: datetime, kind: str | None = None) -> int:
+    """What a policy of that kind counts, and then removes."""
+    policy = RetentionPolicy(what, "", "", timedelta(), "", kind)
+    due = await storage.read(lambda tx: tx.removal.due(policy, before))
+    gone = await storage.write(lambda tx: tx.removal.remove(policy, before, before, 100))
+    assert gone == due
+    return gone
 
 
 DOCUMENTS = (
@@ -137,7 +147,7 @@ class TestIntakes:
         await storage.write(add)
         at = NOON + MINUTE * 3
         found = await storage.read(lambda tx: list(tx.intakes.expired(at, 2)))
-        assert found == [("int_1", "holder", {"number": 1}), ("int_2", "holder", {"number": 2})]
+        assert found == [("int_1", "holder"), ("int_2", "holder")]
         assert [each[0] for each in await storage.read(lambda tx: tx.intakes.expired(at, 9))] == [
             "int_1",
             "int_2",
@@ -264,10 +274,10 @@ class TestSessions:
         with pytest.raises(IntegrityError):
             await storage.write(lambda tx: tx.sessions.add(a_session(2, **twice)))
 
-    async def test_purged_when_they_have_expired(self, storage: SqlTransactions) -> None:
+    async def test_removed_when_they_have_expired(self, storage: SqlTransactions) -> None:
         await storage.write(lambda tx: tx.sessions.add(a_session(1, applicant=APPLICANT, expires_at=NOON)))
         await storage.write(lambda tx: tx.sessions.add(a_session(2, expires_at=NOON + MINUTE)))
-        assert await storage.write(lambda tx: tx.sessions.purge(NOON + MINUTE)) == 1
+        assert await removed(storage, Kept.SESSIONS, NOON + MINUTE) == 1
         assert await storage.read(lambda tx: tx.sessions.by_token("token-1")) is None
         assert await storage.read(lambda tx: tx.sessions.by_token("token-2")) is not None
 
@@ -328,9 +338,8 @@ class TestCertificateCopies:
             a_copy(kind="resident_id", fetched_at=NOON - MINUTE),
         ):
             await storage.write(lambda tx, copy=copy: tx.certificate_copies.put(copy))
-        forget = lambda tx: tx.certificate_copies.forget_older_than("business_licence", NOON)  # noqa: E731
-        assert await storage.write(forget) == 1
-        assert await storage.write(forget) == 0
+        assert await removed(storage, Kept.COPIES, NOON, "business_licence") == 1
+        assert await removed(storage, Kept.COPIES, NOON, "business_licence") == 0
         assert await storage.read(lambda tx: tx.certificate_copies.latest("business_licence", "1" * 18)) != []
         assert await storage.read(lambda tx: tx.certificate_copies.latest("resident_id", "0" * 18)) != []
 

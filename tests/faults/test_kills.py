@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mock_services.demo.journeys import LOW_VOLTAGE_LINE, MILL, until
+from mock_services.demo.journeys.stage import LOW_VOLTAGE_LINE, MILL, until
 from tests.support.locking import writes_blocked
 from tests.support.province import LiveProvince
 

@@ -34,7 +34,7 @@ from schemas.identity import ActingRole, VerificationMethod
 from schemas.partner_api import JointReviewRequest
 from schemas.wire import Typ
 from tests.support.partners import ISSUER, ed25519_key, es256_key
-from tests.support.storage import NOON, SetClock, opened
+from tests.support.storage import DIGESTS, NOON, SetClock, opened
 
 UTILITY = "csg-guangzhou"
 PLANNING, ROAD, GREENERY = "planning-440100", "road-440100", "greenery-440100"
@@ -235,8 +235,8 @@ def approvals_room(database_url: str, prefix: str = "") -> Iterator[ApprovalsRoo
             transactions=transactions,
             clock=clock,
             directory=directory,
-            window=SingleWindow(transactions, directory, departments, calendar, names, make_id, LIGHT_MODES),
-            commitments=CommitmentService(transactions, departments, calendar, names, make_id),
-            outcomes=OutcomeIntake(transactions, directory, departments, ISSUER, make_id),
+            window=SingleWindow(transactions, directory, departments, calendar, names, make_id, LIGHT_MODES, DIGESTS),
+            commitments=CommitmentService(transactions, departments, calendar, names, make_id, DIGESTS),
+            outcomes=OutcomeIntake(transactions, directory, departments, ISSUER, make_id, DIGESTS),
             keys=keys,
         )

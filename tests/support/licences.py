@@ -15,6 +15,8 @@ from adapters.storage.transactions import SqlTransactions
 from gateway.applications.customer_classes import Area
 from gateway.applications.intake import IntakeService
 from gateway.applications.model import Demand, IntakeKind
+from gateway.applications.review_reading import ReviewReader
+from gateway.applications.reviews import ReviewService
 from gateway.applications.stage_events import StageEventService
 from gateway.applications.submission import Submitted
 from gateway.applications.working_days import WorkingCalendar
@@ -26,7 +28,7 @@ from gateway.certificates.registry import KindRegistry
 from gateway.certificates.service import CertificateService
 from gateway.certificates.sources import SourceDirectory, SourceRegistration
 from gateway.crypto.jws import JwsPolicy, verify_jws
-from gateway.crypto.keyed_digest import KeyedDigest
+from gateway.crypto.keyed_digest import Use
 from gateway.errors import GatewayError, Owner, PartnerUnavailable
 from gateway.identity.model import VerifiedApplicant
 from gateway.licences.service import LicenceService
@@ -37,9 +39,10 @@ from schemas.ecertificates import TYPE_CODES
 from schemas.identity import ActingRole, ApplicantKind, VerificationMethod
 from schemas.partner_api import StageEventRequest, VerifiedLicence, VerifiedLicenceRequest
 from schemas.wire import Typ
+from tests.support.authorisations import PERSONS_URL, authorities, persons
 from tests.support.ecertificates import AT, ENTERPRISE, Province
 from tests.support.partners import ISSUER, es256_key
-from tests.support.storage import SetClock, opened
+from tests.support.storage import DIGESTS, SetClock, opened
 
 UTILITY, OTHER_UTILITY = "csg-guangzhou", "csg-foshan"
 NAME = "示例有限公司"
@@ -52,7 +55,6 @@ AGREED = {
 }
 SHOP = Demand("440106", 380, 80.0, 1, Area.URBAN, "糕饼店")
 PLANT = Demand("440106", 10_000, 800.0, 1, Area.URBAN, "生产")
-DIGESTS = KeyedDigest(b"k" * 32)
 SECRETS = (NAME, ENTERPRISE, "广州市示例路", "440106011001GB")
 
 
@@ -84,17 +86,27 @@ class Source:
 
 
 class Status:
-    """Status lists and CRLs as of now."""
+    """Status lists and CRLs as of a minute ago, or of ``list_age`` and ``crl_age`` ago; ``down`` addresses by part."""
 
     def __init__(self, clock: SetClock) -> None:
         self._clock = clock
+        self.list_age = self.crl_age = timedelta(minutes=1)
+        self.down: set[str] = set()
 
     async def fetch_status_list(self, uri: str) -> bytes:
-        return province().status_list(issued_at=self._clock() - timedelta(minutes=1))
+        self._require_up(uri)
+        return province().status_list(issued_at=self._clock() - self.list_age)
 
     async def fetch_crl(self, uri: str) -> bytes:
+        self._require_up(uri)
         name = uri.rsplit("/", 1)[1].removesuffix(".crl")
-        return province().pki.authority(name).crl(self._clock() - timedelta(minutes=1))
+        if uri.startswith(PERSONS_URL):
+            return persons().crl(name, self._clock() - self.crl_age) or b""
+        return province().pki.authority(name).crl(self._clock() - self.crl_age)
+
+    def _require_up(self, uri: str) -> None:
+        if any(part in uri for part in self.down):
+            raise PartnerUnavailable(check="http.timeout", owner=Owner.GOVERNMENT, remedy="请稍后", partner="status")
 
 
 def a_utility(code: str = UTILITY, *regions: str) -> Partner:
@@ -120,13 +132,21 @@ def an_agreement(code: str = UTILITY, agreed: Mapping[str, set[str]] | None = No
 
 @dataclass
 class Partners:
-    """The directory, held in memory."""
+    """The directory, held in memory; as the real one, it has another version once something changed."""
 
     partners: dict[str, Partner] = field(default_factory=lambda: {UTILITY: a_utility()})
     agreements: dict[str, list[SharingAgreement]] = field(default_factory=lambda: {UTILITY: [an_agreement()]})
 
+    _seen: DirectorySnapshot = field(default_factory=lambda: DirectorySnapshot(0))
+
     async def snapshot(self) -> DirectorySnapshot:
-        return DirectorySnapshot(1, self.partners, {}, self.agreements, {})
+        return self.as_of(None, self._seen)
+
+    def as_of(self, unit: Any, known: DirectorySnapshot) -> DirectorySnapshot:
+        now = (dict(self.partners), {code: list(each) for code, each in self.agreements.items()})
+        if now != (self._seen.partners, self._seen.agreements):
+            self._seen = DirectorySnapshot(self._seen.version + 1, now[0], {}, now[1], {})
+        return self._seen
 
 
 def an_applicant(code: str = ENTERPRISE, name: str = NAME) -> VerifiedApplicant:
@@ -138,7 +158,7 @@ def an_applicant(code: str = ENTERPRISE, name: str = NAME) -> VerifiedApplicant:
         "测试甲",
         "110101190001010018",
         ActingRole.LEGAL_REPRESENTATIVE,
-        f"digest-of-{code[-4:]}",
+        DIGESTS.of(Use.HOLDER, code),
     )
 
 
@@ -158,7 +178,10 @@ class LicencesRoom:
     stages: StageEventService
     authorisations: AuthorisationService
     licences: LicenceService
+    reviews: ReviewService
     answer_key: Any
+    status: Status
+    certificates: CertificateService
 
     async def apply(
         self, demand: Demand = SHOP, applicant: VerifiedApplicant | None = None, **confirmation: Any
@@ -166,7 +189,9 @@ class LicencesRoom:
         """Begin and confirm at once."""
         applicant = applicant or an_applicant()
         view = await self.intakes.begin(applicant, IntakeKind.ONE_CERTIFICATE, demand)
-        return await self.intakes.confirm(applicant, view.intake_id, Confirmation(authorise=True, **confirmation))
+        made = await self.intakes.confirm(applicant, view.intake_id, Confirmation(authorise=True, **confirmation))
+        assert isinstance(made, Submitted), made
+        return made
 
     async def ask(self, application_id: str, kind: str = "business_licence", **wanted: Any) -> VerifiedLicence:
         """Ask as the utility; answers the claims, once the signature holds."""
@@ -230,7 +255,7 @@ def licences_room(database_url: str) -> Iterator[LicencesRoom]:
     clock, source, partners, key = SetClock(AT), Source(), Partners(), es256_key("answer-1")
     source.hold("business_licence", province().envelope())
     source.hold("property_certificate", province().envelope("property_certificate"))
-    verifier, numbers = province().verifier(), count(1)
+    verifier, numbers, status = province().verifier(), count(1), Status(clock)
 
     def make_id(kind: str) -> str:
         return f"{kind}_{next(numbers):04d}"
@@ -240,18 +265,24 @@ def licences_room(database_url: str) -> Iterator[LicencesRoom]:
             kinds=KindRegistry.discover(),
             sources=SourceDirectory([SourceRegistration("440000", source)]),
             verifier=verifier,
-            evidence=EvidenceGatherer(verifier, Status(clock)),
+            evidence=EvidenceGatherer(verifier, status),
             transactions=transactions,
+            digests=DIGESTS,
         )
-        calendar = WorkingCalendar()
+        calendar, agents = WorkingCalendar(), authorities(Status(clock))
         yield LicencesRoom(
             transactions,
             clock,
             source,
             partners,
-            IntakeService(transactions, certificates, partners, calendar, clock, make_id, "共享平台"),
-            StageEventService(transactions, calendar, clock),
+            IntakeService(transactions, certificates, agents, partners, calendar, clock, make_id, "共享平台"),
+            StageEventService(transactions, calendar, clock, DIGESTS),
             AuthorisationService(transactions, clock, make_id),
             LicenceService(transactions, certificates, partners, clock, make_id, DIGESTS, lambda: key, ISSUER),
+            ReviewService(
+                transactions, ReviewReader(certificates, agents), partners, clock, make_id, "共享平台", DIGESTS
+            ),
             key,
+            status,
+            certificates,
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from mock_services.demo.applicant import Applicant
-from mock_services.demo.journeys import Stage, until
+from mock_services.demo.journeys.stage import Stage, until
 from mock_services.demo.processes import Processes, Running
 from mock_services.demo.province import Province, set_up
 

@@ -6,7 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from adapters.storage.sealed import AtRest
 from adapters.storage.transactions import SqlTransactions
+from gateway.crypto.keyed_digest import KeyedDigest
+from gateway.crypto.sealing import DataKey, FixedKeys, Sealer
 from gateway.records.ports import HeadKeeper
 from gateway.records.seal_key import SealSigner
 
@@ -30,12 +33,17 @@ class SetClock:
 
 SEAL_SIGNER = SealSigner("seal-test", Ed25519PrivateKey.generate())
 SEAL_KEYS = {SEAL_SIGNER.key_id: SEAL_SIGNER.private_key.public_key()}
+DATA_KEY = DataKey("00c0ffee", b"d" * 32)
+DIGESTS = KeyedDigest(b"k" * 32)
+AT_REST = AtRest(Sealer(FixedKeys((DATA_KEY,))), DIGESTS)
 
 
 @contextmanager
-def opened(database_url: str, clock: SetClock, head_keeper: HeadKeeper | None = None) -> Iterator[SqlTransactions]:
+def opened(
+    database_url: str, clock: SetClock, head_keeper: HeadKeeper | None = None, at_rest: AtRest = AT_REST
+) -> Iterator[SqlTransactions]:
     """Transactions over ``database_url`` with a running writer."""
-    transactions = SqlTransactions(database_url, SEAL_SIGNER, clock, head_keeper)
+    transactions = SqlTransactions(database_url, SEAL_SIGNER, at_rest, clock, head_keeper)
     transactions.open()
     try:
         yield transactions

@@ -41,7 +41,7 @@ def test_the_full_set_is_there() -> None:
     expected = {"postgres", "nats", "migrate", "gateway", "worker"}
     expected |= {"provincial-platform", "identity-provider", "departments", "utility"}
     assert expected <= SERVICES.keys()
-    assert {"migrate", "secrets", "roster", "register"} == ONE_SHOT
+    assert {"migrate", "secrets", "roster", "register", "trust-directory"} == ONE_SHOT
 
 
 @each_service
@@ -134,7 +134,7 @@ def options_of(name: str) -> dict[str, list[str]]:
     return given
 
 
-MOCKS = ["provincial-platform", "identity-provider", "departments", "utility", "roster"]
+MOCKS = ["provincial-platform", "identity-provider", "departments", "utility", "roster", "trust-directory"]
 
 
 @pytest.mark.parametrize("name", MOCKS)
@@ -164,7 +164,10 @@ def test_who_is_registered_is_who_takes_part() -> None:
     assert utility["--webhook-secret-file"] == [str(settings.secrets_dir / SECRET_REF)]
     (source,) = settings.sources
     assert source.access_id == options_of("provincial-platform")["--access-id"][0]
-    assert options_of("provincial-platform")["--trust-dir"] == [str(settings.trust_dir)]
+    written = [options_of(name)["--trust-dir"][0] for name in ("provincial-platform", "identity-provider")]
+    assert options_of("trust-directory") == {"--from": written, "--out": [str(settings.trust_dir)]}
+    assert settings.identity_provider is not None
+    assert settings.status_origins == (settings.identity_provider.issuer,)
 
 
 def mounted(name: str) -> dict[str, str]:
@@ -178,7 +181,8 @@ def test_what_one_writes_another_finds_in_the_same_volume() -> None:
         "/run/bandian/platform": ["secrets", "provincial-platform", "gateway", "worker"],
         "/run/bandian/postgres": ["secrets", "postgres"],
         "/run/bandian/database": ["secrets", "migrate", "register", "gateway", "worker"],
-        "/var/lib/bandian/trust": ["provincial-platform", "gateway", "worker"],
+        "/var/lib/bandian/trust": ["trust-directory", "gateway", "worker"],
+        "/var/lib/bandian/trust-parts": ["provincial-platform", "identity-provider", "trust-directory"],
         "/var/lib/bandian/keys": ["register", "gateway", "worker"],
         "/var/lib/bandian/roster": ["roster", "register"],
     }.items():

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from gateway.certificates.trust import Issuer
 from gateway.cli import app as cli
-from gateway.commands import deliveries, partners
+from gateway.commands import deliveries, keys, partners, retention, reviews
 from gateway.main import create_app
 from gateway.settings import IdentityProviderSettings, Settings
 from schemas.departments import ApprovalOutcome
@@ -33,7 +33,13 @@ ROOT = Path(__file__).parents[2]
 INTEGRATION = sorted((ROOT / "docs" / "integration").glob("*.md"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *INTEGRATION]
 PROJECT = {"gateway", "adapters", "schemas", "mock_services", "tests"}
-GROUPS = {"partners": partners.app, "deliveries": deliveries.app}
+GROUPS = {
+    "partners": partners.app,
+    "deliveries": deliveries.app,
+    "keys": keys.app,
+    "retention": retention.app,
+    "reviews": reviews.app,
+}
 HEREDOC = re.compile(r"<<'?(PY|JSON)'?(?P<target>[^\n]*)\n(?P<body>.*?)\n\1\n", re.S)
 MAX_LINES = 160
 

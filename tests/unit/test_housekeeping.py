@@ -7,8 +7,11 @@ import pytest
 
 from gateway.certificates.registry import KindRegistry
 from gateway.housekeeping import Housekeeping
+from gateway.retention.policies import policies
+from gateway.retention.service import RetentionService
 from tests.support.ecertificates import ENTERPRISE
 from tests.support.licences import LicencesRoom, licences_room
+from tests.support.retention import PERIODS
 
 KEPT = KindRegistry.discover().copies_kept()
 
@@ -19,16 +22,22 @@ def room(database_url: str) -> Iterator[LicencesRoom]:
         yield made
 
 
-async def test_copies_go_when_they_may_no_longer_stand_in_for_their_source(room: LicencesRoom) -> None:
-    housekeeping = Housekeeping(room.intakes, room.transactions, room.clock, KEPT)
+@pytest.fixture
+def housekeeping(room: LicencesRoom) -> Housekeeping:
+    return Housekeeping(room.intakes, RetentionService(room.transactions, policies(PERIODS, KEPT), room.clock))
+
+
+async def test_copies_go_when_they_may_no_longer_stand_in_for_their_source(
+    room: LicencesRoom, housekeeping: Housekeeping
+) -> None:
     await room.apply()
     assert KEPT["property_certificate"] < KEPT["business_licence"]
-    for kind, gone in (("property_certificate", 1), ("business_licence", 1)):
+    for kind in ("property_certificate", "business_licence"):
         room.clock.at = (await fetched_at(room, kind)) + KEPT[kind]
-        assert await housekeeping.purge_once() == (0, 0, 0)
+        assert await housekeeping.purge_once() == {}
         assert await room.copies(kind) == 1
         room.clock.advance(seconds=1)
-        assert await housekeeping.purge_once() == (0, 0, gone)
+        assert await housekeeping.purge_once() == {f"copies:{kind}": 1}
         assert await room.copies(kind) == 0
 
 

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from adapters.data_keys import open_data_keys
 from adapters.key_directory import open_key_directory
+from adapters.key_providers import open_provider
+from gateway.crypto.aead import Algorithm
 from gateway.preflight import StartRefused, refuse_bad_start
 from gateway.settings import load_settings
 from tests.support.databases import Databases
@@ -45,6 +48,36 @@ def not_migrated(directory: Path) -> dict[str, str]:
     return {"BANDIAN_DATABASE_URL": f"sqlite:///{directory}/new.sqlite3"}
 
 
+def made_keys(directory: Path) -> Path:
+    """Signing keys are there; answers where the data keys belong."""
+    open_key_directory(directory / "keys", generate=True, on=NOON.date())
+    (directory / "keys" / "at-rest").mkdir(mode=0o700)
+    return directory / "keys" / "at-rest"
+
+
+def exposed_master(directory: Path) -> dict[str, str]:
+    (made_keys(directory) / "master.key").write_text("ab" * 32)
+    (directory / "keys" / "at-rest" / "master.key").chmod(0o644)
+    return {}
+
+
+def no_master(directory: Path) -> dict[str, str]:
+    made_keys(directory)
+    return {"BANDIAN_AT_REST_KEYS": "file:/nowhere/master.key", "BANDIAN_GENERATE_KEYS": "false"}
+
+
+def another_master(directory: Path) -> dict[str, str]:
+    provider = open_provider("env:K", {"K": "ab" * 32}.get, Algorithm.AES_256_GCM, generate=False)
+    open_data_keys(made_keys(directory), provider, generate=True, on=NOON.date())
+    return {"BANDIAN_AT_REST_KEYS": "env:BANDIAN_AT_REST_KEY", "BANDIAN_AT_REST_KEY": "cd" * 32}
+
+
+def no_data_key(directory: Path) -> dict[str, str]:
+    made_keys(directory)
+    key = {"BANDIAN_AT_REST_KEYS": "env:BANDIAN_AT_REST_KEY", "BANDIAN_AT_REST_KEY": "cd" * 32}
+    return {**key, "BANDIAN_GENERATE_KEYS": "false"}
+
+
 BAD: dict[str, tuple[Callable[[Path], dict[str, str]], str]] = {
     "keys open to others": (exposed_keys, "run: chmod 0700"),
     "keys at a file": (lambda _: {"BANDIAN_KEY_DIR": __file__}, "key directory"),
@@ -62,6 +95,12 @@ BAD: dict[str, tuple[Callable[[Path], dict[str, str]], str]] = {
         lambda _: {"BANDIAN_SOURCES": json.dumps([SOURCE | {"kinds": ["licence"]}])},
         "gd names a kind",
     ),
+    "wrapping key open to others": (exposed_master, "chmod 0600"),
+    "no wrapping key in the variable": (lambda _: {"BANDIAN_AT_REST_KEYS": "env:NOT_SET"}, "variable NOT_SET holds no"),
+    "no wrapping key in the file": (no_master, "There is no wrapping key /nowhere/master.key"),
+    "another wrapping key": (another_master, "BANDIAN_AT_REST_KEYS"),
+    "no such provider": (lambda _: {"BANDIAN_AT_REST_KEYS": "kms:key-1"}, "must be one of"),
+    "no data key": (no_data_key, "bandian keys init"),
     "no SM2 library": (lambda _: {"BANDIAN_SM2_LIBRARY": "/nowhere/libcrypto.so"}, "BANDIAN_SM2_LIBRARY"),
     "no place for the heartbeat": (lambda _: {"BANDIAN_HEARTBEAT_FILE": "/nowhere/beat"}, "BANDIAN_HEARTBEAT_FILE"),
 }
@@ -77,3 +116,11 @@ def test_what_cannot_work_is_refused_with_what_mends_it(name: str, environment: 
     assert words in said
     assert "hunter2" not in said
     assert "\n" not in said
+
+
+def test_a_library_without_sm4_is_told_at_start(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load_settings(environment | {"BANDIAN_AT_REST_ALGORITHM": "sm4-gcm"})
+    refuse_bad_start(settings)
+    monkeypatch.setattr("gateway.bootstrap.is_available", lambda algorithm: algorithm is Algorithm.AES_256_GCM)
+    with pytest.raises(StartRefused, match="BANDIAN_AT_REST_ALGORITHM=aes-256-gcm"):
+        refuse_bad_start(settings)

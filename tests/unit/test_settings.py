@@ -13,6 +13,7 @@ PRODUCTION = {
     "BANDIAN_MODE": "production",
     "BANDIAN_PUBLIC_URL": "https://bandian.example",
     "BANDIAN_DATABASE_URL": "postgresql://bandian@db.example/bandian",
+    "BANDIAN_AT_REST_KEYS": "env:AT_REST_KEY",
 }
 SOURCE = {"code": "gd-platform", "url": "https://source.example", "region": "440000", "access_id": "bandian"}
 
@@ -121,6 +122,10 @@ def test_insecure_hosts_are_a_comma_list_or_a_json_list(value: str, hosts: set[s
         ({"BANDIAN_INSECURE_ENDPOINT_HOSTS": "[1]"}, "should be a valid string"),
         ({"BANDIAN_RATE_LIMIT": "1200/minute"}, "BANDIAN_RATE_LIMIT is not a setting"),
         ({"BANDIAN_MAX_BODY_BYTES": "1"}, "greater than or equal to 16384"),
+        ({"BANDIAN_AT_REST_KEYS": "ab" * 32}, "BANDIAN_AT_REST_KEYS: must say where the wrapping key is"),
+        ({"BANDIAN_AT_REST_ALGORITHM": "aes-128-gcm"}, "'aes-256-gcm' or 'sm4-gcm'"),
+        ({"BANDIAN_RETENTION": '{"parties_days": -1}'}, "BANDIAN_RETENTION__PARTIES_DAYS"),
+        ({"BANDIAN_RETENTION": '{"party_days": 1}'}, "BANDIAN_RETENTION__PARTY_DAYS"),
     ],
 )
 def test_a_wrong_or_contradictory_setting_is_refused_with_what_mends_it(env: dict[str, str], words: str) -> None:
@@ -134,6 +139,7 @@ def test_a_wrong_or_contradictory_setting_is_refused_with_what_mends_it(env: dic
         ({"BANDIAN_PUBLIC_URL": "http://bandian.example"}, "BANDIAN_PUBLIC_URL must be an https address"),
         ({"BANDIAN_PUBLIC_URL": "https://127.0.0.1"}, "BANDIAN_PUBLIC_URL must not be a loopback address"),
         ({"BANDIAN_GENERATE_KEYS": "true"}, "never generated"),
+        ({"BANDIAN_AT_REST_KEYS": ""}, "BANDIAN_AT_REST_KEYS must say"),
         ({"BANDIAN_INSECURE_ENDPOINT_HOSTS": "utility"}, "https alone"),
         ({"BANDIAN_DATABASE_URL": "sqlite:////data/b.sqlite3", "BANDIAN_PROCESSES": "4"}, "SQLite has one writer"),
         ({"BANDIAN_DATABASE_URL": "sqlite:////data/b.sqlite3", "BANDIAN_EMBEDDED_WORKER": "false"}, "EMBEDDED_WORKER"),
@@ -156,6 +162,7 @@ def test_production_refuses_what_is_fit_for_ones_own_machine_only(change: dict[s
         sources({"access_secret": "hunter2", "url": "ftp://hunter2"}),
         {"BANDIAN_SOURCES": '[{"access_secret": "hunter2"'},
         {"BANDIAN_PORT": "hunter2"},
+        {"BANDIAN_AT_REST_KEYS": "hunter2"},
         PRODUCTION | sources({"access_secret": "hunter2"}),
     ],
 )
@@ -171,6 +178,23 @@ def test_repr_shows_no_secret() -> None:
     )
     assert "hunter2" not in repr(settings) + str(settings)
     assert "hunter2" in settings.database()
+
+
+def test_the_wrapping_key_is_read_from_the_variable_that_is_named_and_no_other() -> None:
+    for env in (
+        {"BANDIAN_AT_REST_KEYS": "env:THE_KEY", "THE_KEY": "hunter2", "OTHER": "x"},
+        {"BANDIAN_AT_REST_KEYS": "env:BANDIAN_AT_REST_KEY", "BANDIAN_AT_REST_KEY": "hunter2", "OTHER": "x"},
+    ):
+        settings = load_settings(env)
+        named = env["BANDIAN_AT_REST_KEYS"].removeprefix("env:")
+        assert settings.wrapping_key(named) == "hunter2"
+        assert settings.wrapping_key("OTHER") is None
+        assert "hunter2" not in repr(settings)
+    assert load_settings({"BANDIAN_AT_REST_KEYS": "env:THE_KEY"}).wrapping_key("THE_KEY") is None
+
+
+def test_the_wrapping_key_of_a_development_gateway_lies_beside_its_data_keys() -> None:
+    assert load_settings({"BANDIAN_KEY_DIR": "/k"}).key_provider == "file:/k/at-rest/master.key"
 
 
 def test_the_database_password_comes_from_its_file_whatever_it_is_made_of(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from gateway.certificates.envelopes.envelope import OpenedEnvelope, SealedContent
+from gateway.certificates.envelopes.envelope import OpenedEnvelope, SealedContent, Voucher
 from gateway.certificates.errors import EnvelopeRefused
 from gateway.certificates.policy import KindPolicy
 from gateway.crypto.errors import JoseRefused
@@ -30,6 +30,16 @@ class JwsEnvelope:
     def algorithm(self) -> str:
         """``alg`` of the header."""
         return self.read.algorithm
+
+    @property
+    def sealed_at(self) -> datetime | None:
+        """Not told by a signature: ``iat`` is when the token was made, and its seal must be good now."""
+        return None
+
+    @property
+    def vouchers(self) -> tuple[Voucher, ...]:
+        """Nobody but the leaf vouches for a JWS."""
+        return ()
 
     def content(self, public_key_info: bytes, at: datetime) -> SealedContent:
         """As `OpenedEnvelope.content`."""

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from gateway.certificates.claims import ECertificateClaims
-from gateway.certificates.kind import COMMON_FIELDS, CertificateKind, DisclosableField
+from gateway.certificates.kind import COMMON_FIELDS, HELD_BY, CertificateKind, DisclosableField, in_force
 from schemas.ecertificates import HOLDER_IS_ENTERPRISE, TYPE_CODES
 
 
@@ -17,6 +17,7 @@ class BusinessLicenceClaims(ECertificateClaims):
     registered_capital: str | None = Field(default=None, alias="KZ_ZCZB")
     established_on: str | None = Field(default=None, alias="KZ_CLRQ")
     business_scope: str | None = Field(default=None, alias="KZ_JYFW")
+    former_names: str | None = Field(default=None, alias="KZ_CYM")
 
 
 KIND = CertificateKind(
@@ -37,4 +38,5 @@ KIND = CertificateKind(
         DisclosableField("established_on", "成立日期"),
         DisclosableField("business_scope", "经营范围"),
     ),
+    predicates=(in_force("执照在有效期内"), HELD_BY),
 )

@@ -1,9 +1,13 @@
 """施工单位资质证明材料. Follows C0293-2024; its official type code was not found: the code is configuration."""
 
+from datetime import timedelta
+
 from pydantic import Field
 
 from gateway.certificates.claims import ECertificateClaims
-from gateway.certificates.kind import COMMON_FIELDS, CertificateKind, DisclosableField
+from gateway.certificates.freshness import FreshnessLimit
+from gateway.certificates.kind import COMMON_FIELDS, HELD_BY, CertificateKind, DisclosableField, in_force
+from gateway.certificates.policy import KindPolicy
 from schemas.ecertificates import HOLDER_IS_ENTERPRISE, TYPE_CODES
 
 
@@ -29,4 +33,7 @@ KIND = CertificateKind(
         DisclosableField("grade", "资质等级"),
         DisclosableField("scope", "承接业务范围"),
     ),
+    predicates=(in_force("资质在有效期内"), HELD_BY),
+    # Grades are lowered and suspended for offences at any time: a week-old copy says too little of a builder.
+    policy=KindPolicy(source=FreshnessLimit(timedelta(days=1), timedelta(days=3))),
 )

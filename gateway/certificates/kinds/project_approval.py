@@ -3,7 +3,15 @@
 from pydantic import Field
 
 from gateway.certificates.claims import ECertificateClaims
-from gateway.certificates.kind import COMMON_FIELDS, CertificateKind, DisclosableField
+from gateway.certificates.kind import (
+    COMMON_FIELDS,
+    HELD_BY,
+    CertificateKind,
+    DisclosableField,
+    Predicate,
+    PredicateContext,
+    in_force,
+)
 from schemas.ecertificates import HOLDER_IS_ENTERPRISE, TYPE_CODES
 from schemas.identifiers import ProjectCode
 
@@ -16,11 +24,20 @@ class ProjectApprovalClaims(ECertificateClaims):
     approval_number: str | None = Field(default=None, alias="KZ_PFWH")
     site: str | None = Field(default=None, alias="KZ_JSDD")
     scale: str | None = Field(default=None, alias="KZ_JSGM")
+    builder: str | None = Field(default=None, alias="KZ_JSDW")
+    builder_code: str | None = Field(default=None, alias="KZ_JSDWDM")
 
 
 def _region(claims: ECertificateClaims) -> str | None:
     """The second group of a 投资项目代码 is its region (GB/T 40058)."""
     return claims.project_code.split("-")[1] if isinstance(claims, ProjectApprovalClaims) else None
+
+
+def _at_the_site(claims: ECertificateClaims, context: PredicateContext) -> bool | None:
+    """建设地点 and 用电地址 are one place; unknown where the approval states no place."""
+    if not isinstance(claims, ProjectApprovalClaims) or not claims.site:
+        return None
+    return context.is_site(claims.site, _region(claims))
 
 
 KIND = CertificateKind(
@@ -38,6 +55,11 @@ KIND = CertificateKind(
         DisclosableField("approval_number", "批复文号"),
         DisclosableField("site", "建设地点"),
         DisclosableField("scale", "建设规模"),
+    ),
+    predicates=(
+        in_force("批准文件在有效期内"),
+        HELD_BY,
+        Predicate("address_matches", "建设地点与用电地址一致", _at_the_site),
     ),
     region_of=_region,
 )

@@ -6,9 +6,18 @@ from pydantic import Field
 
 from gateway.certificates.claims import ECertificateClaims
 from gateway.certificates.freshness import FreshnessLimit
-from gateway.certificates.kind import COMMON_FIELDS, CertificateKind, DisclosableField
+from gateway.certificates.kind import (
+    COMMON_FIELDS,
+    HELD_BY,
+    CertificateKind,
+    DisclosableField,
+    Predicate,
+    PredicateContext,
+    among,
+    in_force,
+)
 from gateway.certificates.policy import KindPolicy
-from schemas.ecertificates import HOLDER_IS_ENTERPRISE, HOLDER_IS_RESIDENT, TYPE_CODES
+from schemas.ecertificates import HOLDER_IS_ENTERPRISE, HOLDER_IS_RESIDENT, HOLDER_SEPARATOR, TYPE_CODES
 from schemas.identifiers import PropertyCertificateNumber, PropertyUnitCode
 
 
@@ -31,6 +40,35 @@ def _region(claims: ECertificateClaims) -> str | None:
     return claims.property_unit_code[:6] if isinstance(claims, PropertyCertificateClaims) else None
 
 
+def _owned(claims: ECertificateClaims, context: PredicateContext) -> bool | None:
+    """产权人一致: the holder is among the 持证主体 and among the 权利人, by number.
+
+    Where the certificate gives 权利人 no numbers they are the 持证主体 or cannot be told: a name alone decides nothing.
+    """
+    if not isinstance(claims, PropertyCertificateClaims):
+        return None
+    held = among(claims.holder_codes(), context)
+    owned = _among_owners(claims, context)
+    if False in (held, owned):
+        return False
+    return None if None in (held, owned) else True
+
+
+def _among_owners(claims: PropertyCertificateClaims, context: PredicateContext) -> bool | None:
+    if claims.owner_codes is None:
+        return among(claims.holder_codes(), context) if claims.owners in (None, claims.holder) else None
+    codes = claims.owner_codes.split(HOLDER_SEPARATOR)
+    whole = claims.owners is not None and len(claims.owners.split(HOLDER_SEPARATOR)) == len(codes)
+    return among(codes, context) if whole else None
+
+
+def _at_the_site(claims: ECertificateClaims, context: PredicateContext) -> bool | None:
+    """坐落 and 用电地址 are one place."""
+    if not isinstance(claims, PropertyCertificateClaims):
+        return None
+    return context.is_site(claims.location, _region(claims))
+
+
 KIND = CertificateKind(
     code="property_certificate",
     title="不动产权证书",
@@ -51,6 +89,13 @@ KIND = CertificateKind(
         DisclosableField("land_use", "用途"),
         DisclosableField("area", "面积"),
     ),
+    predicates=(
+        in_force("产权证书在有效期内"),
+        HELD_BY,
+        Predicate("owner_matches", "产权人一致", _owned),
+        Predicate("address_matches", "坐落与用电地址一致", _at_the_site),
+    ),
+    # A property changes hands on the day it is registered, without any revocation: its copy grows old fast.
     policy=KindPolicy(source=FreshnessLimit(timedelta(hours=12), timedelta(days=3))),
     region_of=_region,
 )

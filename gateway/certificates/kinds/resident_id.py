@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from gateway.certificates.claims import ECertificateClaims
-from gateway.certificates.kind import CertificateKind, DisclosableField
+from gateway.certificates.kind import HELD_BY, CertificateKind, DisclosableField, in_force
 from schemas.ecertificates import HOLDER_IS_RESIDENT, TYPE_CODES
 
 
@@ -38,4 +38,5 @@ KIND = CertificateKind(
         DisclosableField("born_on", "出生日期", personal=True),
         DisclosableField("residence", "住址", personal=True),
     ),
+    predicates=(in_force("身份证件在有效期内"), HELD_BY),
 )

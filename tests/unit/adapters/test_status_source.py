@@ -29,6 +29,21 @@ async def test_lists_come_as_they_are(source):
     assert await source.fetch_crl(CRL_URI) == b"\x30\x00\n"
 
 
+@respx.mock
+async def test_a_question_is_posted_to_a_responder_and_its_answer_comes_as_it_is(source):
+    address = f"{BASE_URL}/ocsp"
+    route = respx.post(address).respond(200, content=b"answer", headers={"content-type": "application/ocsp-response"})
+    assert await source.fetch_ocsp(address, b"question") == b"answer"
+    request = route.calls.last.request
+    assert (request.content, request.headers["content-type"]) == (b"question", "application/ocsp-request")
+    respx.post(address).respond(200, content=b"answer", headers={"content-type": "text/html"})
+    with pytest.raises(PartnerUnavailable):
+        await source.fetch_ocsp(address, b"question")
+    with pytest.raises(PartnerUnavailable) as refused:
+        await source.fetch_ocsp("https://elsewhere.example/ocsp", b"question")
+    assert refused.value.check == "status.address_not_allowed"
+
+
 @pytest.mark.parametrize(
     "uri",
     [
@@ -68,7 +83,7 @@ def test_the_trust_directory_that_the_mock_writes_is_read(tmp_path):
     pki = ProvincialPki.build(BASE_URL)
     pki.write_trust(tmp_path)
     trust = read_trust_directory(tmp_path)
-    assert len(trust.anchors) == 1
+    assert len(trust.anchors) == 2  # the province's root and its SM2 root
     code = next(issuer.authority_code for issuer in trust.issuers if "business_licence" in issuer.kinds)
     own, other = (spki_digest(pki.departments[each].certificate) for each in ("market-supervision", "construction"))
     assert trust.entitlement(code, "business_licence", AT.date(), own, "440106") is Entitlement.PINNED_CA
@@ -84,6 +99,7 @@ def test_a_damaged_trust_directory_is_refused_with_the_file_named(tmp_path, dama
     match damage:
         case "no anchors":
             anchor.unlink()
+            anchor.with_name("sm2-root.pem").unlink()
         case "bad anchor":
             anchor.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
         case "no issuers":

@@ -18,8 +18,8 @@ from gateway.applications.errors import (
     RegionMalformed,
     RegionTooWide,
 )
-from gateway.applications.intake import utilities_of
 from gateway.applications.model import IntakeKind
+from gateway.applications.utilities import utilities_of
 from gateway.applications.working_days import WorkingCalendar
 from gateway.authorisations.errors import AlreadyWithdrawn, AuthorisationMissing, AuthorisationUnknown
 from gateway.licences.errors import SiteNotGiven
@@ -376,7 +376,7 @@ async def test_a_refused_withdrawal_of_an_authorisation_is_recorded(room: Licenc
 async def test_the_address_is_told_to_the_authorised_utility_alone_and_the_applicant_sees_it(
     room: LicencesRoom,
 ) -> None:
-    address = "天河区示例路8号"
+    address = "天河区示例路2號"
     sites = SiteService(room.transactions, room.clock)
     view = await room.intakes.begin(an_applicant(), ONE, SHOP, address)
     made = await room.intakes.confirm(an_applicant(), view.intake_id, confirmation())

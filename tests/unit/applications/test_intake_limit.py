@@ -16,7 +16,7 @@ from gateway.identity.router import verified_applicant
 from schemas.identity import ApplicantKind, VerificationMethod
 from tests.support.databases import Databases
 from tests.support.door import app_behind_the_door, asking
-from tests.support.storage import NOON, SetClock, opened
+from tests.support.storage import DIGESTS, NOON, SetClock, opened
 
 DEMAND = {"region": "440106", "voltage_v": 220, "capacity_kw": 8, "area": "urban", "purpose": "住宅用电"}
 
@@ -46,7 +46,7 @@ async def asked(databases: Databases) -> AsyncIterator[tuple[httpx.AsyncClient, 
 
     with opened(databases.sqlite(), clock) as transactions:
         begun = Begun()
-        app = app_behind_the_door(begun, Idempotency(transactions, clock))
+        app = app_behind_the_door(begun, Idempotency(transactions, clock, DIGESTS))
         app.state.services._by_type[IntakeService] = begun
         app.include_router(router)
         app.dependency_overrides[verified_applicant] = applicant

@@ -42,7 +42,7 @@ from tests.support.approvals import (
     the_applicant,
 )
 from tests.support.partners import ISSUER
-from tests.support.storage import NOON
+from tests.support.storage import DIGESTS, NOON
 
 REVIEW = "/v1/applications/app_1/joint-review"
 MINE, ANOTHERS = "Bearer mine", "Bearer anothers"
@@ -105,7 +105,7 @@ def _services(room: ApprovalsRoom, transactions: SqlTransactions, limits: RateLi
         room.commitments,
         ProgressService(transactions, WorkingCalendar(), room.clock),
         Doorkeeper(NamedGate(), room.clock, ISSUER),
-        Idempotency(transactions, room.clock),
+        Idempotency(transactions, room.clock, DIGESTS),
         room.window,
         room.outcomes,
         DeliveryService(transactions, ISSUER),

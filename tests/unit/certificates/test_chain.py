@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gateway.certificates.chain import MAX_LINKS, verify_chain
+from gateway.certificates.chain import verify_chain
 from gateway.certificates.freshness import Basis, FreshnessLimit
 from gateway.certificates.verdicts import Verdict
 from mock_services.pki import CertificateAuthority, _issue, distinguished_name, generate_key
@@ -110,8 +110,9 @@ def custom(*extensions):
 def test_critical_extensions_that_no_rule_here_applies_are_refused():
     unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
     names = x509.NameConstraints([x509.DNSName("example")], None)
-    for extension in ((unknown, True), (names, True), (names, False)):
-        assert judge(custom(extension)).check == "chain.critical_extension"
+    assert judge(custom((unknown, True))).check == "chain.critical_extension"
+    assert judge(custom((names, False))).check == "chain.critical_extension"
+    assert judge(custom((names, True))).check == "chain.name_constraints"
     assert judge(custom((unknown, False))).verdict is Verdict.VALID
 
 
@@ -138,7 +139,7 @@ def test_a_key_for_other_purposes_does_not_seal_even_where_its_purposes_are_not_
     assert (result.verdict, result.check) == expected
 
 
-def test_revocation_below_and_above_counts_from_its_own_time():
+def test_revocation_below_and_above_counts_and_one_dated_ahead_leaves_it_open():
     root = CertificateAuthority.root()
     ca = root.issue_ca("ca", "部门CA", crl_uri="x")
     seal = ca.issue_seal("机构", "1", crl_uri="x")
@@ -150,8 +151,9 @@ def test_revocation_below_and_above_counts_from_its_own_time():
     assert check() is None
     ca.revoke(seal.certificate, AT - timedelta(days=1))
     assert check() == "chain.revoked"
-    assert check(AT - timedelta(days=2)) is None
+    assert check(AT - timedelta(days=2)) == "chain.revocation_unknown"
     root.revoke(ca.certificate, AT - timedelta(days=9))
+    ca.revoked.clear()
     assert check(AT - timedelta(days=2)) == "chain.revoked"
 
 
@@ -175,7 +177,7 @@ def test_a_missing_stale_or_forged_list_is_indeterminate(lists):
 
 def signed_crl(*extensions):
     builder = x509.CertificateRevocationListBuilder().issuer_name(CA.certificate.subject)
-    builder = builder.last_update(AT - HOUR).next_update(AT + HOUR)
+    builder = builder.last_update(AT - HOUR).next_update(AT + HOUR).add_extension(x509.CRLNumber(1), critical=False)
     for value, critical in extensions:
         builder = builder.add_extension(value, critical)
     return builder.sign(CA.key, hashes.SHA256()).public_bytes(Encoding.DER)
@@ -218,25 +220,6 @@ def test_a_limit_lets_a_stale_list_through_up_to_its_age():
         result = judge(crls=crls(AT - timedelta(days=days)), crl_limit=limit)
         assert result.basis[0].state == state
         assert (result.verdict is Verdict.VALID) == (state != "refused")
-
-
-def test_a_forest_of_namesakes_costs_a_stated_amount_of_work():
-    name, given = distinguished_name("同名CA"), []
-    for _ in range(12):
-        key = generate_key("ES256")
-        given.append(_issue(name, key, name, key, "https://x.example/x.crl", until=AT + HOUR, ca=True))
-    leaf_key = generate_key("ES256")
-    leaf = _issue(distinguished_name("a"), leaf_key, name, generate_key("ES256"), "x", until=AT + HOUR, ca=False)
-    assert judge(leaf, given).check == "chain.signature"
-    crossed = []
-    keys = [generate_key("ES256") for _ in range(3)]
-    for child in keys:
-        crossed += [_issue(name, child, name, parent, "x", until=AT + HOUR, ca=True) for parent in keys]
-    leaf = _issue(distinguished_name("a"), leaf_key, name, keys[0], "x", until=AT + HOUR, ca=False)
-    result = judge(leaf, crossed)
-    assert (result.verdict, result.check) == (Verdict.INVALID, "chain.work_limit")
-    assert MAX_LINKS <= 32
-    assert judge(given=[CA.certificate] * 13).check == "chain.work_limit"
 
 
 def changed(data, position, byte):

@@ -1,3 +1,5 @@
+from dataclasses import dataclass
+from datetime import date
 from functools import cache
 
 import pytest
@@ -5,14 +7,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.certificates.disclosure import Withholding, compile_disclosure, disclose
-from gateway.certificates.kind import CertificateKind, DisclosableField, Predicate, PredicateContext
+from gateway.certificates.kind import CertificateKind, DisclosableField, Predicate
 from gateway.certificates.kinds.business_licence import KIND as LICENCE
 from gateway.certificates.kinds.property_certificate import KIND as PROPERTY
 from gateway.certificates.registry import KindRegistry
 from gateway.clock import date_in_china
 from tests.support.ecertificates import AT, ENTERPRISE, Province
 
-CONTEXT = PredicateContext(date_in_china(AT), ENTERPRISE)
+
+@dataclass(frozen=True)
+class Context:
+    """The simplest application there is: a code is the holder's or not, and its place is not known."""
+
+    on: date
+    code: str | None = None
+
+    def is_holder(self, code):
+        return None if self.code is None else code == self.code
+
+    def is_site(self, text, region):
+        return None
+
+
+CONTEXT = Context(date_in_china(AT), ENTERPRISE)
 NAMES = st.sets(
     st.sampled_from(
         [item.name for item in (*LICENCE.fields, *LICENCE.predicates)]
@@ -66,7 +83,7 @@ def test_a_disclosure_is_never_applied_to_another_kind():
 
 def test_predicates_answer_without_the_value():
     compiled = compile_disclosure(PROPERTY, {"held_by", "valid_on"})
-    asked = [PredicateContext(CONTEXT.on, code) for code in (ENTERPRISE, "914403001922038216", None)]
+    asked = [Context(CONTEXT.on, code) for code in (ENTERPRISE, "914403001922038216", None)]
     answers = [disclose(compiled, verified("property_certificate"), context).predicates for context in asked]
     assert answers == [{"valid_on": True, "held_by": True}, {"valid_on": True, "held_by": False}, {"valid_on": True}]
 
@@ -103,7 +120,7 @@ def test_of_several_owners_only_the_one_who_consents_is_told():
 )
 def test_owners_among_whom_the_consenting_one_is_not_are_withheld_whole(owners, asked_for):
     compiled = compile_disclosure(PROPERTY, {"owners", "owner_codes"})
-    result = disclose(compiled, verified("property_certificate", **owners), PredicateContext(CONTEXT.on, asked_for))
+    result = disclose(compiled, verified("property_certificate", **owners), Context(CONTEXT.on, asked_for))
     assert result.fields == {}
     reasons = {item.field: item.reason for item in result.withheld}
     assert {reasons["owners"], reasons["owner_codes"]} == {Withholding.OTHER_HOLDERS}

@@ -51,14 +51,10 @@ def outcome(report: OfdVerification, code: str) -> Outcome:
 )
 def test_honest_documents_are_valid_under_their_anchor(pki: Pki, recipe: Recipe, form: str) -> None:
     report = verify(writer.build(pki, recipe), pki)
-    if recipe.cms == "content":
-        # Nothing in this form tells the signing time, so the signer's dates cannot be judged.
-        assert (report.verdict, report.reason) == (Verdict.INDETERMINATE, "signing time unknown")
-        assert report.intact
-    else:
-        assert (report.verdict, report.reason) == (Verdict.VALID, "")
-        assert report.signatures[0].signed_at == SIGNED_AT
-        assert report.trusted >= {"OFD.xml", PAGE}
+    assert (report.verdict, report.reason) == (Verdict.VALID, "")
+    # Nothing in a CMS value without attributes tells the signing time: it is judged now.
+    assert report.signatures[0].signed_at == (None if recipe.cms == "content" else SIGNED_AT)
+    assert report.trusted >= {"OFD.xml", PAGE}
     assert report.signatures[0].form == form
     assert report.uncovered == ()
 
@@ -95,15 +91,15 @@ def test_a_signer_may_not_issue_certificates(pki: Pki) -> None:
 @pytest.mark.parametrize(
     ("signer", "recipe", "at", "reason"),
     [
-        ({"not_after": datetime(2026, 1, 1, tzinfo=UTC)}, Recipe(), NOW, "signer certificate not valid at that time"),
-        ({"usage": 0x20}, Recipe(), NOW, "signer key may not sign"),
+        ({"not_after": datetime(2026, 1, 1, tzinfo=UTC)}, Recipe(), NOW, "certificate not valid at that time"),
+        ({"usage": 0x20}, Recipe(), NOW, "key may not be used so"),
         (
             {},
             Recipe(seal_valid=(SIGNED_AT - timedelta(days=9), SIGNED_AT - timedelta(days=1))),
             NOW,
             "seal not valid at signing time",
         ),
-        ({}, Recipe(), SIGNED_AT - timedelta(seconds=1), "signed in the future"),
+        ({}, Recipe(), SIGNED_AT - timedelta(minutes=6), "signed in the future"),
     ],
 )
 def test_trust_checks_decide_only_under_an_anchor(
@@ -117,11 +113,20 @@ def test_trust_checks_decide_only_under_an_anchor(
     assert (floating.verdict, floating.reason) == (Verdict.INDETERMINATE, "no trust anchor")
 
 
-def test_an_unknown_critical_extension_leaves_the_signer_open() -> None:
+@pytest.mark.parametrize("who", ["signer_options", "maker_options"])
+def test_certificates_that_ran_out_since_do_not_undo_a_seal(who: str) -> None:
+    """Dates count when the seal was used and made, and not a moment later."""
+    since = Pki(**{who: {"not_after": SIGNED_AT + timedelta(hours=1)}})  # type: ignore[arg-type]
+    assert verify(writer.build(since), since).verdict is Verdict.VALID
+    late = writer.build(since, Recipe(signed_at=SIGNED_AT + timedelta(hours=2)))
+    assert (verify(late, since).verdict is Verdict.INVALID) is (who == "signer_options")
+
+
+def test_an_unknown_critical_extension_is_refused() -> None:
     extra = writer.extension("2a0304", b"\x05\x00")
     own = Pki(signer_options={"extra_extension": extra})
     report = verify(writer.build(own), own)
-    assert (report.verdict, report.reason) == (Verdict.INDETERMINATE, "unknown critical extension")
+    assert (report.verdict, report.reason) == (Verdict.INVALID, "unknown critical extension")
 
 
 def test_a_signer_outside_the_seals_list_is_refused(pki: Pki) -> None:
@@ -230,19 +235,6 @@ def test_a_signature_struck_from_the_list_is_found_beside_it(pki: Pki) -> None:
     assert set(report.failed_files) == {SIGNATURES_XML, PAGE}
 
 
-def test_every_changed_file_is_named(pki: Pki) -> None:
-    data = writer.build(pki)
-    for path, content in writer.unpack(data).items():
-        if path == SIGNATURES_XML:
-            continue
-        for position in range(0, len(content), 7):
-            changed = bytearray(content)
-            changed[position] ^= 0x01
-            report = verify(writer.rewrite(data, path, bytes(changed)), pki)
-            assert report.verdict is Verdict.INVALID, (path, position)
-            assert path in report.failed_files, (path, position)
-
-
 def test_sm2_without_a_library_is_indeterminate(pki: Pki) -> None:
     data = writer.build(pki)
     sm2.use_library("no-such-libcrypto.so")
@@ -303,7 +295,7 @@ HOSTILE = {
     "drive letter": (archive(("C:/OFD.xml", b"")), "ofd.archive.traversal"),
     "control character": (archive(("OFD\x1b.xml", b"")), "ofd.archive.traversal"),
     "duplicate by case": (archive(("OFD.xml", b"1"), ("ofd.XML", b"2")), "ofd.archive.duplicate"),
-    "duplicate by slash": (archive(("OFD.xml", b"1"), ("/OFD.xml", b"2")), "ofd.archive.duplicate"),
+    "absolute": (archive(("OFD.xml", b"1"), ("/OFD.xml", b"2")), "ofd.archive.traversal"),
     "link": (archive(("OFD.xml", b"/etc"), attributes=0o120777 << 16), "ofd.archive.link"),
     "other compression": (archive(("OFD.xml", b"1"), compress=zipfile.ZIP_LZMA), "ofd.archive.method"),
     "bytes in front": (b"MZ" + archive(("OFD.xml", b"1")), "ofd.archive.framing"),

@@ -15,6 +15,7 @@ from gateway.certificates.verification import HolderExpectation
 from gateway.errors import Owner, PartnerUnavailable
 from tests.support.ecertificates import AT, BASE_URL, ENTERPRISE, LIST_URI, Province
 from tests.support.shelf import Shelf
+from tests.support.storage import DIGESTS
 
 DAY = timedelta(days=1)
 PURPOSE = UsePurpose("用电报装", "intake", "核验")
@@ -62,6 +63,7 @@ class Room:
             verifier=verifier,
             evidence=EvidenceGatherer(verifier, self.status),
             transactions=self.shelf,
+            digests=DIGESTS,
         )
 
     async def obtain(self, kind="business_licence", *, at=AT, region="440106", **more):

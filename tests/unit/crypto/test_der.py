@@ -3,11 +3,10 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.certificates.x509_tlv import parse_certificate
-from gateway.crypto.der import Tag, encode, encode_integer, parse, parse_time
+from gateway.crypto.der import Tag, encode, encode_integer, parse, parse_integer_pair, parse_time
 from gateway.crypto.errors import DerMalformed
 
 
@@ -47,6 +46,47 @@ def test_broken_framing_is_refused(encoded: str, wrong: str) -> None:
 def test_broken_values_are_refused(encoded: str, read: str) -> None:
     with pytest.raises(DerMalformed):
         getattr(parse(bytes.fromhex(encoded)), read)()
+
+
+def test_a_length_has_no_leading_zero_octet() -> None:
+    for encoded in ("30820080" + "0500" * 64, "3083000100" + "0500" * 128):
+        with pytest.raises(DerMalformed):
+            parse(bytes.fromhex(encoded))
+
+
+@pytest.mark.parametrize("encoded", ["3006020100020101", "3006020101020100", "30060201ff020101", "3003020101", "3100"])
+def test_a_signature_is_two_positive_integers(encoded: str) -> None:
+    with pytest.raises(DerMalformed):
+        parse_integer_pair(bytes.fromhex(encoded))
+    assert parse_integer_pair(bytes.fromhex("3006020101020102")) == (1, 2)
+
+
+def pair_by_elements(data: bytes) -> tuple[int, int] | None:
+    """The same by the general reader: what the reader by offsets is held to."""
+    try:
+        children = parse(data).expect(Tag.SEQUENCE).children()
+        values = tuple(child.integer() for child in children)
+    except DerMalformed:
+        return None
+    return values if len(values) == 2 and min(values) > 0 and len(data) < 0x80 + 0x83 else None
+
+
+@settings(max_examples=600)
+@given(
+    r=st.integers(-2, 1 << 530),
+    s=st.integers(1, 1 << 530),
+    position=st.integers(0, 140),
+    put=st.binary(max_size=2),
+    taken=st.integers(0, 2),
+)
+def test_signatures_are_read_as_the_general_reader_reads_them(r, s, position, put, taken) -> None:
+    encoded = bytearray(encode(Tag.SEQUENCE, encode_integer(abs(r)), encode_integer(s)))
+    for data in (bytes(encoded), bytes(encoded[:position] + put + encoded[position + taken :])):
+        try:
+            read = parse_integer_pair(data)
+        except DerMalformed:
+            read = None
+        assert read == pair_by_elements(data)
 
 
 @given(st.integers(0, 1 << 600))
@@ -92,6 +132,5 @@ def test_any_bytes_raise_only_der_malformed(data: bytes) -> None:
                         read()
                     except DerMalformed:
                         continue
-            parse_certificate(candidate)
         except DerMalformed:
             continue

@@ -4,29 +4,22 @@ import base64
 import hashlib
 import hmac
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-import joserfc.jws
-import jwt
 import pytest
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
-from joserfc.jws import JWSRegistry
 
 from gateway.crypto import sm2
 from gateway.crypto.errors import JoseRefused, SignatureInvalid
-from gateway.crypto.jwk import SigningKey, VerificationKey, algorithms_of, export_jwk, parse_jwk, thumbprint
+from gateway.crypto.jwk import SigningKey, VerificationKey, export_jwk, thumbprint
 from gateway.crypto.jws import JwsPolicy, check_signature, read_jws, sign_jws, verify_jws
-from tests.support.ecertificates import b64, seal
+from tests.support.tokens import AT, NOW, b64, make_token, malleable_twin, unb64
 
-AT = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
-NOW = int(AT.timestamp())
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
 ED_KEY = ed25519.Ed25519PrivateKey.generate()
 RSA_KEY = rsa.generate_private_key(65537, 2048)
@@ -38,18 +31,12 @@ HEADER = {"alg": "ES256", "typ": "at+jwt", "kid": "k1"}
 
 
 def token(header=HEADER, payload=CLAIMS, key=EC_KEY):
-    return seal(header, payload, key, header.get("alg"))
+    return make_token(header, payload, key, header["alg"])
 
 
 def raw_header(text: bytes) -> bytes:
     """A token whose header is exactly these bytes, properly signed."""
-    signing_input = b64(text).encode() + b"." + b64(json.dumps(CLAIMS).encode()).encode()
-    return signing_input + b"." + b64(_es256(signing_input)).encode()
-
-
-def _es256(data: bytes) -> bytes:
-    r, s = decode_dss_signature(EC_KEY.sign(data, ec.ECDSA(hashes.SHA256())))
-    return r.to_bytes(32) + s.to_bytes(32)
+    return make_token(text, CLAIMS, EC_KEY)
 
 
 def check_of(bad, keys=KEYS, policy=POLICY) -> str:
@@ -67,13 +54,22 @@ def test_a_good_token_gives_its_claims_and_the_key_that_signed_it():
 
 def test_unsigned_and_hmac_tokens_are_refused():
     payload = b64(json.dumps(CLAIMS).encode())
-    for alg in ("none", "None", "nOnE", "HS256", "RS256", "", None, ["ES256"]):
+    spellings = ["none", "None", "NONE", "nOnE", " none", "n\u006fne", "nоne", "HS256", "HS512", "hs256"]
+    for alg in (*spellings, "RS256", "RS384", "PS512", "ecdsa-with-SHA256", "es256", "", None, 0, True, ["ES256"], {}):
         head = b64(json.dumps({"alg": alg, "typ": "at+jwt"}).encode())
         assert check_of(f"{head}.{payload}.") == "algorithm"
     spki = EC_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     head = b64(b'{"alg":"HS256","typ":"at+jwt","kid":"k1"}')
-    mac = hmac.new(spki, f"{head}.{payload}".encode(), hashlib.sha256).digest()
-    assert check_of(f"{head}.{payload}.{b64(mac)}") == "algorithm"
+    jwk = json.dumps(export_jwk(KEY.public())).encode()
+    for secret in (
+        spki,
+        spki.strip(),
+        b"",
+        jwk,
+        EC_KEY.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+    ):
+        mac = hmac.new(secret, f"{head}.{payload}".encode(), hashlib.sha256).digest()
+        assert check_of(f"{head}.{payload}.{b64(mac)}") == "algorithm"
 
 
 @pytest.mark.parametrize(
@@ -87,10 +83,32 @@ def test_unsigned_and_hmac_tokens_are_refused():
         ("header_key", {"x5u": "https://evil.example/chain"}),
         ("header_key", {"jwk": {"kty": "EC"}}),
         ("header_key", {"x5c": []}),
+        ("header_key", {"x5t": b64(bytes(20))}),
+        ("header_key", {"x5t#S256": b64(bytes(32))}),
+        ("header_key", {"jwk": None}),
+        ("header_key", {"jku": None}),
+        ("header_key", {"x5u": ""}),
+        ("header_key", {"epk": {}}),
+        ("header_key", {"iss": "utility"}),
+        ("header_key", {"b64": True}),
+        ("crit", {"crit": None}),
+        ("crit", {"crit": "exp"}),
+        ("crit", {"crit": ["alg"]}),
+        ("crit", {"crit": ["http://example.invalid/UNDEFINED"], "http://example.invalid/UNDEFINED": True}),
         ("header_key", {"zip": "DEF"}),
         ("typ", {"typ": "JWT"}),
         ("typ", {"typ": "dpop+jwt"}),
         ("typ", {"typ": None}),
+        ("typ", {"typ": ""}),
+        ("typ", {"typ": ["at+jwt"]}),
+        ("typ", {"typ": "at+jwt "}),
+        ("typ", {"typ": "application/application/at+jwt"}),
+        ("typ", {"typ": "text/at+jwt"}),
+        ("typ", {"typ": "at+jwt; charset=utf-8"}),
+        ("kid", {"kid": None}),
+        ("kid", {"kid": ["k1"]}),
+        ("key_unknown", {"kid": "K1"}),
+        ("key_unknown", {"kid": "k1 "}),
         ("kid", {"kid": 1}),
         ("kid", {"kid": ""}),
         ("key_unknown", {"kid": "other"}),
@@ -121,6 +139,25 @@ def test_media_type_prefix_and_case_of_typ_do_not_matter():
         ("json", b'{"n":' + b"9" * 5000 + b"}"),
         ("encoding", b'{"alg":"ES256","typ":"at+jwt","kid":"\xff"}'),
         ("encoding", b'{"alg":"ES256","typ":"at+jwt","kid":"\\ud800"}'),
+        ("encoding", b'{"alg":"ES256","typ":"at+jwt","kid":"k1","x":["\\udc00\\ud800"]}'),
+        ("encoding", b'{"alg":"ES256","typ":"at+jwt","kid":"k1","\\ud800":1}'),
+        ("encoding", b'{"alg":"ES256","typ":"at+jwt","kid":"k1","x":{"\\u0000":1}}'),
+        ("encoding", b'{"alg":"ES256","typ":"at+jwt","kid":"k1","x":"a\\u0000"}'),
+        ("encoding", b'{"alg":"ES256","typ":"at+jwt","kid":"k1","x":"\xed\xa0\x80"}'),
+        ("encoding", b'{"alg":"ES256","typ":"at+jwt","kid":"k1","x":"\xc0\xaf"}'),
+        ("json", b'{"alg":"ES256","typ":"at+jwt","kid":"k1","x":"a\0"}'),
+        ("json", b'{"alg":"ES256","typ":"at+jwt","kid":"k1","x":"a\tb"}'),
+        ("json", b"{'alg':'ES256','typ':'at+jwt','kid':'k1'}"),
+        ("json", b'{"alg":"ES256","typ":"at+jwt","kid":"k1","n":01}'),
+        ("json", b'{"alg":"ES256","typ":"at+jwt","kid":"k1","n":+1}'),
+        ("json", b'{"alg":"ES256","typ":"at+jwt","kid":"k1","n":.5}'),
+        ("json", b'{"alg":"ES256","typ":"at+jwt","kid":"k1","n":0x1}'),
+        ("json", b'{"alg":"ES256","typ":"at+jwt","kid":"k1","n":-Infinity}'),
+        ("json", b'{"alg":"ES256","typ":"at+jwt","kid":"k1"}/* */'),
+        ("json", b'{"alg":"ES256","typ":"at+jwt","kid":"k1"}\0'),
+        ("json", b""),
+        ("duplicate_member", b'{"alg":"ES256","typ":"at+jwt","kid":"k1","k\\u0069d":"k1"}'),
+        ("duplicate_member", b'{"alg":"ES256","typ":"at+jwt","kid":"k1","x":[{"a":1,"a":1}]}'),
         ("depth", b'{"a":' + b"[" * 2000 + b"]" * 2000 + b"}"),
         ("depth", b'{"a":' + b'{"a":' * 9 + b"1" + b"}" * 10),
     ],
@@ -154,7 +191,7 @@ def test_the_text_has_one_spelling():
     # The last character of 64 bytes carries 4 unused bits: a sibling spelling decodes to the same signature.
     alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     sibling = alphabet[alphabet.index(good[-1]) ^ 1 : (alphabet.index(good[-1]) ^ 1) + 1]
-    assert base64.urlsafe_b64decode(signature[:-1] + sibling + b"==") == base64.urlsafe_b64decode(signature + b"==")
+    assert base64.urlsafe_b64decode(signature[:-1] + sibling + b"==") == unb64(signature)
     assert check_of(good[:-1] + sibling) == "base64url"
 
 
@@ -164,7 +201,7 @@ def test_oversize_is_refused_before_it_is_read():
 
 def test_signatures_in_another_encoding_or_length_are_refused():
     head, payload, signature = token().split(b".")
-    raw = base64.urlsafe_b64decode(signature + b"==")
+    raw = unb64(signature)
     der = encode_dss_signature(int.from_bytes(raw[:32]), int.from_bytes(raw[32:]))
     for other in (der, raw + b"\0", raw[:-1], b"\0" + raw, b""):
         assert check_of(head + b"." + payload + b"." + b64(other).encode()) == "signature_length"
@@ -191,6 +228,14 @@ def test_a_changed_payload_or_key_is_refused():
         ("time", {"exp": [NOW + 60]}),
         ("time", {"nbf": "0"}),
         ("time", {"iat": {}}),
+        ("time", {"iat": False}),
+        ("time", {"nbf": None}),
+        ("time", {"exp": "never"}),
+        ("time", {"exp": 253_402_300_800}),
+        ("expired", {"exp": 0}),
+        ("expired", {"exp": -0.0}),
+        ("time", {"iat": NOW * 1000}),
+        ("not_yet_valid", {"nbf": NOW + 30.5}),
         ("expired", {"exp": NOW - 31}),
         ("not_yet_valid", {"nbf": NOW + 31}),
         ("issued_in_future", {"iat": NOW + 31}),
@@ -206,6 +251,15 @@ def test_a_changed_payload_or_key_is_refused():
 )
 def test_claims_of_the_wrong_type_time_or_name_are_refused(check, claims):
     assert check_of(token(payload=CLAIMS | claims)) == check
+
+
+@pytest.mark.parametrize(
+    "number", [b"1e400", b"-1e400", b"9" * 400, b"1" + b"0" * 5000, b"NaN", b"Infinity", b"1e999999"]
+)
+def test_numbers_that_no_clock_shows_are_refused(number):
+    payload = json.dumps(CLAIMS).encode().replace(b'"exp": ' + str(NOW + 60).encode(), b'"exp": ' + number)
+    assert number in payload
+    assert check_of(token(payload=payload)) == "json"
 
 
 def test_payload_must_be_one_object():
@@ -246,86 +300,58 @@ def test_a_proof_key_proves_possession_and_is_named_by_its_thumbprint():
     assert check_of(token(HEADER | {"typ": "dpop+jwt"}), policy=policy) == "header_key"
     other = ec.generate_private_key(ec.SECP256R1())
     assert check_of(token(header, key=other), policy=policy) == "signature"
+    assert check_of(token(header | {"jwk": bare | {"alg": "ES384"}}), policy=policy) == "key_use"
+    assert check_of(token(header | {"jwk": bare | {"use": "enc"}}), policy=policy) == "key_use"
+    assert check_of(token(header | {"jwk": [bare]}), policy=policy) == "jwk"
+    assert check_of(token(header | {"jwk": {}}), policy=policy) == "jwk"
+    assert check_of(token(header | {"x5c": []}), policy=policy) == "header_key"
 
 
-def test_keys_whose_use_forbids_verifying_are_refused():
-    jwk = export_jwk(KEY.public())
-    for wrong in (
-        {"use": "enc"},
-        {"key_ops": ["encrypt"]},
-        {"key_ops": []},
-        {"key_ops": "verify"},
-        {"key_ops": ["verify", "verify"]},
-        {"alg": "ES384"},
-        {"alg": "HS256"},
-    ):
-        with pytest.raises(JoseRefused) as refused:
-            parse_jwk(jwk | wrong)
-        assert refused.value.check == "jose.key_use"
+def test_an_embedded_key_bound_to_another_algorithm_is_refused():
+    """Both paddings fit one RSA key; the key itself says which of them it is for."""
+    policy = JwsPolicy(typ=frozenset({"dpop+jwt"}), algorithms=frozenset({"RS256", "PS256"}), proof_key=True)
+    public = export_jwk(VerificationKey("k", RSA_KEY.public_key(), frozenset({"RS256"})))
+    for alg, check in (("RS256", None), ("PS256", "key_type")):
+        made = make_token({"alg": alg, "typ": "dpop+jwt", "jwk": public}, {}, RSA_KEY, alg)
+        if check is None:
+            verify_jws(made, (), policy, AT)
+        else:
+            assert check_of(made, (), policy) == check
 
 
-@pytest.mark.parametrize(
-    "jwk",
-    [
-        {"kty": "oct", "x": "AA"},
-        {"kty": "EC", "crv": "P-521", "x": "AA", "y": "AA"},
-        {"kty": "EC", "crv": "P-256", "x": b64(bytes(32)), "y": b64(bytes(32))},
-        {"kty": "EC", "crv": "P-256", "x": b64(bytes(31)), "y": b64(bytes(32))},
-        {"kty": "OKP", "crv": "X25519", "x": b64(bytes(32))},
-        {"kty": "OKP", "crv": "Ed25519", "x": b64(bytes(32))},
-        {"kty": "OKP", "crv": "Ed25519", "x": b64((1).to_bytes(32, "little"))},
-        {"kty": "OKP", "crv": "Ed25519", "x": b64(b"\xff" * 32)},
-        {"kty": "RSA", "n": b64(b"\x81" * 128), "e": "AQAB"},
-        {"kty": "RSA", "n": b64(b"\x81" * 2048), "e": "AQAB"},
-        {},
-    ],
-)
-def test_keys_that_are_weak_foreign_or_off_the_curve_are_refused(jwk):
-    with pytest.raises(JoseRefused) as refused:
-        parse_jwk(jwk)
-    assert refused.value.check == "jose.jwk"
+def test_the_public_function_refuses_to_be_misused():
+    with pytest.raises(ValueError, match="zone"):
+        verify_jws(token(), KEYS, POLICY, AT.replace(tzinfo=None))
+    with pytest.raises(ValueError, match="x5c"):
+        verify_jws(token(), KEYS, JwsPolicy(typ=frozenset({"at+jwt"}), x5c=True), AT)
 
 
-def test_jwk_round_trip_and_the_thumbprint_of_rfc_7638():
-    for key in (EC_KEY, ED_KEY, RSA_KEY, ec.generate_private_key(ec.SECP384R1())):
-        public = key.public_key()
-        parsed = parse_jwk(export_jwk(VerificationKey("a", public, algorithms_of(public))))
-        assert parsed.kid == "a"
-        assert parsed.algorithms == algorithms_of(public)
-        assert thumbprint(parsed.public_key) == thumbprint(public)
-    example = {
-        "kty": "RSA",
-        "n": (
-            "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3"
-            "oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdA"
-            "ZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-"
-            "kEgU8awapJzKnqDKgw"
-        ),
-        "e": "AQAB",
-        "alg": "RS256",
-    }
-    assert parse_jwk(example).kid == "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+def test_a_key_set_in_which_one_name_stands_twice_lends_no_authority():
+    """kid confusion: of two keys of one name only the one that fits algorithm and signature counts."""
+    other = ec.generate_private_key(ec.SECP256R1())
+    twice = [VerificationKey("k1", other.public_key(), frozenset({"ES256"})), *KEYS]
+    assert verify_jws(token(), twice, POLICY, AT).claims == CLAIMS
+    ed = [VerificationKey("k1", ED_KEY.public_key(), frozenset({"EdDSA"}))]
+    assert check_of(token(), ed) == "key_unknown"
+    # A key that was registered for another algorithm than its type speaks is no help either.
+    mixed = [VerificationKey("k1", ED_KEY.public_key(), frozenset({"ES256"}))]
+    assert check_of(token(), mixed) == "key_type"
+    many = [VerificationKey("k1", EC_KEY.public_key(), frozenset({"ES256"}))] * 5
+    assert check_of(token(), many) == "kid"
 
 
 def test_rsa_tokens_verify_where_the_policy_allows_them():
     policy = JwsPolicy(typ=frozenset({"at+jwt"}), algorithms=frozenset({"RS256", "PS256"}))
     keys = [VerificationKey("k1", RSA_KEY.public_key(), frozenset({"RS256", "PS256"}))]
-    pss = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
-    for alg, pad in (("RS256", padding.PKCS1v15()), ("PS256", pss)):
-        head = b64(json.dumps(HEADER | {"alg": alg}).encode())
-        signing_input = f"{head}.{b64(json.dumps(CLAIMS).encode())}"
-        good = f"{signing_input}.{b64(RSA_KEY.sign(signing_input.encode(), pad, hashes.SHA256()))}"
+    for alg in ("RS256", "PS256"):
+        good = make_token(HEADER | {"alg": alg}, CLAIMS, RSA_KEY, alg)
         assert verify_jws(good, keys, policy, AT).claims == CLAIMS
         assert check_of(good, keys, POLICY) == "algorithm"
 
 
 def test_a_malleable_copy_is_the_same_message_with_the_same_meaning():
     """ECDSA's n−s copy cannot be told from a signature, so replay caches are keyed on iss and jti, not on bytes."""
-    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-    head, payload, signature = token().split(b".")
-    raw = base64.urlsafe_b64decode(signature + b"==")
-    twin = raw[:32] + (order - int.from_bytes(raw[32:])).to_bytes(32)
-    copy = head + b"." + payload + b"." + b64(twin).encode()
+    copy = malleable_twin(token().decode())
     assert copy != token()
     assert verify_jws(copy, KEYS, POLICY, AT).claims["jti"] == "1"
 
@@ -333,11 +359,13 @@ def test_a_malleable_copy_is_the_same_message_with_the_same_meaning():
 def test_sm2_tokens_are_r_and_s_and_go_through_the_same_door():
     private = sm2.library().generate_private_key()
     header = HEADER | {"alg": "SM2-SM3"}
+    keys = [VerificationKey("k1", private.public_key.spki, frozenset({"SM2-SM3"}))]
     signing_input = f"{b64(json.dumps(header).encode())}.{b64(json.dumps(CLAIMS).encode())}".encode()
     der = private.sign(signing_input)
     policy = JwsPolicy(typ=frozenset({"at+jwt"}), algorithms=frozenset({"SM2-SM3"}))
     good = read_jws(signing_input + b"." + b64(sm2.signature_to_raw(der)).encode(), policy)
     check_signature(good, private.public_key.spki)
+    assert verify_jws(signing_input + b"." + b64(good.signature).encode(), keys, policy, AT).claims == CLAIMS
     with pytest.raises(JoseRefused):
         read_jws(signing_input + b"." + b64(der).encode(), policy)
     with pytest.raises(SignatureInvalid):
@@ -345,52 +373,6 @@ def test_sm2_tokens_are_r_and_s_and_go_through_the_same_door():
     with pytest.raises(JoseRefused) as refused:
         check_signature(good, EC_KEY.public_key())
     assert refused.value.check == "jose.key_type"
-
-
-def _joserfc_accepts(text: bytes):
-    try:
-        key, registry = ECKey.import_key(EC_KEY), JWSRegistry(algorithms=["ES256"], strict_check_header=False)
-        return json.loads(joserfc.jws.deserialize_compact(text, key, registry=registry).payload)
-    except (JoseError, ValueError, TypeError, AttributeError, RecursionError):
-        return None
-
-
-def _pyjwt_accepts(text: bytes):
-    try:
-        return jwt.decode(
-            text,
-            EC_KEY.public_key(),
-            algorithms=["ES256"],
-            audience="gateway",
-            issuer="utility",
-            leeway=30,
-            options={"verify_exp": False, "verify_nbf": False, "verify_iat": False},
-        )
-    except (jwt.PyJWTError, ValueError, TypeError, AttributeError, RecursionError):
-        return None
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=True) | st.text(max_size=12),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
-    max_leaves=6,
-)
-member_names = st.sampled_from(["alg", "typ", "kid", "crit", "jwk", "b64", "iss", "aud", "iat", "jti", "x"])
-
-
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(
-    header=st.dictionaries(member_names, json_values, max_size=3),
-    claims=st.dictionaries(member_names, json_values, max_size=4),
-)
-def test_what_is_accepted_pyjwt_accepts_with_the_same_claims(header, claims):
-    text = seal({**HEADER, **header}, CLAIMS | claims, EC_KEY, "ES256")
-    try:
-        ours = verify_jws(text, KEYS, POLICY, AT).claims
-    except JoseRefused:
-        return
-    assert _pyjwt_accepts(text) == ours
-    assert _joserfc_accepts(text) == ours
 
 
 @settings(max_examples=200, deadline=None)

@@ -13,7 +13,7 @@ from gateway.http.idempotency import Idempotency, OnceOnly
 from tests.support.databases import Databases
 from tests.support.door import app_behind_the_door, asking
 from tests.support.partners import partners_room
-from tests.support.storage import SetClock
+from tests.support.storage import DIGESTS, SetClock
 
 KEY = "0a1b2c3d-0001"
 
@@ -63,7 +63,7 @@ class Scene:
 async def scene(databases: Databases) -> AsyncIterator[Scene]:
     with partners_room(databases.sqlite()) as room:
         effects = Effects()
-        async with asking(make_app(Idempotency(room.transactions, room.clock), effects)) as client:
+        async with asking(make_app(Idempotency(room.transactions, room.clock, DIGESTS), effects)) as client:
             yield Scene(client, effects, room.clock)
 
 

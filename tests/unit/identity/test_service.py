@@ -22,6 +22,7 @@ from gateway.identity.errors import (
 )
 from gateway.identity.model import SessionStatus
 from gateway.identity.service import IdentityService, OpenedSession
+from gateway.retention.policies import Kept, RetentionPolicy
 from schemas.identity import ActingRole, ApplicantKind, ProviderFailure, VerificationMethod
 from tests.support.storage import SetClock, opened
 
@@ -29,6 +30,7 @@ PERSON = {"name": "测试甲", "resident_identity_number": "110101190001010018"}
 ENTERPRISE = {"name": "测试公司", "unified_social_credit_code": "91440101TDMA000012", "role": "agent"}
 SECRETS = (PERSON["name"], PERSON["resident_identity_number"], *ENTERPRISE.values())
 FACE, SMS, LICENCE = VerificationMethod.FACE, VerificationMethod.SMS_OTP, VerificationMethod.E_LICENCE
+SESSIONS = RetentionPolicy(Kept.SESSIONS, "", "", timedelta(), "")
 
 
 @dataclass
@@ -355,8 +357,7 @@ async def test_a_provider_that_is_down_leaves_no_session_and_no_trace(room: Iden
     )
     with pytest.raises(PartnerUnavailable):
         await room.service.open(ApplicantKind.RESIDENT, FACE)
-    far = room.clock() + timedelta(days=1)
-    assert await room.transactions.write(lambda tx: tx.sessions.purge(far)) == 0
+    assert await room.transactions.read(lambda tx: tx.removal.due(SESSIONS, room.clock() + timedelta(days=1))) == 0
     room.provider.refuses = None
     made, state = await room.open()
     room.provider.refuses = PartnerUnavailable(

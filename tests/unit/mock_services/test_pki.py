@@ -128,11 +128,15 @@ def test_a_key_of_the_wrong_sort_is_refused(tmp_path: Path) -> None:
 
 def test_what_the_gateway_is_to_trust(pki: ProvincialPki, tmp_path: Path) -> None:
     pki.write_trust(tmp_path)
-    anchors = list((tmp_path / "anchors").glob("*.pem"))
-    assert [x509.load_pem_x509_certificate(path.read_bytes()) for path in anchors] == [pki.root.certificate]
+    anchors = {path.name: path.read_bytes() for path in (tmp_path / "anchors").glob("*.pem")}
+    assert anchors.keys() == {"root.pem", "sm2-root.pem"}
+    assert x509.load_pem_x509_certificate(anchors["root.pem"]) == pki.root.certificate
+    intermediates = {path.stem for path in (tmp_path / "intermediates").glob("*.pem")}
+    assert intermediates == {f"sm2-{department.slug}" for department in DEPARTMENTS}
     issuers = json.loads((tmp_path / "issuers.json").read_text(encoding="utf-8"))
     assert {kind for issuer in issuers for kind in issuer["kinds"]} == {*TYPE_CODES, "status_list"}
     members = {"authority_code", "name", "kinds", "regions", "from", "to", "issuing_ca"}
     assert all(issuer.keys() == members for issuer in issuers)
     for issuer, authority in zip(issuers, AUTHORITIES, strict=True):
-        assert issuer["issuing_ca"] == spki_digest(pki.seals[authority.slug].chain[1])
+        sm2 = pki.sm2_department(authority).holder.key_digest
+        assert issuer["issuing_ca"] == [spki_digest(pki.seals[authority.slug].chain[1]), sm2]

@@ -102,7 +102,7 @@ def test_too_small_a_province_is_refused() -> None:
 class TestPersonas:
     def test_all_are_there(self, province: Population) -> None:
         assert set(province.personas) == {persona.slug for persona in (*RESIDENTS, *ENTERPRISES)}
-        assert len(province.personas) == 17
+        assert len(province.personas) == len(RESIDENTS) + len(ENTERPRISES)
 
     @pytest.mark.parametrize(
         ("slug", "face"),
@@ -154,3 +154,24 @@ class TestPersonas:
         assert wrong.metadata.holder_code != wrong.found_under[0]
         assert licence("enterprise-stale-status").status_list != licence("enterprise-small").status_list
         assert {record.trouble for record in records.values()} == {None, *Trouble}
+
+    def test_what_does_not_agree_stands_in_the_certificates(self, province: Population) -> None:
+        records = [(record.found_under, record.kind, record.metadata) for record in records_of(province)]
+
+        def held(slug: str, kind: str) -> ECertificateMetadata:
+            code = province.personas[slug].holder_code
+            return next(metadata for found, of_kind, metadata in records if code in found and of_kind == kind)
+
+        resident = province.personas["resident-historic-number"]
+        home = held("resident-historic-number", "property_certificate")
+        assert len(home.holder_code) == 15
+        assert ids.upgrade_resident_identity_number(home.holder_code) == resident.holder_code
+        assert home.extensions["KZ_QLRZJH"] == home.holder_code
+        for slug, stated in (("enterprise-renamed", True), ("enterprise-renamed-unproved", False)):
+            licence, right = held(slug, "business_licence"), held(slug, "property_certificate")
+            assert licence.holder_code == right.holder_code
+            assert licence.holder != right.holder
+            assert (licence.extensions.get("KZ_CYM") == right.holder) is stated
+        builder = held("enterprise-other-builder", "project_approval")
+        assert builder.holder_code != builder.extensions["KZ_JSDWDM"]
+        assert "惠城区" in held("enterprise-other-site", "project_approval").extensions["KZ_JSDD"]

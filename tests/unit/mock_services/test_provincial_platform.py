@@ -18,7 +18,13 @@ from mock_services.pki import ProvincialPki
 from mock_services.population import Persona, build_population
 from mock_services.provincial_platform.app import PlatformOptions, create_app
 from mock_services.provincial_platform.share import Access
-from schemas.ecertificates import HOLDER_IS_ENTERPRISE, HOLDER_IS_RESIDENT, TYPE_CODES, ECertificatePayload
+from schemas.ecertificates import (
+    HOLDER_IS_ENTERPRISE,
+    HOLDER_IS_RESIDENT,
+    TYPE_CODES,
+    ECertificateMetadata,
+    ECertificatePayload,
+)
 from schemas.share_interface import ShareStatus, VerifyResult, make_access_token
 from schemas.status_lists import StatusListPayload, status_at, unpack_statuses
 
@@ -99,7 +105,7 @@ def opened(token: str) -> tuple[dict[str, Any], ECertificatePayload]:
     [
         ("enterprise-small", "business_licence", "ES256"),
         ("resident-ordinary", "resident_id", "EdDSA"),
-        ("resident-two-owners", "property_certificate", "ES256"),
+        ("enterprise-small", "property_certificate", "ES256"),
         ("enterprise-dual-source", "project_approval", "EdDSA"),
     ],
 )
@@ -131,8 +137,9 @@ async def test_qualifications_are_there(desk: Desk) -> None:
 
 
 async def test_both_owners_find_the_shared_home(desk: Desk) -> None:
-    _, payload = opened(await desk.fetch("resident-two-owners", "property_certificate"))
-    holders = payload.certificate.holders()
+    persona = POPULATION.personas["resident-two-owners"]
+    answer = await desk.ask("queryCertInfoByQRcode", qrcode=await desk.find(persona, "property_certificate"))
+    holders = ECertificateMetadata.model_validate(answer["data"]["certs"][0]["certInfo"]).holders()
     assert len(holders) == 2
     for _, code in holders:
         status = await desk.status(

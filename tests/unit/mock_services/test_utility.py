@@ -428,6 +428,34 @@ def test_a_withdrawn_application_stops_work_and_purges_what_was_fetched(utility:
     assert utility.http.post(f"{utility.url}/__admin/applications/app-13/advance").status_code == 409
 
 
+def test_a_changed_certificate_is_kept_once_and_work_goes_on(utility: Utility) -> None:
+    utility.deliver(submitted("app-15", purpose="演示人工"))
+    changed = {
+        "application_id": "app-15",
+        "kind": "business_licence",
+        "title": "营业执照",
+        "change": "revoked",
+        "verdict": "invalid",
+        "check": "status.revoked",
+        "owner": "政府",
+        "remedy": "请联系颁发机构核实",
+        "as_of": "2026-11-23T07:00:00.000Z",
+        "found_by": "feed",
+    }
+    event = cloud_event("certificate.changed", "app-15", changed, 2)
+    receipts = [utility.receipt(utility.deliver(event)) for _ in range(2)]
+    assert [receipt.status for receipt in receipts] == ["accepted", "duplicate"]
+    [held] = utility.admin("certificate-changes")
+    assert (held["application_id"], held["kind"], held["change"], held["failed_check"]) == (
+        "app-15",
+        "business_licence",
+        "revoked",
+        "status.revoked",
+    )
+    url = f"{utility.url}/__admin/applications/app-15/advance"
+    assert utility.http.post(url).json()["done"], "a change stops nothing by itself"
+
+
 def test_a_stage_event_that_is_sent_again_claims_the_same_time(utility: Utility) -> None:
     utility.deliver(submitted("app-14", purpose="演示人工"))
     url = f"{utility.url}/__admin/applications/app-14/advance"

@@ -19,6 +19,7 @@ from gateway.http.services import Services, publish
 from gateway.partners.router import PublishedKeys, operator_router, router
 from tests.support.door import asking
 from tests.support.partners import ISSUER, TOKEN_URI, Client, PartnersRoom, es256_key, new_id, public_jwk
+from tests.support.storage import DIGESTS
 
 PARTNER = {"code": "csg-foshan", "name": "测试佛山供电局", "role": "utility", "regions": ["440600"]}
 AGREEMENT = {
@@ -64,7 +65,7 @@ async def http(room: PartnersRoom) -> AsyncIterator[httpx.AsyncClient]:
     limits = RateLimits(partner_limit=10)
     keeper = Doorkeeper(room.gate, room.clock, ISSUER, limits.admit)
     published = PublishedKeys(lambda: (room.gateway_key.public(),))
-    idempotency = Idempotency(room.transactions, room.clock)
+    idempotency = Idempotency(room.transactions, room.clock, DIGESTS)
     publish(app, Services(keeper, limits, room.service, room.tokens, published, idempotency))
     hang_door(app, HttpMetrics(), https=True)
     async with asking(app) as client:

@@ -45,4 +45,7 @@ async def test_who_looked_is_told_and_who_was_refused_too(room: LicencesRoom) ->
     await room.ask(other_id)
     given, refused = (await progress_of(room).progress(application_id, MINE)).accesses
     assert (given.who, given.result, given.document, given.fields) == (UTILITY, "done", "business_licence", ["name"])
+    assert (given.document_title, given.titles) == ("营业执照", ["证照名称"])
+    told = {each.title: each.says for each in given.withheld}
+    assert (told["企业名称"], told["住所"]) == ("本次未索取", "数据共享协议未约定")
     assert (refused.result, refused.document, refused.clause) == ("refused", "construction_qualification", "第（六）条")

@@ -133,6 +133,89 @@ class TestResidentIdentityNumber:
         assert "1101" not in str(caught.value)
 
 
+class TestFormerResidentNumbers:
+    """居民身份证编号 of 15 digits (GB 11643-1989) and what took their place (GB 11643-1999)."""
+
+    @pytest.mark.parametrize(
+        ("former", "number"),
+        [
+            ("110105491231002", "11010519491231002X"),
+            ("340524800101001", "34052419800101001X"),
+            ("440106010203011", "440106190102030119"),
+        ],
+    )
+    def test_known_answers(self, former: str, number: str) -> None:
+        assert ids.upgrade_resident_identity_number(former) == number
+        assert ids.former_resident_identity_number(number) == former
+        assert ids.same_resident_identity_number(former, number)
+        assert ids.same_resident_identity_number(number, former)
+        assert resident(number).born_on.year == 1900 + int(former[6:8])
+
+    @pytest.mark.parametrize(
+        ("former", "reason"),
+        [
+            ("11010549123100", "shape"),
+            ("1101054912310020", "shape"),
+            ("11010549123100X", "shape"),
+            ("010105491231002", "shape"),
+            ("１10105491231002", "shape"),
+            ("110105491232002", "birth-date"),
+            ("110105000229002", "birth-date"),
+            ("110105491231996", "century"),
+            ("110105491231999", "century"),
+        ],
+    )
+    def test_what_is_none(self, former: str, reason: str) -> None:
+        assert reason_of(ids.upgrade_resident_identity_number, former) == reason
+
+    def test_who_can_have_had_none(self) -> None:
+        for number in ("440524188001010014", "11010520491231002X", "110105194912310021", "", "11010519491231002x"):
+            assert ids.former_resident_identity_number(number) is None
+        young = ids.make_resident_identity_number("440106", date(2004, 5, 6), 1)
+        assert ids.former_resident_identity_number(young) is None
+
+    @given(st.text(max_size=20), st.text(max_size=20))
+    def test_same_is_symmetric_and_raises_for_nothing(self, one: str, other: str) -> None:
+        assert ids.same_resident_identity_number(one, other) is ids.same_resident_identity_number(other, one)
+        assert ids.same_resident_identity_number(one, one)
+
+    @given(st.dates(date(1900, 1, 1), date(1999, 12, 31)), st.integers(0, 999))
+    def test_there_and_back(self, born: date, sequence: int) -> None:
+        number = ids.make_resident_identity_number("440305", born, sequence)
+        former = number[:6] + number[8:17]
+        if sequence < 996:
+            assert ids.upgrade_resident_identity_number(former) == number
+        else:
+            assert ids.former_resident_identity_number(number) is None
+        assert ids.same_resident_identity_number(former, number) is (sequence < 996)
+
+
+class TestOrganisationCodes:
+    """组织机构代码 (GB 11714), which stands inside the 统一社会信用代码 that took its place."""
+
+    @pytest.mark.parametrize(
+        ("text", "code"), [("D2143569-X", "D2143569X"), ("70846113-6", "708461136"), ("708461136", "708461136")]
+    )
+    def test_known_answers(self, text: str, code: str) -> None:
+        assert ids.normalise_organisation_code(text) == code
+
+    def test_it_is_part_of_the_credit_code(self) -> None:
+        assert "91440300708461136T"[8:17] == ids.normalise_organisation_code("70846113-6")
+
+    @pytest.mark.parametrize(
+        ("text", "reason"),
+        [
+            ("D2143569-0", "check"),
+            ("D2143569 X", "shape"),
+            ("d2143569-X", "shape"),
+            ("D214356-X", "shape"),
+            ("", "shape"),
+        ],
+    )
+    def test_what_is_none(self, text: str, reason: str) -> None:
+        assert reason_of(ids.normalise_organisation_code, text) == reason
+
+
 class TestECertificateIdentifier:
     @pytest.mark.parametrize("text", REAL_ZZBS)
     def test_real_identifiers(self, text: str) -> None:

@@ -1,22 +1,25 @@
 """Opening an OFD archive (GB/T 33190 §7.1: a ZIP) from hostile hands, within stated bounds of memory and work."""
 
 import stat
-import struct
-import zipfile
+import unicodedata
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Final
 
 from cryptography.hazmat.primitives import hashes
 
+from gateway.certificates.envelopes.ofd.digests import digest
+from gateway.certificates.envelopes.ofd.zip_directory import DEFLATED, ZipEntry, read_directory
 from gateway.certificates.errors import OfdRefused
 
-_END_RECORD: Final = struct.Struct("<4s4H2LH")
-_END_SIGNATURE: Final = b"PK\x05\x06"
-_ZIP64_LOCATOR: Final = b"PK\x06\x07"
-_ENCRYPTED: Final = 0x1
-_UTF8_NAME: Final = 0x800
+_CHUNK: Final = 64 << 10
+_MAX_DEPTH: Final = 32
+_WIDE_SPACE: Final = "\u3000"
+_NO_END: Final = f" .{_WIDE_SPACE}"
+"""What some systems drop from the end of a name: it would be another file's there."""
+_FORBIDDEN: Final = frozenset(':*?"<>|')
+"""What no file name may hold on some system: such an entry would be another file there, or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +43,10 @@ class DamagedEntry(Exception):
 class Archive:
     """The files of one archive by canonical path (``Doc_0/Document.xml``); each is unpacked only when asked for."""
 
-    def __init__(self, source: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo]) -> None:
-        self._source = source
+    def __init__(self, data: bytes, entries: dict[str, ZipEntry]) -> None:
+        self._data = memoryview(data)
         self._entries = entries
+        self._by_key = {_key(path): path for path in entries}
         self._digests: dict[tuple[str, str], bytes] = {}
 
     @property
@@ -53,125 +57,147 @@ class Archive:
     def __contains__(self, path: object) -> bool:
         return path in self._entries
 
+    def find(self, path: str) -> str | None:
+        """The canonical path of the file that ``path`` names, its case aside; None when there is no such file.
+
+        No two entries differ in case alone, so that there is never a choice.
+        """
+        return path if path in self._entries else self._by_key.get(_key(path))
+
     def size(self, path: str) -> int:
         """Unpacked size in bytes as the archive declares it; reading never gives more."""
-        return self._entries[path].file_size
+        return self._entries[path].size
 
     def read(self, path: str) -> bytes:
         """The bytes of one file. Raises `DamagedEntry`."""
-        info = self._entries[path]
-        try:
-            with self._source.open(info) as stream:
-                data = stream.read(info.file_size + 1)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError, RuntimeError):
-            raise DamagedEntry from None
-        if len(data) != info.file_size:
-            raise DamagedEntry
-        return data
+        return b"".join(self._chunks(self._entries[path]))
 
     def digest(self, path: str, algorithm: hashes.HashAlgorithm) -> bytes:
         """The digest of one file, computed once however many signatures refer to it. Raises `DamagedEntry`."""
         key = (path, algorithm.name)
         if key not in self._digests:
-            self._digests[key] = digest(self.read(path), algorithm)
+            context = hashes.Hash(algorithm)
+            for chunk in self._chunks(self._entries[path]):
+                context.update(chunk)
+            self._digests[key] = context.finalize()
         return self._digests[key]
 
+    def _chunks(self, entry: ZipEntry) -> Iterator[bytes]:
+        """The unpacked bytes, never more than declared; complete only when the checksum is right."""
+        packed = self._data[entry.start : entry.start + entry.packed]
+        checksum = size = 0
+        for chunk in _inflated(packed, entry.size) if entry.method == DEFLATED else _stored(packed):
+            checksum, size = zlib.crc32(chunk, checksum), size + len(chunk)
+            yield chunk
+        if size != entry.size or checksum != entry.checksum:
+            raise DamagedEntry
 
-def digest(data: bytes, algorithm: hashes.HashAlgorithm) -> bytes:
-    """The digest of ``data``."""
-    context = hashes.Hash(algorithm)
-    context.update(data)
-    return context.finalize()
+
+def _stored(packed: memoryview) -> Iterator[bytes]:
+    for at in range(0, len(packed), _CHUNK):
+        yield bytes(packed[at : at + _CHUNK])
+
+
+def _inflated(packed: memoryview, size: int) -> Iterator[bytes]:
+    """One deflate stream that fills ``packed`` exactly and gives ``size`` bytes."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    left = size
+    try:
+        for at in range(0, len(packed), _CHUNK):
+            piece, chunk = bytes(packed[at : at + _CHUNK]), b"."
+            # The inflater may hold back output when all input is read: it is asked until it has no more to give.
+            while not inflater.eof and (piece or chunk):
+                chunk = inflater.decompress(piece, min(left, _CHUNK) + 1)
+                piece = inflater.unconsumed_tail
+                left -= len(chunk)
+                if left < 0:
+                    raise DamagedEntry
+                yield chunk
+            if piece or inflater.unused_data:
+                raise DamagedEntry
+    except zlib.error:
+        raise DamagedEntry from None
+    if not inflater.eof:
+        raise DamagedEntry
 
 
 def open_archive(data: bytes, limits: Limits | None = None) -> Archive:
     """Open ``data`` as an OFD archive.
 
     Raises `OfdRefused` when it is no plain ZIP, is larger than ``limits`` allow, or has entries that one reader could
-    take for something else than another: duplicate, absolute-by-drive or escaping names, links, overlapping data.
+    take for something else than another: duplicate, absolute or escaping names, links, overlapping data.
     """
     limits = limits or Limits()
-    _check_end_record(data, limits)
-    try:
-        source = zipfile.ZipFile(BytesIO(data))
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, OSError, ValueError, struct.error):
-        raise OfdRefused from None
-    infos = source.infolist()
-    if len(infos) > limits.entries:
-        raise OfdRefused(check="ofd.archive.entries", remedy="压缩包内文件数量超过上限")
-    entries: dict[str, zipfile.ZipInfo] = {}
-    seen: set[str] = set()
-    for info in infos:
-        path = _canonical_name(info, limits)
-        if path.casefold() in seen:
-            raise OfdRefused(check="ofd.archive.duplicate", remedy="压缩包内有同名文件")
-        seen.add(path.casefold())
-        _check_entry(info, limits)
-        if not info.filename.endswith(("/", "\\")):
-            entries[path] = info
-    _check_sums(infos, len(data), limits)
-    return Archive(source, entries)
-
-
-def _check_end_record(data: bytes, limits: Limits) -> None:
-    """Bound the directory before `zipfile` reads it, and refuse bytes before, after or beside what it describes."""
     if len(data) > limits.archive:
         raise OfdRefused(check="ofd.archive.size", remedy="OFD 文件超过大小上限")
-    at = data.rfind(_END_SIGNATURE)
-    if at < 0 or at + _END_RECORD.size > len(data):
-        raise OfdRefused
-    if data[max(at - 20, 0) : max(at - 16, 0)] == _ZIP64_LOCATOR:
-        # ZIP64 fields would override the ones judged below; nothing within the size limit needs them.
-        raise OfdRefused(check="ofd.archive.method", remedy="压缩包使用了不支持的 ZIP64 格式")
-    fields = _END_RECORD.unpack_from(data, at)
-    count, size, offset, comment = fields[4], fields[5], fields[6], fields[7]
-    if at + _END_RECORD.size + comment != len(data) or offset + size != at or data[:2] != b"PK":
-        raise OfdRefused(check="ofd.archive.framing", remedy="压缩包前后或中间夹有其他数据")
-    if count > limits.entries or size > limits.directory:
-        raise OfdRefused(check="ofd.archive.entries", remedy="压缩包内文件数量超过上限")
+    entries: dict[str, ZipEntry] = {}
+    files: set[str] = set()
+    folders: set[str] = set()
+    total = 0
+    for entry in read_directory(data, limits.entries, limits.directory):
+        path, is_folder = _path(entry, limits.name)
+        _check_entry(entry, limits, is_folder=is_folder)
+        _check_unique(path, files, folders, is_folder=is_folder)
+        total += entry.size
+        if not is_folder:
+            entries[path] = entry
+    if total > limits.total:
+        raise OfdRefused(check="ofd.archive.size", remedy="压缩包解开后超过大小上限")
+    if total > limits.ratio_floor and total > limits.ratio * len(data):
+        raise _ratio()
+    return Archive(data, entries)
 
 
-def _canonical_name(info: zipfile.ZipInfo, limits: Limits) -> str:
-    name = _decoded(info).replace("\\", "/").removeprefix("/").removesuffix("/")
-    parts = name.split("/")
-    unsafe = any(part in ("", ".", "..") or ":" in part for part in parts)
-    if unsafe or len(name) > limits.name or not name.isprintable():
+def _path(entry: ZipEntry, longest: int) -> tuple[str, bool]:
+    """The canonical path, and whether it is a folder's."""
+    name = _decoded(entry).replace("\\", "/")
+    is_folder = name.endswith("/")
+    parts = name.removesuffix("/").split("/")
+    unsafe = any(part in ("", ".", "..") or part[-1] in _NO_END or _FORBIDDEN & set(part) for part in parts)
+    shown = name.replace(_WIDE_SPACE, " ").isprintable()
+    if unsafe or len(parts) > _MAX_DEPTH or len(name) > longest or not shown:
         raise OfdRefused(check="ofd.archive.traversal", remedy="压缩包内有不安全的文件名")
-    return name
+    return "/".join(parts), is_folder
 
 
-def _decoded(info: zipfile.ZipInfo) -> str:
+def _decoded(entry: ZipEntry) -> str:
     """The name as its writer meant it: without the UTF-8 flag, Chinese writers leave UTF-8 or GB 18030 bytes."""
-    name = info.orig_filename
-    if info.flag_bits & _UTF8_NAME or name.isascii():
-        return name
-    for encoding in ("utf-8", "gb18030"):
+    for encoding in ("utf-8",) if entry.utf8 else ("utf-8", "gb18030", "cp437"):
         try:
-            return name.encode("cp437").decode(encoding)
+            return entry.name.decode(encoding)
         except UnicodeError:
             continue
-    return name
+    raise OfdRefused(check="ofd.archive.traversal", remedy="压缩包内有无法识别的文件名")
 
 
-def _check_entry(info: zipfile.ZipInfo, limits: Limits) -> None:
-    if info.flag_bits & _ENCRYPTED or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise OfdRefused(check="ofd.archive.method", remedy="压缩包已加密或使用了不支持的压缩方式")
-    kind = stat.S_IFMT(info.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+def _key(path: str) -> str:
+    """What two names share that some file system takes for one: case, and the way that characters are composed."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", path).casefold())
+
+
+def _check_unique(path: str, files: set[str], folders: set[str], *, is_folder: bool) -> None:
+    """No two entries of one name, and none that is a file here and a folder there."""
+    key = _key(path)
+    above = ["/".join(key.split("/")[:depth]) for depth in range(1, key.count("/") + 1)]
+    taken = key in files or (not is_folder and key in folders) or not files.isdisjoint(above)
+    if taken:
+        raise OfdRefused(check="ofd.archive.duplicate", remedy="压缩包内有同名文件")
+    folders.update(above)
+    (folders if is_folder else files).add(key)
+
+
+def _check_entry(entry: ZipEntry, limits: Limits, *, is_folder: bool) -> None:
+    kind = stat.S_IFMT(entry.mode)
+    if kind not in (0, stat.S_IFDIR if is_folder else stat.S_IFREG):
         raise OfdRefused(check="ofd.archive.link", remedy="压缩包内有链接或特殊文件")
-    if info.file_size > limits.entry:
+    if entry.size > limits.entry or (is_folder and entry.size):
         raise OfdRefused(check="ofd.archive.size", remedy="压缩包内有文件超过大小上限")
-    if info.file_size > limits.ratio_floor and info.file_size > limits.ratio * max(info.compress_size, 1):
-        raise OfdRefused(check="ofd.archive.ratio", remedy="压缩包的压缩比异常")
+    if entry.size > limits.ratio_floor and entry.size > limits.ratio * max(entry.packed, 1):
+        raise _ratio()
 
 
-def _check_sums(infos: list[zipfile.ZipInfo], archive_size: int, limits: Limits) -> None:
-    if sum(info.file_size for info in infos) > limits.total:
-        raise OfdRefused(check="ofd.archive.size", remedy="压缩包解开后超过大小上限")
-    end = 0
-    for info in sorted(infos, key=lambda item: item.header_offset):
-        if info.header_offset < end:
-            raise OfdRefused(check="ofd.archive.overlap", remedy="压缩包内的数据互相重叠")
-        end = info.header_offset + 30 + info.compress_size
-    if end > archive_size:
-        raise OfdRefused
+def _ratio() -> OfdRefused:
+    return OfdRefused(check="ofd.archive.ratio", remedy="压缩包的压缩比异常")
+
+
+__all__ = ["Archive", "DamagedEntry", "Limits", "digest", "open_archive"]

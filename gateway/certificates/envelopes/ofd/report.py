@@ -64,13 +64,14 @@ class SignerFacts:
 
 @dataclass(frozen=True, slots=True)
 class SealFacts:
-    """What the electronic seal (电子印章) says of itself and of its maker (制章者)."""
+    """What the electronic seal (电子印章) says of itself and its maker (制章者). ``picture`` is its picture's type."""
 
     name: str
     seal_id: str
     version: int
     vendor: str
     maker: str
+    picture: str
     created_at: datetime
     valid_from: datetime
     valid_until: datetime
@@ -80,8 +81,10 @@ class SealFacts:
 class OfdSignatureReport:
     """One signature of the document. ``path`` is its Signature.xml; ``form`` is V1, V4, V5 or ``GB/T 35275``.
 
-    ``signed_at`` is the signer's own claim as aware UTC; ``signed_at_text`` is what Signature.xml says.
-    ``covered`` are the files whose digests are right, which counts only when no integrity check failed (`intact`).
+    ``signed_at`` is the signer's own claim as aware UTC; ``signed_at_text`` is what Signature.xml says. ``signer`` is
+    the first of ``signers``; only a CMS value has several. ``own`` are the files that are proved to be nothing but this
+    signature's. ``covered`` are the files whose digests are right, which counts only when no integrity check failed
+    (`intact`).
     """
 
     path: str
@@ -94,9 +97,15 @@ class OfdSignatureReport:
     signed_at_text: str
     references: tuple[ReferenceReport, ...]
     seal: SealFacts | None
-    signer: SignerFacts | None
+    signers: tuple[SignerFacts, ...]
     checks: tuple[Check, ...]
+    own: tuple[str, ...] = ()
     listed: bool = True
+
+    @property
+    def signer(self) -> SignerFacts | None:
+        """Who signed, or the first of several; None when the signed value could not be read."""
+        return self.signers[0] if self.signers else None
 
     @property
     def intact(self) -> bool:

@@ -1,9 +1,12 @@
 """Reading OFD's XML without what makes XML dangerous: no DTD, no entities, bounded size, depth and node count.
 
-Built on expat directly, because ``xml.etree`` offers no hook that refuses a DTD. Names are local names: the namespace
-of OFD files varies in the field.
+Built on expat directly, because ``xml.etree`` offers no hook that refuses a DTD. Names are local names: namespaces and
+their prefixes vary in the field, and some writers declare none. Read are UTF-8, UTF-16 and the GB family, which expat
+does not know; what declares one encoding and is marked as another could be read in two ways and is refused.
 """
 
+import codecs
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,6 +15,13 @@ from xml.parsers import expat
 MAX_BYTES: Final = 1 << 20
 MAX_NODES: Final = 50_000
 MAX_DEPTH: Final = 64
+
+_DECLARATION: Final = re.compile(rb"<\?xml\s[^>]{0,200}?\?>")
+_ENCODING: Final = re.compile(rb"\sencoding\s*=\s*[\"']([A-Za-z][A-Za-z0-9._-]{0,30})[\"']")
+_UTF16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"<\0?\0", b"\0<\0?")
+_EXPATS_OWN: Final = frozenset({"UTF-8", "UTF8", "US-ASCII", "ASCII"})
+_GB: Final = frozenset({"GB2312", "GBK", "GB18030", "CP936", "X-GBK"})
+"""GB 18030 contains the others, so that one decoder reads them all."""
 
 
 class XmlRefused(Exception):
@@ -49,12 +59,20 @@ class Node:
         return (node.text.strip() or None) if node else None
 
 
-def parse_xml(data: bytes) -> Node:
-    """The root element of a document. Raises `XmlRefused`."""
+@dataclass(slots=True)
+class NodeBudget:
+    """How many elements and attributes may still be read, of several files together."""
+
+    left: int
+
+
+def parse_xml(data: bytes, budget: NodeBudget | None = None) -> Node:
+    """The root element of a document. What it costs is taken from ``budget``. Raises `XmlRefused`."""
     if len(data) > MAX_BYTES:
         raise XmlRefused
-    builder = _Builder()
-    parser = expat.ParserCreate(namespace_separator=" ")
+    builder = _Builder(NodeBudget(MAX_NODES) if budget is None else budget)
+    text = _in_utf8(data)
+    parser = expat.ParserCreate("UTF-8" if text is not data else None)
     parser.buffer_text = True
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
@@ -63,7 +81,7 @@ def parse_xml(data: bytes) -> Node:
     parser.EntityDeclHandler = builder.refuse
     parser.ExternalEntityRefHandler = builder.refuse
     try:
-        parser.Parse(data, True)
+        parser.Parse(text, True)
     except (expat.ExpatError, ValueError, LookupError):
         raise XmlRefused from None
     if builder.root is None:
@@ -71,17 +89,40 @@ def parse_xml(data: bytes) -> Node:
     return builder.root
 
 
+def _in_utf8(data: bytes) -> bytes:
+    """The document in an encoding that expat reads: itself, or put into UTF-8. Raises `XmlRefused`."""
+    if data.startswith(_UTF16_MARKS):
+        return data
+    marked = data.startswith(codecs.BOM_UTF8)
+    declaration = _DECLARATION.match(data, len(codecs.BOM_UTF8) if marked else 0)
+    named = _ENCODING.search(declaration.group()) if declaration else None
+    encoding = named.group(1).decode().upper() if named else "UTF-8"
+    if encoding in _EXPATS_OWN:
+        return data
+    if encoding not in _GB or marked:
+        raise XmlRefused
+    try:
+        return data.decode("gb18030").encode()
+    except UnicodeError:
+        raise XmlRefused from None
+
+
 class _Builder:
-    def __init__(self) -> None:
+    def __init__(self, budget: NodeBudget) -> None:
         self.root: Node | None = None
         self._open: list[Node] = []
         self._count = 0
+        self._budget = budget
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self._count += 1 + len(attributes)
-        if self._count > MAX_NODES or len(self._open) >= MAX_DEPTH:
+        self._budget.left -= 1 + len(attributes)
+        if self._count > MAX_NODES or self._budget.left < 0 or len(self._open) >= MAX_DEPTH:
             raise XmlRefused
-        node = Node(_local(name), {_local(key): value for key, value in attributes.items()})
+        own = [key for key in attributes if key != "xmlns" and not key.startswith("xmlns:")]
+        node = Node(_local(name), {_local(key): attributes[key] for key in own})
+        if len(node.attributes) != len(own):
+            raise XmlRefused
         if self._open:
             self._open[-1].children.append(node)
         else:
@@ -99,4 +140,4 @@ class _Builder:
 
 
 def _local(name: str) -> str:
-    return name.rpartition(" ")[2]
+    return name.rpartition(":")[2]

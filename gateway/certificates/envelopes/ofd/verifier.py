@@ -1,13 +1,15 @@
 """`verify_ofd`: an OFD document with electronic seals (GB/T 33190, GB/T 38540), from bytes to one of three verdicts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Final
 
 from gateway.certificates.envelopes.ofd.archive import Archive, Limits, open_archive
 from gateway.certificates.envelopes.ofd.manifest import (
     ROOT,
     Description,
     Discovery,
+    Document,
     Listed,
     describe,
     discover,
@@ -15,11 +17,15 @@ from gateway.certificates.envelopes.ofd.manifest import (
 )
 from gateway.certificates.envelopes.ofd.report import Check, OfdSignatureReport, OfdVerification, Outcome
 from gateway.certificates.envelopes.ofd.signature import judge_signature
-from gateway.certificates.envelopes.ofd.trust import TrustContext
+from gateway.certificates.envelopes.ofd.trust import TrustContext, as_bytes
 from gateway.certificates.errors import OfdRefused
-from gateway.certificates.seal_chain import parse_anchors
+from gateway.certificates.signing_certificates import load_signing_certificate
 
-REVOCATION_NOTE = "未核查证书吊销状态"
+REVOCATION_NOTE: Final = "未核查证书吊销状态"
+_OTHER_PROTECTION: Final = {
+    "OFDEntries.xml": "文件另附完整性保护清单（GM/T 0099），未核验，不作为依据",
+    "Encryptions.xml": "文件经加密（GM/T 0099），加密内容无法核验",
+}
 
 
 def verify_ofd(
@@ -28,50 +34,66 @@ def verify_ofd(
     at: datetime,
     *,
     intermediates: Sequence[bytes] = (),
+    crls: Iterable[bytes] | None = None,
+    status: Iterable[bytes] | None = None,
     limits: Limits | None = None,
 ) -> OfdVerification:
     """Verify every signature of the OFD document ``data`` at the aware instant ``at``.
 
-    ``anchors`` are DER certificates that are trusted, ``intermediates`` CA certificates that only help to find a path.
-    Without anchors an intact document is *indeterminate: no trust anchor*. Revocation is not judged here, and the notes
-    say so. Work and memory are bounded by ``limits`` whatever the bytes are.
+    ``anchors`` are CA certificates (DER) that are trusted, ``intermediates`` CA certificates that only help to find a
+    path, beside those that the document carries. Without anchors an intact document is *indeterminate: no trust
+    anchor*. ``crls`` and ``status`` are DER revocation lists and OCSP responses; given either, an answer is demanded
+    for signers, seal makers and the CAs above them, as by `verify_chain`; without both, revocation is not judged, and
+    the notes say so. Dates are judged at the signing time, revocation at ``at``. Work and memory are bounded by
+    ``limits`` whatever the bytes are.
 
     1. the archive opens within its limits
     2. OFD.xml leads to the lists of signatures, and each list to its signatures
     3. each signature is judged (`signature.judge_signature`), the last of a list first
     4. what no intact signature protects is named
 
-    Raises `OfdRefused` when the bytes cannot safely be opened as an archive, `DerMalformed` when an anchor is not a
-    certificate, and nothing else on any bytes.
+    Raises `OfdRefused` when the bytes cannot safely be opened as an archive, `DerMalformed` when an anchor or
+    intermediate is not a certificate, and nothing else on any bytes.
+
+    >>> verify_ofd(b"", [], datetime.fromisoformat("2026-11-23T04:00:00Z"))
+    Traceback (most recent call last):
+    gateway.certificates.errors.OfdRefused: ofd-refused: ofd.archive: 请提供完整、未加密的 OFD 文件
     """
     if at.tzinfo is None:
         raise OfdRefused(check="ofd.time", remedy="核验时间必须带时区")
-    context = TrustContext(parse_anchors(anchors), parse_anchors(intermediates), at)
+    for certificate in (*anchors, *intermediates):
+        load_signing_certificate(bytes(certificate))
+    context = TrustContext(tuple(anchors), tuple(intermediates), at, as_bytes(crls), as_bytes(status))
     # 1
     archive = open_archive(bytes(data), limits)
     # 2
-    discovery = discover(archive)
-    described = [(line, describe(archive, line.path, line.kind)) for line in discovery.listed]
+    document = Document(archive)
+    discovery = discover(document)
+    described = [(line, describe(document, line.path, line.kind)) for line in discovery.listed]
     lost = [line.path for line, description in described if description is None]
     strays = unlisted(archive, {line.path for line in discovery.listed})
     # 3
     reports = _judge_listed(archive, described, context)
     if lost or discovery.broken or not reports:
         # The way to the signatures is damaged: judge those that lie beside it, so that the changed file gets its name.
-        reports += _judge_strays(archive, strays, context)
+        reports += _judge_strays(document, strays, context)
     # 4
-    uncovered = _uncovered(archive, discovery, [item for _, item in described if item], reports)
+    uncovered = _uncovered(archive, discovery, reports)
     checks = [_list_check(discovery, lost, reports), _coverage_check(uncovered)]
-    notes = [REVOCATION_NOTE]
-    if strays:
-        notes.append(f"有 {len(strays)} 个签名文件未列入签名清单")
     return OfdVerification(
         at=at,
         signatures=tuple(reports),
         uncovered=uncovered,
         checks=tuple(checks),
-        notes=tuple(notes),
+        notes=tuple(_notes(archive, context, strays)),
     )
+
+
+def _notes(archive: Archive, context: TrustContext, strays: tuple[str, ...]) -> list[str]:
+    notes = [] if context.judges_revocation else [REVOCATION_NOTE]
+    if strays:
+        notes.append(f"有 {len(strays)} 个签名文件未列入签名清单")
+    return notes + [note for path, note in _OTHER_PROTECTION.items() if archive.find(path)]
 
 
 def _judge_listed(
@@ -90,10 +112,10 @@ def _judge_listed(
     return reports[::-1]
 
 
-def _judge_strays(archive: Archive, strays: tuple[str, ...], context: TrustContext) -> list[OfdSignatureReport]:
-    found = (describe(archive, path, "Seal") for path in strays)
+def _judge_strays(document: Document, strays: tuple[str, ...], context: TrustContext) -> list[OfdSignatureReport]:
+    found = (describe(document, path, "Seal") for path in strays)
     return [
-        judge_signature(archive, description, context, listed=False, changed_later=frozenset())
+        judge_signature(document.archive, description, context, listed=False, changed_later=frozenset())
         for description in found
         if description is not None
     ]
@@ -121,11 +143,9 @@ def _coverage_check(uncovered: tuple[str, ...]) -> Check:
     return Check(code, title, Outcome.UNKNOWN, reason=reason, detail=f"{len(uncovered)} 个文件")
 
 
-def _uncovered(
-    archive: Archive, discovery: Discovery, descriptions: list[Description], reports: list[OfdSignatureReport]
-) -> tuple[str, ...]:
-    own = {"", *discovery.lists}
-    for description in descriptions:
-        own.update((description.path, description.value_path or "", description.seal_path or ""))
-    covered = {path for report in reports for path in report.covered}
-    return tuple(path for path in archive.paths if path not in covered and path not in own)
+def _uncovered(archive: Archive, discovery: Discovery, reports: list[OfdSignatureReport]) -> tuple[str, ...]:
+    accounted = {*discovery.lists}
+    for report in reports:
+        accounted.update(report.covered)
+        accounted.update(report.own)
+    return tuple(path for path in archive.paths if path not in accounted)

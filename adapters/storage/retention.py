@@ -1,0 +1,79 @@
+"""What each retention policy removes. The tables are other rooms'; when a thing's time is over is said here alone."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Select, Table, delete, func, select, tuple_, update
+
+from adapters.storage.applications import application_parties, applications, intakes
+from adapters.storage.certificates import certificate_copies
+from adapters.storage.deliveries import outbox
+from adapters.storage.idempotency import idempotency_keys
+from adapters.storage.identity import verification_sessions
+from adapters.storage.statements import Statements
+from gateway.applications.lifecycle import LifecycleStatus
+from gateway.delivery.ports import DeliveryState
+from gateway.retention.policies import Kept, RetentionPolicy
+
+Condition = Callable[[RetentionPolicy, datetime], ColumnElement[bool]]
+
+
+def _closed(before: datetime, *, withdrawn: bool) -> ColumnElement[bool]:
+    by_withdrawal = applications.c.status == LifecycleStatus.WITHDRAWN.value
+    over = select(applications.c.application_id).where(
+        applications.c.closed_at <= before, by_withdrawal if withdrawn else ~by_withdrawal
+    )
+    return application_parties.c.application_id.in_(over)
+
+
+def _settled(before: datetime, state: DeliveryState) -> ColumnElement[bool]:
+    return (outbox.c.erased_at.is_(None)) & (outbox.c.state == state.value) & (outbox.c.settled_at <= before)
+
+
+_OVER: dict[Kept, tuple[Table, Condition]] = {
+    Kept.PARTIES: (application_parties, lambda _, before: _closed(before, withdrawn=False)),
+    Kept.WITHDRAWN_PARTIES: (application_parties, lambda _, before: _closed(before, withdrawn=True)),
+    Kept.DELIVERIES: (outbox, lambda _, before: _settled(before, DeliveryState.DELIVERED)),
+    Kept.UNDELIVERED: (outbox, lambda _, before: _settled(before, DeliveryState.DEAD)),
+    Kept.INTAKES: (intakes, lambda _, before: intakes.c.expires_at <= before),
+    Kept.SESSIONS: (verification_sessions, lambda _, before: verification_sessions.c.expires_at < before),
+    Kept.ANSWERS: (idempotency_keys, lambda _, before: idempotency_keys.c.expires_at <= before),
+    Kept.COPIES: (
+        certificate_copies,
+        lambda policy, before: (certificate_copies.c.kind == policy.kind) & (certificate_copies.c.fetched_at < before),
+    ),
+}
+
+
+class SqlRemoval:
+    """``gateway.retention.ports.Removal``."""
+
+    def __init__(self, statements: Statements) -> None:
+        self._statements = statements
+
+    def due(self, policy: RetentionPolicy, before: datetime) -> int:
+        table, condition = _OVER[policy.what]
+        counted = select(func.count()).select_from(table).where(condition(policy, before))
+        return int(self._statements.execute(counted).scalar_one())
+
+    def remove(self, policy: RetentionPolicy, before: datetime, at: datetime, limit: int) -> int:
+        table, condition = _OVER[policy.what]
+        keys = _key(table)
+        # Several processes clear up at once: none waits for rows that another is about to remove.
+        some = select(*keys).where(condition(policy, before)).limit(limit).with_for_update(skip_locked=True, of=table)
+        if table is outbox:
+            return self._erase(some, at)
+        return self._statements.execute(delete(table).where(tuple_(*keys).in_(some))).rowcount
+
+    def _erase(self, some: Select[Any], at: datetime) -> int:
+        """An event keeps its place, its attempts and its receipt; what it said goes."""
+        events = list(self._statements.execute(some).scalars())
+        for event_id in events:
+            empty = self._statements.sealed(outbox, {"data": {}, "erased_at": at}, event_id=event_id)
+            self._statements.execute(update(outbox).where(outbox.c.event_id == event_id).values(**empty))
+        return len(events)
+
+
+def _key(table: Table) -> list[Column[Any]]:
+    return list(table.primary_key)

@@ -1,0 +1,137 @@
+"""What is said of a certificate that was obtained: the claims of the signed answer, and the facts of its entry."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gateway.certificates.disclosure import Disclosure, Withheld, Withholding
+from gateway.certificates.freshness import Basis
+from gateway.certificates.identifier_digests import IdentifierDigests
+from gateway.licences.compiled import Compiled
+from gateway.licences.judgement import Allowed
+from gateway.licences.obtaining import Found
+from gateway.records.entries import Fact
+from schemas.identifiers import ECertificateIdentifier
+from schemas.partner_api import FailedCheck, SourceBasis, VerifiedLicence, VerifiedLicenceRequest, WithheldField
+from schemas.wire import format_instant
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """What was found, under which agreements and rule, and what of it leaves."""
+
+    found: Found
+    compiled: Compiled
+    disclosure: Disclosure
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A request that was judged to its end and recorded: all that an answer or an explanation is made from."""
+
+    at: datetime
+    leaving: Leaving
+    record_id: str
+
+
+def licence_claims(
+    request: VerifiedLicenceRequest, title: str, outcome: Outcome, *, iss: str, aud: str, jti: str
+) -> VerifiedLicence:
+    """The claims of the signed answer to ``request``; ``title`` is the kind's."""
+    found, disclosure = outcome.leaving.found, outcome.leaving.disclosure
+    verification = found.verification
+    provenance = verification.provenance
+    return VerifiedLicence(
+        iss=iss,
+        aud=aud,
+        iat=int(outcome.at.timestamp()),
+        jti=jti,
+        application_id=request.application_id,
+        kind=request.kind,
+        title=title,
+        purpose=request.purpose,
+        verdict=verification.verdict.value,
+        failed_check=failed_check_view(found),
+        fields=disclosure.fields,
+        predicates=disclosure.predicates,
+        withheld=withheld_view(disclosure.withheld),
+        findings=list(verification.findings),
+        source=provenance.source if provenance else None,
+        as_of=provenance.fetched_at if provenance else None,
+        from_copy=found.from_copy,
+        source_down=found.source_down,
+        basis=basis_view(found, outcome.at),
+        record_id=outcome.record_id,
+    )
+
+
+def failed_check_view(found: Found) -> FailedCheck | None:
+    """Why the verdict is not *valid*, if it is not."""
+    failed = found.verification.failed_check
+    if failed is None:
+        return None
+    return FailedCheck(check=failed.check or failed.name, owner=failed.owner or "", remedy=failed.remedy)
+
+
+def withheld_view(withheld: Sequence[Withheld]) -> list[WithheldField]:
+    """What stays behind, on the wire."""
+    return [WithheldField(field=each.field, reason=each.reason.value) for each in withheld]
+
+
+def basis_view(found: Found, at: datetime) -> list[SourceBasis]:
+    """Everything the answer rests on, with its age at ``at``; the certificate with the level that answered."""
+    return [
+        source_basis(basis, at, found.level, found.fell_through)
+        if basis.name == "certificate"
+        else source_basis(basis, at)
+        for basis in found.verification.basis
+    ]
+
+
+def source_basis(basis: Basis, at: datetime, level: str | None = None, fell_through: Sequence[str] = ()) -> SourceBasis:
+    """One basis on the wire."""
+    return SourceBasis(
+        name=basis.name,
+        source=basis.source,
+        as_of=basis.as_of,
+        age_seconds=_seconds(basis.age(at)),
+        limit_seconds=_seconds(basis.limit),
+        state=basis.state.value,
+        source_down=basis.down,
+        level=level,
+        fell_through=list(fell_through),
+    )
+
+
+def _seconds(span: timedelta | None) -> int | None:
+    return None if span is None else int(span.total_seconds())
+
+
+def facts_of(allowed: Allowed, leaving: Leaving, digests: IdentifierDigests) -> dict[str, Fact]:
+    """The facts of an entry: digests, codes and names of fields, and no value of any."""
+    compiled, disclosure, verification = leaving.compiled, leaving.disclosure, leaving.found.verification
+    failed, provenance = verification.failed_check, verification.provenance
+    identifier = ECertificateIdentifier.parse(verification.identifier) if verification.identifier else None
+    return {
+        "stage": allowed.stage.value,
+        "verdict": verification.verdict.value,
+        "failed_check": failed.check if failed else None,
+        "fields": disclosure.given,
+        "withheld": withheld_facts(disclosure.withheld),
+        "agreements": list(compiled.decision.agreement_ids),
+        "clauses": compiled.clauses,
+        "authorisation": allowed.authorisation.authorisation_id,
+        "envelope_sha256": verification.envelope_digest,
+        "identifier_digest": digests.of(identifier) if identifier else None,
+        "source": provenance.source if provenance else None,
+        "as_of": format_instant(provenance.fetched_at) if provenance else None,
+        "source_down": leaving.found.source_down,
+    }
+
+
+def withheld_facts(withheld: Sequence[Withheld]) -> list[str]:
+    """One text for each reason: ``not_required:area,land_use``."""
+    by_reason: dict[Withholding, list[str]] = {}
+    for each in withheld:
+        by_reason.setdefault(each.reason, []).append(each.field)
+    return [f"{reason}:{','.join(names)}" for reason, names in by_reason.items()]

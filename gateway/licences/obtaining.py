@@ -1,0 +1,144 @@
+"""The one certificate that a request is answered from: the one the applicant confirmed, or a third party's."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.applications.model import ApplicationDocument, GridConnectionApplication
+from gateway.applications.submission import PURPOSE
+from gateway.certificates.errors import NoECertificate
+from gateway.certificates.ports import UsePurpose
+from gateway.certificates.service import CertificateService, Obtained
+from gateway.certificates.verdicts import Verdict
+from gateway.certificates.verification import CheckResult, HolderExpectation, Verification
+from gateway.errors import Indeterminate, PartnerUnavailable
+from gateway.licences.confirmed import confirmed_certificate
+from gateway.licences.gates import Gate, Gates
+from gateway.licences.judgement import Allowed
+from gateway.licences.ports import LicencesTransaction
+from gateway.licences.third_parties import (
+    THIRD_PARTY_KINDS,
+    bind_third_party,
+    their_certificate,
+    third_party_refused,
+)
+from gateway.transaction import Transactions
+from schemas.ecertificates import HOLDER_IS_ENTERPRISE, HOLDER_IS_RESIDENT
+from schemas.identity import ApplicantKind
+
+OF_A_THIRD_PARTY = "由第三方持有，不经申请人确认"
+SOURCE_DOWN = "来源平台未应答，用的是此前取得的副本"
+FROM_COPY = "用的是时效内的副本，未再向来源平台查询"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found, and where. ``level`` is the region whose source answers, ``fell_through`` those without one.
+
+    ``from_copy`` says that a copy at hand was used, ``source_down`` that the source did not answer just now.
+    """
+
+    verification: Verification
+    level: str | None
+    fell_through: tuple[str, ...]
+    from_copy: bool = False
+    source_down: bool = False
+
+    @classmethod
+    def of(cls, verification: Verification, obtained: Obtained) -> "Found":
+        """The chosen one among what was ``obtained``."""
+        return cls(verification, obtained.level, obtained.fell_through, obtained.from_copy, obtained.source_down)
+
+
+class Obtainer:
+    """Fetches through the certificates room, under the rules of this one."""
+
+    def __init__(self, transactions: Transactions[LicencesTransaction], certificates: CertificateService) -> None:
+        self._transactions, self._certificates = transactions, certificates
+
+    async def obtain(self, allowed: Allowed, holder_digest: str, now: datetime, gates: Gates) -> Found:
+        """The certificate, verified at ``now``; where the source does not answer, one that nothing is known of.
+
+        Raises ``NoECertificate``, ``ConfirmedCertificateGone``, ``ThirdPartyRefused``, ``NoSource``, ``Denied``.
+        """
+        try:
+            if allowed.question.kind in THIRD_PARTY_KINDS:
+                return await self._theirs(allowed, holder_digest, now, gates)
+            return await self._own(allowed, now, gates)
+        except (PartnerUnavailable, Indeterminate) as error:
+            return self._out_of_reach(allowed, error, now)
+
+    async def _own(self, allowed: Allowed, now: datetime, gates: Gates) -> Found:
+        application, kind = allowed.application, allowed.question.kind
+        resident = application.applicant_kind is ApplicantKind.RESIDENT
+        holder = HolderExpectation(allowed.party.code, allowed.party.name)
+        holder_type = HOLDER_IS_RESIDENT if resident else HOLDER_IS_ENTERPRISE
+        confirmed = next((each for each in application.documents if each.document == kind), None)
+        with gates.passing(Gate.SOURCE):
+            obtained = await self._fetch(allowed, holder, holder_type, now, changed_since(application, confirmed))
+        _tell(obtained, gates)
+        definition = self._certificates.kinds.get(kind)
+        here = tuple(each for each in obtained.verifications if definition.lies_in(each.claims, application.region))
+        with gates.passing(Gate.CONFIRMED):
+            chosen = confirmed_certificate(here, confirmed, self._certificates.identifier_digests)
+        return Found.of(chosen, obtained)
+
+    async def _theirs(self, allowed: Allowed, holder_digest: str, now: datetime, gates: Gates) -> Found:
+        """All that can be refused here is one refusal at one gate: told apart, it would tell of companies."""
+        application_id, kind = allowed.application.application_id, allowed.question.kind
+        with gates.passing(Gate.SOURCE):
+            await self._transactions.write(lambda tx: bind_third_party(tx, application_id, kind, holder_digest, now))
+            try:
+                obtained = await self._fetch(allowed, HolderExpectation(allowed.holder_code), HOLDER_IS_ENTERPRISE, now)
+            except NoECertificate:
+                raise third_party_refused() from None
+            chosen = their_certificate(obtained.verifications)
+        _tell(obtained, gates)
+        gates.note(Gate.CONFIRMED, note=OF_A_THIRD_PARTY)
+        return Found.of(chosen, obtained)
+
+    async def _fetch(
+        self,
+        allowed: Allowed,
+        holder: HolderExpectation,
+        holder_type: str,
+        now: datetime,
+        since: datetime | None = None,
+    ) -> Obtained:
+        return await self._certificates.obtain(
+            allowed.question.kind,
+            holder,
+            holder_type=holder_type,
+            region=allowed.application.region,
+            purpose=UsePurpose("用电报装", PURPOSE, allowed.stage.chinese_title),
+            at=now,
+            since=since,
+        )
+
+    def _out_of_reach(self, allowed: Allowed, error: PartnerUnavailable | Indeterminate, now: datetime) -> Found:
+        """It could not be known: the source did not answer, and nothing that may stand in for it is at hand."""
+        kind = allowed.question.kind
+        route = self._certificates.route(kind, allowed.application.region)
+        down = isinstance(error, PartnerUnavailable)
+        limit = self._certificates.kinds.get(kind).policy.source
+        verification = Verification(
+            kind=kind,
+            verdict=Verdict.INDETERMINATE,
+            checks=(CheckResult("source", Verdict.INDETERMINATE, error.check, error.owner, error.remedy),),
+            at=now,
+            basis=(limit.missing("certificate", route.source.code, down=down),),
+        )
+        return Found(verification, route.level, route.fell_through, source_down=down)
+
+
+def changed_since(application: GridConnectionApplication, confirmed: ApplicationDocument | None) -> datetime | None:
+    """When the certificate was found changed: no answer rests on what was fetched before its utility was told."""
+    if confirmed is None or confirmed.as_of is None or confirmed.as_of <= application.received_at:
+        return None
+    return confirmed.as_of
+
+
+def _tell(obtained: Obtained, gates: Gates) -> None:
+    if obtained.source_down:
+        gates.note(Gate.SOURCE, note=SOURCE_DOWN)
+    elif obtained.from_copy:
+        gates.note(Gate.SOURCE, note=FROM_COPY)

@@ -1,0 +1,93 @@
+"""The table of what is kept for how long. Pure.
+
+Basis: 个人信息保护法 第十九条 (the shortest time that the purpose needs) and 第四十七条 (deletion, unasked, once the
+purpose is reached, the time is over, or consent is withdrawn). The periods themselves are the operator's to set.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+PURPOSE_REACHED: Final = "个人信息保护法第十九条、第四十七条第（一）项"
+CONSENT_WITHDRAWN: Final = "个人信息保护法第四十七条第（三）项"
+PERIOD_OVER: Final = "个人信息保护法第四十七条第（二）项"
+
+
+class Kept(StrEnum):
+    """What is kept for a time."""
+
+    PARTIES = "parties"
+    WITHDRAWN_PARTIES = "withdrawn_parties"
+    DELIVERIES = "deliveries"
+    UNDELIVERED = "undelivered"
+    INTAKES = "intakes"
+    SESSIONS = "sessions"
+    ANSWERS = "answers"
+    COPIES = "copies"
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionPolicy:
+    """``kept`` after the event ``after``, what it names is removed. ``kind`` narrows it to one certificate kind."""
+
+    what: Kept
+    title: str
+    after: str
+    kept: timedelta
+    basis: str
+    kind: str | None = None
+
+    @property
+    def code(self) -> str:
+        """Its name in the record."""
+        return self.what if self.kind is None else f"{self.what}:{self.kind}"
+
+
+@dataclass(frozen=True, slots=True)
+class Periods:
+    """What an operator sets (``BANDIAN_RETENTION``), in days after the event."""
+
+    parties_days: int
+    withdrawn_parties_days: int
+    deliveries_days: int
+    undelivered_days: int
+
+
+def policies(periods: Periods, copies_kept: Mapping[str, timedelta]) -> tuple[RetentionPolicy, ...]:
+    """Every policy; ``copies_kept`` is how long a copy of each certificate kind may stand in for its source."""
+
+    def days(number: int) -> timedelta:
+        return timedelta(days=number)
+
+    at_once = timedelta()
+    return (
+        RetentionPolicy(
+            Kept.PARTIES,
+            "申请人的姓名（名称）、号码与用电地址",
+            "申请办结或终止",
+            days(periods.parties_days),
+            PURPOSE_REACHED,
+        ),
+        RetentionPolicy(
+            Kept.WITHDRAWN_PARTIES,
+            "申请人的姓名（名称）、号码与用电地址",
+            "申请人撤回申请",
+            days(periods.withdrawn_parties_days),
+            CONSENT_WITHDRAWN,
+        ),
+        RetentionPolicy(
+            Kept.DELIVERIES, "已送达事件的内容", "接收方签收", days(periods.deliveries_days), PURPOSE_REACHED
+        ),
+        RetentionPolicy(
+            Kept.UNDELIVERED, "未能送达事件的内容", "停止投递", days(periods.undelivered_days), PERIOD_OVER
+        ),
+        RetentionPolicy(Kept.INTAKES, "未确认的申请准备", "到期", at_once, PERIOD_OVER),
+        RetentionPolicy(Kept.SESSIONS, "身份核验会话", "到期", at_once, PERIOD_OVER),
+        RetentionPolicy(Kept.ANSWERS, "为重试而留的应答", "到期（24 小时）", at_once, PERIOD_OVER),
+        *(
+            RetentionPolicy(Kept.COPIES, "证照副本", "向来源取得", kept, PURPOSE_REACHED, kind)
+            for kind, kept in sorted(copies_kept.items())
+        ),
+    )

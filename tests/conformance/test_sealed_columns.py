@@ -1,0 +1,201 @@
+"""Every column of every table is sealed, or stands here with the reason why nobody is harmed when it is read.
+
+A new column fails this test until its author decides. Sealed: declare it ``SealedJson``, ``SealedText`` or
+``SealedBytes`` (``adapters/storage/sealed.py``). Plain: say here what it holds, and why that tells of nobody.
+"""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Boolean, Column, Date, Integer, LargeBinary, MetaData, Select, Table, Text, insert, select
+from sqlalchemy.exc import StatementError
+
+from adapters.storage import unit_of_work  # noqa: F401  (imports every room's tables into the metadata)
+from adapters.storage.engine import create_database_engine
+from adapters.storage.sealed import SealedBytes, SealedJson, SealedText, context_of, open_row, seal_values
+from adapters.storage.tables import UtcInstant, metadata
+from gateway.crypto.sealing import StoredDataUnreadable
+from tests.support.storage import AT_REST
+
+REFERENCE = "a random or partner-given name of a thing of ours, or of an entry of the record"
+WORD = "one of a fixed set of words, or a dotted check name"
+KEYED = "a keyed digest: it tells nothing without lookup.key"
+PLACE = "an administrative division, at the smallest a street (街道) of tens of thousands"
+PARTNER = "an organisation that takes part, as published to all of them"
+STAFF = "the code of an official who acted in office, for whoever has to answer for it; never an applicant"
+PLAIN: dict[str, dict[str, str]] = {
+    "applications": {
+        "application_id utility": REFERENCE,
+        "region": PLACE,
+        "customer_class intake applicant_kind status": WORD,
+        "holder_digest": KEYED,
+        "derivation": "the class that a rule gave, the clause and the rule's own words",
+        "documents": "kinds, verdicts, sources, keyed digests of identifiers, digests of signed or uploaded documents",
+    },
+    "application_parties": {"application_id": REFERENCE},
+    "application_certificates": {
+        "application_id": REFERENCE,
+        "kind verdict last_verdict failed_check last_check": WORD,
+        "source": PARTNER,
+        "holder_digest identifier_digest series_digest": KEYED,
+        "content_digest": "SHA-256 of a signed document: nobody can guess the signature in it",
+    },
+    "rechecks_due": {"application_id lease_owner": REFERENCE, "kind reason": WORD},
+    "change_feeds": {"source": PARTNER, "position": "the source's own counter", "lease_owner": REFERENCE},
+    "stage_events": {"application_id event_id record_id": REFERENCE, "content_digest": KEYED},
+    "intakes": {"intake_id": REFERENCE, "holder_digest": KEYED},
+    "review_tasks": {
+        "task_id intake_id record_id application_id": REFERENCE,
+        "holder_digest": KEYED,
+        "region": PLACE,
+        "customer_class state": WORD,
+        "findings": "which comparisons were unsure, by fixed names; never what was compared",
+        "officer settled_by": STAFF,
+    },
+    "review_looks": {"record_id task_id": REFERENCE, "officer looked_by": STAFF, "fields": "names of fields"},
+    "authorisations": {
+        "authorisation_id application_id utility": REFERENCE,
+        "kinds purposes": WORD,
+        "holder_digest": KEYED,
+        "statement_digest": "of a statement that names the application, utility, kinds and day, and no person",
+    },
+    "asked_holders": {"application_id": REFERENCE, "kind": WORD, "holder_digest": KEYED},
+    "verification_sessions": {
+        "session_id": REFERENCE,
+        "applicant_kind method status failure": WORD,
+        "state_digest token_digest": "SHA-256 of 256 random bits",
+    },
+    "certificate_copies": {
+        "kind": WORD,
+        "holder_digest": KEYED,
+        "digest": "SHA-256 of a signed document: nobody can guess the signature in it",
+        "source": PARTNER,
+        "level": PLACE,
+    },
+    "joint_reviews": {"review_id application_id utility record_id": REFERENCE, "status": WORD},
+    "joint_review_permits": {"permit_id review_id": REFERENCE},
+    "approval_outcomes": {
+        "department outcome_id permit_id record_id": REFERENCE,
+        "content_digest": KEYED,
+        "signed_digest": "SHA-256 of a signed document: nobody can guess the signature in it",
+    },
+    "outbox": {
+        "event_id destination subject lease_owner": REFERENCE,
+        "channel type state last_reason": WORD,
+    },
+    "outbox_counters": {"destination subject": REFERENCE},
+    "delivery_attempts": {"event_id": REFERENCE, "state reason": WORD},
+    "idempotency_keys": {
+        "scope": "SHA-256 over a caller, a route and the caller's random key",
+        "request_digest": KEYED,
+        "holder": REFERENCE,
+        "media_type": WORD,
+    },
+    "spent_tokens": {"use": WORD, "issuer": PARTNER, "token_id": "what the issuer drew at random for one token"},
+    "partner_directory": {},
+    "partners": {"code name role": PARTNER, "regions": PLACE, "status": WORD},
+    "partner_keys": {"partner_code kid thumbprint jwk": "public keys, as their owners publish them", "use": WORD},
+    "partner_endpoints": {"partner_code channel url": PARTNER, "secret_ref": "the name of a file, not what is in it"},
+    "sharing_agreements": {
+        "agreement_id partner_code": REFERENCE,
+        "purpose grants stages status": WORD,
+        "regions": PLACE,
+        "clause": "the legal basis that an operator wrote for all to see",
+    },
+    "record_entries": {
+        "log_id": REFERENCE,
+        "leaf_hash": "the hash of the leaf beside it",
+        "leaf": "an entry: digests, codes and references, searched in tests/flows/test_privacy.py",
+        "action": WORD,
+        "subject": REFERENCE,
+    },
+    "record_logs": {"log_id holder": REFERENCE, "peaks last_seal_hash": "hashes"},
+    "record_seals": {"log_id key_id": REFERENCE, "root previous_hash signature": "hashes, and a signature over them"},
+}
+_CANNOT_NAME_ANYBODY = (UtcInstant, Date, Integer, Boolean)
+
+
+def plain_columns(table: Table) -> set[str]:
+    return {
+        column.name
+        for column in table.c
+        if not isinstance(column.type, SealedBytes) and not isinstance(column.type, _CANNOT_NAME_ANYBODY)
+    }
+
+
+@pytest.mark.parametrize("table", metadata.sorted_tables, ids=lambda table: table.name)
+def test_each_column_is_sealed_or_its_author_said_why_not(table: Table) -> None:
+    said = [name for names in PLAIN.get(table.name, {}) for name in names.split()]
+    assert len(said) == len(set(said))
+    assert plain_columns(table) == set(said)
+
+
+def test_no_table_is_spoken_of_that_is_not_there() -> None:
+    assert PLAIN.keys() == {table.name for table in metadata.sorted_tables}
+
+
+notes = Table(
+    "notes",
+    MetaData(),
+    Column("topic", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("text", SealedText),
+    Column("body", SealedJson),
+    Column("raw", SealedBytes),
+    Column("seen", LargeBinary),
+)
+ROW = {"topic": "a", "number": 1, "text": "张三", "body": {"名": ["张三"]}, "raw": b"\x00\xff", "seen": b"plain"}
+
+
+class TestSealedColumns:
+    """The mechanism itself, over a table of its own."""
+
+    @pytest.fixture
+    def stored(self, database_url: str) -> Any:
+        engine = create_database_engine(database_url, pool_size=1)
+        with engine.connect() as connection, connection.begin():
+            notes.metadata.create_all(connection)
+            connection.execute(insert(notes).values(**seal_values(AT_REST.sealer, notes, ROW, {})))
+            yield connection
+        engine.dispose()
+
+    @staticmethod
+    def row(connection: Any, query: Select[Any] | None = None) -> Any:
+        return connection.execute(query if query is not None else select(notes)).one()
+
+    def test_what_is_put_in_comes_out_and_is_unreadable_in_between(self, stored: Any) -> None:
+        row = self.row(stored)
+        assert "张三".encode() not in bytes(row.text) + bytes(row.body) + bytes(row.raw)
+        assert open_row(AT_REST.sealer, notes, row) == ROW
+
+    @pytest.mark.parametrize("value", ["张三", b"plain", None])
+    def test_what_was_not_sealed_never_reaches_the_database(self, stored: Any, value: Any) -> None:
+        statement = insert(notes).values(topic="b", number=2, raw=value)
+        if value is None:
+            stored.execute(statement)
+            return
+        with pytest.raises((StatementError, TypeError), match=r"Statements\.sealed"):
+            stored.execute(statement)
+
+    def test_a_value_opens_in_no_other_row_or_column(self, stored: Any) -> None:
+        stored.execute(insert(notes).values(topic="a", number=2, text=self.row(stored).text))
+        moved = stored.execute(select(notes).where(notes.c.number == 2)).one()
+        with pytest.raises(StoredDataUnreadable):
+            open_row(AT_REST.sealer, notes, moved)
+
+    def test_a_row_without_its_key_cannot_be_sealed(self) -> None:
+        with pytest.raises(KeyError):
+            seal_values(AT_REST.sealer, notes, {"text": "x", "topic": "a"}, {})
+        seal_values(AT_REST.sealer, notes, {"text": "x", "topic": "a"}, {"number": 1})
+
+    def test_what_is_not_there_stays_so(self) -> None:
+        values = {"topic": "a", "number": 1, "text": None}
+        assert seal_values(AT_REST.sealer, notes, values, {}) == values
+
+    def test_no_two_rows_share_a_context(self) -> None:
+        contexts = {
+            context_of(notes, column, {"topic": topic, "number": number})
+            for column in ("text", "body")
+            for topic, number in (("a", 11), ("a1", 1), ("a/1", 1), ("a", 1))
+        }
+        assert len(contexts) == 8

@@ -1,0 +1,5 @@
+"""Retention periods for tests."""
+
+from gateway.retention.policies import Periods
+
+PERIODS = Periods(parties_days=180, withdrawn_parties_days=30, deliveries_days=90, undelivered_days=365)
