@@ -46,18 +46,17 @@ class FetchCache(Generic[AddressT]):
 
         With ``since`` it was also fetched at that instant or later.
         """
-        entry = self._entries.get(uri)
-        if entry is not None and _stands(entry, at, since):
-            return entry.data
-        flight = self._flights.get(uri)
-        if flight is not None and since is not None:  # it may have begun before
-            await asyncio.shield(flight)
-            return await self.get(uri, at, since)
-        if flight is None:
-            flight = asyncio.create_task(self._renew(uri, at))
-            self._flights[uri] = flight
-            flight.add_done_callback(lambda _: self._flights.pop(uri, None))
-        return await asyncio.shield(flight)
+        while True:
+            entry = self._entries.get(uri)
+            if entry is not None and _stands(entry, at, since):
+                return entry.data
+            flight = self._flights.get(uri)
+            if flight is None:
+                flight = self._flights[uri] = asyncio.create_task(self._renew(uri, at))
+                return await asyncio.shield(flight)
+            data = await asyncio.shield(flight)
+            if since is None:  # else the flight may have begun before
+                return data
 
     def failed(self, uri: AddressT) -> bool:
         """Whether ``uri`` did not answer when it was last asked."""
@@ -70,6 +69,8 @@ class FetchCache(Generic[AddressT]):
             entry = _Entry(await self._fetch(uri), at, failed=False)
         except PartnerUnavailable:
             entry = _Entry(kept.data if kept else None, at, failed=True)
+        finally:  # here, not when the task's end is told: whoever waits is woken before that
+            del self._flights[uri]
         self._entries.put(uri, entry)
         return entry.data
 

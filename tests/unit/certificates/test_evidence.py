@@ -1,5 +1,6 @@
 """Gathering OCSP answers beside lists, and verdicts that are kept until one of their grounds changes."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from gateway.certificates import chain_cache
 from gateway.certificates.chain_cache import ChainVerifier
 from gateway.certificates.envelopes.jws import JwsFormat
-from gateway.certificates.evidence import EvidenceGatherer
+from gateway.certificates.evidence import EvidenceGatherer, FetchCache
 from gateway.certificates.freshness import FreshnessLimit
 from gateway.certificates.ocsp import load_response
 from gateway.certificates.references import References
@@ -70,6 +71,41 @@ async def test_a_responder_that_is_down_leaves_the_rest_and_is_missing_in_the_ba
         None,
         [("crl", "fresh"), ("ocsp", "missing"), ("crl", "fresh")],
     )
+
+
+async def test_whoever_wants_it_since_now_waits_for_no_flight_that_began_before_and_all_share_the_next():
+    begun, go = [], asyncio.Event()
+
+    async def fetch(uri):
+        begun.append(uri)
+        await go.wait()
+        return b"%d" % len(begun)
+
+    cache = FetchCache(fetch)
+    early = [asyncio.create_task(cache.get("u", AT)) for _ in range(2)]
+    await asyncio.sleep(0)
+    later = AT + HOUR
+    waiters = [asyncio.create_task(cache.get("u", later, later)) for _ in range(3)]
+    await asyncio.sleep(0)
+    go.set()
+    assert await asyncio.gather(*early) == [b"1", b"1"]
+    assert await asyncio.gather(*waiters) == [b"2"] * 3
+    assert begun == ["u", "u"]
+
+
+async def test_a_flight_that_has_ended_but_not_yet_told_so_is_not_waited_for():
+    fetched = []
+
+    async def at_once(uri):
+        fetched.append(uri)
+        return b"%d" % len(fetched)
+
+    cache = FetchCache(at_once)
+    early = asyncio.create_task(cache.get("u", AT))
+    await asyncio.sleep(0)  # the flight is queued; whoever asks next runs between its end and its callbacks
+    waiter = asyncio.create_task(cache.get("u", AT + HOUR, AT + HOUR))
+    assert await waiter == b"2"
+    assert await early == b"1"
 
 
 @pytest.fixture
