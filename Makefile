@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CODE := gateway adapters schemas mock_services tests
 FUZZ := build/fuzz-packages
+SPREAD := --numprocesses auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 LOCKS := requirements.lock requirements-dev.lock requirements-bootstrap.lock
 
 help: ## Say what can be made
@@ -17,7 +18,7 @@ demo: $(READY) ## Play a whole province on loopback ports; KEEP=1 leaves it runn
 	@$(BIN)/python -m mock_services.demo $(if $(KEEP),--keep)
 
 test: $(READY) ## Run every test this machine can; REQUIRE=all fails on what it cannot; ARGS=… goes to pytest
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 bench: $(READY) ## Measure our layers against the bare work below them; ARGS=… goes to tests.bench
 	@$(BIN)/python -m tests.bench $(ARGS)

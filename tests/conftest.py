@@ -1,10 +1,41 @@
 """Fixtures that every kind of test may ask for."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Generator, Iterator
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.databases import Databases
+
+PROVINCES = re.compile(r"tests/(flows|faults)/.*\[(sqlite|postgresql)[-\]]")
+"""Tests that look at a whole province: costly enough that all who use one run beside each other."""
+
+
+def group_of(nodeid: str) -> str:
+    """What shares a costly fixture: a module, or all that look at the same province."""
+    province = PROVINCES.match(nodeid)
+    return "-".join(province.groups()) if province else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
+    """Each group together, in the order of their first tests."""
+    places = {group: place for place, group in enumerate(dict.fromkeys(group_of(item.nodeid) for item in items))}
+    yield
+    items.sort(key=lambda item: places[group_of(item.nodeid)])
+
+
+class Groups(LoadScopeScheduling):  # type: ignore[misc]  # xdist tells no types
+    """Each group on one core."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
+    return Groups(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -58,10 +58,15 @@ async def open_review(fragile: LiveProvince, application_id: str) -> set[str]:
     return {permit["permit_id"] for permit in opened.raise_for_status().json()["permits"]}
 
 
-async def busy_reviews(fragile: LiveProvince, count: int) -> dict[str, set[str]]:
-    """``count`` applications with reviews that produce five outcomes for each of three permits."""
+async def keep_departments_busy(fragile: LiveProvince) -> None:
+    """From now on every permit that is asked for produces five outcomes."""
     rules = await fragile.http.put(f"{fragile.province.departments}/__admin/rules", content=SCRIPT.encode())
     rules.raise_for_status()
+
+
+async def busy_reviews(fragile: LiveProvince, count: int) -> dict[str, set[str]]:
+    """``count`` applications with reviews that produce five outcomes for each of three permits."""
+    await keep_departments_busy(fragile)
     applications = [await apply(fragile) for _ in range(count)]
     return {application_id: await open_review(fragile, application_id) for application_id in applications}
 
@@ -172,6 +177,7 @@ async def in_flight(fragile: LiveProvince) -> bool:
 
 
 async def test_told_to_stop_both_end_well_and_nothing_is_lost(fragile: LiveProvince) -> None:
+    await keep_departments_busy(fragile)
     application_id = await apply(fragile)
     await set_faults(fragile, {"match": "/webhooks", "kind": "delay", "delay_ms": 600, "times": 10})
     reviews = {application_id: await open_review(fragile, application_id)}

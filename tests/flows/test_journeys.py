@@ -1,4 +1,4 @@
-"""The eight journeys of the demo, each over real HTTP between real processes, on both databases."""
+"""The journeys of the demo, each over real HTTP between real processes, on both databases."""
 
 from collections.abc import Awaitable, Callable
 

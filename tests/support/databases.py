@@ -42,7 +42,7 @@ class Databases:
                 admin.execute(f'CREATE DATABASE "{self._postgres_template}"')
                 migrate(_url_of(self._postgres_template))
             name = f"bandian_test_{uuid4().hex[:12]}"
-            admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{self._postgres_template}" STRATEGY FILE_COPY')
+            admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{self._postgres_template}"')
             try:
                 yield _url_of(name)
             finally:

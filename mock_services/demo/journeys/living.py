@@ -18,10 +18,11 @@ async def certificates_live_on(stage: Stage) -> None:
 
 
 async def _revoked_and_reinstated(stage: Stage) -> None:
-    applicant = stage.applicant("enterprise-small")
+    applicant = stage.applicant("enterprise-renamed")
     await applicant.verify("enterprise", "e_licence")
-    application_id = await apply(stage, applicant, "one-certificate", {**BAKERY, "purpose": "演示人工"})
-    licence = await _certificate(stage, "enterprise-small", "business_licence")
+    demand = {**BAKERY, "region": "440112", "purpose": "演示人工"}
+    application_id = await apply(stage, applicant, "one-certificate", demand)
+    licence = await _certificate(stage, "enterprise-renamed", "business_licence")
     await _order(stage, licence, "revoke")
     stage.say("颁发机构吊销该营业执照；平台变更清单载明此项")
     told = await _told(stage, application_id, 1)
