@@ -155,7 +155,9 @@ class TestFiles:
             read_data_keys(directory, provider_of("env:KEY", KEY="cd" * 32))
         stored = json.loads(made.path.read_text())
         wrapped = base64.b64decode(stored["wrapped"])
-        made.path.write_text(json.dumps({**stored, "wrapped": base64.b64encode(wrapped[:-1] + bytes([wrapped[-1] ^ 1])).decode()}))
+        made.path.write_text(
+            json.dumps({**stored, "wrapped": base64.b64encode(wrapped[:-1] + bytes([wrapped[-1] ^ 1])).decode()})
+        )
         with pytest.raises(KeyDirectoryError, match="was damaged"):
             read_data_keys(directory, provider)
 
