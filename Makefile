@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench fuzz serve lint types imports lock clean
 MAKEFLAGS += --no-print-directory
+# Each of many processes would otherwise compile every module again: half of what a start costs.
+unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
 BIN := $(VENV)/bin

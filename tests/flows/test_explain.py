@@ -20,6 +20,8 @@ from tests.support.callers import Caller, key_of_mock
 from tests.support.province import FEW, LiveProvince
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+without_database = pytest.mark.parametrize("province", ["sqlite"], indirect=True, scope="session")
+"""A file is judged without the database, whatever it is."""
 
 
 def population() -> Population:
@@ -122,6 +124,7 @@ async def file_of(platform: ProvincialPlatform, persona: str, kind: str, directo
         ("enterprise-stale-status", "business_licence", 3, "[status.stale] 政府："),
     ],
 )
+@without_database
 async def test_a_file_is_judged_step_by_step_with_live_evidence(
     province: LiveProvince,
     platform: ProvincialPlatform,
@@ -139,6 +142,7 @@ async def test_a_file_is_judged_step_by_step_with_live_evidence(
     assert named.person.name not in printed
 
 
+@without_database
 async def test_offline_nothing_is_fetched_and_it_is_said_what_is_missing(
     province: LiveProvince, platform: ProvincialPlatform, tmp_path: Path
 ) -> None:
@@ -151,6 +155,7 @@ async def test_offline_nothing_is_fetched_and_it_is_said_what_is_missing(
     assert "未联网取证" in printed
 
 
+@without_database
 async def test_a_file_may_be_asked_whose_it_is_and_of_which_kind(
     province: LiveProvince, platform: ProvincialPlatform, tmp_path: Path
 ) -> None:
