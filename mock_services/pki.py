@@ -356,6 +356,25 @@ class ProvincialPki:
         signer = self.sm2.sealer("signer", authority.name, authority.code, department)
         return signer, self.sm2.sealer("maker", SEAL_MAKER.name, SEAL_MAKER.code, self.sm2_department(SEAL_MAKER))
 
+    def anchors(self) -> bytes:
+        """Both roots of the province, as PEM."""
+        return self.root.certificate.public_bytes(serialization.Encoding.PEM) + certificate_pem(
+            self.sm2.root.holder.certificate
+        )
+
+    def revoke_seal(self, slug: str, at: datetime) -> None:
+        """Revoke the certificate of a seal: of authority ``slug``, ``sm2-{slug}`` that signs its OFD, ``sm2-maker``.
+
+        Raises ``KeyError`` for another.
+        """
+        if slug == "sm2-maker":
+            self.sm2_department(SEAL_MAKER).revoke(self.sm2_sealers(SEAL_MAKER)[1], at)
+        elif slug.startswith("sm2-"):
+            authority = {f"sm2-{found.slug}": found for found in AUTHORITIES}[slug]
+            self.sm2_department(authority).revoke(self.sm2_sealers(authority)[0], at)
+        else:
+            self.issuer_of(slug).revoke(self.seals[slug].certificate, at)
+
     def forgive(self) -> None:
         """Nobody is revoked any more."""
         for authority in (self.root, *self.departments.values()):

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from cryptography.hazmat.primitives import serialization
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from starlette.types import ASGIApp
@@ -178,8 +177,7 @@ def _public_routes(state: _State) -> APIRouter:
 
     @router.get("/pki/anchors")
     async def anchors() -> Response:
-        pem = state.options.pki.root.certificate.public_bytes(serialization.Encoding.PEM)
-        return Response(pem, media_type="application/x-pem-file")
+        return Response(state.options.pki.anchors(), media_type="application/x-pem-file")
 
     @router.get("/healthz")
     async def healthz() -> dict[str, str]:
@@ -233,9 +231,9 @@ def _admin_routes(state: _State) -> APIRouter:
 
     @router.post("/pki/seals/{slug}/revoke", status_code=204)
     async def revoke_seal(slug: str) -> None:
-        pki = state.options.pki
-        if slug not in pki.seals:
-            raise HTTPException(404, "没有这枚电子印章")
-        pki.issuer_of(slug).revoke(pki.seals[slug].certificate, state.clock())
+        try:
+            state.options.pki.revoke_seal(slug, state.clock())
+        except KeyError:
+            raise HTTPException(404, "没有这枚电子印章") from None
 
     return router

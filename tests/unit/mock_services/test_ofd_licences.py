@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from gateway.certificates.chain import verify_chain
 from gateway.certificates.envelopes.ofd import verify_ofd
 from gateway.certificates.verdicts import Verdict
 from mock_services.pki import AUTHORITY_OF_KIND, ProvincialPki
@@ -107,25 +106,16 @@ class TestGateway:
         assert verdict_on(break_signature(document), pki) is Verdict.INVALID
         assert verdict_on(document, ProvincialPki.build(BASE)) is not Verdict.VALID
 
-    def test_a_revoked_signer_seals_nothing(self) -> None:
+    @pytest.mark.parametrize("seal", [f"sm2-{LICENCE.slug}", "sm2-maker"])
+    def test_a_revoked_signer_or_maker_seals_nothing(self, seal: str) -> None:
         own = ProvincialPki.build(BASE)
-        signer, _ = own.sm2_sealers(LICENCE)
-        department = own.sm2_department(LICENCE)
-
-        def verdict() -> Verdict:
-            return verify_chain(
-                signer.certificate,
-                [department.holder.certificate],
-                [own.sm2.root.holder.certificate],
-                NOW,
-                crls=[department.crl(NOW), own.sm2.root.crl(NOW)],
-            ).verdict
-
-        assert verdict() is Verdict.VALID
-        department.revoke(signer, NOW)
-        assert verdict() is Verdict.INVALID
+        registry = Registry(build_population(40, 20, seed=7), own, BASE)
+        document = registry.envelope(record_of(registry, "enterprise-agent"))
+        assert verdict_on(document, own) is Verdict.VALID
+        own.revoke_seal(seal, NOW)
+        assert verdict_on(document, own) is Verdict.INVALID
         own.forgive()
-        assert verdict() is Verdict.VALID
+        assert verdict_on(document, own) is Verdict.VALID
 
 
 def test_the_registry_knows_its_own_files_and_reissues(registry: Registry, pki: ProvincialPki) -> None:

@@ -352,6 +352,8 @@ async def test_crls_and_seal_revocation(desk: Desk, pki: ProvincialPki) -> None:
     assert (await crl(point)).get_revoked_certificate_by_serial_number(leaf.serial_number) is None
     await desk.http.post("/__admin/pki/seals/market-supervision/revoke")
     assert (await crl(point)).get_revoked_certificate_by_serial_number(leaf.serial_number) is not None
+    assert (await desk.http.post("/__admin/pki/seals/sm2-market-supervision/revoke")).status_code == 204
+    assert (await desk.http.post("/__admin/pki/seals/sm2-nobody/revoke")).status_code == 404
     assert (await crl("/pki/crl/root.crl")).is_signature_valid(pki.root.certificate.public_key())
     assert (await desk.http.get("/pki/crl/nobody.crl")).status_code == 404
     await desk.http.post("/__admin/reset")

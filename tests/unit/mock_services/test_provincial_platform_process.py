@@ -79,9 +79,9 @@ def test_reset_really_resets_the_connection(running) -> None:
 
 def test_trust_and_keys_are_where_they_belong(running) -> None:
     url, data_dir, _ = running
-    anchor = (data_dir / "trust" / "anchors" / "root.pem").read_text()
-    assert httpx.get(f"{url}/pki/anchors").text == anchor
-    assert "PRIVATE" not in anchor
+    roots = "".join((data_dir / "trust" / "anchors" / name).read_text() for name in ("root.pem", "sm2-root.pem"))
+    assert httpx.get(f"{url}/pki/anchors").text == roots
+    assert "PRIVATE" not in roots
     assert (data_dir / "access.json").stat().st_mode & 0o077 == 0
 
 
