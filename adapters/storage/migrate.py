@@ -2,14 +2,11 @@
 
 import logging
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from adapters.storage.engine import create_database_engine
@@ -63,13 +60,3 @@ def generate_revision(database_url: str, message: str, revision_id: str) -> None
             command.revision(config, message=message, autogenerate=True, rev_id=revision_id)
     finally:
         engine.dispose()
-
-
-def is_current(connection: Connection) -> bool:
-    """Whether the schema is the one this version was written for."""
-    return MigrationContext.configure(connection).get_current_revision() == _head()
-
-
-@cache
-def _head() -> str | None:
-    return ScriptDirectory.from_config(_config()).get_current_head()

@@ -11,8 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.storage.deliveries import ReadOnlyOutbox
 from adapters.storage.engine import create_database_engine, create_reading_engine
-from adapters.storage.migrate import is_current
 from adapters.storage.records import ReadOnlyRecords, record_unavailable
+from adapters.storage.schema_version import is_current
 from adapters.storage.sealed import AtRest
 from adapters.storage.statements import Statements
 from adapters.storage.unit_of_work import SqlUnitOfWork
