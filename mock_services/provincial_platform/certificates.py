@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
-from mock_services.pki import AUTHORITY_OF_KIND, Authority
+from mock_services.authorities import AUTHORITY_OF_KIND, Authority
 from mock_services.population import (
     Enterprise,
     Population,

@@ -5,9 +5,10 @@ import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from mock_services.authorities import Authority
 from mock_services.ofd.pages import Licence, content_files
 from mock_services.ofd.seal import VALUE, ElectronicSeal, pack, seal_document
-from mock_services.pki import SEAL_VALID_UNTIL, VALID_FROM, Authority, ProvincialPki
+from mock_services.pki import SEAL_VALID_UNTIL, VALID_FROM, ProvincialPki
 from mock_services.population import Trouble
 from mock_services.provincial_platform.certificates import Record
 from schemas.ecertificates import EXTENSION_FIELDS, NO_END

@@ -15,7 +15,8 @@ from gateway.certificates.revocation import StatusEvidence
 from gateway.certificates.trust import TrustStore
 from gateway.certificates.verifier import Verifier
 from gateway.crypto.signatures import sign
-from mock_services.pki import AUTHORITIES, AUTHORITY_OF_KIND, Holder, ProvincialPki, spki_digest
+from mock_services.authorities import AUTHORITIES, AUTHORITY_OF_KIND
+from mock_services.pki import Holder, ProvincialPki, spki_digest
 from schemas.ecertificates import TYPE_CODES, TYPE_NAMES
 from schemas.identifiers import ECertificateIdentifier, make_unified_social_credit_code
 from schemas.status_lists import pack_statuses

@@ -16,7 +16,8 @@ from gateway.certificates.trust import TrustStore
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import CopyProvenance, HolderExpectation, Verification
 from gateway.certificates.verifier import Verifier
-from mock_services.pki import AUTHORITIES, AUTHORITY_OF_KIND, spki_digest
+from mock_services.authorities import AUTHORITIES, AUTHORITY_OF_KIND
+from mock_services.pki import spki_digest
 from tests.support import ofd_writer, x509_writer
 from tests.support.ecertificates import AT, ENTERPRISE, LIST_URI, Province
 from tests.support.ofd_pki import Identity, Pki, name, serial_of

@@ -20,7 +20,7 @@ from gateway.rechecks.ports import FeedChange, FeedPage
 from gateway.rechecks.service import RecheckService
 from gateway.rechecks.sweeper import Sweeper
 from gateway.rechecks.worker import RecheckWorker, WorkerLimits
-from mock_services.pki import AUTHORITY_OF_KIND
+from mock_services.authorities import AUTHORITY_OF_KIND
 from schemas.ecertificates import TYPE_CODES
 from schemas.events import CertificateChanged, EventType
 from schemas.identifiers import ECertificateIdentifier

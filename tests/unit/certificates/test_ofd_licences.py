@@ -7,7 +7,7 @@ import pytest
 from gateway.certificates.kinds.business_licence import KIND as LICENCE
 from gateway.certificates.verdicts import Verdict
 from gateway.crypto import sm2
-from mock_services.pki import AUTHORITIES
+from mock_services.authorities import AUTHORITIES
 from tests.support import ofd_writer as writer
 from tests.support.ecertificates import AT, ENTERPRISE, LIST_URI
 from tests.support.ofd_licence import POINT, SEALED_AT, OfdProvince, failed

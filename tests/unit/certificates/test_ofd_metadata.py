@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gateway.certificates.envelopes.ofd import metadata, verifier
 from gateway.certificates.envelopes.ofd.metadata import china_date
 from gateway.certificates.verdicts import Verdict
-from mock_services.pki import AUTHORITIES
+from mock_services.authorities import AUTHORITIES
 from tests.support import ofd_writer as writer
 from tests.support.ofd_licence import OfdProvince, failed
 

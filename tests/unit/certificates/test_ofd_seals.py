@@ -11,7 +11,7 @@ from gateway.certificates.verdicts import Verdict
 from gateway.crypto.der import Tag, encode
 from gateway.crypto.errors import SignatureInvalid
 from gateway.errors import Owner
-from mock_services.pki import AUTHORITIES
+from mock_services.authorities import AUTHORITIES
 from tests.support import ofd_writer as writer
 from tests.support.ecertificates import AT
 from tests.support.ofd_cms import time_stamp

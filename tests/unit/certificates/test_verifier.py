@@ -8,7 +8,8 @@ from gateway.certificates.kinds.property_certificate import KIND as PROPERTY
 from gateway.certificates.revocation import StatusEvidence
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import CopyProvenance, HolderExpectation
-from mock_services.pki import AUTHORITIES, spki_digest
+from mock_services.authorities import AUTHORITIES
+from mock_services.pki import spki_digest
 from tests.support.ecertificates import AT, ENTERPRISE, LIST_URI, Province
 
 HOLDER = HolderExpectation(ENTERPRISE, "示例有限公司")

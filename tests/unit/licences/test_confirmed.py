@@ -4,7 +4,7 @@ from typing import Any
 
 from gateway.applications.model import IntakeKind
 from gateway.licences.errors import ConfirmedCertificateGone
-from mock_services.pki import AUTHORITY_OF_KIND
+from mock_services.authorities import AUTHORITY_OF_KIND
 from schemas.applicant_api import Confirmation
 from schemas.ecertificates import TYPE_CODES
 from schemas.identifiers import ECertificateIdentifier

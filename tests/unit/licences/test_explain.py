@@ -13,7 +13,7 @@ from gateway.licences.router import router
 from gateway.licences.third_parties import MOST_ASKED
 from gateway.partners.model import PartnerStatus
 from gateway.progress.service import ProgressService
-from mock_services.pki import AUTHORITY_OF_KIND
+from mock_services.authorities import AUTHORITY_OF_KIND
 from schemas.ecertificates import TYPE_CODES
 from schemas.identifiers import ECertificateIdentifier, make_unified_social_credit_code
 from schemas.partner_api import LicenceExplanation, VerifiedLicenceRequest

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from adapters.trust_directory import read_trust_directory
+from mock_services.authorities import AUTHORITIES
 from mock_services.demo.trust import put_together
 from mock_services.identity_provider.person_ca import OPERATOR_CODE, PersonCa
-from mock_services.pki import AUTHORITIES, ProvincialPki
+from mock_services.pki import ProvincialPki
 from schemas.agent_authorisations import PERSONAL_SIGNATURE_DUTY
 
 BASE = "https://platform.example"

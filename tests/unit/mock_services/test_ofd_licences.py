@@ -12,7 +12,8 @@ from cryptography import x509
 
 from gateway.certificates.envelopes.ofd import verify_ofd
 from gateway.certificates.verdicts import Verdict
-from mock_services.pki import AUTHORITY_OF_KIND, ProvincialPki
+from mock_services.authorities import AUTHORITY_OF_KIND
+from mock_services.pki import ProvincialPki
 from mock_services.population import build_population
 from mock_services.provincial_platform.certificates import Record
 from mock_services.provincial_platform.registry import Order, Registry, break_signature

@@ -12,7 +12,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
 
-from mock_services.pki import AUTHORITIES, AUTHORITY_OF_KIND, DEPARTMENTS, ProvincialPki, generate_key, spki_digest
+from mock_services.authorities import AUTHORITIES, AUTHORITY_OF_KIND, DEPARTMENTS
+from mock_services.pki import ProvincialPki, generate_key, spki_digest
 from schemas.ecertificates import TYPE_CODES
 from schemas.identifiers import validate_unified_social_credit_code
 
