@@ -18,6 +18,11 @@ from gateway.certificates.kind import CertificateKind, PredicateContext
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import Verification
 from schemas.ecertificates import HOLDER_SEPARATOR
+from schemas.identifiers import (
+    IdentifierError,
+    former_resident_identity_number,
+    upgrade_resident_identity_number,
+)
 
 
 class Withholding(StrEnum):
@@ -50,6 +55,8 @@ UNNAMED = "extensions"
 """Stands for what a certificate holds under a name that is not shaped like one."""
 _EXTENSION_NAME = re.compile(r"KZ_[A-Z]{1,16}")
 _APART = re.compile(r"[\s、,，;；/|]+")
+_SEVERAL = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff·)）]\s*[、,，;；/|]\s*[\u3400-\u9fff\U00020000-\U0003ffff]")
+"""Several Chinese names in one entry: whose number stands beside them cannot be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +192,10 @@ class _Holders:
         everybody = {entry for entries in listed.values() for entry in entries}
         everybody.update(claims.holder_names(), claims.holder_codes())
         own = {entry for name, code in pairs if context.is_holder(code) is True for entry in (name, code)}
+        own = {entry for entry in own if not _SEVERAL.search(entry)}
         own |= {entry for entry in everybody - own if context.is_holder(entry) is True}
-        sought = {_folded(part) for entry in everybody - own for part in (entry, *_APART.split(entry))}
+        parts = {part for entry in everybody - own for part in (entry, *_APART.split(entry))}
+        sought = {_folded(form) for part in parts for form in (part, *_other_number(part))}
         return cls(listed, frozenset(own), frozenset(sought - set(map(_folded, own)) - {""}))
 
     def own_entry(self, name: str) -> tuple[str | None, bool]:
@@ -206,6 +215,17 @@ class _Holders:
             for entry in self.others
             for first, last in _spans(entry, folded)
         )
+
+
+def _other_number(code: str) -> tuple[str, ...]:
+    """The number that a resident had before (15 digits) or has since (18), if ``code`` is one (GB 11643)."""
+    former = former_resident_identity_number(code)
+    if former is not None:
+        return (former,)
+    try:
+        return (upgrade_resident_identity_number(code),)
+    except IdentifierError:
+        return ()
 
 
 def _spans(part: str, text: str) -> Iterator[tuple[int, int]]:
@@ -247,8 +267,12 @@ def _reason(
 
 
 def _folded(text: str) -> str:
-    """As codes and names are compared when somebody might hide in a longer text: width, spaces and case aside."""
-    return "".join(unicodedata.normalize("NFKC", text).split()).upper()
+    """As codes and names are compared when somebody might hide in a longer text.
+
+    Width, spaces, case and characters that are not seen count for nothing.
+    """
+    seen = "".join(each for each in unicodedata.normalize("NFKC", text) if unicodedata.category(each) != "Cf")
+    return "".join(seen.split()).upper()
 
 
 def _wire(value: Any) -> Any:

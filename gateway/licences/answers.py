@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from gateway.certificates.disclosure import Disclosure, Withheld, Withholding
 from gateway.certificates.freshness import Basis
 from gateway.certificates.identifier_digests import IdentifierDigests
+from gateway.certificates.verdicts import Verdict
 from gateway.licences.compiled import Compiled
 from gateway.licences.judgement import Allowed
 from gateway.licences.obtaining import Found
@@ -14,6 +15,9 @@ from gateway.records.entries import Fact
 from schemas.identifiers import ECertificateIdentifier
 from schemas.partner_api import FailedCheck, SourceBasis, VerifiedLicence, VerifiedLicenceRequest, WithheldField
 from schemas.wire import format_instant
+
+ABOUT_HOLDER = frozenset({"held_by", "owner_matches"})
+"""Predicates that answer a question about the holder."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ def licence_claims(
         fields=disclosure.fields,
         predicates=disclosure.predicates,
         withheld=withheld_view(disclosure.withheld),
-        findings=list(verification.findings),
+        findings=findings_view(outcome.leaving),
         source=provenance.source if provenance else None,
         as_of=provenance.fetched_at if provenance else None,
         from_copy=found.from_copy,
@@ -71,6 +75,17 @@ def failed_check_view(found: Found) -> FailedCheck | None:
     if failed is None:
         return None
     return FailedCheck(check=failed.check or failed.name, owner=failed.owner or "", remedy=failed.remedy)
+
+
+def findings_view(leaving: Leaving) -> list[str]:
+    """The findings, those about the holder only where something about the holder may leave.
+
+    That there are others (共有人) is told by no field, and yet is what the certificate says.
+    """
+    verification, allowed = leaving.found.verification, leaving.compiled.disclosure
+    about_holder = {each.name for each in allowed.kind.fields if each.of_holders} | ABOUT_HOLDER
+    may = verification.verdict is Verdict.VALID and not about_holder.isdisjoint((*allowed.fields, *allowed.predicates))
+    return [each for each in verification.findings if may or not each.startswith("holder.")]
 
 
 def withheld_view(withheld: Sequence[Withheld]) -> list[WithheldField]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from gateway.certificates.disclosure import Withheld
 from gateway.certificates.kind import CertificateKind
 from gateway.certificates.verdicts import Verdict
-from gateway.licences.answers import Outcome, basis_view
+from gateway.licences.answers import Outcome, basis_view, findings_view
 from gateway.licences.gates import GateResult, Gates
 from schemas.partner_api import (
     ExplainedCheck,
@@ -57,7 +57,7 @@ def explain_outcome(
             *(NamedItem(name=name, title=kind.title_of(name), form="predicate") for name in disclosure.predicates),
         ],
         withheld=withheld_items(kind, disclosure.withheld),
-        findings=list(verification.findings),
+        findings=findings_view(outcome.leaving),
         source=provenance.source if provenance else None,
         as_of=provenance.fetched_at if provenance else None,
         from_copy=found.from_copy,

@@ -2,6 +2,7 @@
 
 import doctest
 import re
+import time
 from datetime import date
 from types import ModuleType
 
@@ -139,6 +140,15 @@ def test_every_spelling_of_a_date_is_the_same_date(day: date) -> None:
 def test_what_is_no_date_stays_as_it_is(text: str) -> None:
     """Nothing is guessed: the schema refuses it."""
     assert china_date(text) == text
+
+
+def test_a_field_without_end_is_refused_before_anything_compares_it(province: OfdProvince) -> None:
+    """Composing marks takes the square of their number."""
+    marks = "a" + "\u0315\u0300\u05ae" * 3000
+    begun = time.process_time()
+    assert failed(province.judge(province.licence(CZZT=marks))) == (Verdict.INVALID, "ofd.metadata.size")
+    assert time.process_time() - begun < 1
+    assert province.judge(province.licence(KZ_JYFW="送" * 8192)).verdict is Verdict.VALID
 
 
 @pytest.mark.parametrize("text", ["长期", "长期有效", "永久", "永久有效", "无固定期限"])

@@ -1,14 +1,16 @@
 """Real documents are odd. Each oddity of standards.md is taken, or reported by its name; none makes a forgery pass."""
 
 import base64
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import pytest
 
 from gateway.certificates.envelopes.ofd import OfdVerification, Outcome, verify_ofd
+from gateway.certificates.errors import OfdRefused
 from gateway.certificates.verdicts import Verdict
 from gateway.crypto.der import Tag, encode
 from tests.support import ofd_writer as writer
+from tests.support.ofd_cms import attribute, content_info, signed_data, signer_info
 from tests.support.ofd_pki import bit_string, generalized, issue, utc
 from tests.support.ofd_writer import NOW, PAGE, SEAL, SIGNATURE_XML, SIGNATURES_XML, SIGNED_AT, VALUE, Pki, Recipe
 
@@ -385,3 +387,61 @@ def test_attributes_of_one_name_in_two_namespaces_are_refused(pki: Pki) -> None:
 def test_seal_files_only_count_when_they_are_the_very_seal(pki: Pki) -> None:
     report = verify(writer.build(pki), pki)
     assert SEAL in report.signatures[0].own
+
+
+# Asked in another way
+
+
+@pytest.mark.parametrize(
+    ("at", "verdict"),
+    [
+        (datetime.min.replace(tzinfo=UTC), Verdict.INVALID),
+        (datetime.max.replace(tzinfo=UTC), Verdict.VALID),
+    ],
+)
+def test_the_ends_of_time_are_instants_like_any_other(pki: Pki, at: datetime, verdict: Verdict) -> None:
+    """Dates count at the signing time; before the first seal there was none."""
+    assert verify(writer.build(pki), pki, at).verdict is verdict
+
+
+def test_anchors_may_come_one_by_one(pki: Pki) -> None:
+    """An iterator is read once, and not by the check that they are certificates alone."""
+    report = verify_ofd(writer.build(pki), iter([pki.root.certificate]), NOW, intermediates=iter([pki.ca.certificate]))  # type: ignore[arg-type]
+    assert report.verdict is Verdict.VALID
+
+
+class Nowhere(tzinfo):
+    """A zone that knows no offset: the time is as naive as without one."""
+
+    def utcoffset(self, at: datetime | None) -> None:
+        return None
+
+
+@pytest.mark.parametrize("zone", [None, Nowhere()])
+def test_an_instant_without_an_offset_is_refused(pki: Pki, zone: tzinfo | None) -> None:
+    with pytest.raises(OfdRefused) as refused:
+        verify_ofd(writer.build(pki), [pki.root.certificate], NOW.replace(tzinfo=zone))
+    assert refused.value.check == "ofd.time"
+
+
+# What a message was signed as
+
+TYPE = "2a864886f70d010903"
+GB_DATA, DATA, TST_INFO = "2a811ccf550601040201", "2a864886f70d010701", "2a864886f70d0109100104"
+
+
+@pytest.mark.parametrize(
+    ("signed_as", "verdict"), [(GB_DATA, Verdict.VALID), (DATA, Verdict.VALID), (TST_INFO, Verdict.INVALID)]
+)
+def test_a_message_is_of_the_type_it_was_signed_as(pki: Pki, signed_as: str, verdict: Verdict) -> None:
+    """RFC 5652 §11.1; both names of plain data are one."""
+    files = writer.build_files(pki, Recipe(cms="attributes"))
+    digest = encode(Tag.OCTET_STRING, writer.digest(files[SIGNATURE_XML]))
+    said = (
+        attribute(TYPE, encode(Tag.OBJECT_IDENTIFIER, bytes.fromhex(signed_as))),
+        attribute("2a864886f70d010904", digest),
+    )
+    info = signer_info(pki.signer, encode(Tag.SET, *sorted(said)), b"".join(sorted(said)))
+    data = encode(Tag.OBJECT_IDENTIFIER, bytes.fromhex(GB_DATA))
+    files[VALUE] = content_info(signed_data(data, None, [info], [pki.signer.certificate]))
+    assert verify(writer.pack(files), pki).verdict is verdict

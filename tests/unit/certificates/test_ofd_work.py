@@ -262,7 +262,17 @@ def pages_without_end(pki: Pki) -> bytes:
     return writer.build(pki, Recipe(extra_files={f"Doc_0/R/{number}": dense for number in range(24)}))
 
 
+def paths_of_combining_marks(pki: Pki) -> bytes:
+    """A path whose marks would have to be put into their order, which takes the square of their number."""
+    files = writer.build_files(pki)
+    xml = files[SIGNATURE_XML].decode()
+    path = "a" + "\u0315\u0300\u05ae" * 50_000
+    files[SIGNATURE_XML] = xml.replace('FileRef="/OFD.xml"', f'FileRef="{path}"').encode()
+    return writer.pack(files)
+
+
 COSTLY = {
+    "a path of combining marks": paths_of_combining_marks,
     "as many signatures as are read": lambda pki: signed_many_times(pki, MAX_SIGNATURES, 0),
     "signatures times files": lambda pki: signed_many_times(pki, 8, 800),
     "elements everywhere": nodes_everywhere,

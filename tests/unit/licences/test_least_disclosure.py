@@ -42,6 +42,7 @@ RESIDENT = make_resident_identity_number("440106", date(1985, 3, 4), 12)
 FORMER = former_resident_identity_number(RESIDENT)
 COMPANY = make_unified_social_credit_code("91440101", "TDMA0001")
 OTHER_PEOPLE = [make_resident_identity_number("440305", date(1970 + number, 5, 6), number) for number in range(3)]
+OTHERS_FORMER = str(former_resident_identity_number(OTHER_PEOPLE[0]))
 ODD_CODES = ["44010619850304001", "护照E1234567", "440106850304999"]
 LETTERS = "龘靐齉麤鱻飝驫灪"
 """Characters that stand in no title, remedy or place: whoever is called so is found wherever they stand."""
@@ -161,9 +162,13 @@ def compiled_by(kind: CertificateKind, terms: Terms) -> Compiled | None:
         return None
 
 
-def answer_to(case: Case, compiled: Compiled, verdict: Verdict) -> tuple[Disclosure, str]:
+def answer_to(
+    case: Case, compiled: Compiled, verdict: Verdict, findings: tuple[str, ...] = ()
+) -> tuple[Disclosure, str]:
     """What leaves, and the claims of the signed answer as they are sent."""
-    verification = Verification(kind=case.kind.code, verdict=verdict, checks=(), at=AT, claims=case.claims)
+    verification = Verification(
+        kind=case.kind.code, verdict=verdict, checks=(), at=AT, claims=case.claims, findings=findings
+    )
     context = ApplicationContext(date_in_china(AT), case.own_code, "440106", SITE)
     disclosure = disclose(compiled.disclosure, verification, context)
     outcome = Outcome(AT, Leaving(Found(verification, "440000", ()), compiled, disclosure), "log-1")
@@ -254,6 +259,28 @@ def test_all_that_is_allowed_of_a_sole_holders_certificate_does_leave(kind: Cert
     assert {"valid_on", "held_by"} <= disclosure.predicates.keys()
 
 
+@pytest.mark.parametrize(
+    ("agreed", "verdict", "told"),
+    [
+        ({"location"}, Verdict.VALID, False),
+        ({"held_by"}, Verdict.VALID, True),
+        ({"owner_matches"}, Verdict.VALID, True),
+        ({"held_by"}, Verdict.INDETERMINATE, False),
+    ],
+)
+def test_what_a_finding_says_of_the_holder_is_told_where_the_holder_may_be_told_of(
+    agreed: set[str], verdict: Verdict, told: bool
+) -> None:
+    """That there are 共有人 is something the certificate says, though no field says it."""
+    kind = KINDS.get("property_certificate")
+    compiled = compiled_by(kind, Terms(frozenset(agreed), kind.disclosable, None))
+    assert compiled is not None
+    findings = ("issuer.ca_not_pinned", "holder.several", "holder.historic_number")
+    _, sent = answer_to(Case(kind, a_property(), COMPANY, ()), compiled, verdict, findings)
+    assert ("holder.several" in sent, "holder.historic_number" in sent) == (told, told)
+    assert "issuer.ca_not_pinned" in sent
+
+
 def a_property(**changes: str) -> ECertificateClaims:
     kind = KINDS.get("property_certificate")
     return kind.claims_model.model_validate(province().metadata(kind.code) | changes)
@@ -264,6 +291,37 @@ def answers(claims: ECertificateClaims, code: str = COMPANY, address: str | None
     context = ApplicationContext(date_in_china(AT), code, "440106", address)
     kind = KINDS.get("property_certificate")
     return {each.name: each.holds(claims, context) for each in kind.predicates}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"CZZT": "张三,李四", "KZ_ZL": "示例路8号李四宅"},
+        {"CZZT": "张三；李四", "KZ_QLR": "张三；李四", "KZ_QLRZJH": RESIDENT},
+        {"CZZT": "张三、李四", "CZZTDM": f"{RESIDENT}、{OTHER_PEOPLE[0]}", "KZ_ZL": "示例路8号（李\u200b四）"},
+        {"CZZT": "张三、李四", "CZZTDM": f"{RESIDENT}、{OTHER_PEOPLE[0]}", "KZ_ZL": f"户{OTHERS_FORMER}"},
+    ],
+)
+def test_a_co_owner_is_found_however_the_register_writes_them(changes: dict[str, str]) -> None:
+    """Two in one entry with one number, a name with an unseen character in it, the number of 15 digits."""
+    claims = a_property(**{"CZZT": "张三", "CZZTDM": RESIDENT, "CZZTDMLXDM": "111"} | changes)
+    kind = KINDS.get("property_certificate")
+    compiled = compiled_by(kind, Terms(kind.disclosable, kind.disclosable, None))
+    assert compiled is not None
+    disclosure, sent = answer_to(Case(kind, claims, RESIDENT, ()), compiled, Verdict.VALID)
+    assert "李" not in sent
+    assert OTHERS_FORMER not in sent
+    assert disclosure.fields["holder_code"] == RESIDENT
+
+
+@pytest.mark.parametrize("name", ["示例（广东）有限公司", "Example Co., Ltd.", "买买提·艾力", "张 三", "和平公司"])
+def test_one_holder_with_an_odd_name_is_one_holder(name: str) -> None:
+    claims = a_property(CZZT=name)
+    kind = KINDS.get("property_certificate")
+    compiled = compiled_by(kind, Terms(kind.disclosable, kind.disclosable, None))
+    assert compiled is not None
+    disclosure, _ = answer_to(Case(kind, claims, COMPANY, ()), compiled, Verdict.VALID)
+    assert disclosure.fields["holder"] == name
 
 
 OTHER = make_unified_social_credit_code("91440300", "TDMA0777")

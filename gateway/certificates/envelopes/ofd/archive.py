@@ -43,8 +43,9 @@ class DamagedEntry(Exception):
 class Archive:
     """The files of one archive by canonical path (``Doc_0/Document.xml``); each is unpacked only when asked for."""
 
-    def __init__(self, data: bytes, entries: dict[str, ZipEntry]) -> None:
+    def __init__(self, data: bytes, entries: dict[str, ZipEntry], longest: int) -> None:
         self._data = memoryview(data)
+        self._longest = longest
         self._entries = entries
         self._by_key = {_key(path): path for path in entries}
         self._digests: dict[tuple[str, str], bytes] = {}
@@ -60,9 +61,12 @@ class Archive:
     def find(self, path: str) -> str | None:
         """The canonical path of the file that ``path`` names, its case aside; None when there is no such file.
 
-        No two entries differ in case alone, so that there is never a choice.
+        No two entries differ in case alone, so that there is never a choice. What is longer than any name names none:
+        composing characters takes time that grows with the square of how many stand on one.
         """
-        return path if path in self._entries else self._by_key.get(_key(path))
+        if path in self._entries:
+            return path
+        return self._by_key.get(_key(path)) if len(path) <= self._longest else None
 
     def size(self, path: str) -> int:
         """Unpacked size in bytes as the archive declares it; reading never gives more."""
@@ -145,7 +149,7 @@ def open_archive(data: bytes, limits: Limits | None = None) -> Archive:
         raise OfdRefused(check="ofd.archive.size", remedy="压缩包解开后超过大小上限")
     if total > limits.ratio_floor and total > limits.ratio * len(data):
         raise _ratio()
-    return Archive(data, entries)
+    return Archive(data, entries, limits.name)
 
 
 def _path(entry: ZipEntry, longest: int) -> tuple[str, bool]:

@@ -18,6 +18,9 @@ from gateway.crypto.errors import DerMalformed
 MAX_SIGNERS: Final = 4
 MAX_CERTIFICATES: Final = 32
 _SIGNED_DATA: Final = frozenset({"1.2.156.10197.6.1.4.2.2", "1.2.840.113549.1.7.2"})
+_DATA: Final = frozenset({"1.2.156.10197.6.1.4.2.1", "1.2.840.113549.1.7.1"})
+"""Both names of plain data, which writers mix."""
+_CONTENT_TYPE: Final = "1.2.840.113549.1.9.3"
 _MESSAGE_DIGEST: Final = "1.2.840.113549.1.9.4"
 _SIGNING_TIME: Final = "1.2.840.113549.1.9.5"
 _TIME_STAMP: Final = "1.2.840.113549.1.9.16.2.14"
@@ -81,7 +84,7 @@ def parse_cms(data: bytes) -> CmsValue:
     if not 1 <= len(infos) <= MAX_SIGNERS or len(carried) > MAX_CERTIFICATES:
         raise DerMalformed(remedy="签名数据中没有签名者，或签名者与证书过多")
     certificates = _readable(each.raw for each in carried if each.tag == Tag.SEQUENCE)
-    signers = tuple(_signer(list(info.expect(Tag.SEQUENCE).children()), certificates) for info in infos)
+    signers = tuple(_signer(list(info.expect(Tag.SEQUENCE).children()), certificates, content_type) for info in infos)
     return CmsValue(content_type, content, signers, tuple(each.encoded for each in certificates))
 
 
@@ -106,7 +109,7 @@ def _readable(encoded: Iterable[bytes]) -> list[SigningCertificate]:
     return found
 
 
-def _signer(fields: list[Element], certificates: list[SigningCertificate]) -> CmsSigner:
+def _signer(fields: list[Element], certificates: list[SigningCertificate], content_type: str) -> CmsSigner:
     signed = fields.pop(3) if len(fields) > 3 and fields[3].tag == Tag.CONTEXT_0 else None
     unsigned = fields.pop() if len(fields) == 6 and fields[5].tag == Tag.CONTEXT_1 else None
     if len(fields) != 5:
@@ -115,6 +118,8 @@ def _signer(fields: list[Element], certificates: list[SigningCertificate]) -> Cm
     digest, signing_time = found.get(_MESSAGE_DIGEST), found.get(_SIGNING_TIME)
     if signed is not None and digest is None:
         raise DerMalformed(remedy="签名属性中没有被签名内容的摘要")
+    if _CONTENT_TYPE in found and not _same_type(found[_CONTENT_TYPE].oid(), content_type):
+        raise DerMalformed(remedy="签名属性所写的内容类型与所签内容不符")
     return CmsSigner(
         attributes=() if signed is None else _as_signed(signed),
         message_digest=digest.octets() if digest else None,
@@ -125,6 +130,11 @@ def _signer(fields: list[Element], certificates: list[SigningCertificate]) -> Cm
         signature=fields[4].octets(),
         timestamp=_attributes(unsigned).get(_TIME_STAMP),
     )
+
+
+def _same_type(signed: str, stated: str) -> bool:
+    """What was signed as one type is not taken for another (RFC 5652 §11.1)."""
+    return signed == stated or {signed, stated} <= _DATA
 
 
 def _as_signed(attributes: Element) -> tuple[bytes, ...]:

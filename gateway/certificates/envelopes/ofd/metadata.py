@@ -18,6 +18,11 @@ from gateway.certificates.errors import EnvelopeRefused
 from schemas.ecertificates import HOLDER_TYPE_NAMES, NO_END, ECertificateMetadata
 from schemas.status_lists import StatusListReference
 
+_CHECKS: Final = {
+    "missing": "ofd.metadata.missing",
+    "ambiguous": "ofd.metadata.ambiguous",
+    "size": "ofd.metadata.size",
+}
 EXTENSION: Final = "KZ_"
 STATUS_URI: Final = "x_ZTLB_URI"
 STATUS_INDEX: Final = "x_ZTLB_IDX"
@@ -35,6 +40,8 @@ _DATE: Final = re.compile(
     r"|(?P<y4>[0-9]{4})(?P<m4>[0-9]{2})(?P<d4>[0-9]{2}))"
     r"(?:[ T](?:00:00:00|23:59:59))?"
 )
+MAX_VALUE: Final = 8192
+"""Characters of one field; what is longer costs more to compare than any field is worth."""
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,9}")
 
 
@@ -72,6 +79,8 @@ def read_custom_data(root: Node) -> dict[str, str]:
     for name, value in _entries(lists):
         if len(lists) > 1 or not name or name.casefold() in seen:
             raise _refused("ambiguous", "版式文件中的证照元数据重复或无法唯一识读，请由颁发机构重新制作")
+        if len(value) > MAX_VALUE:
+            raise _refused("size", "版式文件中的证照元数据过长，请由颁发机构重新制作")
         seen.add(name.casefold())
         if value:
             found[name] = value
@@ -120,5 +129,4 @@ def _status(fields: dict[str, str]) -> StatusListReference | None:
 
 
 def _refused(check: str, remedy: str) -> EnvelopeRefused:
-    names = {"missing": "ofd.metadata.missing", "ambiguous": "ofd.metadata.ambiguous"}
-    return EnvelopeRefused(step="claims", check=names[check], remedy=remedy)
+    return EnvelopeRefused(step="claims", check=_CHECKS[check], remedy=remedy)

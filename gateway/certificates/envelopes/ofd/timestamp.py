@@ -128,9 +128,9 @@ def _judge_trust(token: Token, signer: CmsSigner, stamped: Stamped, context: Tru
     )
     if chain.verdict is not Verdict.VALID:
         return _told(stamped, phrase(chain.check), when)
-    if token.at > context.at + CLOCK_SKEW:
+    if token.at - context.at > CLOCK_SKEW:
         return _failed(stamped, "time stamp lies in the future", Basis.TRUST)
-    if stamped.claimed_at is not None and stamped.claimed_at > token.at + CLOCK_SKEW:
+    if stamped.claimed_at is not None and stamped.claimed_at - token.at > CLOCK_SKEW:
         return _failed(stamped, "signed after its own time stamp", Basis.TRUST)
     return Check("timestamp", stamped.title, Outcome.PASSED, Basis.TRUST, detail=when)
 

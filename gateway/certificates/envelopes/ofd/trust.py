@@ -111,7 +111,7 @@ def time_check(at: datetime, signed: SealTime | None, *, timed: bool) -> Check:
     if signed is None:
         outcome = Outcome.UNKNOWN if timed else Outcome.NOT_APPLICABLE
         return _trust("time", title, outcome, "signing time unknown", "未载明可识别的签章时间，按核验时间判断")
-    if signed.at > at + CLOCK_SKEW:
+    if signed.at - at > CLOCK_SKEW:
         return _trust("time", title, Outcome.FAILED, "signed in the future")
     return _trust("time", title, Outcome.PASSED, detail="" if signed.zoned else "签章时间未注明时区，按北京时间判断")
 

@@ -59,11 +59,12 @@ def verify_ofd(
     Traceback (most recent call last):
     gateway.certificates.errors.OfdRefused: ofd-refused: ofd.archive: 请提供完整、未加密的 OFD 文件
     """
-    if at.tzinfo is None:
+    if at.utcoffset() is None:
         raise OfdRefused(check="ofd.time", remedy="核验时间必须带时区")
-    for certificate in (*anchors, *intermediates):
-        load_signing_certificate(bytes(certificate))
-    context = TrustContext(tuple(anchors), tuple(intermediates), at, as_bytes(crls), as_bytes(status))
+    trusted, helping = as_bytes(anchors) or (), as_bytes(intermediates) or ()
+    for certificate in (*trusted, *helping):
+        load_signing_certificate(certificate)
+    context = TrustContext(trusted, helping, at, as_bytes(crls), as_bytes(status))
     # 1
     archive = open_archive(bytes(data), limits)
     # 2
