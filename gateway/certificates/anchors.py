@@ -18,8 +18,12 @@ class TrustAnchor:
 
 
 def as_anchor(item: "bytes | TrustAnchor") -> TrustAnchor:
-    """An anchor given as bare DER demands no policy."""
-    return item if isinstance(item, TrustAnchor) else TrustAnchor(item)
+    """An anchor given as bare DER demands no policy. Raises `TypeError` for anything else."""
+    if isinstance(item, TrustAnchor):
+        return item
+    if not isinstance(item, bytes | bytearray | memoryview):
+        raise TypeError("an anchor is a certificate in DER, as bytes, or a TrustAnchor")
+    return TrustAnchor(bytes(item))
 
 
 def anchors_digest(anchors: Iterable[bytes | TrustAnchor]) -> bytes:

@@ -5,7 +5,8 @@ carry, and SM2 links must be walked one by one, so the walk is ours: `candidates
 `path_rules` judges each, `clearance` asks for revocation. Departures are listed in docs/divergences.md.
 """
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -64,7 +65,7 @@ class ChainResult:
 
 def verify_chain(
     leaf: bytes,
-    intermediates: Sequence[bytes],
+    intermediates: Iterable[bytes],
     anchors: Iterable[bytes | TrustAnchor],
     at: datetime,
     *,
@@ -79,12 +80,16 @@ def verify_chain(
     """Whether DER ``leaf`` may sign at the aware instant ``at`` under one of the ``anchors``. Never raises for content.
 
     ``intermediates`` are DER certificates in any order, unrelated ones among them; none is trusted by itself.
-    ``anchors`` are CA certificates in DER, or `TrustAnchor` where one demands policies; raises ``DerMalformed`` for an
-    anchor that is no certificate, which is the caller's mistake.
+    ``anchors`` are CA certificates in DER, or `TrustAnchor` where one demands policies. PEM is not read: a leaf in PEM
+    is ``chain.malformed``. Any bytes-like object and any iterable of them will do, empty ones too.
+
+    What is wrong with the call itself is raised: ``DerMalformed`` for an anchor that is no certificate, `ValueError`
+    for an instant without a zone, `TypeError` for what is neither bytes nor an iterable of them.
 
     ``crls`` (DER lists) and ``status`` (DER OCSP responses) both None leave revocation out, for callers that judge it
     elsewhere; any sequence, even an empty one, demands an answer for every certificate below the anchor, and either
-    source suffices. ``crl_limit`` permits stale lists and responses up to an age; without it ``nextUpdate`` is the end.
+    source suffices. A certificate that is proved revoked on one of its paths is so on all of them. ``crl_limit``
+    permits stale lists and responses up to an age; without it ``nextUpdate`` is the end.
 
     ``valid_at`` (not after ``at``) is when validity periods are judged, for a seal made earlier (GB/T 38540 §7);
     revocation is judged at ``at`` always. ``purposes`` are the extended key usages of which leaf and CAs must have one
@@ -99,10 +104,22 @@ def verify_chain(
     >>> verify_chain(b"", [], [], datetime.fromisoformat("2026-11-23T04:00:00Z")).check
     'chain.malformed'
     """
+    leaf, intermediates = _octets(leaf), _all_octets(intermediates)
+    crls, status = (None if given is None else _all_octets(given) for given in (crls, status))
+    if isinstance(anchors, _BYTES | TrustAnchor):
+        raise TypeError("anchors come as an iterable, even a single one")
+    for instant in (at, at if valid_at is None else valid_at):
+        if not isinstance(instant, datetime):
+            raise TypeError("the instant is a datetime")
+        if instant.utcoffset() is None:
+            raise ValueError("the instant needs a zone")
+    if isinstance(policies, str) or isinstance(purposes, str):
+        raise TypeError("policies and purposes come as an iterable, even a single one")
     try:
-        first = load_signing_certificate(bytes(leaf))
+        first = load_signing_certificate(leaf)
     except DerMalformed as error:
-        return ChainResult(Verdict.INVALID, "chain.malformed", error.remedy)
+        remedy = "证书须为 DER 编码，不是 PEM" if leaf.startswith(b"-----BEGIN") else error.remedy
+        return ChainResult(Verdict.INVALID, "chain.malformed", remedy)
     if len(intermediates) > MAX_INTERMEDIATES or sum(map(len, intermediates)) > MAX_INTERMEDIATE_BYTES:
         return ChainResult(Verdict.INVALID, "chain.work_limit", "证书链携带的证书过多")
     demands = {}
@@ -121,12 +138,30 @@ def verify_chain(
     return result
 
 
+_EXHAUSTED: Final = ChainResult(Verdict.INVALID, "chain.work_limit", "证书链过于复杂，超过核验工作量上限")
+
+
+_BYTES: Final = bytes | bytearray | memoryview
+
+
+def _octets(item: object) -> bytes:
+    if not isinstance(item, _BYTES):
+        raise TypeError("certificates, lists and responses are bytes in DER")
+    return bytes(item)
+
+
+def _all_octets(items: Iterable[bytes]) -> list[bytes]:
+    if isinstance(items, _BYTES):
+        raise TypeError("certificates, lists and responses come as an iterable, even a single one")
+    return [_octets(item) for item in items]
+
+
 def _readable(encoded: Iterable[bytes]) -> tuple[list[SigningCertificate], str | None]:
     """The certificates that can be read, and what is wrong with the last that cannot: it may be no part of a path."""
     found, malformed = [], None
     for item in encoded:
         try:
-            found.append(load_signing_certificate(bytes(item)))
+            found.append(load_signing_certificate(item))
         except DerMalformed as error:
             malformed = error.remedy
     return found, malformed
@@ -150,36 +185,66 @@ class _Search:
     def run(self, leaf: SigningCertificate) -> ChainResult:
         """The first valid path; else what is unknown, else what is wrong. A leaf proved revoked ends the search."""
         failures: list[ChainResult] = []
+        paths = self._finder.paths(leaf)
         try:
-            for path in self._finder.paths(leaf):
+            for path in paths:
                 if len(failures) >= MAX_PATHS_JUDGED:
                     raise WorkExhausted
                 result, final = self._judge(path)
+                if result.verdict is Verdict.VALID:
+                    return self._contradicted(result, failures, paths) or result
                 if final:
                     return result
                 failures.append(result)
         except WorkExhausted:
             if not failures:
-                return ChainResult(Verdict.INVALID, "chain.work_limit", "证书链过于复杂，超过核验工作量上限")
+                return _EXHAUSTED
         unknown = [result for result in failures if result.verdict is Verdict.INDETERMINATE]
         return (unknown or failures or [self._no_path()])[0]
 
+    def _contradicted(
+        self, valid: ChainResult, failures: list[ChainResult], further: Iterator[Path]
+    ) -> ChainResult | None:
+        """Why a valid path is not good after all: another one proves a certificate of it revoked, or may do so.
+
+        Signers of lists and responders are believed path by path, so which path is found first must not decide. The
+        others are walked only when some evidence, believed or not, calls a certificate of the valid path revoked.
+        """
+        accused = frozenset() if self._clearance is None else self._clearance.accused(valid.path)
+        if self._clearance is None or not accused:
+            return None
+        try:
+            paths = itertools.chain((each.path for each in failures), further)
+            for number, path in enumerate(paths, 1):
+                if number >= MAX_PATHS_JUDGED:
+                    return _EXHAUSTED
+                if self._broken(path) is None and (answer := self._clearance.convicted(path, accused)):
+                    return self._refused(_not_clear(answer), path, answer.basis)
+        except WorkExhausted:
+            return _EXHAUSTED
+        return None
+
+    def _broken(self, path: Path) -> Failure | None:
+        return judge_path(path, replace(self._demand, policies=self._policies[path[-1].digest]))
+
     def _judge(self, path: Path) -> tuple[ChainResult, bool]:
         """The result for one path, and whether no other path can change it."""
-        demand = replace(self._demand, policies=self._policies[path[-1].digest])
-        failure = judge_path(path, demand)
+        failure = self._broken(path)
         if failure is not None:
-            return ChainResult(failure.verdict, failure.check, failure.remedy, path), False
+            return self._refused(failure, path), False
         answers = [] if self._clearance is None else self._clearance.answers(path)
         basis = tuple(each for answer in answers for each in answer.basis)
         if answers and answers[-1].revoked is not False:
-            failure = _not_clear(answers[-1])
             final = len(answers) == 1 and answers[0].revoked is True
-            return ChainResult(failure.verdict, failure.check, failure.remedy, path, None, basis), final
+            return self._refused(_not_clear(answers[-1]), path, basis), final
         ends = [certificate.not_after for certificate in path] if self._lasting else []
         rests_until = None if self._clearance is None else self._clearance.rests_until
         until = earliest([*ends, rests_until, *(answer.changes_at for answer in answers)])
         return ChainResult(Verdict.VALID, None, "", path, until, basis), True
+
+    @staticmethod
+    def _refused(failure: Failure, path: Path, basis: tuple[Basis, ...] = ()) -> ChainResult:
+        return ChainResult(failure.verdict, failure.check, failure.remedy, path, None, basis)
 
     def _no_path(self) -> ChainResult:
         if self._finder.links.algorithm_missing:

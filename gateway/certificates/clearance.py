@@ -4,7 +4,6 @@ Any believed source that says "revoked" decides. Otherwise one conclusive answer
 silent stand in the basis all the same.
 """
 
-import itertools
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -15,6 +14,7 @@ from gateway.certificates.candidates import Path, PathFinder
 from gateway.certificates.crl_judgement import ListJudge
 from gateway.certificates.crls import RevocationList, load_crl
 from gateway.certificates.freshness import Basis, BasisState, FreshnessLimit
+from gateway.certificates.links import WorkExhausted
 from gateway.certificates.ocsp import OcspResponse, load_response
 from gateway.certificates.ocsp_judgement import ResponseJudge
 from gateway.certificates.path_rules import Demand, judge_path
@@ -24,7 +24,8 @@ from gateway.crypto.errors import DerMalformed
 
 MAX_VOUCHING_DEPTH: Final = 3
 """Signers of lists whose own certificates are looked up in lists, one upon another."""
-MAX_VOUCHING_PATHS: Final = 4
+MAX_VOUCHING_PATHS: Final = 8
+"""Ways from one signer to the anchor that are looked at; with more of them the work is spent."""
 
 
 class Clearance:
@@ -59,6 +60,20 @@ class Clearance:
                 break
         return found
 
+    def accused(self, path: Path) -> frozenset[bytes]:
+        """Digests of the certificates below the anchor that some evidence, believed or not, calls revoked."""
+        judges = [each for each in (self._lists, self._responders) if each is not None]
+        return frozenset(each.digest for each in path[:-1] if any(judge.accuses(each) for judge in judges))
+
+    def convicted(self, path: Path, accused: frozenset[bytes]) -> RevocationAnswer | None:
+        """The answer for the first of the ``accused`` that is proved revoked as ``path`` has it; None when none is."""
+        for position in range(len(path) - 1):
+            if path[position].digest in accused:
+                answer = self._answer(path[position], path[position + 1 :], frozenset())
+                if answer.revoked:
+                    return answer
+        return None
+
     def _answer(self, certificate: SigningCertificate, above: Path, under_way: frozenset[bytes]) -> RevocationAnswer:
         def vouch(signer: SigningCertificate, anchor: SigningCertificate) -> bool:
             return self._vouched(signer, anchor, under_way)
@@ -80,8 +95,11 @@ class Clearance:
         if signer.digest in under_way or len(under_way) >= MAX_VOUCHING_DEPTH:
             return False
         demand = Demand(self._at, purposes=None, usages=frozenset({ext.CRL_SIGN}))
-        for path in itertools.islice(self._finder.paths(signer), MAX_VOUCHING_PATHS):
-            if path[-1].digest != anchor.digest or judge_path(path, demand) is not None:
+        ways = (path for path in self._finder.paths(signer) if path[-1].digest == anchor.digest)
+        for number, path in enumerate(ways):
+            if number >= MAX_VOUCHING_PATHS:
+                raise WorkExhausted
+            if judge_path(path, demand) is not None:
                 continue
             clear = (
                 self._answer(path[position], path[position + 1 :], under_way | {signer.digest}).revoked is False

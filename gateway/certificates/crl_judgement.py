@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
+from functools import partial
 from typing import Final
 
 from gateway.certificates.candidates import Path, PathFinder
@@ -18,11 +19,6 @@ from gateway.certificates.names import GeneralName, GeneralNameKind, name_key, r
 from gateway.certificates.revocation_answers import RevocationAnswer, age_changes, begins, earliest, list_age
 from gateway.certificates.signing_certificates import SigningCertificate
 from gateway.crypto.errors import DerMalformed
-
-MAX_LISTS_TRIED: Final = 8
-"""Lists whose signature is tried for one certificate, the newest first."""
-MAX_SIGNERS_TRIED: Final = 4
-"""Certificates of a list's issuer that are tried for one list, when the certificate's own issuer did not sign it."""
 
 Vouch = Callable[[SigningCertificate, SigningCertificate], bool]
 """(signer, anchor): whether the certificate of a list's signer has a good path to that very anchor."""
@@ -36,6 +32,7 @@ class _Outcome(Enum):
     HELD = auto()
     REMOVED = auto()
     UNKNOWN = auto()
+    SILENT = auto()
 
 
 _BAD: Final = frozenset({_Outcome.REVOKED, _Outcome.HELD})
@@ -43,7 +40,10 @@ _BAD: Final = frozenset({_Outcome.REVOKED, _Outcome.HELD})
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What the lists of one group say, and for which ``reasons`` they can tell. ``basis`` None: only a doubt."""
+    """What the lists of one group say, and for which ``reasons`` they can tell. ``basis`` None: only a doubt.
+
+    Silent is a group that is out of date, or a delta list without a complete one: it neither tells nor casts doubt.
+    """
 
     outcome: _Outcome
     reasons: frozenset[int] = frozenset()
@@ -53,7 +53,7 @@ class _Said:
 
 @dataclass(slots=True)
 class _Group:
-    """Believed lists of one issuer and one scope."""
+    """Believed lists of one issuer, one scope and one key: no key may take back what another revoked."""
 
     reasons: frozenset[int]
     complete: list[RevocationList] = field(default_factory=list)
@@ -74,19 +74,23 @@ class ListJudge:
     def judge(self, certificate: SigningCertificate, above: Path, vouch: Vouch) -> RevocationAnswer:
         """Whether ``certificate`` was revoked at the time asked; ``above`` runs from its issuer to the anchor.
 
-        Raises `WorkExhausted`.
+        Every list that may speak of it is tried, so that forged ones crowd nothing out. Raises `WorkExhausted`.
         """
-        groups: dict[tuple[bytes, bytes], _Group] = {}
+        groups: dict[tuple[bytes, bytes, bytes], _Group] = {}
         said: list[_Said] = []
-        named = self._named(certificate)[:MAX_LISTS_TRIED]
+        named = self._named(certificate)
         for found in named:
             reasons = _reasons_covered(found, certificate)
-            if not reasons or not self._believed(found, above, vouch):
+            newer = groups.get((found.issuer, found.scope_key, above[0].public_key_info))
+            if not reasons or (newer is not None and self._superseded(found, newer)):
+                continue
+            signer = self._signer(found, above, vouch)
+            if signer is None:
                 continue
             if not found.usable:
                 said += _doubts(found, certificate)
                 continue
-            group = groups.setdefault((found.issuer, found.scope_key), _Group(reasons))
+            group = groups.setdefault((found.issuer, found.scope_key, signer), _Group(reasons))
             (group.complete if found.base is None else group.deltas).append(found)
         said += [self._of_group(group, certificate) for group in groups.values()]
         return self._together(said, earliest(begins(found.this_update, self._at) for found in named))
@@ -94,17 +98,31 @@ class ListJudge:
     def _named(self, certificate: SigningCertificate) -> list[RevocationList]:
         """Lists that may speak of ``certificate``, the newest first."""
         found = self._by_issuer.get(name_key(certificate.issuer), ())
-        return sorted(found, key=lambda each: each.this_update, reverse=True)
+        return sorted(found, key=lambda each: (each.this_update, each.number or 0), reverse=True)
 
-    def _believed(self, found: RevocationList, above: Path, vouch: Vouch) -> bool:
-        """§6.3.3 (f) and (g): signed by the certificate's issuer, or by another who stands under the same anchor."""
+    def _superseded(self, found: RevocationList, newer: _Group) -> bool:
+        """Whether a current list of the certificate's own issuer makes an older one of that very key moot."""
+        return found.authority_key_id is not None and any(
+            found.authority_key_id == each.authority_key_id
+            and self._age(each).usable
+            and self._rank(found) < self._rank(each)
+            for each in newer.complete
+        )
+
+    def _signer(self, found: RevocationList, above: Path, vouch: Vouch) -> bytes | None:
+        """The key that signed, if it may. §6.3.3 (f) and (g): the certificate's issuer, or another who stands under the
+        same anchor. None when it is neither's.
+        """
         parent = above[0]
         if same_name(found.issuer, parent.subject) and _may_sign(parent) and self._signed(found, parent):
-            return True
+            return parent.public_key_info
         wanted = found.authority_key_id
         others = [each for each in self._finder.named(found.issuer) if each.digest != parent.digest and _may_sign(each)]
         others.sort(key=lambda each: None not in (wanted, each.subject_key_id) and wanted != each.subject_key_id)
-        return any(self._signed(found, each) and vouch(each, above[-1]) for each in others[:MAX_SIGNERS_TRIED])
+        return next(
+            (each.public_key_info for each in others if self._signed(found, each) and vouch(each, above[-1])),
+            None,
+        )
 
     def _signed(self, found: RevocationList, signer: SigningCertificate) -> bool:
         return self._finder.links.signed_by(
@@ -114,12 +132,14 @@ class ListJudge:
     def _of_group(self, group: _Group, certificate: SigningCertificate) -> _Said:
         """A current delta list speaks before the complete one that it is built upon (§6.3.3 (i) and (j))."""
         complete = max(group.complete, key=self._rank, default=None)
+        if complete is not None and group.deltas and not self._age(complete).usable:
+            complete = None
         number = -1 if complete is None else complete.number or 0
         current = [each for each in group.deltas if (each.number or 0) > number and self._age(each).usable]
         delta = max(current, key=self._rank, default=None)
         changed = _Outcome.NOT_LISTED if delta is None else _listed(delta, certificate, self._at)
         if complete is None:
-            outcome = changed if changed in _BAD else _Outcome.UNKNOWN
+            outcome = changed if changed in _BAD or changed is _Outcome.UNKNOWN else _Outcome.SILENT
         elif changed in _BAD or changed is _Outcome.UNKNOWN:
             outcome = changed
         elif delta is not None and changed is _Outcome.REMOVED and (delta.base or 0) <= number:
@@ -133,10 +153,14 @@ class ListJudge:
             for each in (complete, delta)
             if each is not None
         )
-        return _Said(outcome if basis.usable else _Outcome.UNKNOWN, group.reasons, basis, changes)
+        return _Said(outcome if basis.usable else _Outcome.SILENT, group.reasons, basis, changes)
 
     def _age(self, found: RevocationList) -> Basis:
         return list_age("crl", found.this_update, found.next_update, self._at, self._limit)
+
+    def accuses(self, certificate: SigningCertificate) -> bool:
+        """Whether a list of its issuer's name holds an entry for it, believed or not."""
+        return any(map(partial(_lists, certificate), self._named(certificate)))
 
     def _rank(self, found: RevocationList) -> tuple[bool, datetime, int]:
         return self._age(found).usable, found.this_update, found.number or 0
@@ -190,10 +214,14 @@ _WORST_FIRST: Final = (
 
 def _doubts(found: RevocationList, certificate: SigningCertificate) -> list[_Said]:
     """A believed list that may not be used still casts doubt on what it lists (X.509 §7.3)."""
+    return [_Said(_Outcome.UNKNOWN)] if _lists(certificate, found) else []
+
+
+def _lists(certificate: SigningCertificate, found: RevocationList) -> bool:
     try:
-        return [_Said(_Outcome.UNKNOWN)] if found.entries.find(certificate.serial_der) else []
+        return bool(found.entries.find(certificate.serial_der))
     except DerMalformed:
-        return [_Said(_Outcome.UNKNOWN)]
+        return True
 
 
 def _reasons_covered(found: RevocationList, certificate: SigningCertificate) -> frozenset[int]:

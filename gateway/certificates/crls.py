@@ -164,7 +164,7 @@ def load_crl(encoded: bytes) -> RevocationList:
     found = _extensions(version, rest)
     number, base = _number(found.get(CRL_NUMBER)), _number(found.get(DELTA_INDICATOR))
     scope_value = found[ISSUING_POINT].value if ISSUING_POINT in found else b""
-    scope = _issuing_point(scope_value) if scope_value else IssuingPoint()
+    scope = _issuing_point(scope_value) if ISSUING_POINT in found else IssuingPoint()
     key_id = ext.authority_key_id(found[ext.AUTHORITY_KEY_ID].value) if ext.AUTHORITY_KEY_ID in found else None
     known = all(each.oid in _MAY_BE_CRITICAL for each in found.values() if each.critical)
     own = not scope.indirect and not entries.names_issuers()
@@ -187,7 +187,7 @@ def load_crl(encoded: bytes) -> RevocationList:
     )
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def crl_digest(encoded: bytes) -> bytes:
     """SHA-256 of a list's bytes. Lists are large and the same object comes again and again, so it is found once."""
     return hashlib.sha256(encoded).digest()
@@ -218,8 +218,9 @@ def _number(extension: Extension | None) -> int | None:
 
 
 def _issuing_point(value: bytes) -> IssuingPoint:
-    fields = {each.tag: each for each in parse(value).expect(Tag.SEQUENCE).children()}
-    if not fields.keys() <= {0xA0, 0x81, 0x82, 0x83, 0x84, 0x85}:
+    listed = parse(value).expect(Tag.SEQUENCE).children()
+    fields = {each.tag: each for each in listed}
+    if [each.tag for each in listed] != [tag for tag in (0xA0, 0x81, 0x82, 0x83, 0x84, 0x85) if tag in fields]:
         raise DerMalformed(remedy="吊销列表的签发分发点结构不符")
 
     def flag(tag: int) -> bool:
@@ -249,7 +250,9 @@ def _starts(data: bytes, offset: int, end: int) -> "array[int]":
                 begin += width
             if data[offset] != Tag.SEQUENCE or data[begin] != Tag.INTEGER or begin + length > end:
                 raise DerMalformed(remedy="吊销列表条目结构不符")
-            # A number that is not in its shortest form would be there and not be found.
+            # A number that is not in its shortest form, or says its length in another, would be there and not be found.
+            if data[begin + 1] & 0x80:
+                raise DerMalformed(remedy="吊销列表中的序列号过长，或其长度不是最短编码")
             if data[begin + 2] in (0x00, 0xFF) and data[begin + 1] > 1 and (data[begin + 2] ^ data[begin + 3]) < 0x80:
                 raise DerMalformed(remedy="吊销列表中的序列号不是最短编码")
             starts.append(offset)

@@ -20,6 +20,8 @@ MAX_COMPARISONS: Final = 1 << 15
 
 _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_URI_TEXT: Final = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
+"""The characters of RFC 3986. Others readers drop (line ends) or take for a slash (``\\``), and see another host."""
 _LOCAL_PART: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _SMTP_UTF8_MAILBOX: Final = bytes.fromhex("06082b06010505070809")
 """The type of otherName that holds a mailbox (RFC 9598): mail constraints bind it, and nothing here reads it."""
@@ -126,6 +128,8 @@ def _mailbox(value: str, limit: str, loosely: bool) -> bool:
 
 
 def _uri(value: str, limit: str, _loosely: bool) -> bool:
+    if not _URI_TEXT.fullmatch(value):
+        raise Unjudgeable
     try:
         parts = urlsplit(value)
         host = _host((parts.hostname or "").lower())

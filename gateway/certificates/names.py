@@ -18,6 +18,8 @@ ORGANIZATION_NAME: Final = "2.5.4.10"
 EMAIL_ADDRESS: Final = "1.2.840.113549.1.9.1"
 MALFORMED_NAME: Final = "（名称编码异常）"
 EMPTY_NAME: Final = b"\x30\x00"
+MAX_NAME_BYTES: Final = 4096
+"""A longer name counts as one that cannot be read: folding may make text eighteen times as long, and keys are kept."""
 
 _SHORT: Final = {
     "2.5.4.3": "CN",
@@ -82,9 +84,13 @@ def same_name(one: bytes, other: bytes) -> bool:
     return one == other or name_key(one) == name_key(other)
 
 
-@lru_cache(maxsize=4096)
 def name_key(name: bytes) -> NameKey:
     """What equal names have in common: the folded attributes by RDN, or the bytes of a name that cannot be read."""
+    return name if len(name) > MAX_NAME_BYTES else _kept_key(name)
+
+
+@lru_cache(maxsize=2048)
+def _kept_key(name: bytes) -> NameKey:
     try:
         return tuple(frozenset(_folded(each) for each in group) for group in _groups(name))
     except DerMalformed:
@@ -150,9 +156,15 @@ def general_name(element: Element) -> GeneralName:
     return GeneralName(kind, element.content)
 
 
-@lru_cache(maxsize=1024)
 def _groups(name: bytes) -> tuple[tuple[tuple[str, Element], ...], ...]:
     """The attributes by RDN. Raises `DerMalformed`."""
+    if len(name) > MAX_NAME_BYTES:
+        raise DerMalformed(remedy=f"名称不得超过 {MAX_NAME_BYTES} 字节")
+    return _kept_groups(name)
+
+
+@lru_cache(maxsize=1024)
+def _kept_groups(name: bytes) -> tuple[tuple[tuple[str, Element], ...], ...]:
     groups = []
     for relative in parse(name).expect(Tag.SEQUENCE).children():
         group = []

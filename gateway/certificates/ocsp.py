@@ -76,12 +76,14 @@ class CertId:
     def names(self, certificate: SigningCertificate, issuer: SigningCertificate) -> bool:
         """Whether it is ``certificate``, issued by ``issuer``'s key."""
         digest = _DIGESTS.get(self.algorithm)
-        return (
-            digest is not None
-            and self.serial == certificate.serial_number
-            and self.name_hash == digest(certificate.issuer)
-            and self.key_hash == digest(key_bits(issuer))
-        )
+        return self.may_name(certificate) and digest is not None and self.key_hash == digest(key_bits(issuer))
+
+    def may_name(self, certificate: SigningCertificate) -> bool:
+        """Whether number and issuer's name are ``certificate``'s, whichever key of that name issued it."""
+        if self.serial != certificate.serial_number:
+            return False
+        digest = _DIGESTS.get(self.algorithm)
+        return digest is not None and self.name_hash == digest(certificate.issuer)
 
 
 @dataclass(frozen=True, slots=True)

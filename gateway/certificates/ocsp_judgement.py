@@ -26,8 +26,6 @@ from gateway.certificates.revocation_answers import (
 from gateway.certificates.signing_certificates import SigningCertificate, load_signing_certificate
 from gateway.crypto.errors import DerMalformed
 
-MAX_RESPONSES_TRIED: Final = 8
-"""Responses about one certificate whose signature is tried, the newest first."""
 OCSP_SIGNING: Final = "1.3.6.1.5.5.7.3.9"
 
 Unrevoked = Callable[[SigningCertificate, Path], bool]
@@ -56,7 +54,8 @@ class ResponseJudge:
     def judge(self, certificate: SigningCertificate, above: Path, unrevoked: Unrevoked) -> RevocationAnswer:
         """Whether ``certificate`` was revoked at the time asked; ``above`` runs from its issuer to the anchor.
 
-        Of several believed answers that are young enough one that says revoked wins. Raises `WorkExhausted`.
+        Every answer is tried, so that forged ones crowd nothing out; of those that are believed and young enough one
+        that says revoked wins. Raises `WorkExhausted`.
         """
         told = [
             _Told(single, response)
@@ -65,7 +64,7 @@ class ResponseJudge:
             if single.about.names(certificate, above[0])
         ]
         told.sort(key=lambda each: each.single.this_update, reverse=True)
-        believed = [each for each in told[:MAX_RESPONSES_TRIED] if self._believed(each, above, unrevoked)]
+        believed = [each for each in told if self._believed(each, above, unrevoked)]
         ages = [self._age(each) for each in believed]
         usable = [each.single for each, age in zip(believed, ages, strict=True) if age.usable]
         if not usable:
@@ -85,6 +84,14 @@ class ResponseJudge:
             return RevocationAnswer(True, basis, changes, held=all(each.reason == CERTIFICATE_HOLD for each in bad))
         # The newest that is usable decides: it stands first.
         return RevocationAnswer(False if usable[0].status is CertStatus.GOOD else None, basis, changes)
+
+    def accuses(self, certificate: SigningCertificate) -> bool:
+        """Whether an answer, believed or not, calls a certificate of its issuer's name and its number revoked."""
+        return any(
+            single.status is CertStatus.REVOKED and single.about.may_name(certificate)
+            for response in self._responses
+            for single in response.answers
+        )
 
     def _age(self, told: _Told) -> Basis:
         if from_the_future(told.response.produced_at, self._at) or not told.single.understood:

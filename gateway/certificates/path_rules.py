@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from gateway.certificates import extensions as ext
 from gateway.certificates.links import WorkExhausted
 from gateway.certificates.name_constraints import names_permitted, self_issued
@@ -15,6 +17,9 @@ from gateway.certificates.names import EMPTY_NAME
 from gateway.certificates.policies import PoliciesExceeded, PolicyDemand, PolicyWalk
 from gateway.certificates.signing_certificates import SigningCertificate
 from gateway.certificates.verdicts import Verdict
+from gateway.crypto import sm2
+from gateway.crypto.errors import AlgorithmUnavailable, KeyUnfit
+from gateway.crypto.public_keys import CERTIFICATE_CURVES, load_standard_key
 
 ANY_PURPOSE: Final = "2.5.29.37.0"
 DOCUMENT_SIGNING: Final = "1.3.6.1.5.5.7.3.36"
@@ -112,8 +117,26 @@ def _leaf(leaf: SigningCertificate, demand: Demand) -> Failure | None:
     if usage is not None and demand.usages is not None and usage.bits.isdisjoint(demand.usages):
         return _invalid("key_usage", "签章证书的密钥用途不含数字签名")
     names = leaf.extensions.get(ext.ALTERNATIVE_NAMES)
+    unfit = _key(leaf)
+    if unfit is not None:
+        return unfit
     if leaf.subject == EMPTY_NAME and (names is None or not names.critical):
         return _invalid("names", "证书没有主体名称，也没有标为关键的备用名称")
+    return None
+
+
+def _key(leaf: SigningCertificate) -> Failure | None:
+    """A key under which nothing could be verified: the CAs' own have verified something already."""
+    if sm2.point_of(leaf.public_key_info) is not None:
+        return None
+    try:
+        key, _ = load_standard_key(leaf.public_key_info)
+        if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name not in CERTIFICATE_CURVES:
+            raise AlgorithmUnavailable(remedy="公钥所在曲线不在共享平台支持的范围内")
+    except KeyUnfit as error:
+        return _invalid("key", error.remedy)
+    except AlgorithmUnavailable as error:
+        return Failure(Verdict.INDETERMINATE, "chain.algorithm_unavailable", error.remedy)
     return None
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from gateway.certificates.freshness import CLOCK_SKEW, Basis, BasisState, FreshnessLimit
 
 UNDATED_LIFETIME: Final = timedelta(minutes=10)
 """How long an OCSP answer without nextUpdate holds where no limit is set: newer ones are to be had at any time."""
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def list_age(name: str, since: datetime, until: datetime | None, at: datetime, l
 def answer_age(name: str, since: datetime, until: datetime | None, at: datetime, limit: FreshnessLimit | None) -> Basis:
     """As `list_age` for an OCSP answer, which may say no end (RFC 6960 §4.2.2.1)."""
     if until is not None or limit is None:
-        return list_age(name, since, until or since + UNDATED_LIFETIME, at, limit)
+        return list_age(name, since, until or _moved(since, UNDATED_LIFETIME), at, limit)
     return limit.judge(name, since, at)
 
 
@@ -48,15 +49,15 @@ def age_changes(since: datetime, until: datetime | None, at: datetime, limit: Fr
     """When next the age of such a basis is judged otherwise."""
     marks = [until] if until else []
     if limit is not None:
-        marks += [since + limit.fresh, since + limit.permitted]
+        marks += [_moved(since, limit.fresh), _moved(since, limit.permitted)]
     elif until is None:
-        marks.append(since + UNDATED_LIFETIME)
+        marks.append(_moved(since, UNDATED_LIFETIME))
     return earliest(mark for mark in marks if mark >= at)
 
 
 def begins(since: datetime, at: datetime) -> datetime | None:
     """When a list or answer from the future begins to count, None when it does already."""
-    return earliest(mark for mark in (since - CLOCK_SKEW, since) if mark > at)
+    return earliest(mark for mark in (_moved(since, -CLOCK_SKEW), since) if mark > at)
 
 
 def earliest(marks: Iterable[datetime | None]) -> datetime | None:
@@ -66,4 +67,12 @@ def earliest(marks: Iterable[datetime | None]) -> datetime | None:
 
 def from_the_future(instant: datetime, at: datetime) -> bool:
     """Whether ``instant`` lies further ahead than clocks differ."""
-    return instant > at + CLOCK_SKEW
+    return instant > _moved(at, CLOCK_SKEW)
+
+
+def _moved(instant: datetime, by: timedelta) -> datetime:
+    """``instant + by``, held at the ends of time: lists and responses say years 1 and 9999."""
+    try:
+        return instant + by
+    except OverflowError:
+        return _LAST if by > timedelta() else _FIRST

@@ -25,6 +25,8 @@ from gateway.crypto.der import Element, Tag, parse
 from gateway.crypto.errors import DerMalformed
 
 MAX_CERTIFICATE_BYTES: Final = 64 * 1024
+MAX_KEPT_BYTES: Final = 8 * 1024
+"""Larger ones are read anew each time: read, they may take twenty times their bytes."""
 MAX_SERIAL_OCTETS: Final = 20
 MAX_ADDRESSES: Final = 4
 """Addresses of one kind read out of one certificate; more would only multiply fetches."""
@@ -127,11 +129,22 @@ class SigningCertificate:
         return hashlib.sha256(self.public_key_info).hexdigest()
 
 
-@lru_cache(maxsize=1024)
 def load_signing_certificate(encoded: bytes) -> SigningCertificate:
-    """Parse one DER certificate. Raises ``DerMalformed`` when it is not one, or says one extension twice."""
+    """Parse one DER certificate. Raises ``DerMalformed`` when it is not one, or says one extension twice.
+
+    Those of usual size are kept.
+    """
     if len(encoded) > MAX_CERTIFICATE_BYTES:
         raise DerMalformed(remedy=f"证书不得超过 {MAX_CERTIFICATE_BYTES} 字节")
+    return _kept(encoded) if len(encoded) <= MAX_KEPT_BYTES else _read(encoded)
+
+
+@lru_cache(maxsize=1024)
+def _kept(encoded: bytes) -> SigningCertificate:
+    return _read(encoded)
+
+
+def _read(encoded: bytes) -> SigningCertificate:
     signed, algorithm, signature = _exactly(parse(encoded).expect(Tag.SEQUENCE).children(), 3)
     body = list(signed.expect(Tag.SEQUENCE).children())
     version = _version(body.pop(0)) if body and body[0].tag == Tag.CONTEXT_0 else 1

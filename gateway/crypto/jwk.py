@@ -1,7 +1,7 @@
 """Keys as JOSE writes them: parse, export, thumbprint. RFC 7517, RFC 7518 §6, RFC 8037 §2, RFC 7638."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from gateway.crypto import sm2
-from gateway.crypto.errors import KeyUnfit, refused
+from gateway.crypto.errors import JoseRefused, KeyUnfit, refused
 from gateway.crypto.public_keys import MAX_RSA_BITS, StandardKey, check_strength
 from gateway.crypto.strict_json import decode_base64url, dump, encode_base64url, parse_object
 
@@ -32,6 +32,10 @@ class VerificationKey:
     kid: str
     public_key: PublicKey
     algorithms: frozenset[str]
+
+
+KeySource = Iterable[VerificationKey | Mapping[str, Any]] | VerificationKey | Mapping[str, Any]
+"""How a verifier's caller may hand over keys: see `verification_keys`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +79,12 @@ def parse_jwk(source: Mapping[str, Any] | bytes, *, kid: str | None = None) -> V
     """A public signature key from one JWK. ``kid`` names it when the JWK does not; else its RFC 7638 thumbprint does.
 
     Raises ``JoseRefused``: ``jose.jwk_private`` for a key that shows private members, ``jose.key_use`` when ``use``,
-    ``key_ops`` or ``alg`` forbid verifying, ``jose.jwk`` for anything else that is not a key spoken here.
+    ``key_ops`` or ``alg`` forbid verifying, ``jose.jwk`` for anything else that is not a key spoken here; for a JWK
+    given as bytes also what `parse_object` refuses.
     """
     jwk = parse_object(source, max_bytes=MAX_JWK_BYTES) if isinstance(source, bytes) else source
+    if not isinstance(jwk, Mapping):
+        raise refused("jwk", "JWK 须为 JSON 对象")
     if _PRIVATE_MEMBERS & jwk.keys():
         raise refused("jwk_private", "只应登记公钥；此密钥已暴露私钥成员，请更换")
     key = _public_key(jwk)
@@ -90,6 +97,35 @@ def parse_jwk(source: Mapping[str, Any] | bytes, *, kid: str | None = None) -> V
     if not isinstance(named, str) or not named or len(named) > 200:
         raise refused("jwk", "kid 须为不超过 200 字符的文本")
     return VerificationKey(named, key, _permitted(jwk, algorithms))
+
+
+def verification_keys(keys: KeySource) -> tuple[VerificationKey, ...]:
+    """The keys of a list of `VerificationKey` or JWKs, of one of them, or of a JWK Set.
+
+    A JWK that is no key for verifying is passed over (RFC 7517 §5), unless there is no other: then its refusal is
+    raised. Raises `TypeError` for what is neither.
+    """
+    if isinstance(keys, VerificationKey):
+        return (keys,)
+    if isinstance(keys, Mapping):
+        keys = keys["keys"] if "keys" in keys and "kty" not in keys else [keys]
+    if isinstance(keys, str | bytes) or not isinstance(keys, Iterable):
+        raise TypeError("keys are VerificationKey objects, JWKs or a JWK Set")
+    found: list[VerificationKey] = []
+    unfit: JoseRefused | None = None
+    for item in keys:
+        if isinstance(item, VerificationKey):
+            found.append(item)
+            continue
+        if not isinstance(item, Mapping):
+            raise TypeError("keys are VerificationKey objects, JWKs or a JWK Set")
+        try:
+            found.append(parse_jwk(item))
+        except JoseRefused as refusal:
+            unfit = unfit or refusal
+    if unfit is not None and not found:
+        raise unfit
+    return tuple(found)
 
 
 def export_jwk(key: VerificationKey) -> dict[str, Any]:

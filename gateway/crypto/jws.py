@@ -13,7 +13,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.crypto.errors import KeyUnfit, SignatureInvalid, refused
-from gateway.crypto.jwk import PublicKey, SigningKey, VerificationKey, parse_jwk, thumbprint
+from gateway.crypto.jwk import (
+    KeySource,
+    PublicKey,
+    SigningKey,
+    VerificationKey,
+    parse_jwk,
+    thumbprint,
+    verification_keys,
+)
 from gateway.crypto.signatures import JOSE_SCHEMES, Encoding, sign, verify_signature
 from gateway.crypto.strict_json import decode_base64, decode_base64url, dump, encode_base64url, parse_object
 
@@ -31,16 +39,27 @@ _KEY_DIGESTS = ("x5t", "x5t#S256")
 _SIGNATURE_BYTES = {"ES256": 64, "ES384": 96, "EdDSA": 64, "SM2-SM3": 64}
 
 
+def _texts(value: Iterable[str] | None) -> frozenset[str] | None:
+    """One text is a set of one, and never of its letters."""
+    if value is None:
+        return None
+    found = frozenset({value} if isinstance(value, str) else value)
+    if not all(isinstance(each, str) for each in found):
+        raise ValueError("a JWS policy holds texts")
+    return found
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JwsPolicy:
     """What one use of a token demands. An empty ``typ`` or ``algorithms`` is a refusal to be built (``ValueError``).
 
-    ``typ`` holds the accepted media types without ``application/``, in lower case; ``typ_optional`` also takes a token
-    without one. ``audience`` must be named by ``aud``, ``issuer`` must equal ``iss``. ``max_age`` bounds ``iat`` and
-    makes it required; ``max_lifetime`` bounds ``exp`` − ``iat`` and makes ``exp`` required; ``leeway`` is the clock
-    skew allowed. ``x5c`` permits (and requires) a chain in the header; ``proof_key`` permits (and requires) an embedded
-    public ``jwk``, which proves possession and earns no trust. ``expiry_judged_by_caller`` lets a past ``exp`` through
-    to a caller that has a rule for stale documents.
+    Where a set of texts is asked for, one text or any iterable of texts will do. ``typ`` holds the accepted media
+    types, compared without ``application/`` and case; ``typ_optional`` also takes a token without one. ``audience``
+    must be named by ``aud``, ``issuer`` must equal ``iss``. ``max_age`` bounds ``iat`` and makes it required;
+    ``max_lifetime`` bounds ``exp`` − ``iat`` and makes ``exp`` required; ``leeway`` is the clock skew allowed. ``x5c``
+    permits (and requires) a chain in the header; ``proof_key`` permits (and requires) an embedded public ``jwk``, which
+    proves possession and earns no trust. ``expiry_judged_by_caller`` lets a past ``exp`` through to a caller that has a
+    rule for stale documents.
     """
 
     typ: frozenset[str]
@@ -59,6 +78,9 @@ class JwsPolicy:
     proof_key: bool = False
 
     def __post_init__(self) -> None:
+        for name in ("typ", "algorithms", "required", "audience"):
+            object.__setattr__(self, name, _texts(getattr(self, name)))
+        object.__setattr__(self, "typ", frozenset(each.lower().removeprefix("application/") for each in self.typ))
         if not self.typ or not self.algorithms or not self.algorithms <= SUPPORTED_ALGORITHMS:
             raise ValueError("a JWS policy names at least one typ and one supported algorithm")
         if self.x5c and self.proof_key:
@@ -94,13 +116,15 @@ class VerifiedJws:
     key_id: str
 
 
-def verify_jws(token: str | bytes, keys: Iterable[VerificationKey], policy: JwsPolicy, at: datetime) -> VerifiedJws:
+def verify_jws(token: str | bytes, keys: KeySource, policy: JwsPolicy, at: datetime) -> VerifiedJws:
     """The verified content of ``token`` (compact serialization) at the aware instant ``at``.
 
-    ``keys`` are the keys the alleged sender registered (`parse_jwk` makes one of a JWK); with ``policy.proof_key`` they
-    are ignored and the embedded key is used. Raises ``JoseRefused`` naming the check, or ``AlgorithmUnavailable``
-    (indeterminate) from the seam; ``ValueError`` for a policy with ``x5c`` (that token is read by `read_jws`, its chain
-    verified, then given to `check_signature` and `read_claims`) and for an ``at`` without a zone. For instance:
+    ``keys`` are the keys the alleged sender registered: `VerificationKey` objects (`parse_jwk` makes one), JWKs as
+    mappings, or a JWK Set; none at all is ``jose.key_unknown``. With ``policy.proof_key`` they are ignored and the
+    embedded key is used. Raises ``JoseRefused`` naming the check, or ``AlgorithmUnavailable`` (indeterminate) from the
+    seam; `ValueError` for a policy with ``x5c`` (that token is read by `read_jws`, its chain verified, then given to
+    `check_signature` and `read_claims`) and for an ``at`` without a zone; `TypeError` for keys that are none of these.
+    For instance:
 
     >>> from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     >>> from datetime import UTC
@@ -115,7 +139,9 @@ def verify_jws(token: str | bytes, keys: Iterable[VerificationKey], policy: JwsP
     """
     if policy.x5c:
         raise ValueError("a token with x5c is read, its chain verified, and then passed to check_signature")
-    if at.tzinfo is None:
+    if not isinstance(at, datetime):
+        raise TypeError("the instant is a datetime")
+    if at.utcoffset() is None:
         raise ValueError("the instant needs a zone")
     read = read_jws(token, policy)
     candidates = (_proof_key(read),) if policy.proof_key else _candidates(read, keys)
@@ -181,6 +207,10 @@ def sign_jws(
 
 
 def _token_bytes(token: str | bytes, limit: int) -> bytes:
+    if isinstance(token, bytearray | memoryview):
+        token = bytes(token)
+    if not isinstance(token, str | bytes):
+        raise refused("compact", "须为三段式紧凑序列化的 JWS")
     if len(token) > limit:
         raise refused("oversize", f"令牌不得超过 {limit} 字节")
     if isinstance(token, bytes):
@@ -238,9 +268,11 @@ def _proof_key(read: ReadJws) -> VerificationKey:
     return key
 
 
-def _candidates(read: ReadJws, keys: Iterable[VerificationKey]) -> tuple[VerificationKey, ...]:
+def _candidates(read: ReadJws, keys: KeySource) -> tuple[VerificationKey, ...]:
     kid = read.header.get("kid")
-    fitting = [key for key in keys if read.algorithm in key.algorithms and (kid is None or key.kid == kid)]
+    fitting = [
+        key for key in verification_keys(keys) if read.algorithm in key.algorithms and (kid is None or key.kid == kid)
+    ]
     if not fitting:
         raise refused("key_unknown", "没有登记可用于此算法与 kid 的密钥")
     if len(fitting) > MAX_KEYS_TRIED:

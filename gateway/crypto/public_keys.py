@@ -28,6 +28,8 @@ MAX_RSA_EXPONENT_BITS: Final = 32
 MAX_KEY_BYTES: Final = 2048
 """SubjectPublicKeyInfo in DER; the longest RSA key taken here has 1,062."""
 
+CERTIFICATE_CURVES: Final = frozenset({"secp256r1", "secp384r1", "secp521r1"})
+"""Curves of ECDSA on which a certificate's key verifies something here."""
 _POINT_FORMS: Final = (b"\x02", b"\x03", b"\x04")
 _LOW_ORDER_Y: Final = frozenset(
     {

@@ -31,7 +31,7 @@ __all__ = [
     "verify_signature",
 ]
 
-PublicKey = StandardKey | sm2.Sm2PublicKey | bytes
+PublicKey = StandardKey | sm2.Sm2PublicKey | bytes | str
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | sm2.Sm2PrivateKey
 
 _JOSE_CURVES: Final[dict[Scheme, tuple[type[ec.EllipticCurve], int, hashes.HashAlgorithm]]] = {
@@ -70,15 +70,17 @@ def verify_signature(
     ``scheme`` is a `Scheme` or its text: ES256, ES384, EdDSA (Ed25519), RS256, PS256, SM2-SM3; for X.509 alone also
     RS384, RS512, PS384, PS512 and ecdsa-with-SHA256/384/512 (P-256, P-384 or P-521). `scheme_of` reads it out of an
     AlgorithmIdentifier. ``public_key`` is a key object of `cryptography` or `gateway.crypto.sm2`, or
-    SubjectPublicKeyInfo in DER or as one PEM block; for SM2 also the point 04‖x‖y. ``message`` is what was signed, not
-    its hash.
+    SubjectPublicKeyInfo in DER or as one PEM block (of text too); for SM2 also the point 04‖x‖y. A certificate or a JWK
+    is no key here. ``message`` is what was signed, not its hash; both it and ``signature`` are bytes, bytearray or
+    memoryview.
 
     ``encoding`` None means the scheme's own habit: r‖s of exact length for ES256 and ES384 (RFC 7518 §3.4), DER for
     ecdsa-with-SHA*, either for SM2. Verifying X.509, pass `Encoding.DER`; SM2 in a JWS, `Encoding.RAW`.
 
     Raises `SignatureInvalid` (also for a wrong length or encoding), `KeyUnfit` (a key of another type, curve or
     strength, or no key at all) and `AlgorithmUnavailable` (unknown scheme, a certificate's key on a curve not spoken
-    here, no library for SM2: indeterminate). For instance, the example of GM/T 0003.5 annex A:
+    here, no library for SM2: indeterminate); `TypeError` for a message or signature that is no bytes, `ValueError` for
+    an encoding that there is not. For instance, the example of GM/T 0003.5 annex A:
 
     >>> point = bytes.fromhex(
     ...     "0409f9df311e5421a150dd7d161e4bc5c672179fad1833fc076bb08ff356f35020"
@@ -91,8 +93,12 @@ def verify_signature(
     >>> verify_signature("SM2-SM3", point, b"message digest", signature)
     """
     scheme, encoding = _known(scheme), None if encoding is None else Encoding(encoding)
-    if isinstance(public_key, bytes):
-        key = _load(scheme, public_key)
+    if type(message) is not bytes or type(signature) is not bytes:
+        message, signature = _octets(message), _octets(signature)
+    if isinstance(public_key, str):
+        public_key = public_key.encode("ascii", "replace")
+    if isinstance(public_key, bytes | bytearray | memoryview):
+        key = _load(scheme, bytes(public_key))
     else:
         key = public_key
         if isinstance(key, StandardKey):
@@ -112,6 +118,12 @@ def verify_signature(
         raise SignatureInvalid from None
     except UnsupportedAlgorithm:
         raise AlgorithmUnavailable from None
+
+
+def _octets(data: object) -> bytes:
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise TypeError("message and signature are bytes")
+    return bytes(data)
 
 
 def sign(scheme: Scheme | str, private_key: PrivateKey, message: bytes, *, encoding: Encoding | None = None) -> bytes:

@@ -165,6 +165,8 @@ UNJUDGEABLE = {
     "URI without a host": (x.uri("example.com"), x.uri("urn:example:a")),
     "URI with an address": (x.uri("example.com"), x.uri("https://192.0.2.1/")),
     "URI that is none": (x.uri("example.com"), x.uri("https://[")),
+    "URI with a backslash": (x.uri("example.com"), x.uri("https://evil.test\\@example.com/")),
+    "URI with a line end": (x.uri("example.com"), x.uri("https://exam\nple.com/")),
     "otherName": (OTHER_NAME, OTHER_NAME),
     "mailbox in an otherName": (x.mail("example.com"), MAILBOX),
     "registeredID": (encode(0x88, b"\x2a"), encode(0x88, b"\x2a")),

@@ -81,6 +81,12 @@ def test_keys_that_show_private_members_are_refused(member):
             assert refused.value.check == "jose.jwk_private"
 
 
+def test_what_is_no_object_is_no_jwk():
+    for source in (None, "{}", [], 5):
+        with pytest.raises(JoseRefused, match=r"jose\.jwk"):
+            parse_jwk(source)
+
+
 def test_a_jwk_given_as_bytes_is_read_strictly():
     text = json.dumps(export_jwk(KEY.public())).encode()
     assert thumbprint(parse_jwk(text).public_key) == thumbprint(EC_KEY.public_key())

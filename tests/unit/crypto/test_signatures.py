@@ -156,6 +156,22 @@ def test_sm2_takes_both_encodings_unless_one_is_demanded() -> None:
             verify_signature(Scheme.SM2_SM3, key, MESSAGE, signature, encoding=encoding)
 
 
+@pytest.mark.parametrize("scheme", ["ES256", "EdDSA", "SM2-SM3"])
+def test_any_bytes_will_do_and_nothing_else(scheme: str) -> None:
+    key = {"ES256": lambda: ec.generate_private_key(ec.SECP256R1()), "EdDSA": ed25519.Ed25519PrivateKey.generate}.get(
+        scheme, sm2.generate_private_key
+    )()
+    public = key.public_key if isinstance(key, sm2.Sm2PrivateKey) else key.public_key()
+    signature = sign(scheme, key, b"message")
+    for kind in (bytes, bytearray, memoryview):
+        verify_signature(scheme, public, kind(b"message"), kind(signature))
+    for wrong in (None, "message", 7, [1, 2]):
+        with pytest.raises(TypeError):
+            verify_signature(scheme, public, wrong, signature)
+        with pytest.raises(TypeError):
+            verify_signature(scheme, public, b"message", wrong)
+
+
 def test_signing_in_der_on_request() -> None:
     r, s = decode_dss_signature(sign(Scheme.ES256, P256, MESSAGE, encoding=Encoding.DER))
     verify_signature(Scheme.ES256, P256.public_key(), MESSAGE, r.to_bytes(32, "big") + s.to_bytes(32, "big"))

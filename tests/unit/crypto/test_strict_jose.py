@@ -326,6 +326,39 @@ def test_the_public_function_refuses_to_be_misused():
         verify_jws(token(), KEYS, JwsPolicy(typ=frozenset({"at+jwt"}), x5c=True), AT)
 
 
+def test_keys_may_come_as_jwks_or_a_set_of_them():
+    ec_jwk, ed_jwk = map(export_jwk, KEYS)
+    other = ec_jwk | {"use": "enc", "kid": "other"}
+    for keys in ([ec_jwk], ec_jwk, KEYS[0], {"keys": [other, ed_jwk, ec_jwk]}, iter([other, KEYS[0]])):
+        assert verify_jws(token(), keys, POLICY, AT).claims == CLAIMS
+    for keys, check in (([], "key_unknown"), ({"keys": []}, "key_unknown"), ([other], "key_use"), ([{}], "jwk")):
+        assert check_of(token(), keys) == check
+    for keys in (None, 5, "key", [None], ["key"], [EC_KEY.public_key()], {"keys": None}):
+        with pytest.raises(TypeError):
+            verify_jws(token(), keys, POLICY, AT)
+
+
+def test_a_token_is_text_or_bytes_and_anything_else_is_refused():
+    made = token()
+    for kind in (bytes, bytearray, memoryview):
+        assert verify_jws(kind(made), KEYS, POLICY, AT).claims == CLAIMS
+    for wrong in (None, 5, {"payload": made}, [made]):
+        assert check_of(wrong) == "compact"
+    for at in (None, 5, "2026-11-23"):
+        with pytest.raises(TypeError):
+            verify_jws(made, KEYS, POLICY, at)
+
+
+def test_one_text_in_a_policy_is_a_set_of_one_and_not_of_its_letters():
+    """``"at+jwt" in "that+jwt"`` is true of two texts."""
+    wider = JwsPolicy(typ="that+jwt", algorithms="ES256")
+    assert check_of(token(), policy=wider) == "typ"
+    for typ in ("at+jwt", ["AT+JWT"], ("application/at+jwt",)):
+        assert verify_jws(token(), KEYS, JwsPolicy(typ=typ, algorithms=["ES256"]), AT).claims == CLAIMS
+    with pytest.raises(ValueError, match="texts"):
+        JwsPolicy(typ=[1])
+
+
 def test_a_key_set_in_which_one_name_stands_twice_lends_no_authority():
     """kid confusion: of two keys of one name only the one that fits algorithm and signature counts."""
     other = ec.generate_private_key(ec.SECP256R1())
