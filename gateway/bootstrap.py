@@ -150,7 +150,10 @@ def open_live_data_keys(settings: Settings, clock: Clock) -> LiveDataKeys:
 
 
 def open_key_provider(settings: Settings, *, generate: bool | None = None) -> KeyProvider:
-    """What wraps the data keys; ``generate`` None is as the settings say. Raises as ``open_live_data_keys``."""
+    """What wraps the data keys; ``generate`` None is as the settings say. Raises as ``open_live_data_keys``.
+
+    None is made beside data keys that are there: they need the one that wrapped them.
+    """
     algorithm = settings.at_rest_algorithm
     if not is_available(algorithm):
         raise SettingsError(
@@ -158,6 +161,7 @@ def open_key_provider(settings: Settings, *, generate: bool | None = None) -> Ke
             "install a build of it that can."
         )
     generated = settings.may_generate_keys if generate is None else generate
+    generated = generated and not any(settings.data_key_directory.glob("data-*.key"))
     return open_provider(settings.key_provider, settings.wrapping_key, algorithm, generate=generated)
 
 

@@ -18,3 +18,11 @@ def system_clock() -> datetime:
 def date_in_china(at: datetime) -> date:
     """The calendar date in China at the aware instant ``at``; rules count days by it."""
     return at.astimezone(CHINA_TIME).date()
+
+
+def written_in_china(at: datetime) -> str:
+    """The aware instant ``at`` for people, in China time; what would be the year 10000 there, as it stands in UTC."""
+    try:
+        return at.astimezone(CHINA_TIME).strftime("%Y-%m-%d %H:%M:%S +08:00")
+    except OverflowError:
+        return at.strftime("%Y-%m-%d %H:%M:%SZ")

@@ -23,7 +23,7 @@ from adapters.storage.sealed import SealedValue, context_of, sealed_table
 from adapters.storage.statements import Statements
 from adapters.storage.tables import metadata
 from gateway.crypto.keyed_digest import KeyedDigest, Use
-from gateway.crypto.sealing import HEADER_BYTES, KEY_ID_BYTES, UNSEALED
+from gateway.crypto.sealing import HEADER_BYTES, KEY_ID_BYTES, UNSEALED, StoredDataUnreadable
 from gateway.transaction import Transactions
 
 PLAIN_DIGEST: Final = "sha256:"
@@ -60,32 +60,53 @@ class SealedRowsUnit(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadableRow:
+    """A row with a value that cannot be opened: ``check`` says why, ``key_id`` names the key that sealed it."""
+
+    table: str
+    key: Key
+    check: str
+    key_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Resealed:
-    """What a run changed: rows by table, and digests."""
+    """What a run changed: rows by table, and digests; and what it had to leave as it was."""
 
     rows: Mapping[str, int]
     digests_keyed: int
+    unreadable: Sequence[UnreadableRow] = ()
 
 
 async def reseal_everything(transactions: Transactions[SealedRowsUnit], pause_s: float) -> Resealed:
     """Seal anew whatever does not rest under today's key and algorithm, with a pause of ``pause_s`` after each page.
 
-    Raises ``StoredDataUnreadable`` for a value that cannot be opened; what was done until then stays done.
+    A value that cannot be opened keeps no other from it: its row is left as it is, and named.
     """
-    rows = {table.name: await _reseal_table(transactions, table, pause_s) for table in sealed_tables()}
-    return Resealed({name: count for name, count in rows.items() if count}, await _key_digests(transactions))
+    rows: dict[str, int] = {}
+    unreadable: list[UnreadableRow] = []
+    for table in sealed_tables():
+        changed, left = await _reseal_table(transactions, table, pause_s)
+        if changed:
+            rows[table.name] = changed
+        unreadable += left
+    return Resealed(rows, await _key_digests(transactions), unreadable)
 
 
-async def _reseal_table(transactions: Transactions[SealedRowsUnit], table: Table, pause_s: float) -> int:
+async def _reseal_table(
+    transactions: Transactions[SealedRowsUnit], table: Table, pause_s: float
+) -> tuple[int, list[UnreadableRow]]:
     changed, after = 0, None
+    unreadable: list[UnreadableRow] = []
     while True:
         scanned = await transactions.read(partial(_scan_in, table=table, after=after))
         if scanned.outdated:
-            changed += await transactions.write(partial(_reseal_in, table=table, keys=scanned.outdated))
+            some, left = await transactions.write(partial(_reseal_in, table=table, keys=scanned.outdated))
+            changed, unreadable = changed + some, [*unreadable, *left]
             await asyncio.sleep(pause_s)
         after = scanned.next_after
         if after is None:
-            return changed
+            return changed, unreadable
 
 
 async def _key_digests(transactions: Transactions[SealedRowsUnit]) -> int:
@@ -144,27 +165,32 @@ class SqlSealedRows:
         ]
         return Scanned(len(rows), outdated, _values_of(rows[-1], table) if len(rows) == PAGE else None)
 
-    def reseal(self, table: Table, keys: Sequence[Key]) -> int:
-        """Seal the rows of ``keys`` anew, where they still have to be; answers how many were.
-
-        Raises ``StoredDataUnreadable`` for a value that cannot be opened.
-        """
+    def reseal(self, table: Table, keys: Sequence[Key]) -> tuple[int, Sequence[UnreadableRow]]:
+        """Seal the rows of ``keys`` anew, where they still have to be; answers how many were, and which cannot be."""
         changed = 0
+        unreadable: list[UnreadableRow] = []
         for key in keys:
             own = _is(table, key)
             row = self._statements.execute(_raw(table).where(own).with_for_update()).one_or_none()
-            anew = {} if row is None else self._anew(table, row)
+            anew, error = ({}, None) if row is None else self._anew(table, row)
+            if error is not None:
+                unreadable.append(UnreadableRow(table.name, key, error.check, error.key_id))
             if anew:
                 changed += self._statements.execute(update(table).where(own).values(**anew)).rowcount
-        return changed
+        return changed, unreadable
 
-    def _anew(self, table: Table, row: Row[Any]) -> dict[str, SealedValue]:
-        stored = row._mapping
-        return {
-            name: SealedValue(self._sealer.resealed(bytes(stored[name]), context_of(table, name, dict(stored))))
-            for name in sealed_table(table).columns
-            if stored[name] is not None and not self._sealer.is_current(bytes(stored[name]))
-        }
+    def _anew(self, table: Table, row: Row[Any]) -> tuple[dict[str, SealedValue], StoredDataUnreadable | None]:
+        """What is to be written, and what is wrong with a value that cannot be: the row's others are sealed anew."""
+        stored, anew, unreadable = row._mapping, {}, None
+        for name in sealed_table(table).columns:
+            if stored[name] is not None and not self._sealer.is_current(bytes(stored[name])):
+                try:
+                    resealed = self._sealer.resealed(bytes(stored[name]), context_of(table, name, dict(stored)))
+                except StoredDataUnreadable as error:
+                    unreadable = error
+                else:
+                    anew[name] = SealedValue(resealed)
+        return anew, unreadable
 
     def key_digests(self) -> int:
         """Key a page of the digests that an upgrade found plain, of each column; answers how many, 0 at the end."""
@@ -200,7 +226,7 @@ def _scan_in(unit: SealedRowsUnit, table: Table, after: Key | None) -> Scanned:
     return unit.sealed_rows.scan(table, after)
 
 
-def _reseal_in(unit: SealedRowsUnit, table: Table, keys: Sequence[Key]) -> int:
+def _reseal_in(unit: SealedRowsUnit, table: Table, keys: Sequence[Key]) -> tuple[int, Sequence[UnreadableRow]]:
     return unit.sealed_rows.reseal(table, keys)
 
 

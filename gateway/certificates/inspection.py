@@ -10,7 +10,7 @@ from typing import Final
 
 from gateway.certificates.envelopes.ofd import Check, Limits, OfdSignatureReport, OfdVerification, Outcome, verify_ofd
 from gateway.certificates.verdicts import Verdict
-from gateway.clock import CHINA_TIME
+from gateway.clock import written_in_china
 from gateway.crypto.errors import DerMalformed
 from gateway.errors import GatewayError
 
@@ -155,7 +155,7 @@ def exit_code(report: OfdVerification) -> int:
 def render_inspection(report: OfdVerification, name: str = "") -> str:
     """The report as text, one line per check; times are China time with the zone named."""
     lines = [f"文件：{name}"] if name else []
-    lines.append(f"核验时间：{_time(report.at)}")
+    lines.append(f"核验时间：{written_in_china(report.at)}")
     lines.append(f"结论：{_verdict(report.verdict, report.reason)}")
     lines.append(f"密码学完整性：{'完好（intact）' if report.intact else '未能确认完好（not intact）'}")
     if report.failed_files:
@@ -182,18 +182,18 @@ def _signature(number: int, total: int, report: OfdSignatureReport) -> list[str]
         f"  形式：{form} {report.form or '（未能识别）'}，摘要 {report.digest_method}，签名算法 {report.method}"
     )
     if report.signed_at:
-        lines.append(f"  签章时间：{_time(report.signed_at)}（签章者自述）")
+        lines.append(f"  签章时间：{written_in_china(report.signed_at)}（签章者自述）")
     elif report.signed_at_text:
         lines.append(f"  签章时间：{report.signed_at_text}（签名描述文件所写，未注明时区）")
     for signer in report.signers:
         lines.append(f"  签章者：{signer.subject}（序列号 {signer.serial}）")
         lines.append(f"  签发机构：{signer.issuer}")
-        lines.append(f"  证书有效期：{_time(signer.not_before)} 至 {_time(signer.not_after)}")
+        lines.append(f"  证书有效期：{written_in_china(signer.not_before)} 至 {written_in_china(signer.not_after)}")
     if report.seal:
         seal = report.seal
         lines.append(f"  印章：{seal.name}（{seal.seal_id}，V{seal.version}，{seal.vendor}）")
         lines.append(f"  制章者：{seal.maker}")
-        lines.append(f"  印章有效期：{_time(seal.valid_from)} 至 {_time(seal.valid_until)}")
+        lines.append(f"  印章有效期：{written_in_china(seal.valid_from)} 至 {written_in_china(seal.valid_until)}")
     covered = [reference.path for reference in report.references if reference.outcome is Outcome.PASSED]
     lines.append(f"  摘要一致的文件（{len(covered)}/{len(report.references)}）：{'、'.join(covered) or '无'}")
     for reference in report.references:
@@ -229,11 +229,3 @@ def _reason(reason: str) -> str:
 def _printable(line: str) -> str:
     """Names come from the document: control characters among them must not reach a terminal."""
     return "".join(character if character.isprintable() else "\ufffd" for character in line)
-
-
-def _time(at: datetime) -> str:
-    """China time; where that would be the year 10000, as 长期 is written, the time as it stands in UTC."""
-    try:
-        return at.astimezone(CHINA_TIME).strftime("%Y-%m-%d %H:%M:%S +08:00")
-    except OverflowError:
-        return at.strftime("%Y-%m-%d %H:%M:%SZ")

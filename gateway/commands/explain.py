@@ -9,7 +9,7 @@ import typer
 
 from gateway.certificates.inspection import EXIT_CODES, MAX_FILE_BYTES
 from gateway.certificates.verdicts import Verdict, worst
-from gateway.clock import CHINA_TIME, system_clock
+from gateway.clock import system_clock, written_in_china
 from gateway.commands.session import actor, settings_or_exit, with_foundation
 from gateway.licences.answers import source_basis
 from gateway.licences.explanation import check_views
@@ -110,7 +110,7 @@ def render_verification(
     lines = [
         f"文件：{name}",
         f"证照类型：{kind.title}（{kind.code}）" + (f"，形式 {verification.form}" if verification.form else ""),
-        f"核验时间：{_time(verification.at)}",
+        f"核验时间：{written_in_china(verification.at)}",
         f"结论：{_VERDICTS[verification.verdict.value]}（{verification.verdict.value}）",
         *_check_lines(check_views(step_results(verification))),
         *_basis_lines([source_basis(each, verification.at) for each in verification.basis]),
@@ -126,7 +126,7 @@ def render_explanation(explanation: LicenceExplanation, utility: str) -> str:
     title = explanation.title or explanation.kind
     lines = [
         f"试运行：{utility} 为申请 {explanation.application_id} 索取{title}（{explanation.purpose}）",
-        f"时间：{_time(explanation.at)}",
+        f"时间：{written_in_china(explanation.at)}",
         f"结论：{_conclusion(explanation)}",
         *_check_lines(explanation.checks),
     ]
@@ -179,7 +179,7 @@ def _basis_lines(basis: Sequence[SourceBasis]) -> list[str]:
 def _basis(basis: SourceBasis) -> str:
     told = [f"{_BASES.get(basis.name, basis.name)}：{_STATES[basis.state]}"]
     if basis.as_of is not None:
-        told.append(f"截至 {_time(basis.as_of)}，已 {_span(basis.age_seconds or 0)}")
+        told.append(f"截至 {written_in_china(basis.as_of)}，已 {_span(basis.age_seconds or 0)}")
     if basis.limit_seconds is not None:
         told.append(f"最长 {_span(basis.limit_seconds)}")
     if basis.source:
@@ -198,10 +198,6 @@ def _span(seconds: int) -> str:
         if seconds >= size:
             return f"{seconds // size} {unit}"
     return "0 秒"
-
-
-def _time(at: datetime) -> str:
-    return at.astimezone(CHINA_TIME).strftime("%Y-%m-%d %H:%M:%S +08:00")
 
 
 def _text(lines: Sequence[str]) -> str:

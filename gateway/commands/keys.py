@@ -10,13 +10,18 @@ import typer
 from gateway.commands.session import actor, fail, settings_or_exit, with_foundation
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from adapters.data_keys import DatedDataKey, LiveDataKeys
+    from adapters.storage.resealing import Resealed, UnreadableRow
     from gateway.bootstrap import Foundation
 
 app = typer.Typer(no_args_is_help=True, help="密钥：新建、轮换、重新加密、停用")
 
 SETTLED_AFTER = timedelta(minutes=5)
 """By then every process has read a new data key, and none seals with the one before it."""
+MOST_NAMED = 100
+"""Rows that cannot be opened; the others are counted."""
 
 
 @app.command()
@@ -96,15 +101,20 @@ def reseal(
 ) -> None:
     """把全部数据改用当前的数据密钥与算法加密：小批进行，可随时中断后再运行，不影响服务。"""
 
+    unreadable: list[UnreadableRow] = []
+
     async def work(foundation: "Foundation") -> None:
-        counted = await reseal_and_record(foundation, {}, pause_ms / 1000)
-        for name, count in counted.items():
+        resealed = await reseal_and_record(foundation, {}, pause_ms / 1000)
+        unreadable.extend(resealed.unreadable)
+        for name, count in resealed.rows.items():
             typer.echo(f"{name}\t{count} 行")
-        typer.echo(f"完成：改用数据密钥 {_data_keys(foundation).current().key_id} 的共 {sum(counted.values())} 行。")
+        key_id = _data_keys(foundation).current().key_id
+        typer.echo(f"完成：改用数据密钥 {key_id} 的共 {sum(resealed.rows.values())} 行。")
 
     with_foundation(work)
     if sweep:
         _sweep()
+    _tell_unreadable(unreadable)
 
 
 @app.command()
@@ -152,13 +162,17 @@ _AFTER_PLAIN = "注意：升级前的备份与 PostgreSQL 的 WAL 归档里仍�
 def seal_upgraded(left: Mapping[str, int]) -> None:
     """After an upgrade that left plain values: seal them, record it, and rewrite what held them."""
 
+    unreadable: list[UnreadableRow] = []
+
     async def work(foundation: "Foundation") -> None:
-        counted = await reseal_and_record(foundation, left, 0)
-        typer.echo(f"已加密升级前的数据 {sum(counted.values())} 行。")
+        resealed = await reseal_and_record(foundation, left, 0)
+        unreadable.extend(resealed.unreadable)
+        typer.echo(f"已加密升级前的数据 {sum(resealed.rows.values())} 行。")
 
     with_foundation(work)
     _sweep()
     typer.echo(_AFTER_PLAIN)
+    _tell_unreadable(unreadable)
 
 
 def _sweep() -> None:
@@ -172,10 +186,10 @@ def _sweep() -> None:
         raise fail(str(error)) from None
 
 
-async def reseal_and_record(foundation: "Foundation", left: Mapping[str, int], pause_s: float) -> Mapping[str, int]:
-    """Seal anew what does not rest under today's key and algorithm; answers rows by table. Recorded at the end.
+async def reseal_and_record(foundation: "Foundation", left: Mapping[str, int], pause_s: float) -> "Resealed":
+    """Seal anew what does not rest under today's key and algorithm. Recorded at the end.
 
-    ``left`` is what an upgrade said (``adapters.storage.migrate.migrate``). Raises ``StoredDataUnreadable``.
+    ``left`` is what an upgrade said (``adapters.storage.migrate.migrate``).
     """
     from adapters.storage.resealing import reseal_everything
     from gateway.records.entries import Fact, RecordEntry
@@ -187,11 +201,24 @@ async def reseal_and_record(foundation: "Foundation", left: Mapping[str, int], p
             "algorithm": foundation.settings.at_rest_algorithm.value,
             "rows": [f"{name}:{count}" for name, count in resealed.rows.items()],
             "digests_keyed": resealed.digests_keyed,
+            "unreadable": [f"{row.table}:{row.check}" for row in resealed.unreadable[:MOST_NAMED]],
             "dropped": [f"{name}:{count}" for name, count in sorted(left.items()) if name != "unsealed"],
         }
         entry = RecordEntry("storage.resealed", foundation.clock(), actor(), facts=facts)
         await foundation.transactions.write(lambda tx: tx.records.append(entry))
-    return resealed.rows
+    return resealed
+
+
+def _tell_unreadable(unreadable: "Sequence[UnreadableRow]") -> None:
+    """Name what had to be left, and end with exit code 1 where there is any."""
+    for row in unreadable[:MOST_NAMED]:
+        named = "\t".join(map(str, row.key))
+        typer.echo(f"{row.table}\t{named}\t{row.check}\t数据密钥 {row.key_id or '—'}", err=True)
+    if unreadable:
+        raise fail(
+            f"{len(unreadable)} 行无法打开，保持原样，其余均已完成：at_rest.key_unknown 请找回该数据密钥；"
+            "其他情形该数据可能被改动或移动过，请与备份核对。"
+        )
 
 
 def _data_keys(foundation: "Foundation") -> "LiveDataKeys":

@@ -6,6 +6,7 @@ import typer
 from pydantic import ValidationError
 
 from gateway.applications.review_tasks import ReviewState, ReviewTask
+from gateway.clock import written_in_china
 from gateway.commands.session import actor, fail, with_foundation
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ def list_tasks(
         for task in await reviews.listed(state, limit):
             reasons = "、".join(f"{finding.comparison}:{finding.reason}" for finding in task.findings)
             typer.echo(
-                f"{task.task_id}\t{task.state}\t{task.region}\t{task.opened_at.isoformat()}\t"
-                f"{task.expires_at.isoformat()}\t{reasons}"
+                f"{task.task_id}\t{task.state}\t{task.region}\t{written_in_china(task.opened_at)}\t"
+                f"{written_in_china(task.expires_at)}\t{reasons}"
             )
 
     _with_reviews(work)
@@ -115,4 +116,4 @@ def _require_staff_number(officer: str) -> None:
 
 
 def _print_task(task: ReviewTask) -> None:
-    typer.echo(f"{task.task_id}：{task.state.chinese_title}，{task.region}，{task.opened_at.isoformat()} 确认")
+    typer.echo(f"{task.task_id}：{task.state.chinese_title}，{task.region}，{written_in_china(task.opened_at)} 确认")

@@ -87,7 +87,9 @@ async def run(*, keep: bool) -> int:
     try:
         with screen:
             province = await set_up(processes, BUILD / "demo", screen.heading)
-            (province.directory / "env.sh").write_text(exports(province), "utf-8")
+            variables = province.directory / "env.sh"
+            variables.touch(0o600)
+            variables.write_text(exports(province), "utf-8")
             await play(screen, province)
         screen.closing()
         for row in screen.rows:

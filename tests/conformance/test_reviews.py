@@ -327,7 +327,22 @@ class TestUnsure:
         assert (await room.reviews.settle(task.task_id, settlement(), CALLER)).submitted
 
     @pytest.mark.parametrize(
-        "reason", [f"与{NAME}核实", "号码110101190001010018有误", "旧号110101000101001", f"代码{ENTERPRISE}"]
+        "reason",
+        [
+            f"与{NAME}核实",
+            "号码110101190001010018有误",
+            "旧号110101000101001",
+            f"代码{ENTERPRISE}",
+            "号码１１０１０１１９０００１０１００１８有误",
+            "号码110101 19000101 0018有误",
+            "号码110101-19000101-001x有误",
+            f"代码{ENTERPRISE.lower()}",
+            f"代码{OTHER_CODE}",
+            "电话138 0013 8000",
+            f"与{NAME[:2]} {NAME[2:]}核实",
+            f"与{NAME[:2]}\u200b{NAME[2:]}核实",
+            f"登记为{OTHER_NAME}",
+        ],
     )
     async def test_a_reason_names_nobody(self, room: LicencesRoom, reason: str) -> None:
         task = await looked_at(room)
@@ -388,6 +403,15 @@ class TestJudgedAnew:
         with pytest.raises(ReviewOutdated) as caught:
             await room.reviews.settle(task.task_id, settlement(), CALLER)
         assert caught.value.documents == ("holder",)
+
+    async def test_a_rejection_waits_for_no_source(self, room: LicencesRoom) -> None:
+        task = await looked_at(room)
+        room.source.down = {TYPE_CODES[RIGHT], TYPE_CODES[LICENCE]}
+        await room.transactions.write(
+            lambda tx: [tx.certificate_copies.forget_holder(task.holder_digest, kind) for kind in (RIGHT, LICENCE)]
+        )
+        done = await room.reviews.settle(task.task_id, settlement("rejected", reason="登记信息无法对应"), CALLER)
+        assert done.task.state is ReviewState.REJECTED
 
     async def test_a_source_that_is_down_settles_nothing(self, room: LicencesRoom) -> None:
         task = await looked_at(room)

@@ -1,9 +1,11 @@
 """The written forms that count as the same, exactly; what differs after them differs.
 
 Names:     NFKC (full and half width, so that （） is ()), no white space, every middle dot ``·``, 〔〕【】 as ().
+           Raised and lowered characters and fractions stay: 8² is not 82.
 Codes:     NFKC, no white space, no hyphens, capital letters; then told apart by scheme and check character.
-Addresses: as names, and 號→号, every dash ``-``; then province, city and county at the front are taken off by the
-           GB/T 2260 table and stand as a code, which the document itself tells where its text does not.
+Addresses: as names, and 號→号, every dash ``-``; a space stays where it parts numbers (8号1 101 is not 8号1101). Then
+           province, city and county at the front are taken off by the GB/T 2260 table and stand as a code, which the
+           document itself tells where its text does not.
 
 Nothing is guessed: no abbreviations, no other variants of characters, no likeness. Every function is total.
 Sources: Unicode UAX #15 (NFKC); GB 32100, GB 11714, GB 11643; GB/T 2260.
@@ -15,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from string import ascii_lowercase, ascii_uppercase
 
 from schemas.identifiers import (
     IdentifierError,
@@ -28,12 +31,27 @@ from schemas.regions import PROVINCE, REGION_NAMES
 
 _SAME_IN_NAMES = str.maketrans(dict.fromkeys("•‧∙⋅・", "·") | dict.fromkeys("〔【", "(") | dict.fromkeys("〕】", ")"))
 _SAME_IN_ADDRESSES = str.maketrans({"號": "号"} | dict.fromkeys("‐‑‒–—―−", "-"))
+_CAPITALS = str.maketrans(ascii_lowercase, ascii_uppercase)
 _BETWEEN_NAMES = re.compile(r"[、,;]")
+_PARTING_SPACE = re.compile(r"(?<=[0-9A-Za-z])\s+(?=[0-9A-Za-z])")
+_APART = ("<super>", "<sub>", "<fraction>")
+_PRIVATE_USE = 0xF0000
+_PARTED = chr(_PRIVATE_USE)
+
+
+def _nfkc(text: str) -> str:
+    return unicodedata.normalize("NFKC", "".join(map(_kept_apart, text)))
+
+
+def _kept_apart(character: str) -> str:
+    """``character``, or one that NFKC leaves alone where it would make a digit beside digits of it."""
+    apart = not character.isascii() and unicodedata.decomposition(character).startswith(_APART)
+    return chr(_PRIVATE_USE + ord(character)) if apart else character
 
 
 def _folded(text: str) -> str:
     """NFKC without white space; once more, because what a space kept apart may compose."""
-    return unicodedata.normalize("NFKC", "".join(unicodedata.normalize("NFKC", text).split()))
+    return _nfkc("".join(_nfkc(text).split()))
 
 
 def name_form(text: str) -> str:
@@ -62,6 +80,11 @@ class CodeRelation(StrEnum):
     """Of schemes between which nothing follows (an old 注册号, a passport), or not whole."""
 
 
+SHORTEST_CODE = 5
+"""Of what is no code of a known scheme: anything shorter is a remark."""
+_MASK = "XXX"
+
+
 class _Scheme(StrEnum):
     RESIDENT = "resident"
     ENTERPRISE = "enterprise"
@@ -72,7 +95,7 @@ class _Scheme(StrEnum):
 
 def code_form(text: str) -> str:
     """The normal form of a code."""
-    return _folded(text).replace("-", "").upper()
+    return _folded(text).replace("-", "").translate(_CAPITALS)
 
 
 def relate_codes(one: str, other: str) -> CodeRelation:
@@ -81,7 +104,7 @@ def relate_codes(one: str, other: str) -> CodeRelation:
     if not one or not other:
         return CodeRelation.INCOMPARABLE
     if one == other:
-        return CodeRelation.EQUAL
+        return CodeRelation.EQUAL if _scheme(one) is not _Scheme.OTHER or _tells(one) else CodeRelation.INCOMPARABLE
     schemes = {_scheme(one): one, _scheme(other): other}
     match sorted(schemes):
         case [_Scheme.ENTERPRISE] | [_Scheme.ORGANISATION] | [_Scheme.RESIDENT]:
@@ -115,6 +138,12 @@ def _scheme(code: str) -> _Scheme:
     return _Scheme.OTHER
 
 
+def _tells(code: str) -> bool:
+    """Whether a code of no known scheme (a passport, an old 注册号) tells anybody: not masked, and no 无 or ``/``."""
+    readable = code.replace("(", "").replace(")", "").isalnum() and any(each.isdigit() for each in code)
+    return readable and len(code) >= SHORTEST_CODE and _MASK not in code
+
+
 def _holds(read: Callable[[str], object], text: str) -> bool:
     try:
         read(text)
@@ -144,7 +173,8 @@ def address_form(text: str, region: str | None) -> Address:
 
     ``广东省广州市天河区示例路8号``, ``天河区示例路8號`` and ``示例路８号`` are the same in a document about 440106.
     """
-    rest = name_form(text).translate(_SAME_IN_ADDRESSES).removeprefix(REGION_NAMES[PROVINCE])
+    parted = _PARTING_SPACE.sub(_PARTED, _nfkc(text))
+    rest = name_form(parted).translate(_SAME_IN_ADDRESSES).removeprefix(REGION_NAMES[PROVINCE])
     own = region[:6] if region else None
     city, rest = _taken_off(rest, _CITIES)
     context = city or (own[:4] + "00" if own else None)

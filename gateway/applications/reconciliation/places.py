@@ -2,7 +2,7 @@
 
 The table: the same county and the same words – consistent. Neither place lies in the other, and the words differ too –
 another place. Everything else is for a person to look at, also where only the county differs: boundaries change, and an
-older document keeps the older name.
+older document keeps the older name. So is a document whose text names another county than the document is about.
 """
 
 from gateway.applications.reconciliation.finding import Judgement, Outcome
@@ -25,7 +25,9 @@ def relate_places(one: tuple[str, str | None], other: tuple[str, str | None]) ->
         if first.rest == second.rest:
             return Judgement(Outcome.UNSURE, "county_differs")
         return Judgement(Outcome.CONTRADICTION, "other_place")
-    if first.rest == second.rest and first.place == second.place:
+    if first.rest == second.rest and first.place is not None and first.place == second.place:
+        if any(places_apart(first.place, region and region[:6]) for _, region in (one, other)):
+            return Judgement(Outcome.UNSURE, "county_differs")
         return Judgement(Outcome.CONSISTENT, "equal")
     if first.rest.startswith(second.rest) or second.rest.startswith(first.rest):
         return Judgement(Outcome.UNSURE, "address_less_exact")

@@ -22,8 +22,8 @@ async def _revoked_and_reinstated(stage: Stage) -> None:
     await applicant.verify("enterprise", "e_licence")
     demand = {**BAKERY, "region": "440112", "purpose": "演示人工"}
     application_id = await apply(stage, applicant, "one-certificate", demand)
-    licence = await _certificate(stage, "enterprise-renamed", "business_licence")
-    await _order(stage, licence, "revoke")
+    licence = await newest_certificate(stage, "enterprise-renamed", "business_licence")
+    await order(stage, licence, "revoke")
     stage.say("颁发机构吊销该营业执照；平台变更清单载明此项")
     told = await _told(stage, application_id, 1)
     expect((told[0]["change"], told[0]["failed_check"]) == ("revoked", "status.revoked"), "the revocation is told")
@@ -36,7 +36,7 @@ async def _revoked_and_reinstated(stage: Stage) -> None:
     status, answer = await stage.ask_as_utility(application_id, kind="business_licence", purpose="grid_connection")
     if status == 200:
         expect(answer["verdict"] == "invalid", "no answer rests on what was fetched before")
-    await _order(stage, licence, "reinstate")
+    await order(stage, licence, "reinstate")
     told = await _told(stage, application_id, 2)
     expect(told[1]["change"] == "reinstated", "the reinstatement is told too")
     expect(len({each["event_id"] for each in told}) == 2, "each change once")
@@ -50,11 +50,11 @@ async def _transferred_unseen(stage: Stage) -> None:
     platform, kind = f"{stage.province.platform}/__admin", "property_certificate"
     lost = [{"match": FEED, "kind": "lose"}]
     (await stage.http.put(f"{platform}/faults", json=lost)).raise_for_status()
-    home = await _certificate(stage, "resident-ordinary", kind)
-    await _order(stage, home, "transfer", to=await _code(stage, "resident-timeout"))
+    home = await newest_certificate(stage, "resident-ordinary", kind)
+    await order(stage, home, "transfer", to=await _code(stage, "resident-timeout"))
     stage.say("不动产已转移登记给他人，而平台变更清单遗漏了这一项")
     await asyncio.sleep(SEVERAL_POLLS)
-    expect(await _changes(stage, application_id) == [], "the feed does not tell of it")
+    expect(await changes_told(stage, application_id) == [], "the feed does not tell of it")
     url = f"{stage.province.utility}/__admin/applications/{application_id}/advance"
     step = (await stage.http.post(url)).raise_for_status().json()
     expect(step["done"], "the utility's stage does not wait")
@@ -65,15 +65,15 @@ async def _transferred_unseen(stage: Stage) -> None:
     stage.say(f"进入下一环节时复核发现：{told[0]['failed_check']}；供电企业已收到并签收")
     document = await _document(applicant, application_id, kind)
     expect(document["state"] == "transferred", "the applicant sees it")
-    moved = await _certificate(stage, "resident-timeout", kind)
-    await _order(stage, moved, "transfer", to=await _code(stage, "resident-ordinary"))
+    moved = await newest_certificate(stage, "resident-timeout", kind)
+    await order(stage, moved, "transfer", to=await _code(stage, "resident-ordinary"))
 
 
 async def _told(stage: Stage, application_id: str, count: int) -> list[dict[str, Any]]:
     """The changes that the utility holds for the application, once there are so many."""
 
     async def enough() -> list[dict[str, Any]] | None:
-        held = await _changes(stage, application_id)
+        held = await changes_told(stage, application_id)
         return held if len(held) >= count else None
 
     found: list[dict[str, Any]] = await until(enough, f"{count} changes reach the utility")
@@ -81,7 +81,8 @@ async def _told(stage: Stage, application_id: str, count: int) -> list[dict[str,
     return found
 
 
-async def _changes(stage: Stage, application_id: str) -> list[dict[str, Any]]:
+async def changes_told(stage: Stage, application_id: str) -> list[dict[str, Any]]:
+    """The changes that the utility's own database holds for the application, in the order of their arrival."""
     url = f"{stage.province.utility}/__admin/certificate-changes?application_id={application_id}"
     found: list[dict[str, Any]] = await stage.get(url)
     return found
@@ -108,13 +109,14 @@ async def _code(stage: Stage, slug: str) -> str:
     return next(str(persona["holder_code"]) for persona in personas if persona["slug"] == slug)
 
 
-async def _certificate(stage: Stage, slug: str, kind: str) -> str:
+async def newest_certificate(stage: Stage, slug: str, kind: str) -> str:
     """The newest certificate of the kind that the persona has."""
     code = await _code(stage, slug)
     listed = await stage.get(f"{stage.province.platform}/__admin/certificates?holder_code={code}")
     return [str(each["identifier"]) for each in listed if each["kind"] == kind and each["state"] == "valid"][-1]
 
 
-async def _order(stage: Stage, identifier: str, action: str, **more: str) -> None:
+async def order(stage: Stage, identifier: str, action: str, **more: str) -> None:
+    """Let the issuing authority ``revoke``, ``reinstate`` or ``transfer`` (``to`` a holder's code) the certificate."""
     url = f"{stage.province.platform}/__admin/certificates/{identifier}/status"
     (await stage.http.post(url, json={"action": action, **more})).raise_for_status()

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import sqlite3
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -196,6 +197,35 @@ def test_a_lost_data_key_is_named_with_what_it_sealed(run: Run, environment: dic
     assert failed.exit_code == 1
     assert lost in failed.output
     assert "at_rest.key_unknown" in failed.output
+
+
+def test_what_cannot_be_opened_is_named_and_keeps_no_other_value_under_the_old_key(
+    run: Run, environment: dict[str, str]
+) -> None:
+    run("init")
+    for number in (1, 2, 3):
+        on_foundation(environment, add(number))
+    with sqlite3.connect(environment["BANDIAN_DATABASE_URL"].split(":///")[1]) as database:
+        swapped = "UPDATE applications SET demand = lifecycle WHERE application_id = 'app_1'"
+        assert database.execute(swapped).rowcount == 1
+    run("rotate")
+    done = run("reseal")
+    assert done.exit_code == 1
+    assert "applications\tapp_1\tat_rest.tampered" in done.output
+    assert [line[3] for line in data_keys(run, "--rows")] == ["8 个值", "1 个值"]
+    (entry,) = recorded(environment, "storage.resealed")
+    assert entry["facts"]["unreadable"] == ["applications:at_rest.tampered"]
+
+
+def test_no_other_wrapping_key_is_made_where_data_keys_need_the_lost_one(run: Run, environment: dict[str, str]) -> None:
+    run("init")
+    master = Path(environment["BANDIAN_KEY_DIR"]) / "at-rest" / "master.key"
+    master.unlink()
+    for command in (("init",), ("list",)):
+        refused = run(*command)
+        assert refused.exit_code == 1
+        assert "There is no wrapping key" in refused.output
+        assert not master.exists()
 
 
 def test_sm4_by_setting_reseals_what_aes_sealed(
