@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from adapters.http_client import HttpClient, HttpRequest
-from gateway.certificates.crls import MAX_CRL_BYTES
-from gateway.certificates.ocsp import MAX_RESPONSE_BYTES
-from gateway.certificates.revocation import MAX_STATUS_TOKEN_BYTES
+from gateway.certificates.status_lists import MAX_STATUS_TOKEN_BYTES
+from gateway.certificates.x509.crls import MAX_CRL_BYTES
+from gateway.certificates.x509.ocsp import MAX_RESPONSE_BYTES
 from gateway.errors import Owner, PartnerUnavailable
 from schemas.status_lists import STATUS_LIST_MEDIA_TYPE
 

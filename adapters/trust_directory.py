@@ -14,9 +14,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from gateway.certificates.anchors import TrustAnchor
-from gateway.certificates.signing_certificates import load_signing_certificate
 from gateway.certificates.trust import TrustStore
+from gateway.certificates.x509.anchors import TrustAnchor
+from gateway.certificates.x509.signing_certificates import load_signing_certificate
 from gateway.errors import GatewayError
 
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")

@@ -16,14 +16,14 @@ from pydantic import ValidationError
 
 from gateway.applications.reconciliation.facts import AgentAuthority
 from gateway.applications.reconciliation.relations import Named
-from gateway.certificates.chain import ChainResult
-from gateway.certificates.chain_cache import ChainVerifier
 from gateway.certificates.evidence import EvidenceGatherer
-from gateway.certificates.names import attribute
 from gateway.certificates.policy import KindPolicy
 from gateway.certificates.references import References
-from gateway.certificates.signing_certificates import SigningCertificate
 from gateway.certificates.verdicts import Verdict
+from gateway.certificates.x509.chain import ChainResult
+from gateway.certificates.x509.chain_cache import ChainVerifier
+from gateway.certificates.x509.names import attribute
+from gateway.certificates.x509.signing_certificates import SigningCertificate
 from gateway.clock import date_in_china
 from gateway.crypto.errors import AlgorithmUnavailable, JoseRefused, SignatureInvalid
 from gateway.crypto.jws import JwsPolicy, ReadJws, check_signature, read_claims, read_jws

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from gateway.certificates.bounded import BoundedCache
-from gateway.certificates.ocsp import OcspQuestion
 from gateway.certificates.ports import StatusSource
 from gateway.certificates.references import References
-from gateway.certificates.revocation import StatusEvidence
+from gateway.certificates.status_lists import StatusEvidence
 from gateway.certificates.verifier import Verifier
+from gateway.certificates.x509.ocsp import OcspQuestion
 from gateway.errors import PartnerUnavailable
 
 MAX_ENTRIES = 256

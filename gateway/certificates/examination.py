@@ -5,7 +5,7 @@ from datetime import datetime
 from gateway.certificates.evidence import EvidenceGatherer
 from gateway.certificates.kind import CertificateKind
 from gateway.certificates.registry import KindRegistry
-from gateway.certificates.revocation import StatusEvidence
+from gateway.certificates.status_lists import StatusEvidence
 from gateway.certificates.verification import HolderExpectation, Verification
 from gateway.certificates.verifier import Verifier
 

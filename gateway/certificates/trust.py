@@ -13,8 +13,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
-from gateway.certificates.anchors import TrustAnchor, anchors_digest, as_anchor
-from gateway.certificates.signing_certificates import load_signing_certificate
+from gateway.certificates.x509.anchors import TrustAnchor, anchors_digest, as_anchor
+from gateway.certificates.x509.signing_certificates import load_signing_certificate
 
 STATUS_LIST_DUTY = "status_list"
 """Stands among an authority's kinds when it may sign status lists for others."""

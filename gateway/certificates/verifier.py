@@ -27,17 +27,13 @@ from typing import NoReturn
 from pydantic import ValidationError
 
 from gateway.certificates.bounded import BoundedCache
-from gateway.certificates.chain import ChainResult
-from gateway.certificates.chain_basis import chain_basis
-from gateway.certificates.chain_cache import ChainVerifier
 from gateway.certificates.claims import ECertificateClaims
 from gateway.certificates.envelopes.envelope import EnvelopeFormat, OpenedEnvelope, SealedContent, dates_at
 from gateway.certificates.errors import EnvelopeRefused
 from gateway.certificates.freshness import Basis
 from gateway.certificates.kind import CertificateKind
 from gateway.certificates.references import References, find_references
-from gateway.certificates.revocation import Issued, StatusEvidence, StatusListReader
-from gateway.certificates.signing_certificates import SigningCertificate, load_signing_certificate
+from gateway.certificates.status_lists import Issued, StatusEvidence, StatusListReader
 from gateway.certificates.trust import Entitlement
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import (
@@ -47,6 +43,10 @@ from gateway.certificates.verification import (
     Verification,
     overall,
 )
+from gateway.certificates.x509.chain import ChainResult
+from gateway.certificates.x509.chain_basis import chain_basis
+from gateway.certificates.x509.chain_cache import ChainVerifier
+from gateway.certificates.x509.signing_certificates import SigningCertificate, load_signing_certificate
 from gateway.clock import date_in_china
 from gateway.crypto.errors import AlgorithmUnavailable, DerMalformed, SignatureInvalid
 from gateway.errors import Owner

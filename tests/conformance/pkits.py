@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gateway.certificates.chain import verify_chain
-from gateway.certificates.path_rules import Demand, judge_path
-from gateway.certificates.policies import PolicyDemand
 from gateway.certificates.verdicts import Verdict
+from gateway.certificates.x509.chain import verify_chain
+from gateway.certificates.x509.path_rules import Demand, judge_path
+from gateway.certificates.x509.policies import PolicyDemand
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 _ARC = "2.16.840.1.101.3.2.1.48"

@@ -8,7 +8,7 @@ from functools import cache
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from gateway.certificates.revocation import StatusEvidence
+from gateway.certificates.status_lists import StatusEvidence
 from gateway.crypto import sm2
 from gateway.crypto.der import parse
 from gateway.crypto.jwk import VerificationKey, algorithms_of, export_jwk

@@ -10,17 +10,17 @@ from functools import cache
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from gateway.certificates.chain import verify_chain
-from gateway.certificates.crls import load_crl
 from gateway.certificates.envelopes.ofd import verify_ofd
 from gateway.certificates.envelopes.ofd.cms import parse_cms
 from gateway.certificates.envelopes.ofd.safe_xml import XmlRefused, parse_xml
 from gateway.certificates.envelopes.ofd.seal import parse_sealed_value
-from gateway.certificates.ocsp import load_response
 from gateway.certificates.registry import KindRegistry
-from gateway.certificates.revocation import StatusEvidence
-from gateway.certificates.signing_certificates import load_signing_certificate
+from gateway.certificates.status_lists import StatusEvidence
 from gateway.certificates.verification import HolderExpectation
+from gateway.certificates.x509.chain import verify_chain
+from gateway.certificates.x509.crls import load_crl
+from gateway.certificates.x509.ocsp import load_response
+from gateway.certificates.x509.signing_certificates import load_signing_certificate
 from gateway.crypto.der import Element, parse
 from gateway.crypto.errors import DerMalformed
 from gateway.crypto.jwk import SigningKey, algorithms_of, export_jwk, parse_jwk, thumbprint

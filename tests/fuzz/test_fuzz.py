@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from gateway.certificates.chain import verify_chain
 from gateway.certificates.envelopes.ofd import verify_ofd
 from gateway.certificates.registry import KindRegistry
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import HolderExpectation
+from gateway.certificates.x509.chain import verify_chain
 from gateway.crypto.jwk import VerificationKey
 from gateway.crypto.jws import verify_jws
 from tests.fuzz import run, seeds

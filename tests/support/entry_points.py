@@ -16,7 +16,7 @@ from adapters.http_client import HttpReply, HttpRequest
 from adapters.identity_provider import OpenIdProvider
 from gateway.caller import Role
 from gateway.certificates.registry import KindRegistry
-from gateway.certificates.revocation import StatusEvidence
+from gateway.certificates.status_lists import StatusEvidence
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import HolderExpectation
 from gateway.crypto.errors import refused

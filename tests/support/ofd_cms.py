@@ -4,7 +4,7 @@ import base64
 from collections.abc import Sequence
 from datetime import datetime
 
-from gateway.certificates.signing_certificates import load_signing_certificate
+from gateway.certificates.x509.signing_certificates import load_signing_certificate
 from gateway.crypto.der import Tag, encode, encode_integer
 from tests.support.ofd_pki import SIGNED_AT, Identity, Pki, digest, generalized, serial_of, sign, utc
 

@@ -5,17 +5,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from gateway.certificates.chain_cache import ChainVerifier
 from gateway.certificates.envelopes.jws import JwsFormat
 from gateway.certificates.envelopes.ofd.format import OfdFormat
 from gateway.certificates.kind import CertificateKind
 from gateway.certificates.kinds.business_licence import KIND as LICENCE
-from gateway.certificates.revocation import StatusEvidence
-from gateway.certificates.signing_certificates import load_signing_certificate
+from gateway.certificates.status_lists import StatusEvidence
 from gateway.certificates.trust import TrustStore
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import CopyProvenance, HolderExpectation, Verification
 from gateway.certificates.verifier import Verifier
+from gateway.certificates.x509.chain_cache import ChainVerifier
+from gateway.certificates.x509.signing_certificates import load_signing_certificate
 from mock_services.authorities import AUTHORITIES, AUTHORITY_OF_KIND
 from mock_services.pki import spki_digest
 from tests.support import ofd_writer, x509_writer

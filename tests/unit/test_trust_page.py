@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from gateway.certificates import chain, revocation
+from gateway.certificates import status_lists
 from gateway.certificates.envelopes.ofd import format as ofd_format
 from gateway.certificates.envelopes.ofd import safe_xml
 from gateway.certificates.envelopes.ofd.archive import Limits
 from gateway.certificates.freshness import FreshnessLimit
 from gateway.certificates.policy import KindPolicy
 from gateway.certificates.registry import KindRegistry
+from gateway.certificates.x509 import chain
 from gateway.crypto import jws, public_keys
 
 ROOT = Path(__file__).parents[2]
@@ -108,8 +109,8 @@ def test_ages_are_those_of_each_kind() -> None:
         f"{Limits().archive >> 20} MiB, {Limits().entries:,} files, {Limits().total >> 20} MiB",
         f"a ratio of {Limits().ratio} |",
         f"{safe_xml.MAX_BYTES >> 20} MiB, {safe_xml.MAX_NODES:,} nodes, {safe_xml.MAX_DEPTH} levels",
-        f"{revocation.MAX_LISTS} status lists",
-        f"{revocation.MAX_URIS:,} list addresses",
+        f"{status_lists.MAX_LISTS} status lists",
+        f"{status_lists.MAX_URIS:,} list addresses",
     ],
 )
 def test_limits_are_those_of_the_code(text: str) -> None:

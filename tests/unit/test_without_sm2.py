@@ -28,7 +28,7 @@ from datetime import UTC, datetime
 from gateway.crypto import sm2
 given = json.load(sys.stdin)
 sm2.use_library(given["library"])
-from gateway.certificates.chain import verify_chain
+from gateway.certificates.x509.chain import verify_chain
 from gateway.certificates.envelopes.ofd import verify_ofd
 from gateway.crypto.jwk import parse_jwk
 from gateway.crypto.jws import JwsPolicy, verify_jws

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from gateway.certificates.chain import verify_chain
-from gateway.certificates.chain_cache import ChainVerifier
 from gateway.certificates.envelopes.jws import JwsFormat
 from gateway.certificates.envelopes.ofd import verify_ofd
 from gateway.certificates.errors import OfdRefused
 from gateway.certificates.registry import KindRegistry
-from gateway.certificates.revocation import StatusEvidence
+from gateway.certificates.status_lists import StatusEvidence
 from gateway.certificates.trust import TrustStore
 from gateway.certificates.verification import HolderExpectation
 from gateway.certificates.verifier import Verifier
+from gateway.certificates.x509.chain import verify_chain
+from gateway.certificates.x509.chain_cache import ChainVerifier
 from gateway.crypto import der
 from gateway.crypto.errors import DerMalformed, JoseRefused
 from gateway.crypto.jwk import parse_jwk

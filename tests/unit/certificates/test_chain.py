@@ -8,9 +8,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gateway.certificates.chain import verify_chain
 from gateway.certificates.freshness import Basis, FreshnessLimit
 from gateway.certificates.verdicts import Verdict
+from gateway.certificates.x509.chain import verify_chain
 from mock_services.pki import CertificateAuthority, _issue, distinguished_name, generate_key
 
 AT = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)

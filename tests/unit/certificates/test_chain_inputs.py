@@ -8,9 +8,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from gateway.certificates import names, signing_certificates
-from gateway.certificates.chain import TrustAnchor, verify_chain
 from gateway.certificates.verdicts import Verdict
+from gateway.certificates.x509 import names, signing_certificates
+from gateway.certificates.x509.chain import TrustAnchor, verify_chain
 from gateway.crypto import sm2
 from gateway.crypto.errors import DerMalformed
 from mock_services.pki import distinguished_name

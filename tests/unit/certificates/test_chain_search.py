@@ -9,11 +9,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from gateway.certificates import links
-from gateway.certificates.chain import (
+from gateway.certificates.verdicts import Verdict
+from gateway.certificates.x509 import links
+from gateway.certificates.x509.chain import (
     verify_chain,
 )
-from gateway.certificates.verdicts import Verdict
 from gateway.crypto import sm2
 from gateway.crypto.errors import AlgorithmUnavailable, DerMalformed
 from mock_services.pki import distinguished_name

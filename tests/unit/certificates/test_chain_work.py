@@ -4,9 +4,10 @@ import time
 
 import pytest
 
-from gateway.certificates import chain as chain_module
-from gateway.certificates import links
-from gateway.certificates.chain import (
+from gateway.certificates.verdicts import Verdict
+from gateway.certificates.x509 import chain as chain_module
+from gateway.certificates.x509 import links
+from gateway.certificates.x509.chain import (
     MAX_INTERMEDIATE_BYTES,
     MAX_INTERMEDIATES,
     MAX_LINKS,
@@ -15,7 +16,6 @@ from gateway.certificates.chain import (
     TrustAnchor,
     verify_chain,
 )
-from gateway.certificates.verdicts import Verdict
 from tests.support import x509_writer as x
 from tests.support.x509_writer import AT, Entity, make, name, root
 

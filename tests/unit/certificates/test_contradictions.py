@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.certificates.chain import verify_chain
 from gateway.certificates.freshness import FreshnessLimit
 from gateway.certificates.verdicts import Verdict
+from gateway.certificates.x509.chain import verify_chain
 from tests.support import x509_writer as x
 from tests.support.x509_writer import (
     AT,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.certificates.chain import verify_chain
-from gateway.certificates.crls import MAX_CRL_BYTES, load_crl
+from gateway.certificates.x509.chain import verify_chain
+from gateway.certificates.x509.crls import MAX_CRL_BYTES, load_crl
 from gateway.crypto.der import Tag, encode
 from gateway.crypto.errors import DerMalformed
 from tests.support import x509_writer as x

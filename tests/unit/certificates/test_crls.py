@@ -2,9 +2,9 @@
 
 import pytest
 
-from gateway.certificates.chain import verify_chain
 from gateway.certificates.freshness import FreshnessLimit
 from gateway.certificates.verdicts import Verdict
+from gateway.certificates.x509.chain import verify_chain
 from gateway.crypto import sm2
 from tests.support import x509_writer as x
 from tests.support.x509_writer import AT, CA_USAGE, DAY, HOUR, Revoked, bits, ca, crl, root, scope, seq

@@ -5,16 +5,16 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.certificates import chain_cache
-from gateway.certificates.chain_cache import ChainVerifier
 from gateway.certificates.envelopes.jws import JwsFormat
 from gateway.certificates.evidence import EvidenceGatherer, FetchCache
 from gateway.certificates.freshness import FreshnessLimit
-from gateway.certificates.ocsp import load_response
 from gateway.certificates.references import References
-from gateway.certificates.signing_certificates import load_signing_certificate
 from gateway.certificates.trust import TrustStore
 from gateway.certificates.verifier import Verifier
+from gateway.certificates.x509 import chain_cache
+from gateway.certificates.x509.chain_cache import ChainVerifier
+from gateway.certificates.x509.ocsp import load_response
+from gateway.certificates.x509.signing_certificates import load_signing_certificate
 from gateway.errors import Owner, PartnerUnavailable
 from tests.support import x509_writer as x
 from tests.support.x509_writer import AT, DAY, HOUR, certificate_id, ocsp, root, single

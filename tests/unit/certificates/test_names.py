@@ -6,9 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.certificates.chain import verify_chain
-from gateway.certificates.names import MALFORMED_NAME, attribute, general_names, name_key, name_text, same_name, within
 from gateway.certificates.verdicts import Verdict
+from gateway.certificates.x509.chain import verify_chain
+from gateway.certificates.x509.names import (
+    MALFORMED_NAME,
+    attribute,
+    general_names,
+    name_key,
+    name_text,
+    same_name,
+    within,
+)
 from gateway.crypto.der import Tag, encode
 from gateway.crypto.errors import DerMalformed
 from tests.support import x509_writer as x

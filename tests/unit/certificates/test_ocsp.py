@@ -10,11 +10,11 @@ from cryptography.x509 import ocsp as pyca
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.certificates.chain import verify_chain
 from gateway.certificates.freshness import BasisState, FreshnessLimit
-from gateway.certificates.ocsp import MAX_RESPONSE_BYTES, load_response, make_request, questions
-from gateway.certificates.signing_certificates import load_signing_certificate
 from gateway.certificates.verdicts import Verdict
+from gateway.certificates.x509.chain import verify_chain
+from gateway.certificates.x509.ocsp import MAX_RESPONSE_BYTES, load_response, make_request, questions
+from gateway.certificates.x509.signing_certificates import load_signing_certificate
 from gateway.crypto import sm2
 from gateway.crypto.errors import DerMalformed
 from tests.support import x509_writer as x

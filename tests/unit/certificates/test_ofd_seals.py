@@ -6,8 +6,8 @@ import pytest
 
 from gateway.certificates.envelopes.ofd.format import OfdFormat
 from gateway.certificates.kinds.business_licence import KIND as LICENCE
-from gateway.certificates.signing_certificates import load_signing_certificate
 from gateway.certificates.verdicts import Verdict
+from gateway.certificates.x509.signing_certificates import load_signing_certificate
 from gateway.crypto.der import Tag, encode
 from gateway.crypto.errors import SignatureInvalid
 from gateway.errors import Owner

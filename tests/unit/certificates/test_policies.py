@@ -4,11 +4,11 @@ import time
 
 import pytest
 
-from gateway.certificates.anchors import TrustAnchor, anchors_digest
-from gateway.certificates.chain import verify_chain
-from gateway.certificates.extensions import ANY_POLICY, PathExtensions, PolicyConstraints
-from gateway.certificates.policies import MAX_POLICIES, PolicyDemand, PolicyWalk
 from gateway.certificates.verdicts import Verdict
+from gateway.certificates.x509.anchors import TrustAnchor, anchors_digest
+from gateway.certificates.x509.chain import verify_chain
+from gateway.certificates.x509.extensions import ANY_POLICY, PathExtensions, PolicyConstraints
+from gateway.certificates.x509.policies import MAX_POLICIES, PolicyDemand, PolicyWalk
 from tests.support import x509_writer as x
 from tests.support.x509_writer import AT
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gateway.certificates import extensions as ext
-from gateway.certificates.signing_certificates import MAX_CERTIFICATE_BYTES, load_signing_certificate
+from gateway.certificates.x509 import extensions as ext
+from gateway.certificates.x509.signing_certificates import MAX_CERTIFICATE_BYTES, load_signing_certificate
 from gateway.crypto import sm2
 from gateway.crypto.der import Tag, encode
 from gateway.crypto.errors import DerMalformed

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from gateway.certificates.kinds.business_licence import KIND as BUSINESS_LICENCE
 from gateway.certificates.kinds.property_certificate import KIND as PROPERTY
-from gateway.certificates.revocation import StatusEvidence
+from gateway.certificates.status_lists import StatusEvidence
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import CopyProvenance, HolderExpectation
 from mock_services.authorities import AUTHORITIES

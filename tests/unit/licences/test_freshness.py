@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from gateway.certificates.chain import verify_chain
-from gateway.certificates.chain_basis import chain_basis
 from gateway.certificates.freshness import FreshnessLimit
 from gateway.certificates.registry import KindRegistry
+from gateway.certificates.x509.chain import verify_chain
+from gateway.certificates.x509.chain_basis import chain_basis
 from schemas.partner_api import SourceBasis, VerifiedLicence
 from tests.support import x509_writer as x
 from tests.support.licences import LicencesRoom, an_applicant

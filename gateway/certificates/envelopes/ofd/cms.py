@@ -10,8 +10,8 @@ from typing import Final
 
 from gateway.certificates.envelopes.ofd.seal import MAX_SIGNED_VALUE_BYTES
 from gateway.certificates.envelopes.ofd.seal_times import SealTime, seal_time
-from gateway.certificates.names import name_key
-from gateway.certificates.signing_certificates import SigningCertificate, algorithm_oid, load_signing_certificate
+from gateway.certificates.x509.names import name_key
+from gateway.certificates.x509.signing_certificates import SigningCertificate, algorithm_oid, load_signing_certificate
 from gateway.crypto.der import Element, Tag, encode, parse
 from gateway.crypto.errors import DerMalformed
 

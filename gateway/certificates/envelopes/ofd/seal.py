@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.certificates.envelopes.ofd.seal_times import SealTime, seal_time, wrapped
-from gateway.certificates.signing_certificates import algorithm_oid
+from gateway.certificates.x509.signing_certificates import algorithm_oid
 from gateway.crypto.der import Element, Tag, encode, parse
 from gateway.crypto.errors import DerMalformed
 

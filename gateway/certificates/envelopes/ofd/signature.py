@@ -31,7 +31,7 @@ from gateway.certificates.envelopes.ofd.seal import MAX_SIGNED_VALUE_BYTES, Seal
 from gateway.certificates.envelopes.ofd.seal_times import SealTime
 from gateway.certificates.envelopes.ofd.signed_value import BareSignature, SignedValue, Signer, read_signed_value
 from gateway.certificates.envelopes.ofd.timestamp import Stamped, Token, judge_timestamp, judge_token, read_token
-from gateway.certificates.signing_certificates import SigningCertificate, load_signing_certificate
+from gateway.certificates.x509.signing_certificates import SigningCertificate, load_signing_certificate
 from gateway.crypto.der import encode, parse
 from gateway.crypto.errors import AlgorithmUnavailable, DerMalformed, KeyUnfit, SignatureInvalid
 

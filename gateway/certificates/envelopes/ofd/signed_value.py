@@ -9,7 +9,7 @@ from gateway.certificates.envelopes.ofd.digests import digest, digest_method, di
 from gateway.certificates.envelopes.ofd.schemes import seal_scheme
 from gateway.certificates.envelopes.ofd.seal import Seal, SealedValue, parse_sealed_value
 from gateway.certificates.envelopes.ofd.seal_times import SealTime
-from gateway.certificates.signing_certificates import SigningCertificate, load_signing_certificate
+from gateway.certificates.x509.signing_certificates import SigningCertificate, load_signing_certificate
 from gateway.crypto.der import Element, parse_integer_pair
 from gateway.crypto.errors import DerMalformed
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from gateway.certificates.chain import verify_chain
 from gateway.certificates.envelopes.ofd.cms import CmsSigner, CmsValue, parse_cms
 from gateway.certificates.envelopes.ofd.digests import digest, digest_method, digest_of_scheme, is_broken, states
 from gateway.certificates.envelopes.ofd.report import Basis, Check, Outcome
@@ -16,9 +15,10 @@ from gateway.certificates.envelopes.ofd.schemes import seal_scheme, verify_seal_
 from gateway.certificates.envelopes.ofd.seal_times import SealTime, seal_time
 from gateway.certificates.envelopes.ofd.trust import TrustContext, phrase
 from gateway.certificates.freshness import CLOCK_SKEW
-from gateway.certificates.path_rules import ANY_PURPOSE
-from gateway.certificates.signing_certificates import algorithm_oid
 from gateway.certificates.verdicts import Verdict
+from gateway.certificates.x509.chain import verify_chain
+from gateway.certificates.x509.path_rules import ANY_PURPOSE
+from gateway.certificates.x509.signing_certificates import algorithm_oid
 from gateway.crypto.der import Element, Tag, parse
 from gateway.crypto.errors import AlgorithmUnavailable, DerMalformed, KeyUnfit, SignatureInvalid
 

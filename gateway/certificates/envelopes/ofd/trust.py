@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from gateway.certificates.chain import ChainResult, verify_chain
 from gateway.certificates.envelopes.ofd.report import Basis, Check, Outcome
 from gateway.certificates.envelopes.ofd.seal import Seal
 from gateway.certificates.envelopes.ofd.seal_times import SealTime
 from gateway.certificates.freshness import CLOCK_SKEW
-from gateway.certificates.path_rules import SEAL_USAGES
-from gateway.certificates.signing_certificates import SigningCertificate
 from gateway.certificates.verdicts import Verdict
+from gateway.certificates.x509.chain import ChainResult, verify_chain
+from gateway.certificates.x509.path_rules import SEAL_USAGES
+from gateway.certificates.x509.signing_certificates import SigningCertificate
 
 _OUTCOMES: Final = {
     Verdict.VALID: Outcome.PASSED,

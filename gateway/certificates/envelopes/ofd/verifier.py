@@ -19,7 +19,7 @@ from gateway.certificates.envelopes.ofd.report import Check, OfdSignatureReport,
 from gateway.certificates.envelopes.ofd.signature import judge_signature
 from gateway.certificates.envelopes.ofd.trust import TrustContext, as_bytes
 from gateway.certificates.errors import OfdRefused
-from gateway.certificates.signing_certificates import load_signing_certificate
+from gateway.certificates.x509.signing_certificates import load_signing_certificate
 
 REVOCATION_NOTE: Final = "未核查证书吊销状态"
 _OTHER_PROTECTION: Final = {

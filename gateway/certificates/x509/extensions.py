@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.certificates.names import GeneralName, general_name, general_names
+from gateway.certificates.x509.names import GeneralName, general_name, general_names
 from gateway.crypto.der import Element, Tag, parse
 from gateway.crypto.errors import DerMalformed
 

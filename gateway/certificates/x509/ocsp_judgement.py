@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from gateway.certificates import extensions as ext
-from gateway.certificates.candidates import Path, PathFinder
 from gateway.certificates.freshness import Basis, BasisState, FreshnessLimit
-from gateway.certificates.names import same_name
-from gateway.certificates.ocsp import CERTIFICATE_HOLD, CertStatus, OcspResponse, SingleAnswer
-from gateway.certificates.path_rules import Demand, judge_path
-from gateway.certificates.revocation_answers import (
+from gateway.certificates.x509 import extensions as ext
+from gateway.certificates.x509.candidates import Path, PathFinder
+from gateway.certificates.x509.names import same_name
+from gateway.certificates.x509.ocsp import CERTIFICATE_HOLD, CertStatus, OcspResponse, SingleAnswer
+from gateway.certificates.x509.path_rules import Demand, judge_path
+from gateway.certificates.x509.revocation_answers import (
     RevocationAnswer,
     age_changes,
     answer_age,
@@ -23,7 +23,7 @@ from gateway.certificates.revocation_answers import (
     earliest,
     from_the_future,
 )
-from gateway.certificates.signing_certificates import SigningCertificate, load_signing_certificate
+from gateway.certificates.x509.signing_certificates import SigningCertificate, load_signing_certificate
 from gateway.crypto.errors import DerMalformed
 
 OCSP_SIGNING: Final = "1.3.6.1.5.5.7.3.9"

@@ -10,13 +10,13 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from gateway.certificates import extensions as ext
-from gateway.certificates.links import WorkExhausted
-from gateway.certificates.name_constraints import names_permitted, self_issued
-from gateway.certificates.names import EMPTY_NAME
-from gateway.certificates.policies import PoliciesExceeded, PolicyDemand, PolicyWalk
-from gateway.certificates.signing_certificates import SigningCertificate
 from gateway.certificates.verdicts import Verdict
+from gateway.certificates.x509 import extensions as ext
+from gateway.certificates.x509.links import WorkExhausted
+from gateway.certificates.x509.name_constraints import names_permitted, self_issued
+from gateway.certificates.x509.names import EMPTY_NAME
+from gateway.certificates.x509.policies import PoliciesExceeded, PolicyDemand, PolicyWalk
+from gateway.certificates.x509.signing_certificates import SigningCertificate
 from gateway.crypto import sm2
 from gateway.crypto.errors import AlgorithmUnavailable, KeyUnfit
 from gateway.crypto.public_keys import CERTIFICATE_CURVES, load_standard_key

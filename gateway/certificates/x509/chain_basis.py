@@ -4,8 +4,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 
-from gateway.certificates.chain import ChainResult
 from gateway.certificates.freshness import Basis, BasisState
+from gateway.certificates.x509.chain import ChainResult
 
 
 def chain_basis(result: ChainResult, at: datetime, down: AbstractSet[str] = frozenset()) -> tuple[Basis, ...]:

@@ -12,8 +12,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
-from gateway.certificates import extensions as ext
-from gateway.certificates.extensions import DistributionPoint, Extension
+from gateway.certificates.x509 import extensions as ext
+from gateway.certificates.x509.extensions import DistributionPoint, Extension
 from gateway.crypto.der import Element, Tag, parse
 from gateway.crypto.errors import DerMalformed
 

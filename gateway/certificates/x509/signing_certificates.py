@@ -11,9 +11,15 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
-from gateway.certificates import extensions as ext
-from gateway.certificates.extensions import BasicConstraints, DistributionPoint, Extension, KeyUsage, PathExtensions
-from gateway.certificates.names import (
+from gateway.certificates.x509 import extensions as ext
+from gateway.certificates.x509.extensions import (
+    BasicConstraints,
+    DistributionPoint,
+    Extension,
+    KeyUsage,
+    PathExtensions,
+)
+from gateway.certificates.x509.names import (
     EMPTY_NAME,
     ORGANIZATION_IDENTIFIER,
     ORGANIZATION_NAME,

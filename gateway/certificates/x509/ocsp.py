@@ -14,9 +14,9 @@ from typing import Final
 
 from cryptography.hazmat.primitives import hashes
 
-from gateway.certificates import extensions as ext
-from gateway.certificates.names import same_name
-from gateway.certificates.signing_certificates import SigningCertificate
+from gateway.certificates.x509 import extensions as ext
+from gateway.certificates.x509.names import same_name
+from gateway.certificates.x509.signing_certificates import SigningCertificate
 from gateway.crypto.der import Element, Tag, encode, parse
 from gateway.crypto.errors import DerMalformed
 

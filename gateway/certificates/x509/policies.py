@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.certificates.extensions import ANY_POLICY, PathExtensions
+from gateway.certificates.x509.extensions import ANY_POLICY, PathExtensions
 
 MAX_POLICIES: Final = 512
 """Policies, or mappings, that one certificate may state; a CA that needs more is not one of ours."""

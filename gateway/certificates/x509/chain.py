@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from gateway.certificates.anchors import TrustAnchor, anchors_digest, as_anchor
-from gateway.certificates.candidates import MAX_PATH, MAX_STEPS, Path, PathFinder
-from gateway.certificates.clearance import Clearance
 from gateway.certificates.freshness import Basis, FreshnessLimit
-from gateway.certificates.links import MAX_LINKS, Links, WorkExhausted
-from gateway.certificates.path_rules import SEAL_PURPOSES, SEAL_USAGES, Demand, Failure, judge_path
-from gateway.certificates.policies import PolicyDemand
-from gateway.certificates.revocation_answers import RevocationAnswer, earliest
-from gateway.certificates.signing_certificates import SigningCertificate, load_signing_certificate
 from gateway.certificates.verdicts import Verdict
+from gateway.certificates.x509.anchors import TrustAnchor, anchors_digest, as_anchor
+from gateway.certificates.x509.candidates import MAX_PATH, MAX_STEPS, Path, PathFinder
+from gateway.certificates.x509.clearance import Clearance
+from gateway.certificates.x509.links import MAX_LINKS, Links, WorkExhausted
+from gateway.certificates.x509.path_rules import SEAL_PURPOSES, SEAL_USAGES, Demand, Failure, judge_path
+from gateway.certificates.x509.policies import PolicyDemand
+from gateway.certificates.x509.revocation_answers import RevocationAnswer, earliest
+from gateway.certificates.x509.signing_certificates import SigningCertificate, load_signing_certificate
 from gateway.crypto.errors import DerMalformed
 
 __all__ = [

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
-from gateway.certificates.links import Links, WorkExhausted
-from gateway.certificates.names import NameKey, name_key
-from gateway.certificates.signing_certificates import SigningCertificate
+from gateway.certificates.x509.links import Links, WorkExhausted
+from gateway.certificates.x509.names import NameKey, name_key
+from gateway.certificates.x509.signing_certificates import SigningCertificate
 
 MAX_PATH: Final = 10
 """Certificates in a path, leaf and anchor included."""

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
-from gateway.certificates.extensions import NameConstraints
-from gateway.certificates.links import WorkExhausted
-from gateway.certificates.names import EMPTY_NAME, GeneralName, GeneralNameKind, mailboxes, same_name, within
-from gateway.certificates.signing_certificates import SigningCertificate
+from gateway.certificates.x509.extensions import NameConstraints
+from gateway.certificates.x509.links import WorkExhausted
+from gateway.certificates.x509.names import EMPTY_NAME, GeneralName, GeneralNameKind, mailboxes, same_name, within
+from gateway.certificates.x509.signing_certificates import SigningCertificate
 from gateway.crypto.errors import DerMalformed
 
 MAX_COMPARISONS: Final = 1 << 15

@@ -9,17 +9,17 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from gateway.certificates import extensions as ext
-from gateway.certificates.candidates import Path, PathFinder
-from gateway.certificates.crl_judgement import ListJudge
-from gateway.certificates.crls import RevocationList, load_crl
 from gateway.certificates.freshness import Basis, BasisState, FreshnessLimit
-from gateway.certificates.links import WorkExhausted
-from gateway.certificates.ocsp import OcspResponse, load_response
-from gateway.certificates.ocsp_judgement import ResponseJudge
-from gateway.certificates.path_rules import Demand, judge_path
-from gateway.certificates.revocation_answers import RevocationAnswer, earliest
-from gateway.certificates.signing_certificates import SigningCertificate
+from gateway.certificates.x509 import extensions as ext
+from gateway.certificates.x509.candidates import Path, PathFinder
+from gateway.certificates.x509.crl_judgement import ListJudge
+from gateway.certificates.x509.crls import RevocationList, load_crl
+from gateway.certificates.x509.links import WorkExhausted
+from gateway.certificates.x509.ocsp import OcspResponse, load_response
+from gateway.certificates.x509.ocsp_judgement import ResponseJudge
+from gateway.certificates.x509.path_rules import Demand, judge_path
+from gateway.certificates.x509.revocation_answers import RevocationAnswer, earliest
+from gateway.certificates.x509.signing_certificates import SigningCertificate
 from gateway.crypto.errors import DerMalformed
 
 MAX_VOUCHING_DEPTH: Final = 3

@@ -4,11 +4,11 @@ import hashlib
 from datetime import datetime
 
 from gateway.certificates.bounded import BoundedCache
-from gateway.certificates.chain import ChainResult, verify_chain
-from gateway.certificates.crls import crl_digest
 from gateway.certificates.freshness import FreshnessLimit
 from gateway.certificates.trust import TrustStore
 from gateway.certificates.verdicts import Verdict
+from gateway.certificates.x509.chain import ChainResult, verify_chain
+from gateway.certificates.x509.crls import crl_digest
 
 MAX_CHAINS = 1024
 
