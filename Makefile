@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CODE := gateway adapters schemas mock_services tests
 FUZZ := build/fuzz-packages
-SPREAD := --numprocesses auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
+SPREAD := --numprocesses auto --dist loadscope --no-loadscope-reorder
 LOCKS := requirements.lock requirements-dev.lock requirements-bootstrap.lock
 
 help: ## Say what can be made

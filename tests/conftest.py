@@ -1,5 +1,6 @@
 """Fixtures that every kind of test may ask for."""
 
+import os
 import re
 from collections.abc import Generator, Iterator
 from typing import Any
@@ -25,6 +26,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
     places = {group: place for place, group in enumerate(dict.fromkeys(group_of(item.nodeid) for item in items))}
     yield
     items.sort(key=lambda item: places[group_of(item.nodeid)])
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Much of the time goes by in waiting for processes: twice as many workers as cores, up to four."""
+    return min(2 * (os.cpu_count() or 1), 4)
 
 
 class Groups(LoadScopeScheduling):  # type: ignore[misc]  # xdist tells no types

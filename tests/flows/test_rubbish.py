@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -82,7 +83,10 @@ async def callers(province: LiveProvince) -> Callers:
 async def send(province: LiveProvince, sent: Rubbish, headers: dict[str, str]) -> httpx.Response:
     address = province.province.gateway + sent.path + (f"?{sent.query}" if sent.query else "")
     headers = {"idempotency-key": uuid4().hex} | headers | sent.headers
-    return await province.http.request(sent.method, address, headers=headers, content=sent.body)
+    for _ in range(2):
+        with suppress(httpx.ReadError):  # a connection that was idle for long may be closed just then: once more
+            return await province.http.request(sent.method, address, headers=headers, content=sent.body)
+    raise AssertionError(f"{sent.method} {sent.path[:90]} ({sent.why}): the connection is cut, twice")
 
 
 def faults_of(sent: Rubbish, answer: httpx.Response) -> list[str]:
