@@ -175,7 +175,7 @@ def _read(path: Path, provider: KeyProvider, unwrapped: dict[str, DataKey]) -> D
     try:
         if match is None:
             raise ValueError
-        seals_from = datetime.strptime(match[1], "%Y%m%d").date()  # noqa: DTZ007
+        seals_from = datetime.strptime(match[1], "%Y%m%d").date()  # noqa: DTZ007 - a day in China
         stored = json.loads(path.read_bytes())
         key_id, wrapped = stored["key_id"], base64.b64decode(stored["wrapped"], validate=True)
         key = unwrapped.get(path.name)

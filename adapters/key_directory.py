@@ -41,7 +41,7 @@ class KeyPurpose(StrEnum):
     """Verified licences and review requests."""
     WEBHOOK = "webhook"
     """Standard Webhooks ``v1a``."""
-    TOKEN = "token"  # noqa: S105
+    TOKEN = "token"  # noqa: S105 - a purpose
     """Access tokens."""
     CLIENT = "client"
     """``private_key_jwt`` at the identity provider."""
@@ -197,7 +197,7 @@ def _read_name(path: Path) -> tuple[KeyPurpose, date, int]:
     match = _NAME.fullmatch(path.name)
     if match and match[1] in {purpose.value for purpose in KeyPurpose}:
         with suppress(ValueError):
-            return KeyPurpose(match[1]), datetime.strptime(match[2], "%Y%m%d").date(), int(match[3] or 0)  # noqa: DTZ007
+            return KeyPurpose(match[1]), datetime.strptime(match[2], "%Y%m%d").date(), int(match[3] or 0)  # noqa: DTZ007 - a day in China
     names = ", ".join(KeyPurpose)
     raise KeyDirectoryError(f"{path} is not named as a key is; call it PURPOSE-YYYYMMDD.pem with one of {names}.")
 
@@ -207,12 +207,13 @@ def _read_key(path: Path, purpose: KeyPurpose) -> SigningKey:
     try:
         with path.open("rb") as stream:
             loaded = load_pem_private_key(stream.read(_MAX_PEM_BYTES), password=None)
+        # Of the types that PEM can hold only some sign; which one it is the next line asks.
         fits = SCHEMES[purpose] in algorithms_of(loaded.public_key())  # type: ignore[arg-type]
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
         raise KeyDirectoryError(f"{path} cannot be read as an unencrypted PKCS #8 PEM key; replace it.") from None
     if not fits:
         raise KeyDirectoryError(f"{path} is not {_described(purpose)}; replace it by one.")
-    key: PrivateKey = loaded  # type: ignore[assignment]
+    key: PrivateKey = loaded  # type: ignore[assignment]  # its scheme says so
     return SigningKey(f"{path.stem}-{thumbprint(key.public_key())[:8]}", SCHEMES[purpose], key)
 
 

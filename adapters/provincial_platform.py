@@ -175,7 +175,7 @@ class ProvincialPlatform:
         if reply.status != 200 or reply.media_type != "application/json":
             raise self._unavailable("source.malformed")
         try:
-            parsed = ShareResponse[answer].model_validate_json(reply.body)  # type: ignore[valid-type]
+            parsed = ShareResponse[answer].model_validate_json(reply.body)  # type: ignore[valid-type]  # chosen at run time
         except ValidationError:
             raise self._unavailable("source.malformed") from None
         status = parsed.head.status

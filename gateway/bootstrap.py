@@ -42,6 +42,7 @@ from gateway.approvals.review_modes import ReviewModeRow, ReviewModes
 from gateway.approvals.review_requests import GatewayNames
 from gateway.approvals.single_window import SingleWindow
 from gateway.authorisations.service import AuthorisationService
+from gateway.certificates.chain_cache import ChainVerifier
 from gateway.certificates.counted_verifier import CountedVerifier
 from gateway.certificates.envelopes.jws import JwsFormat
 from gateway.certificates.envelopes.ofd.format import OfdFormat
@@ -52,7 +53,6 @@ from gateway.certificates.service import CertificateService
 from gateway.certificates.sources import SourceDirectory, SourceRegistration
 from gateway.certificates.trust import TrustStore
 from gateway.certificates.verifier import Verifier
-from gateway.certificates.x509.chain_cache import ChainVerifier
 from gateway.clock import Clock, date_in_china, system_clock
 from gateway.crypto import sm2
 from gateway.crypto.aead import is_available

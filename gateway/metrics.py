@@ -89,7 +89,7 @@ class GatewayMetrics:
         self._verdicts.labels(kind, verdict.value).inc()
 
     def rechecked(self, kind: str, result: str) -> None:
-        """One look at a certificate of ``kind`` ended so: a change, ``unchanged``, ``undecided``, ``ended``."""
+        """One look at a certificate of ``kind`` ended so, in the words of ``RecheckWorker``'s ``concluded``."""
         self._rechecks.labels(kind, result).inc()
 
     async def exposition(self) -> bytes:
@@ -103,7 +103,7 @@ class GatewayMetrics:
     async def _look(self, now: datetime) -> None:
         try:
             reading = self._transactions.read(
-                lambda tx: (tx.deliveries.backlog(), tx.recheck_queue.state(now), tx.feed_positions.states())
+                lambda tx: (tx.deliveries.backlog(), tx.recheck_queue.state(), tx.feed_positions.states())
             )
             seen: tuple[Backlog, QueueState, Sequence[FeedState]] = await asyncio.wait_for(reading, PATIENCE)
         except (Overloaded, TimeoutError):

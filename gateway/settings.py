@@ -178,7 +178,7 @@ class Settings(BaseSettings):
         default_factory=dict, description="Certificate kind to the 证照类型代码 it has in this province"
     )
     status_origins: Origins = Field(
-        default=(), description="Where status lists and CRLs may be fetched, beside the sources themselves"
+        default=(), description="Where status lists, CRLs, OCSP answers may be fetched, beside the sources themselves"
     )
     insecure_endpoint_hosts: HostNames = Field(
         default=frozenset(), description="Hosts whose endpoints may be plain http: for a network of one's own"
@@ -240,7 +240,7 @@ class Settings(BaseSettings):
         """``public_url``, or the listening address in development; without a trailing slash."""
         if self.public_url is not None:
             return self.public_url
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 - compared, not bound
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @property

@@ -86,7 +86,7 @@ class _ResettableProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         extensions = self.scope.get("extensions") or {}
-        self.scope["extensions"] = {**extensions, RESET_EXTENSION: self._reset}  # type: ignore[dict-item]
+        self.scope["extensions"] = {**extensions, RESET_EXTENSION: self._reset}  # type: ignore[dict-item]  # ours, not of ASGI
 
     def _reset(self) -> None:
         connection = self.transport.get_extra_info("socket")

@@ -26,7 +26,7 @@ G = (
 """The curve of GM/T 0003.5: y² = x³ + Ax + B over P, with base point G of prime order N."""
 
 SIGNER_ID = b"1234567812345678"
-"""The signer's ID that GM/T 0009 §7 prescribes."""
+"""The signer's ID that GM/T 0009 §10 prescribes."""
 CURVE_OID = "1.2.156.10197.1.301"
 SM2_WITH_SM3 = "1.2.156.10197.1.501"
 """SM2 with SM3 (GM/T 0006)."""

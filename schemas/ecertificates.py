@@ -1,8 +1,8 @@
 """Electronic certificates (电子证照) on the wire: type codes, metadata names and the JWS envelope profile.
 
 **Envelope profile** (ours, ``docs/divergences.md``: real platforms ship OFD; the JWS carries the same metadata).
-Compact JWS. Header: ``alg`` ``ES256`` or ``EdDSA``, ``typ`` ``ecert+jwt``, ``x5c`` = [seal certificate, department CA]
-as standard base64 DER (RFC 7515 section 4.1.6), the root left out. Payload: ``ECertificatePayload``.
+Compact JWS. Header: ``alg`` ``ES256``, ``EdDSA`` or ``SM2-SM3``, ``typ`` ``ecert+jwt``, ``x5c`` = [seal certificate,
+department CA] as standard base64 DER (RFC 7515 section 4.1.6), the root left out. Payload: ``ECertificatePayload``.
 The seal certificate names the authority in subject O (2.5.4.10) and its code in organizationIdentifier (2.5.4.97),
 has keyUsage digitalSignature and a CRL distribution point; the department CA is ``CA:TRUE, pathlen 0`` with
 keyCertSign and cRLSign.
@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
@@ -123,7 +123,6 @@ EXTENSION_FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 ECERTIFICATE_MEDIA_TYPE = "application/ecert+jwt"
 OFD_MEDIA_TYPE = "application/ofd"
 """In use, though not registered with IANA."""
-ECERTIFICATE_ALGORITHMS = frozenset({"ES256", "EdDSA"})
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -136,16 +135,6 @@ def _date_text(value: Any) -> Any:
 
 ChinaDate = Annotated[date, BeforeValidator(_date_text), PlainSerializer(date.isoformat, return_type=str)]
 """A calendar date in China, ``YYYY-MM-DD`` on the wire and nothing else."""
-
-
-class ECertificateHeader(BaseModel):
-    """Protected header of the envelope; exactly these members."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    alg: Literal["ES256", "EdDSA"]
-    typ: Literal["ecert+jwt"]
-    x5c: Annotated[tuple[str, ...], Field(min_length=2, max_length=4)]
 
 
 class ECertificateMetadata(BaseModel):

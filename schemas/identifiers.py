@@ -345,7 +345,6 @@ def normalise_planning_permit_number(text: str) -> str:
 
 
 ProjectCode = Annotated[str, AfterValidator(validate_project_code)]
-PlanningPermitNumber = Annotated[str, AfterValidator(normalise_planning_permit_number)]
 
 
 # 行政区划 GB/T 2260 ------------------------------------------------------------------------------------------------
@@ -371,6 +370,3 @@ def region_findings(region: str, known: Collection[str] = ()) -> tuple[Identifie
     """``unknown-region`` when the province is not in GB/T 2260, or ``known`` is given and lacks the 6-digit region."""
     unknown = not _PROVINCE.match(region) or (bool(known) and region[:6] not in known)
     return (IdentifierFinding("region", "unknown-region"),) if unknown else ()
-
-
-RegionCode = Annotated[str, AfterValidator(validate_region)]

@@ -264,6 +264,6 @@ class TokenResponse(OpenWireModel):
     """RFC 6749 §5.1 with ``token_type`` DPoP (RFC 9449 §5)."""
 
     access_token: str
-    token_type: Literal["DPoP"] = "DPoP"  # noqa: S105
+    token_type: Literal["DPoP"] = "DPoP"  # noqa: S105 - a scheme
     expires_in: int
     scope: str

@@ -101,7 +101,7 @@ class Typ(StrEnum):
     CERTIFICATE = "ecert+jwt"
     STATUS_LIST = "statuslist+jwt"
     CLIENT_ASSERTION = "client-authentication+jwt"
-    ACCESS_TOKEN = "at+jwt"  # noqa: S105
+    ACCESS_TOKEN = "at+jwt"  # noqa: S105 - a media type
     DPOP_PROOF = "dpop+jwt"
     IDENTITY_ASSERTION = "identity-assertion+jwt"
     APPROVAL_OUTCOME = "approval-outcome+jwt"

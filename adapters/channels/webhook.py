@@ -28,7 +28,7 @@ from gateway.records.entries import digest
 from schemas.events import HEADER_ID, HEADER_SIGNATURE, HEADER_TIMESTAMP, DeliveryReceipt
 from schemas.wire import MEDIA_CLOUDEVENT, MEDIA_JOSE, Typ
 
-SECRET_PREFIX = "whsec_"  # noqa: S105
+SECRET_PREFIX = "whsec_"  # noqa: S105 - what secrets begin with
 MIN_SECRET_BYTES, MAX_SECRET_BYTES = 24, 64
 log = structlog.get_logger()
 

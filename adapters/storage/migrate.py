@@ -48,15 +48,3 @@ def migrate(database_url: str, revision: str = "head") -> Mapping[str, int]:
         raise record_unavailable("database_unreachable") from error
     finally:
         engine.dispose()
-
-
-def generate_revision(database_url: str, message: str, revision_id: str) -> None:
-    """For developers: write a migration that takes the database at ``database_url`` to the tables in code."""
-    engine = create_database_engine(database_url, pool_size=1)
-    try:
-        with engine.begin() as connection:
-            config = _config()
-            config.attributes["connection"] = connection
-            command.revision(config, message=message, autogenerate=True, rev_id=revision_id)
-    finally:
-        engine.dispose()

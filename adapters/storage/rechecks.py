@@ -161,7 +161,7 @@ class SqlRecheckQueue:
         if not ended.rowcount:  # asked for once more meanwhile: it stays due as it was asked for then
             self._statements.execute(update(rechecks_due).where(held).values(**freed))
 
-    def state(self, at: datetime) -> QueueState:
+    def state(self) -> QueueState:
         undecided = func.count().filter(rechecks_due.c.attempts >= SEVERAL_ATTEMPTS)
         row = self._statements.execute(
             select(

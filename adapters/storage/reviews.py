@@ -1,4 +1,4 @@
-"""Tables and repository of review tasks; nothing here is personal data but the officer's own code."""
+"""Tables and repository of review tasks: nothing personal but the officer's own code, and a reason, which is sealed."""
 
 from collections.abc import Sequence
 from typing import Any

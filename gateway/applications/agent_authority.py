@@ -16,12 +16,12 @@ from pydantic import ValidationError
 
 from gateway.applications.reconciliation.facts import AgentAuthority
 from gateway.applications.reconciliation.relations import Named
+from gateway.certificates.chain_cache import ChainVerifier
 from gateway.certificates.evidence import EvidenceGatherer
 from gateway.certificates.policy import KindPolicy
 from gateway.certificates.references import References
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.x509.chain import ChainResult
-from gateway.certificates.x509.chain_cache import ChainVerifier
 from gateway.certificates.x509.names import attribute
 from gateway.certificates.x509.signing_certificates import SigningCertificate
 from gateway.clock import date_in_china

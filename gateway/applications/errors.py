@@ -222,7 +222,9 @@ class ReviewNotVerifiable(Indeterminate):
 
 
 class ReasonTellsPerson(Rejected):
-    """A reason that is kept and told names the applicant, or holds an identity number."""
+    """A reason that is kept and told holds the number of a person, an enterprise or a mobile telephone, or a value that
+    the applicant gave or that was compared.
+    """
 
     kind = "reason-tells-person"
     title = "理由不得包含个人信息"

@@ -7,8 +7,7 @@ from gateway.applications.found_documents import FoundDocument, Search, find_doc
 from gateway.applications.model import Party
 from gateway.applications.requirements import Provider, allowed_documents
 from gateway.applications.stages import stages_of
-from gateway.applications.submission import PURPOSE
-from gateway.certificates.ports import UsePurpose
+from gateway.applications.submission import use_purpose
 from gateway.certificates.service import CertificateService
 from gateway.clock import date_in_china
 
@@ -20,5 +19,5 @@ async def documents_of_first_stage(
     stage = stages_of(customer_class)[0]
     rows = allowed_documents(customer_class, stage, date_in_china(at), party.applicant_kind)
     cause = customer_class.chinese_title + stage.chinese_title
-    search = Search.for_party(party, region, UsePurpose("用电报装", PURPOSE, cause), at)
+    search = Search.for_party(party, region, use_purpose(cause), at)
     return await find_documents(certificates, tuple(row for row in rows if row.provider is Provider.SOURCE), search)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
-from gateway.applications.model import Party
+from gateway.applications.model import HOLDER_TYPES, Party
 from gateway.applications.next_steps import (
     CHOOSE_ONE,
     step_when_missing,
@@ -28,7 +28,6 @@ from gateway.certificates.service import CertificateService
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import HolderExpectation, Verification
 from gateway.errors import Denied, Indeterminate, NotFound, PartnerUnavailable
-from schemas.ecertificates import HOLDER_IS_ENTERPRISE, HOLDER_IS_RESIDENT
 from schemas.identifiers import ECertificateIdentifier, former_resident_identity_number
 from schemas.identity import ApplicantKind
 from schemas.partner_api import FailedCheck
@@ -122,12 +121,11 @@ async def find_documents(
 
 
 async def _find(certificates: CertificateService, row: RequirementRow, search: Search) -> FoundDocument:
-    resident = search.applicant_kind is ApplicantKind.RESIDENT
     try:
         obtained = await certificates.obtain(
             row.document.value,
             HolderExpectation(search.holder_code, search.holder_name),
-            holder_type=HOLDER_IS_RESIDENT if resident else HOLDER_IS_ENTERPRISE,
+            holder_type=HOLDER_TYPES[search.applicant_kind],
             region=search.region,
             purpose=search.purpose,
             at=search.at,

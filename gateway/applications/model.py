@@ -8,7 +8,14 @@ from gateway.applications.customer_classes import Area, ClassDerivation, Custome
 from gateway.applications.lifecycle import Lifecycle
 from gateway.certificates.verdicts import Verdict
 from gateway.clock import date_in_china
+from schemas.ecertificates import HOLDER_IS_ENTERPRISE, HOLDER_IS_RESIDENT
 from schemas.identity import ApplicantKind
+
+HOLDER_TYPES = {
+    ApplicantKind.ENTERPRISE: HOLDER_IS_ENTERPRISE,
+    ApplicantKind.RESIDENT: HOLDER_IS_RESIDENT,
+}
+"""As what sources are asked for an applicant's certificates (CZZTDMLXDM)."""
 
 
 class IntakeKind(StrEnum):

@@ -13,7 +13,6 @@ from gateway.applications.reconciliation.finding import ChosenFinding, ComparedV
 
 REVIEW_LIVES = timedelta(days=15)
 """How long a confirmed intake waits for an officer; then it expires like any other, and the applicant is told."""
-REASON_AT_MOST = 500
 
 
 class ReviewState(StrEnum):

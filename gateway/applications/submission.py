@@ -10,9 +10,11 @@ from gateway.applications.requirements import Provider, allowed_documents
 from gateway.applications.stages import stages_of
 from gateway.applications.stored_intake import StoredDocument
 from gateway.authorisations.model import Authorisation
+from gateway.certificates.ports import UsePurpose
 from gateway.delivery.ports import ChannelKind, EventDraft
 from gateway.errors import Owner
 from gateway.records.entries import Fact, RecordEntry, digest
+from schemas.agent_authorisations import MATTER
 from schemas.applicant_api import Confirmation
 from schemas.events import ApplicationSubmitted, DocumentSummary, EventType
 from schemas.events import Demand as DemandOnWire
@@ -33,6 +35,11 @@ class Submitted:
     application: GridConnectionApplication
     authorisation: Authorisation
     record_id: str
+
+
+def use_purpose(cause: str) -> UsePurpose:
+    """用证事由, as every source is told it: for 用电报装, and at which step of it."""
+    return UsePurpose(MATTER, PURPOSE, cause)
 
 
 def settle_documents(

@@ -1,6 +1,7 @@
 """A small cache that forgets what was used longest ago."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 KeyT = TypeVar("KeyT")
@@ -8,10 +9,11 @@ ValueT = TypeVar("ValueT")
 
 
 class BoundedCache(Generic[KeyT, ValueT]):
-    """At most ``size`` values by key. Whether a value may still be used is the caller's question."""
+    """Values by key that weigh at most ``size`` together. Whether one may still be used is the caller's question."""
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+    def __init__(self, size: int, weigh: Callable[[ValueT], int] = lambda _: 1) -> None:
+        self._size, self._weigh = size, weigh
+        self._weight = 0
         self._kept: OrderedDict[KeyT, ValueT] = OrderedDict()
 
     def get(self, key: KeyT) -> ValueT | None:
@@ -22,8 +24,10 @@ class BoundedCache(Generic[KeyT, ValueT]):
         return value
 
     def put(self, key: KeyT, value: ValueT) -> None:
-        """Keep ``value``, forgetting the one used longest ago when there are too many."""
+        """Keep ``value``, forgetting those used longest ago when there are too many; at last itself, if it is too much."""
+        before = self._kept.pop(key, None)
+        self._weight += self._weigh(value) - (0 if before is None else self._weigh(before))
         self._kept[key] = value
-        self._kept.move_to_end(key)
-        while len(self._kept) > self._size:
-            self._kept.popitem(last=False)
+        while self._weight > self._size:
+            _, forgotten = self._kept.popitem(last=False)
+            self._weight -= self._weigh(forgotten)

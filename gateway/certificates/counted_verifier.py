@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from gateway.certificates.chain_cache import ChainVerifier
 from gateway.certificates.envelopes.envelope import EnvelopeFormat
 from gateway.certificates.kind import CertificateKind
 from gateway.certificates.status_lists import StatusEvidence
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import CopyProvenance, HolderExpectation, Verification
 from gateway.certificates.verifier import Verifier
-from gateway.certificates.x509.chain_cache import ChainVerifier
 
 
 class CountedVerifier(Verifier):

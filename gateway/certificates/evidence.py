@@ -18,7 +18,10 @@ from gateway.certificates.verifier import Verifier
 from gateway.certificates.x509.ocsp import OcspQuestion
 from gateway.errors import PartnerUnavailable
 
-MAX_ENTRIES = 256
+MAX_BYTES = 64 << 20
+"""Of each sort of evidence, all addresses together; the sources' largest lists have 4 MiB."""
+ENTRY_BYTES = 1 << 10
+"""What an address costs beside its bytes."""
 RENEW_AFTER = timedelta(minutes=5)
 RETRY_AFTER = timedelta(seconds=15)
 
@@ -36,9 +39,10 @@ AddressT = TypeVar("AddressT")
 class FetchCache(Generic[AddressT]):
     """Bytes by address, or by question. One fetch for each is under way at a time; others wait for it."""
 
-    def __init__(self, fetch: Callable[[AddressT], Awaitable[bytes]], size: int = MAX_ENTRIES) -> None:
+    def __init__(self, fetch: Callable[[AddressT], Awaitable[bytes]], size: int = MAX_BYTES) -> None:
+        """``size`` bytes are kept at most."""
         self._fetch = fetch
-        self._entries: BoundedCache[AddressT, _Entry] = BoundedCache(size)
+        self._entries: BoundedCache[AddressT, _Entry] = BoundedCache(size, _weight)
         self._flights: dict[AddressT, asyncio.Task[bytes | None]] = {}
 
     async def get(self, uri: AddressT, at: datetime, since: datetime | None = None) -> bytes | None:
@@ -104,6 +108,10 @@ class EvidenceGatherer:
         down = {uri for uri in uris if self._lists.failed(uri)} | {uri for uri in crl_uris if self._crls.failed(uri)}
         down |= {question.uri for question in asked if self._answers.failed(question)}
         return StatusEvidence(lists, tuple(crls.values()), tuple(answers.values()), frozenset(down))
+
+
+def _weight(entry: _Entry) -> int:
+    return ENTRY_BYTES + len(entry.data or b"")
 
 
 def _stands(entry: _Entry, at: datetime, since: datetime | None) -> bool:

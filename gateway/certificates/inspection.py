@@ -78,6 +78,7 @@ _REASONS: Final = {
     "trust anchor not valid at that time": "可信根证书当时不在有效期内",
     "certificate malformed": "证书结构不符合标准",
     "key may not be used so": "证书的密钥用途与此不符",
+    "certificate key not usable": "证书的密钥无法用于核验",
     "certificate is for other purposes": "证书的扩展密钥用途与此不符",
     "name not permitted by the issuer": "证书的名称不在上级 CA 允许的范围内",
     "certificate names nobody": "证书没有主体名称",
@@ -123,15 +124,16 @@ def inspect_file(
 
 def load_anchors(data: bytes) -> tuple[bytes, ...]:
     """The DER certificates in an anchor file: one in DER, or any number in PEM. Raises `DerMalformed`."""
-    return _blocks(data, "CERTIFICATE", "信任锚或证书文件不是 PEM 或 DER 证书")
+    refusal = DerMalformed(check="anchor.certificate", remedy="信任锚或证书文件不是 PEM 或 DER 证书")
+    return _blocks(data, "CERTIFICATE", refusal)
 
 
 def load_crls(data: bytes) -> tuple[bytes, ...]:
     """The DER revocation lists in a file: one in DER, or any number in PEM. Raises `DerMalformed`."""
-    return _blocks(data, "X509 CRL", "吊销列表文件不是 PEM 或 DER")
+    return _blocks(data, "X509 CRL", DerMalformed(remedy="吊销列表文件不是 PEM 或 DER"))
 
 
-def _blocks(data: bytes, label: str, remedy: str) -> tuple[bytes, ...]:
+def _blocks(data: bytes, label: str, refusal: DerMalformed) -> tuple[bytes, ...]:
     if b"-----BEGIN" not in data:
         return (data,)
     try:
@@ -143,7 +145,7 @@ def _blocks(data: bytes, label: str, remedy: str) -> tuple[bytes, ...]:
     except binascii.Error:
         found = ()
     if not found:
-        raise DerMalformed(check="anchor.certificate", remedy=remedy)
+        raise refusal
     return found
 
 

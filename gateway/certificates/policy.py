@@ -10,10 +10,9 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KindPolicy:
-    """``source`` limits the age of a fetched copy, ``status`` of a status list, ``crl`` of a CRL.
+    """``source`` limits the age of a fetched copy, ``status`` of a status list, ``crl`` of a CRL or an OCSP answer.
 
     ``max_envelope_bytes`` is for a JWS, ``max_ofd_bytes`` for an OFD document, which holds pages and pictures.
-
     An empty set of algorithms would verify nothing and is refused (``ValueError``).
     """
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway.certificates.chain_cache import ChainVerifier
 from gateway.certificates.envelopes.envelope import EnvelopeFormat, dates_at
 from gateway.certificates.errors import EnvelopeRefused
 from gateway.certificates.kind import CertificateKind
 from gateway.certificates.verdicts import Verdict
-from gateway.certificates.x509.chain_cache import ChainVerifier
 from gateway.certificates.x509.ocsp import OcspQuestion, questions
 from gateway.certificates.x509.signing_certificates import SigningCertificate
 from gateway.crypto.errors import AlgorithmUnavailable, SignatureInvalid

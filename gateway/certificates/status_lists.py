@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from pydantic import ValidationError
 
 from gateway.certificates.bounded import BoundedCache
+from gateway.certificates.chain_cache import ChainVerifier
 from gateway.certificates.freshness import Basis, FreshnessLimit
 from gateway.certificates.trust import STATUS_LIST_DUTY, Entitlement
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.x509.chain import ChainResult
 from gateway.certificates.x509.chain_basis import chain_basis, of_status_list
-from gateway.certificates.x509.chain_cache import ChainVerifier
 from gateway.certificates.x509.signing_certificates import SigningCertificate, load_signing_certificate
 from gateway.clock import date_in_china
 from gateway.crypto.errors import AlgorithmUnavailable, DerMalformed, JoseRefused, SignatureInvalid

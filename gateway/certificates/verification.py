@@ -53,7 +53,7 @@ class Verification:
     """The answer about one envelope at one instant. ``claims`` is there only when the verdict is valid.
 
     ``findings`` are stable slugs of what is worth telling but does not fail (``identifier.bad_check_character``).
-    ``basis`` lists the copy, the status list and each CRL with their ages.
+    ``basis`` lists the copy, the chain, each CRL and OCSP answer and the status list with their ages.
     """
 
     kind: str

@@ -27,6 +27,7 @@ from typing import NoReturn
 from pydantic import ValidationError
 
 from gateway.certificates.bounded import BoundedCache
+from gateway.certificates.chain_cache import ChainVerifier
 from gateway.certificates.claims import ECertificateClaims
 from gateway.certificates.envelopes.envelope import EnvelopeFormat, OpenedEnvelope, SealedContent, dates_at
 from gateway.certificates.errors import EnvelopeRefused
@@ -45,7 +46,6 @@ from gateway.certificates.verification import (
 )
 from gateway.certificates.x509.chain import ChainResult
 from gateway.certificates.x509.chain_basis import chain_basis
-from gateway.certificates.x509.chain_cache import ChainVerifier
 from gateway.certificates.x509.signing_certificates import SigningCertificate, load_signing_certificate
 from gateway.clock import date_in_china
 from gateway.crypto.errors import AlgorithmUnavailable, DerMalformed, SignatureInvalid
@@ -109,11 +109,7 @@ class Verifier:
         )
 
     def references(self, envelope: bytes, kind: CertificateKind, at: datetime) -> References:
-        """Where the revocation evidence for ``envelope`` is to be had.
-
-        Addresses come only out of bytes that an anchored key signed, so that nobody can send the gateway to an address
-        of his own: an envelope without such a chain names nothing.
-        """
+        """Where the revocation evidence for ``envelope`` is to be had: `find_references`, kept."""
         key = hashlib.sha256(envelope).digest() + kind.code.encode()
         kept = self._references.get(key)
         if kept is None:

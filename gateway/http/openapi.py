@@ -23,7 +23,7 @@ def describe_problems(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         return app.openapi_schema if app.openapi_schema is not None else _completed(plain())
 
-    app.openapi = openapi  # type: ignore[method-assign]
+    app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI has it done
 
 
 def _completed(document: dict[str, Any]) -> dict[str, Any]:

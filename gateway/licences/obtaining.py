@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.applications.model import ApplicationDocument, GridConnectionApplication
-from gateway.applications.submission import PURPOSE
+from gateway.applications.model import HOLDER_TYPES, ApplicationDocument, GridConnectionApplication
+from gateway.applications.submission import use_purpose
 from gateway.certificates.errors import NoECertificate
-from gateway.certificates.ports import UsePurpose
 from gateway.certificates.service import CertificateService, Obtained
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import CheckResult, HolderExpectation, Verification
@@ -22,8 +21,7 @@ from gateway.licences.third_parties import (
     third_party_refused,
 )
 from gateway.transaction import Transactions
-from schemas.ecertificates import HOLDER_IS_ENTERPRISE, HOLDER_IS_RESIDENT
-from schemas.identity import ApplicantKind
+from schemas.ecertificates import HOLDER_IS_ENTERPRISE
 
 OF_A_THIRD_PARTY = "由第三方持有，不经申请人确认"
 SOURCE_DOWN = "来源平台未应答，用的是此前取得的副本"
@@ -69,9 +67,8 @@ class Obtainer:
 
     async def _own(self, allowed: Allowed, now: datetime, gates: Gates) -> Found:
         application, kind = allowed.application, allowed.question.kind
-        resident = application.applicant_kind is ApplicantKind.RESIDENT
         holder = HolderExpectation(allowed.party.code, allowed.party.name)
-        holder_type = HOLDER_IS_RESIDENT if resident else HOLDER_IS_ENTERPRISE
+        holder_type = HOLDER_TYPES[application.applicant_kind]
         confirmed = next((each for each in application.documents if each.document == kind), None)
         with gates.passing(Gate.SOURCE):
             obtained = await self._fetch(allowed, holder, holder_type, now, changed_since(application, confirmed))
@@ -109,7 +106,7 @@ class Obtainer:
             holder,
             holder_type=holder_type,
             region=allowed.application.region,
-            purpose=UsePurpose("用电报装", PURPOSE, allowed.stage.chinese_title),
+            purpose=use_purpose(allowed.stage.chinese_title),
             at=now,
             since=since,
         )

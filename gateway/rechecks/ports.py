@@ -62,7 +62,7 @@ class CertificatesOfApplications(Protocol):
         ...
 
     def looked(self, application_id: str, kind: str, look: LastLook) -> None:
-        """Note a look that was later than the one noted."""
+        """Note a look in place of the one before it."""
         ...
 
     def of_series(self, series_digests: Collection[str]) -> Sequence[tuple[str, str, str]]:
@@ -120,7 +120,7 @@ class RecheckQueue(Protocol):
         """End a look: the line goes, or is due at ``again_at``. Asked for once more meanwhile, it stays due."""
         ...
 
-    def state(self, at: datetime) -> QueueState: ...
+    def state(self) -> QueueState: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.applications.model import ApplicationDocument, GridConnectionApplication, Party
+from gateway.applications.model import HOLDER_TYPES, ApplicationDocument, GridConnectionApplication, Party
 from gateway.applications.standing_certificate import standing_certificate
-from gateway.applications.submission import PURPOSE
+from gateway.applications.submission import PURPOSE, use_purpose
 from gateway.authorisations.errors import AuthorisationMissing
 from gateway.authorisations.model import Authorisation, require_covers
 from gateway.certificates.errors import NoECertificate
-from gateway.certificates.ports import UsePurpose
 from gateway.certificates.service import CertificateService
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import HolderExpectation, Verification
@@ -30,8 +29,6 @@ from gateway.rechecks.model import NO_LONGER_HELD, Change, NotHeld, Reason, Unde
 from gateway.rechecks.ports import LastLook, RechecksTransaction
 from gateway.rechecks.telling import change_entry, change_event, look_entry
 from gateway.transaction import Transactions
-from schemas.ecertificates import HOLDER_IS_ENTERPRISE, HOLDER_IS_RESIDENT
-from schemas.identity import ApplicantKind
 
 CAUSE = "在办期间复核"
 UNREADABLE = "certificate.unreadable"
@@ -110,15 +107,14 @@ class RecheckService:
         now: datetime,
         since: datetime,
     ) -> Verification | NotHeld | Undecided:
-        resident = application.applicant_kind is ApplicantKind.RESIDENT
         kind = self._certificates.kinds.get(document.document)
         try:
             obtained = await self._certificates.obtain(
                 kind.code,
                 HolderExpectation(party.code, party.name),
-                holder_type=HOLDER_IS_RESIDENT if resident else HOLDER_IS_ENTERPRISE,
+                holder_type=HOLDER_TYPES[application.applicant_kind],
                 region=application.region,
-                purpose=UsePurpose("用电报装", PURPOSE, CAUSE),
+                purpose=use_purpose(CAUSE),
                 at=now,
                 fresh=True,
                 since=since,

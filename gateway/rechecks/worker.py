@@ -48,7 +48,9 @@ class RecheckWorker:
         chance: random.Random | None = None,
         concluded: Callable[[str, str], None] | None = None,
     ) -> None:
-        """``concluded`` is told kind and result of each look: a change, ``unchanged``, ``undecided`` or ``ended``."""
+        """``concluded`` is told kind and result of each look: a change, ``unchanged``, ``undecided``, ``ended``, or
+        ``lease_lost`` where another worker had taken it over.
+        """
         self._owner = owner
         self._transactions = transactions
         self._rechecks = rechecks

@@ -29,7 +29,7 @@ async def play(screen: Screen, province: Province) -> None:
     async with httpx.AsyncClient(timeout=30) as http:
         for row, (_, journey) in zip(screen.rows, JOURNEYS, strict=True):
             screen.begin(row)
-            stage = Stage(province, http, lambda line, row=row: screen.say(row, line))  # type: ignore[misc]
+            stage = Stage(province, http, lambda line, row=row: screen.say(row, line))  # type: ignore[misc]  # row=row
             try:
                 await journey(stage)
             except (Unexpected, Refused, httpx.HTTPError, KeyError, StopIteration) as error:

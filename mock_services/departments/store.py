@@ -107,11 +107,6 @@ class Store:
         """Those whose next step is due, longest waiting first."""
         return self._permits("WHERE next_step_at <= ? ORDER BY next_step_at", at.timestamp())
 
-    def next_due_at(self) -> datetime | None:
-        """When the next step of any script is due."""
-        row = self._database.execute("SELECT MIN(next_step_at) FROM permits").fetchone()
-        return _instant(row[0])
-
     def add_outcome(self, outcome: SentOutcome, *, next_step: int, next_step_at: datetime | None) -> None:
         """Keep a new outcome and move its permit's script on, in one transaction."""
         with self._database:

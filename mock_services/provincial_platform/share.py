@@ -140,7 +140,7 @@ class Platform:
 
     def _read(self, model: type[RequestT], body: bytes) -> RequestT:
         try:
-            return ShareRequest[model].model_validate_json(body).data  # type: ignore[valid-type]
+            return ShareRequest[model].model_validate_json(body).data  # type: ignore[valid-type]  # chosen at run time
         except ValidationError:
             raise _Answered(ShareStatus.MISSING_PARAMETER) from None
 

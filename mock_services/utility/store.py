@@ -189,9 +189,6 @@ class Store:
             ),
         )
 
-    def has_application(self, application_id: str) -> bool:
-        return bool(self._rows("SELECT 1 FROM applications WHERE application_id = ?", application_id))
-
     def next_work(self, application_id: str) -> Work | None:
         """The next step, due or not; None when the plan has ended or the authorisation was withdrawn."""
         rows = self._rows(

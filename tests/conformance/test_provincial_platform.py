@@ -9,6 +9,7 @@ from adapters.http_client import HttpLimits, HttpxClient
 from adapters.provincial_platform import ProvincialPlatform
 from adapters.status_source import HttpStatusSource
 from adapters.trust_directory import read_trust_directory
+from gateway.certificates.chain_cache import ChainVerifier
 from gateway.certificates.envelopes.jws import JwsFormat
 from gateway.certificates.envelopes.ofd.format import OfdFormat
 from gateway.certificates.errors import NoECertificate
@@ -19,7 +20,6 @@ from gateway.certificates.service import CertificateService
 from gateway.certificates.sources import SourceDirectory, SourceRegistration
 from gateway.certificates.verification import HolderExpectation
 from gateway.certificates.verifier import Verifier
-from gateway.certificates.x509.chain_cache import ChainVerifier
 from mock_services.personas import ENTERPRISES
 from mock_services.pki import ProvincialPki
 from mock_services.provincial_platform.app import PlatformOptions, create_app

@@ -142,7 +142,7 @@ class TestUnknown:
         waits = []
         for _ in range(6):
             assert await room.work() == 2
-            due_at = (await room.transactions.read(lambda tx: tx.recheck_queue.state(room.clock()))).oldest_due_at
+            due_at = (await room.transactions.read(lambda tx: tx.recheck_queue.state())).oldest_due_at
             waits.append((due_at - room.clock()).total_seconds())
             room.later(seconds=2 * waits[-1])
         assert all(7.5 * 2**attempt <= wait <= 15 * 2**attempt for attempt, wait in enumerate(waits))
@@ -151,7 +151,7 @@ class TestUnknown:
         assert document.verdict is Verdict.VALID
         looks = await room.transactions.read(lambda tx: tx.application_certificates.looks(application_id))
         assert {(look.verdict, look.check) for look in looks.values()} == {("indeterminate", "source.down")}
-        assert (await room.transactions.read(lambda tx: tx.recheck_queue.state(room.clock()))).undecided == 2
+        assert (await room.transactions.read(lambda tx: tx.recheck_queue.state())).undecided == 2
 
         room.licences.source.down = set()
         room.later(hours=1)

@@ -8,12 +8,12 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.applications.agent_authority import AgentAuthorities
+from gateway.certificates.chain_cache import ChainVerifier
 from gateway.certificates.envelopes.jws import JwsFormat
 from gateway.certificates.evidence import EvidenceGatherer
 from gateway.certificates.ports import StatusSource
 from gateway.certificates.trust import TrustStore
 from gateway.certificates.verifier import Verifier
-from gateway.certificates.x509.chain_cache import ChainVerifier
 from mock_services.identity_provider.person_ca import OPERATOR_CODE, PersonCa, sign_authorisation
 from mock_services.pki import spki_digest
 from schemas.agent_authorisations import PERSONAL_SIGNATURE_DUTY, AgentAuthorisation

@@ -9,11 +9,11 @@ from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from gateway.certificates.chain_cache import ChainVerifier
 from gateway.certificates.envelopes.jws import JwsFormat
 from gateway.certificates.status_lists import StatusEvidence
 from gateway.certificates.trust import TrustStore
 from gateway.certificates.verifier import Verifier
-from gateway.certificates.x509.chain_cache import ChainVerifier
 from gateway.crypto.signatures import sign
 from mock_services.authorities import AUTHORITIES, AUTHORITY_OF_KIND
 from mock_services.pki import Holder, ProvincialPki, spki_digest

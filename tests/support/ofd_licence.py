@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from gateway.certificates.chain_cache import ChainVerifier
 from gateway.certificates.envelopes.jws import JwsFormat
 from gateway.certificates.envelopes.ofd.format import OfdFormat
 from gateway.certificates.kind import CertificateKind
@@ -14,7 +15,6 @@ from gateway.certificates.trust import TrustStore
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import CopyProvenance, HolderExpectation, Verification
 from gateway.certificates.verifier import Verifier
-from gateway.certificates.x509.chain_cache import ChainVerifier
 from gateway.certificates.x509.signing_certificates import load_signing_certificate
 from mock_services.authorities import AUTHORITIES, AUTHORITY_OF_KIND
 from mock_services.pki import spki_digest

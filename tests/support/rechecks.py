@@ -159,7 +159,7 @@ class RechecksRoom:
         return next(each for each in application.documents if each.document == kind)
 
     async def waiting(self) -> int:
-        state = await self.transactions.read(lambda tx: tx.recheck_queue.state(self.clock()))
+        state = await self.transactions.read(lambda tx: tx.recheck_queue.state())
         waiting: int = state.waiting
         return waiting
 

@@ -30,6 +30,7 @@ from schemas.share_interface import HolderCodeQuery, ShareRequest
 from tests.support.partners import es256_key, public_jwk
 
 ROOT = Path(__file__).parents[2]
+OPERATIONS = ROOT / "docs" / "operations.md"
 INTEGRATION = sorted((ROOT / "docs" / "integration").glob("*.md"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *INTEGRATION]
 PROJECT = {"gateway", "adapters", "schemas", "mock_services", "tests"}
@@ -104,6 +105,21 @@ def test_every_setting_it_names_is_one(page: Path) -> None:
     known |= {f"BANDIAN_IDENTITY_PROVIDER__{name.upper()}" for name in IdentityProviderSettings.model_fields}
     named = set(re.findall(r"BANDIAN_[A-Z0-9_]+", page.read_text("utf-8"))) - {"BANDIAN_"}
     assert named <= known
+
+
+def test_every_setting_is_told_to_operators() -> None:
+    told = OPERATIONS.read_text("utf-8")
+    assert [name for name in Settings.model_fields if f"BANDIAN_{name.upper()}" not in told] == []
+
+
+def test_every_metric_is_told_to_operators() -> None:
+    sources = ((ROOT / "gateway" / name).read_text("utf-8") for name in ("metrics.py", "http/metrics.py"))
+    metrics = {
+        name for source in sources for name in re.findall(r'(?:Gauge|Counter|Histogram)\(\s*"(bandian_\w+)"', source)
+    }
+    told = OPERATIONS.read_text("utf-8")
+    assert metrics
+    assert [name for name in sorted(metrics) if name not in told] == []
 
 
 @each_page

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from gateway.certificates import status_lists
+from gateway.certificates import evidence, inspection, status_lists
 from gateway.certificates.envelopes.ofd import format as ofd_format
 from gateway.certificates.envelopes.ofd import safe_xml
+from gateway.certificates.envelopes.ofd import trust as ofd_trust
 from gateway.certificates.envelopes.ofd.archive import Limits
 from gateway.certificates.freshness import FreshnessLimit
 from gateway.certificates.policy import KindPolicy
 from gateway.certificates.registry import KindRegistry
-from gateway.certificates.x509 import chain
+from gateway.certificates.x509 import chain, crls, ocsp
 from gateway.crypto import jws, public_keys
 
 ROOT = Path(__file__).parents[2]
@@ -86,6 +87,12 @@ def hours(limit: FreshnessLimit) -> str:
     return f"{told(limit.fresh)}, {told(limit.permitted)}"
 
 
+def test_an_ofd_report_has_words_for_every_check_of_a_path() -> None:
+    told = {check: ofd_trust.phrase(check) for check in set(re.findall(r"`(chain\.[a-z_]+)`", PAGE))}
+    assert [check for check, phrase in told.items() if phrase == ofd_trust.phrase(None)] == []
+    assert set(told.values()) <= inspection._REASONS.keys()
+
+
 def test_ages_are_those_of_each_kind() -> None:
     for kind in KindRegistry.discover().by_code.values():
         policy = kind.policy
@@ -109,6 +116,8 @@ def test_ages_are_those_of_each_kind() -> None:
         f"{Limits().archive >> 20} MiB, {Limits().entries:,} files, {Limits().total >> 20} MiB",
         f"a ratio of {Limits().ratio} |",
         f"{safe_xml.MAX_BYTES >> 20} MiB, {safe_xml.MAX_NODES:,} nodes, {safe_xml.MAX_DEPTH} levels",
+        f"| {crls.MAX_CRL_BYTES >> 20} MiB, {ocsp.MAX_RESPONSE_BYTES >> 10} KiB |",
+        f"{evidence.MAX_BYTES >> 20} MiB each of status lists, CRLs and OCSP answers |",
         f"{status_lists.MAX_LISTS} status lists",
         f"{status_lists.MAX_URIS:,} list addresses",
     ],

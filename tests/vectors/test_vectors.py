@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.certificates.chain_cache import ChainVerifier
 from gateway.certificates.envelopes.jws import JwsFormat
 from gateway.certificates.envelopes.ofd import verify_ofd
 from gateway.certificates.errors import OfdRefused
@@ -16,7 +17,6 @@ from gateway.certificates.trust import TrustStore
 from gateway.certificates.verification import HolderExpectation
 from gateway.certificates.verifier import Verifier
 from gateway.certificates.x509.chain import verify_chain
-from gateway.certificates.x509.chain_cache import ChainVerifier
 from gateway.crypto import der
 from gateway.crypto.errors import DerMalformed, JoseRefused
 from gateway.crypto.jwk import parse_jwk

@@ -44,10 +44,6 @@ class PathFinder:
         key = name_key(subject)
         return [*self._anchors.get(key, ()), *self._others.get(key, ())]
 
-    def is_anchor(self, certificate: SigningCertificate) -> bool:
-        """Whether it is itself an anchor."""
-        return any(certificate.digest == each.digest for each in self._anchors.get(name_key(certificate.subject), ()))
-
     def signed(self, child: SigningCertificate, parent: SigningCertificate) -> bool:
         """Whether ``parent``'s key signed ``child``. Raises `WorkExhausted`."""
         return self.links.signed_by(

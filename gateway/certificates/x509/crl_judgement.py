@@ -13,10 +13,17 @@ from typing import Final
 
 from gateway.certificates.freshness import Basis, BasisState, FreshnessLimit
 from gateway.certificates.x509.candidates import Path, PathFinder
-from gateway.certificates.x509.crls import ALL_REASONS, CERTIFICATE_HOLD, REMOVE_FROM_CRL, Entry, RevocationList
+from gateway.certificates.x509.crls import ALL_REASONS, REMOVE_FROM_CRL, Entry, RevocationList
 from gateway.certificates.x509.extensions import DistributionPoint
 from gateway.certificates.x509.names import GeneralName, GeneralNameKind, name_key, relative_to, same_name
-from gateway.certificates.x509.revocation_answers import RevocationAnswer, age_changes, begins, earliest, list_age
+from gateway.certificates.x509.revocation_answers import (
+    CERTIFICATE_HOLD,
+    RevocationAnswer,
+    age_changes,
+    begins,
+    earliest,
+    list_age,
+)
 from gateway.certificates.x509.signing_certificates import SigningCertificate
 from gateway.crypto.errors import DerMalformed
 

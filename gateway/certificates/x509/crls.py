@@ -31,9 +31,8 @@ _CERTIFICATE_ISSUER_DER: Final = bytes.fromhex("0603551d1d")
 
 ALL_REASONS: Final = frozenset(range(1, 9))
 """The bits of ReasonFlags (§4.2.1.13) that a complete answer must cover; bit 0 is unused."""
-CERTIFICATE_HOLD: Final = 6
 REMOVE_FROM_CRL: Final = 8
-"""Codes of CRLReason (§5.3.1)."""
+"""A code of CRLReason (§5.3.1) that delta lists alone use."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,6 @@ POLICY_MAPPINGS: Final = "2.5.29.33"
 AUTHORITY_KEY_ID: Final = "2.5.29.35"
 POLICY_CONSTRAINTS: Final = "2.5.29.36"
 EXTENDED_KEY_USAGE: Final = "2.5.29.37"
-FRESHEST_CRL: Final = "2.5.29.46"
 INHIBIT_ANY_POLICY: Final = "2.5.29.54"
 AUTHORITY_ACCESS: Final = "1.3.6.1.5.5.7.1.1"
 OCSP_NO_CHECK: Final = "1.3.6.1.5.5.7.48.1.5"
@@ -67,11 +66,6 @@ class KeyUsage:
     def digital_signature(self) -> bool:
         """Whether the key may sign data."""
         return DIGITAL_SIGNATURE in self.bits
-
-    @property
-    def content_commitment(self) -> bool:
-        """Whether the key may sign what binds its holder (nonRepudiation)."""
-        return CONTENT_COMMITMENT in self.bits
 
     @property
     def key_cert_sign(self) -> bool:
@@ -197,7 +191,7 @@ def policies(value: bytes) -> frozenset[str]:
 
 
 def policy_mappings(value: bytes) -> tuple[tuple[str, str], ...]:
-    """(issuer's policy, subject's policy) pairs of §4.2.1.5, at least one; none may name anyPolicy."""
+    """(issuer's policy, subject's policy) pairs of §4.2.1.5, at least one; `PolicyWalk` refuses anyPolicy in one."""
     found = []
     for each in _sequence(value):
         parts = each.expect(Tag.SEQUENCE).children()
@@ -235,7 +229,7 @@ def name_constraints(value: bytes) -> NameConstraints:
 
 
 def distribution_points(value: bytes) -> tuple[DistributionPoint, ...]:
-    """§4.2.1.13, also of freshestCRL (§4.2.1.15)."""
+    """§4.2.1.13."""
     return tuple(_point(each.expect(Tag.SEQUENCE)) for each in _sequence(value))
 
 
@@ -278,6 +272,7 @@ class PathExtensions:
     @classmethod
     def read(cls, found: Mapping[str, Extension]) -> "PathExtensions":
         """All of them, so that a malformed one is known at once. Raises `DerMalformed`."""
+        # A table cannot tell the type checker that each field stands beside the reader of its own type.
         return cls(**{field: read(found[oid].value) for oid, (field, read) in _READERS.items() if oid in found})  # type: ignore[arg-type]
 
 

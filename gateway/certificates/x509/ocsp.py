@@ -25,7 +25,6 @@ MAX_RESPONDER_CERTIFICATES: Final = 4
 _BASIC: Final = "1.3.6.1.5.5.7.48.1.1"
 _SUCCESSFUL: Final = b"\x0a\x01\x00"
 _SHA1_DER: Final = bytes.fromhex("300906052b0e03021a0500")
-CERTIFICATE_HOLD: Final = 6
 
 
 def _sm3(data: bytes) -> bytes:

@@ -13,9 +13,10 @@ from gateway.certificates.freshness import Basis, BasisState, FreshnessLimit
 from gateway.certificates.x509 import extensions as ext
 from gateway.certificates.x509.candidates import Path, PathFinder
 from gateway.certificates.x509.names import same_name
-from gateway.certificates.x509.ocsp import CERTIFICATE_HOLD, CertStatus, OcspResponse, SingleAnswer
+from gateway.certificates.x509.ocsp import CertStatus, OcspResponse, SingleAnswer
 from gateway.certificates.x509.path_rules import Demand, judge_path
 from gateway.certificates.x509.revocation_answers import (
+    CERTIFICATE_HOLD,
     RevocationAnswer,
     age_changes,
     answer_age,

@@ -7,6 +7,8 @@ from typing import Final
 
 from gateway.certificates.freshness import CLOCK_SKEW, Basis, BasisState, FreshnessLimit
 
+CERTIFICATE_HOLD: Final = 6
+"""The code of CRLReason (RFC 5280 §5.3.1) for what is only suspended; OCSP answers bear the same."""
 UNDATED_LIFETIME: Final = timedelta(minutes=10)
 """How long an OCSP answer without nextUpdate holds where no limit is set: newer ones are to be had at any time."""
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from adapters.trust_directory import TrustDirectoryError, read_trust_directory
-from gateway.certificates.x509.chain_cache import ChainVerifier
+from gateway.certificates.chain_cache import ChainVerifier
 from gateway.crypto import sm2
 from gateway.crypto.der import encode
 from tests.support import x509_writer as x

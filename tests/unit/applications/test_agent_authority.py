@@ -5,17 +5,19 @@ from datetime import datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from gateway.applications.agent_authority import POLICY, AgentAuthorities
+from gateway.applications.agent_authority import POLICY, AgentAuthorities, named_in
 from gateway.applications.reconciliation.facts import AgentAuthority
 from gateway.applications.reconciliation.relations import Named
 from gateway.certificates.registry import KindRegistry
 from gateway.certificates.trust import TrustStore
 from gateway.certificates.verdicts import Verdict
+from gateway.certificates.x509.signing_certificates import load_signing_certificate
 from gateway.errors import Owner, PartnerUnavailable
 from mock_services.identity_provider.person_ca import PersonCa, Signer, sign_authorisation
 from mock_services.pki import Holder, spki_digest
 from schemas.agent_authorisations import AgentAuthorisation
 from schemas.identity import VerifiedPerson
+from tests.support import x509_writer as x
 from tests.support.authorisations import (
     PERSONS_URL,
     an_authorisation,
@@ -191,3 +193,11 @@ async def test_revocation_that_cannot_be_known_is_neither_yes_nor_no() -> None:
 
 def test_hmac_and_none_are_not_spoken() -> None:
     assert POLICY.algorithms == {"ES256", "EdDSA", "SM2-SM3"}
+
+
+def test_a_number_that_is_not_said_to_be_an_identity_cards_names_nobody() -> None:
+    """A certificate of an enterprise or a device has a serialNumber too."""
+    number = BOSS.resident_identity_number
+    for stated, named in ((f"IDCCN-{number}", Named(BOSS.name, number)), (number, None), (f"PASCN-{number}", None)):
+        subject = x.seq(x.rdn("2.5.4.5", stated), x.rdn("2.5.4.3", BOSS.name))
+        assert named_in(load_signing_certificate(x.root().issue(subject).certificate)) == named

@@ -3,9 +3,12 @@
 import time
 from dataclasses import replace
 
-from gateway.applications.consistency import passable
+from gateway.applications.consistency import candidates_of, passable
+from gateway.applications.found_documents import Candidate, DocumentState, FoundDocument
 from gateway.applications.reconciliation.reconcile import reconcile_choices
+from gateway.applications.requirements import REQUIREMENTS, Document
 from gateway.certificates.claims import ECertificateClaims
+from gateway.certificates.verdicts import Verdict
 from tests.support.reconciliation import OTHER_CODE, facts, licence, project, right
 
 MOST = 50
@@ -37,3 +40,11 @@ def test_the_most_there_can_be_is_judged_at_once() -> None:
     began = time.process_time()
     assert not can_be_confirmed(property_certificate=places, project_approval=projects)
     assert time.process_time() - began < 3
+
+
+def test_only_a_certificate_that_stands_is_compared() -> None:
+    row = next(each for each in REQUIREMENTS.rows if each.document is Document.BUSINESS_LICENCE)
+    blank = Candidate("", Verdict.VALID, {}, None, None, None, None, None, None, "", None, claims=licence())
+    found = tuple(replace(blank, choice=verdict.value, verdict=verdict) for verdict in Verdict)
+    candidates = candidates_of([FoundDocument(row, DocumentState.CHOOSE, found)])
+    assert list(candidates["business_licence"]) == ["valid"]

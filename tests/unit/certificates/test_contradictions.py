@@ -125,6 +125,16 @@ def test_an_accusation_that_cannot_be_looked_into_for_want_of_work_is_not_valid(
     assert (result.verdict, result.check) == (Verdict.INVALID, "chain.work_limit")
 
 
+def test_what_one_source_calls_revoked_another_does_not_make_suspended():
+    about, held = certificate_id(SEAL, CA), Revoked(SEAL.serial, AT - DAY, 6)
+    for entry, status, check in (
+        (Revoked(SEAL.serial), revoked_since(reason=6), "chain.revoked"),
+        (held, revoked_since(), "chain.revoked"),
+        (held, revoked_since(reason=6), "chain.suspended"),
+    ):
+        assert judge(crls=[crl(ROOT), crl(CA, entry)], status=[ocsp(CA, single(about, status))]).check == check
+
+
 # Many lists and responses
 
 
@@ -163,6 +173,13 @@ def test_another_ca_cannot_hide_by_a_namesake_what_the_issuing_key_revoked():
     namesake = other.issue(CA.subject, x.usage(6))
     lists = [crl(ROOT), crl(other), crl(CA, Revoked(SEAL.serial)), crl(namesake, this_update=AT - MINUTE, number=9)]
     assert judge(given=(CA, other, namesake), crls=lists).check == "chain.revoked"
+
+
+def test_a_newer_list_of_the_issuing_key_takes_nothing_back_that_another_key_of_its_name_revoked():
+    lister = ROOT.issue(CA.subject, x.usage(6))
+    lists = [crl(ROOT), crl(CA, this_update=AT - MINUTE, number=9)]
+    assert judge(given=(CA, lister), crls=[*lists, crl(lister)]).check is None
+    assert judge(given=(CA, lister), crls=[*lists, crl(lister, Revoked(SEAL.serial))]).check == "chain.revoked"
 
 
 def test_an_old_list_of_another_key_or_scope_does_not_make_a_current_one_doubtful():

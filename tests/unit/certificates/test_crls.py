@@ -237,6 +237,13 @@ def test_a_delta_list_alone_is_no_answer_but_may_revoke():
     assert judge(delta(listed())) == REVOKED
 
 
+def test_what_a_current_delta_list_revokes_is_revoked_although_its_complete_list_is_out_of_date():
+    stale = crl(CA, this_update=AT - 3 * DAY, next_update=AT - 2 * DAY, number=2)
+    assert judge(stale, delta()) == UNKNOWN
+    assert judge(stale, delta(listed())) == REVOKED
+    assert judge(stale, delta(listed(6))) == HELD
+
+
 def test_a_delta_list_changes_the_complete_one_that_it_is_built_upon():
     complete, held = crl(CA, number=2), crl(CA, listed(6), number=2)
     assert judge(complete, delta()) is CLEAR

@@ -109,6 +109,15 @@ def test_of_several_owners_only_the_one_who_consents_is_told():
     assert OTHER_NAME not in repr(result)
 
 
+def test_a_name_that_begins_within_the_own_one_and_ends_behind_it_stays_behind():
+    """Where two places of one name overlap, both are looked at: only the first lies within the holder's own name."""
+    owned = OWNED | {"CZZT": "王五王、李王五王", "KZ_QLR": "王五王、李王五王"}
+    compiled = compile_disclosure(PROPERTY, {"location"})
+    for location, told in (("李王五王之屋", True), ("李王五王五王之屋", False)):
+        result = disclose(compiled, verified("property_certificate", **owned, KZ_ZL=location), CONTEXT)
+        assert ("location" in result.fields) is told
+
+
 @pytest.mark.parametrize(
     ("owners", "asked_for"),
     [

@@ -5,14 +5,14 @@ from datetime import timedelta
 
 import pytest
 
+from gateway.certificates import chain_cache
+from gateway.certificates.chain_cache import ChainVerifier
 from gateway.certificates.envelopes.jws import JwsFormat
 from gateway.certificates.evidence import EvidenceGatherer, FetchCache
 from gateway.certificates.freshness import FreshnessLimit
 from gateway.certificates.references import References
 from gateway.certificates.trust import TrustStore
 from gateway.certificates.verifier import Verifier
-from gateway.certificates.x509 import chain_cache
-from gateway.certificates.x509.chain_cache import ChainVerifier
 from gateway.certificates.x509.ocsp import load_response
 from gateway.certificates.x509.signing_certificates import load_signing_certificate
 from gateway.errors import Owner, PartnerUnavailable

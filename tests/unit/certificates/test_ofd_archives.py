@@ -310,3 +310,13 @@ def test_python_reads_what_is_accepted_in_the_same_way() -> None:
     archive = open_archive(data)
     assert {path: archive.read(path) for path in archive.paths} == writer.unpack(data) == files
     assert PAGE in archive
+
+
+def test_an_archive_that_counts_its_files_twice_must_count_them_alike() -> None:
+    """Readers believe either count: of two files one would show only the first."""
+    data = writer.pack({"OFD.xml": b"<OFD/>", "Page.xml": b"<Page/>"})
+    assert len(open_archive(data).paths) == 2
+    changed = data[:-14] + (1).to_bytes(2, "little") + data[-12:]
+    with pytest.raises(OfdRefused) as refused:
+        open_archive(changed)
+    assert refused.value.check == "ofd.archive.framing"

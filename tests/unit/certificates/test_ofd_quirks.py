@@ -445,3 +445,21 @@ def test_a_message_is_of_the_type_it_was_signed_as(pki: Pki, signed_as: str, ver
     data = encode(Tag.OBJECT_IDENTIFIER, bytes.fromhex(GB_DATA))
     files[VALUE] = content_info(signed_data(data, None, [info], [pki.signer.certificate]))
     assert verify(writer.pack(files), pki).verdict is verdict
+
+
+def test_a_message_signed_about_something_else_is_not_made_ours_by_what_it_encloses(pki: Pki) -> None:
+    """What is enclosed beside signed attributes is not signed itself: only they say what the signature is about."""
+    files = writer.build_files(pki, Recipe(cms="attributes"))
+    ours, theirs = files[SIGNATURE_XML], b"<another/>"
+    data = encode(Tag.OBJECT_IDENTIFIER, bytes.fromhex(GB_DATA))
+    for about, enclosed, verdict in (
+        (ours, ours, Verdict.VALID),
+        (theirs, ours, Verdict.INVALID),
+        (theirs, writer.digest(ours), Verdict.INVALID),
+        (ours, theirs, Verdict.INVALID),
+        (theirs, theirs, Verdict.INVALID),
+    ):
+        said = attribute("2a864886f70d010904", encode(Tag.OCTET_STRING, writer.digest(about)))
+        info = signer_info(pki.signer, encode(Tag.SET, said), said)
+        files[VALUE] = content_info(signed_data(data, enclosed, [info], [pki.signer.certificate]))
+        assert verify(writer.pack(files), pki).verdict is verdict

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.certificates.errors import NoECertificate, NoSource, UnknownKind
-from gateway.certificates.evidence import RENEW_AFTER, EvidenceGatherer, FetchCache
+from gateway.certificates.evidence import ENTRY_BYTES, RENEW_AFTER, EvidenceGatherer, FetchCache
 from gateway.certificates.ports import FetchedEnvelope, UsePurpose
 from gateway.certificates.registry import KindRegistry
 from gateway.certificates.service import CertificateService
@@ -240,7 +240,7 @@ async def test_one_fetch_serves_all_who_wait_and_the_cache_stays_bounded():
         await gate.wait()
         return uri.encode()
 
-    cache = FetchCache(fetch, size=2)
+    cache = FetchCache(fetch, size=2 * (ENTRY_BYTES + 1))
     waiting = [asyncio.create_task(cache.get("a", AT)) for _ in range(5)]
     await asyncio.sleep(0)
     gate.set()

@@ -199,6 +199,12 @@ def test_iss_must_be_the_authority_that_the_certificate_names(province):
     assert (result.verdict, result.failed_check.check) == (Verdict.INVALID, "issuer.mismatch")
 
 
+def test_jti_must_be_the_identifier_that_the_certificate_states(province):
+    other = province.metadata()["ZZBS"].replace("20260000001", "20260000002")
+    result = judge(province, province.envelope(payload={"jti": other}))
+    assert (result.verdict, result.failed_check.check) == (Verdict.INVALID, "identifier.mismatch")
+
+
 def under(province, ca, authority="market-supervision"):
     """A seal for an authority, issued by the CA of another department: every name in it is right."""
     named = next(each for each in AUTHORITIES if each.slug == authority)
@@ -369,3 +375,27 @@ def test_a_cached_chain_is_judged_anew_when_the_crl_changes_or_ages():
         province.pki.seals["market-supervision"].certificate, AT - timedelta(hours=1)
     )
     assert verdict(province.evidence()).check == "chain.revoked"
+
+
+def test_while_the_seal_is_in_doubt_no_word_beneath_it_names_the_certificate(province):
+    """Else a look that proves nothing about the seal could end the certificate that somebody's application rests on."""
+    bare = StatusEvidence(province.evidence().status_lists, ())
+    for changes in ({}, {"ZZYXQJZRQ": "2026-11-22"}):
+        result = judge(province, province.envelope(**changes), evidence=bare)
+        assert result.checks[3].check == "chain.revocation_unknown"
+        assert result.verdict is not Verdict.VALID
+        assert (result.identifier, result.issuing_authority, result.expires_on) == (None, None, None)
+
+
+def test_what_follows_a_revocation_is_not_judged():
+    province = Province()
+    province.statuses[1] = 1
+    result = judge(province, province.envelope(CZZTDM="914403001922038216"))
+    assert [check.name for check in result.checks] == STEPS[: STEPS.index("status") + 1]
+
+
+def test_addresses_that_were_not_to_be_had_once_are_looked_for_again(province):
+    """Before the seal's own first day nothing is believed, and that is not remembered."""
+    verifier, envelope = province.verifier(), province.envelope()
+    assert verifier.references(envelope, BUSINESS_LICENCE, AT.replace(year=1990)).status_list is None
+    assert verifier.references(envelope, BUSINESS_LICENCE, AT).status_list == LIST_URI

@@ -267,6 +267,13 @@ def test_payload_must_be_one_object():
         assert check_of(token(payload=payload)) in ("json", "duplicate_member")
 
 
+def test_parts_of_a_second_and_the_last_instant_count_for_the_stricter_side():
+    for strict in ({"exp": NOW - 30}, {"exp": NOW - 29.5}, {"nbf": NOW + 30.5}, {"iat": NOW + 30.5}):
+        assert check_of(token(payload=CLAIMS | strict)) in ("expired", "not_yet_valid", "issued_in_future")
+    for still in ({"exp": NOW - 29}, {"nbf": NOW + 30}, {"iat": NOW + 30}):
+        assert verify_jws(token(payload=CLAIMS | still), KEYS, POLICY, AT).claims == CLAIMS | still
+
+
 def test_ages_and_lifetimes_are_bounded():
     short = JwsPolicy(typ=frozenset({"at+jwt"}), max_age=timedelta(minutes=1), max_lifetime=timedelta(minutes=5))
     assert check_of(token(payload={"iat": NOW - 120, "exp": NOW + 60}), policy=short) == "too_old"

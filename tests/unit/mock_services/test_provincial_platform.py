@@ -126,6 +126,7 @@ async def test_certificates_keep_to_the_profile(
 
 
 async def test_qualifications_are_there(desk: Desk) -> None:
+    assert {found.kind for found in POPULATION.qualifications} == {"design_qualification", "construction_qualification"}
     for found in POPULATION.qualifications:
         answer = await desk.ask(
             "queryCertInfoByHolderCode",

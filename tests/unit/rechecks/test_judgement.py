@@ -99,7 +99,7 @@ def test_another_version_or_other_words_are_a_new_version_and_new_bytes_alone_ar
     newer = seen(ZZBS=identifier(LICENCE, "002"))
     change = judge_change(BEFORE, newer, D)
     assert change is not None
-    assert (change.kind, change.document.version) == (ChangeKind.NEW_VERSION, "002")
+    assert (change.kind, change.document.version, change.document.as_of) == (ChangeKind.NEW_VERSION, "002", AT)
     assert change.document.content_digest == newer.envelope_digest
     assert judged(BEFORE, seen(KZ_ZS="广州市示例路9号"))[0] is ChangeKind.NEW_VERSION
     sealed_anew = seen(payload={"iat": int(AT.timestamp()) - 60})
@@ -170,3 +170,9 @@ def test_the_digest_of_what_it_says_tells_nothing_and_is_the_same_for_the_same_w
     assert isinstance(claims, ECertificateClaims)
     assert D.facts(claims) == D.facts(claims.model_copy())
     assert D.facts(claims) != D.facts(claims.model_copy(update={"holder": "另一公司"}))
+
+
+def test_the_very_same_bytes_are_no_change_where_nothing_else_of_them_was_kept() -> None:
+    """As of an application that was confirmed before the words of its certificates were digested."""
+    for kept in ({"facts_digest": None}, {"facts_digest": None, "identifier_digest": None, "series_digest": None}):
+        assert judge_change(resting_on(GOOD, **kept), GOOD, D) is None

@@ -33,6 +33,7 @@ _PHRASES: Final = {
     "chain.anchor_expired": "trust anchor not valid at that time",
     "chain.not_a_ca": "issuer is not a certificate authority",
     "chain.path_length": "path length exceeded",
+    "chain.key": "certificate key not usable",
     "chain.key_usage": "key may not be used so",
     "chain.extended_key_usage": "certificate is for other purposes",
     "chain.name_constraints": "name not permitted by the issuer",

@@ -188,6 +188,13 @@ class TestHolders:
             equal = name_form(one.name) == name_form(other.name) != ""
             assert not (equal and relate_codes(one.code or "", other.code or "") is CodeRelation.EQUAL)
 
+    def test_names_of_which_nothing_is_left_are_nobodys_and_one_owner_is_no_co_owner(self) -> None:
+        for nothing in ("", " ", "\u3000"):
+            assert relate_names(Named(nothing), Named("")) == relate_names(Named(""), Named(nothing)) == "different"
+        alone = Named("王一", "110101190001010018")
+        assert find_among(alone, [alone]).notes == ()
+        assert find_among(alone, [alone, Named("李办")]).notes == ("co_owner",)
+
     @given(NAMED, st.lists(NAMED, max_size=3))
     def test_among_several_the_best_counts_and_none_is_unsure(self, holder: Named, owners: list[Named]) -> None:
         judged = find_among(holder, owners)

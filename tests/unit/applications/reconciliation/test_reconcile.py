@@ -146,6 +146,8 @@ class TestProject:
             ({"KZ_JSDW": "示例建设有限公司", "KZ_JSDWDM": CODE}, Outcome.UNSURE, "name_differs"),
             ({"KZ_JSDW": NAME}, Outcome.UNSURE, "number_missing"),
             ({"KZ_JSDWDM": CODE}, Outcome.UNSURE, "owners_unreadable"),
+            ({"KZ_JSDW": f"{NAME}、他人", "KZ_JSDWDM": CODE}, Outcome.UNSURE, "owners_unreadable"),
+            ({"KZ_JSDW": NAME, "KZ_JSDWDM": f"{CODE}、{OTHER_CODE}"}, Outcome.UNSURE, "owners_unreadable"),
             ({"CZZT": "示例新厂有限公司"}, Outcome.UNSURE, "name_differs"),
         ],
     )

@@ -1,0 +1,34 @@
+"""How old may what an answer rests on be: each end of each limit, one second to either side."""
+
+from datetime import timedelta
+
+import pytest
+
+from gateway.certificates.freshness import CLOCK_SKEW, BasisState, FreshnessLimit
+from tests.support.x509_writer import AT, DAY, HOUR
+
+SECOND = timedelta(seconds=1)
+FRESH, STALE, REFUSED = BasisState.FRESH, BasisState.STALE_PERMITTED, BasisState.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("age", "state"),
+    [
+        (-CLOCK_SKEW - SECOND, REFUSED),
+        (-CLOCK_SKEW, FRESH),
+        (timedelta(), FRESH),
+        (HOUR, FRESH),
+        (HOUR + SECOND, STALE),
+        (DAY, STALE),
+        (DAY + SECOND, REFUSED),
+    ],
+)
+def test_the_ends_of_a_limit_are_part_of_it(age: timedelta, state: BasisState) -> None:
+    assert FreshnessLimit(HOUR, DAY).judge("x", AT - age, AT).state is state
+
+
+def test_past_its_own_end_it_is_stale_at_best_and_refused_where_nothing_stale_is_permitted() -> None:
+    for permitted, past in ((DAY, STALE), (HOUR, REFUSED)):
+        limit = FreshnessLimit(HOUR, permitted)
+        assert limit.judge("x", AT - SECOND, AT, expires_at=AT).state is FRESH
+        assert limit.judge("x", AT - SECOND, AT, expires_at=AT - SECOND).state is past
