@@ -24,7 +24,7 @@ class BoundedCache(Generic[KeyT, ValueT]):
         return value
 
     def put(self, key: KeyT, value: ValueT) -> None:
-        """Keep ``value``, forgetting those used longest ago when there are too many; at last itself, if it is too much."""
+        """Keep ``value``, forgetting what was used longest ago when it is too much, at last ``value`` itself."""
         before = self._kept.pop(key, None)
         self._weight += self._weigh(value) - (0 if before is None else self._weigh(before))
         self._kept[key] = value
