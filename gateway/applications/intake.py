@@ -229,15 +229,16 @@ class IntakeService:
     ) -> Submitted | ReviewOpened:
         stored = _require(tx, intake_id, applicant.holder_digest, now)
         if stored.review_task_id is not None:
-            return _already_opened(tx, stored, stored.review_task_id, confirmation)
+            return _already_opened(tx, stored, confirmation)
         serving = utilities_of(snapshot, stored.demand.region)
         prepared = prepare(stored, applicant.holder_digest, confirmation, serving, self._gateway_name, ids, now)
         require_no_contradiction(prepared.findings)
         if prepared.unsure:
             opened = open_review(tx, prepared, stored, intake_id, confirmation, ids.task_id, now)
-            if opened is None:
-                raise _unknown()
-            return opened
+            if opened is not None:
+                return opened
+            stored = _require(tx, intake_id, applicant.holder_digest, now)  # another gateway was first
+            return _already_opened(tx, stored, confirmation)
         if not tx.intakes.remove(intake_id, under_review=False):
             raise _unknown()
         return submit(tx, prepared, stored, intake_id)
@@ -250,10 +251,8 @@ def remove_intake(tx: IntakeTransaction, intake_id: str, holder_digest: str) -> 
         tx.certificate_copies.forget_holder(holder_digest)
 
 
-def _already_opened(
-    tx: IntakeTransaction, stored: StoredIntake, task_id: str, confirmation: Confirmation
-) -> ReviewOpened:
-    task = tx.reviews.find(task_id)
+def _already_opened(tx: IntakeTransaction, stored: StoredIntake, confirmation: Confirmation) -> ReviewOpened:
+    task = tx.reviews.find(stored.review_task_id) if stored.review_task_id else None
     if task is None:
         raise _unknown()
     if stored.confirmation != confirmation.model_dump(mode="json"):

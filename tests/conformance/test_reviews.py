@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from adapters.storage.applications import SqlIntakes
 from adapters.storage.reviews import SqlReviews
 from gateway.applications import reviews as reviews_module
 from gateway.applications.confirmation import ReviewOpened
@@ -619,6 +620,34 @@ async def test_two_gateways_at_once_settle_it_once(databases: Databases, monkeyp
         )
         assert {type(answer) for answer in answers} == {SettledReview, ReviewSettled}
         assert len(await mine(one)) == 1
+
+
+async def test_confirmed_at_two_gateways_at_once_one_task_is_opened(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both_have_read = Barrier(2, timeout=20)
+    put = SqlIntakes.put_under_review
+
+    def put_together(self: SqlIntakes, *wanted: Any) -> bool:
+        both_have_read.wait()
+        return put(self, *wanted)
+
+    with databases.postgresql() as url, licences_room(url) as one, licences_room(url) as two:
+        for _ in range(100):
+            two.reviews._make_id("another gateway's ids are others")
+        fuzzy(one)
+        fuzzy(two)
+        view = await one.intakes.begin(an_applicant(), ONE, SHOP)
+        with monkeypatch.context() as patched:
+            patched.setattr(SqlIntakes, "put_under_review", put_together)
+            first, second = await asyncio.gather(
+                *(each.intakes.confirm(an_applicant(), view.intake_id, confirmation()) for each in (one, two))
+            )
+        assert isinstance(first, ReviewOpened)
+        assert isinstance(second, ReviewOpened)
+        assert first.task.task_id == second.task.task_id
+        assert len(await one.reviews.listed(None, 9)) == 1
+        assert len(await one.entries("review.opened")) == 1
 
 
 async def test_dropped_and_accepted_at_once_is_one_or_the_other(
