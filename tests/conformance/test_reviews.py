@@ -600,20 +600,24 @@ class TestAtOnce:
         assert (await room.reviews.settle(task.task_id, settlement(), CALLER)).submitted
 
 
+def both_have_read_before(monkeypatch: pytest.MonkeyPatch, repository: type, method: str) -> None:
+    """From now on two must have come as far as ``method`` before either goes on."""
+    both, write = Barrier(2, timeout=20), getattr(repository, method)
+
+    def together(self: object, *wanted: Any) -> Any:
+        both.wait()
+        return write(self, *wanted)
+
+    monkeypatch.setattr(repository, method, together)
+
+
 async def test_two_gateways_at_once_settle_it_once(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> None:
-    both_have_read = Barrier(2, timeout=20)
-    settle = SqlReviews.settle
-
-    def settle_together(self: SqlReviews, *wanted: Any) -> bool:
-        both_have_read.wait()
-        return settle(self, *wanted)
-
     with databases.postgresql() as url, licences_room(url) as one, licences_room(url) as two:
         for _ in range(100):
             two.reviews._make_id("another gateway's ids are others")
         task = await looked_at(one)
         fuzzy(two)
-        monkeypatch.setattr(SqlReviews, "settle", settle_together)
+        both_have_read_before(monkeypatch, SqlReviews, "settle")
         answers = await asyncio.gather(
             *(each.reviews.settle(task.task_id, settlement(), CALLER) for each in (one, two)),
             return_exceptions=True,
@@ -625,13 +629,6 @@ async def test_two_gateways_at_once_settle_it_once(databases: Databases, monkeyp
 async def test_confirmed_at_two_gateways_at_once_one_task_is_opened(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    both_have_read = Barrier(2, timeout=20)
-    put = SqlIntakes.put_under_review
-
-    def put_together(self: SqlIntakes, *wanted: Any) -> bool:
-        both_have_read.wait()
-        return put(self, *wanted)
-
     with databases.postgresql() as url, licences_room(url) as one, licences_room(url) as two:
         for _ in range(100):
             two.reviews._make_id("another gateway's ids are others")
@@ -639,7 +636,7 @@ async def test_confirmed_at_two_gateways_at_once_one_task_is_opened(
         fuzzy(two)
         view = await one.intakes.begin(an_applicant(), ONE, SHOP)
         with monkeypatch.context() as patched:
-            patched.setattr(SqlIntakes, "put_under_review", put_together)
+            both_have_read_before(patched, SqlIntakes, "put_under_review")
             first, second = await asyncio.gather(
                 *(each.intakes.confirm(an_applicant(), view.intake_id, confirmation()) for each in (one, two))
             )
@@ -653,16 +650,9 @@ async def test_confirmed_at_two_gateways_at_once_one_task_is_opened(
 async def test_dropped_and_accepted_at_once_is_one_or_the_other(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    both_have_read = Barrier(2, timeout=20)
-    settle = SqlReviews.settle
-
-    def settle_together(self: SqlReviews, *wanted: Any) -> bool:
-        both_have_read.wait()
-        return settle(self, *wanted)
-
     with databases.postgresql() as url, licences_room(url) as one, licences_room(url) as two:
         task = await looked_at(one)
-        monkeypatch.setattr(SqlReviews, "settle", settle_together)
+        both_have_read_before(monkeypatch, SqlReviews, "settle")
         answers = await asyncio.gather(
             one.reviews.settle(task.task_id, settlement(), CALLER),
             two.intakes.drop(an_applicant(), task.intake_id),
