@@ -48,16 +48,22 @@ def inclusion_proof(leaf_hashes: Sequence[bytes], index: int) -> list[bytes]:
     Raises ``ProofInvalid`` where there is no leaf ``index``.
     """
     _check_index(index, len(leaf_hashes))
-    start, end, siblings = 0, len(leaf_hashes), []
+    return [root(leaf_hashes[start:end]) for start, end in inclusion_ranges(index, len(leaf_hashes))]
+
+
+def inclusion_ranges(index: int, size: int) -> list[tuple[int, int]]:
+    """The ranges of leaves, first and end, whose roots PATH(index, D[size]) consists of, in its order."""
+    start, end = 0, size
+    ranges: list[tuple[int, int]] = []
     while end - start > 1:
         middle = start + largest_power_below(end - start)
         if index < middle:
-            siblings.append(root(leaf_hashes[middle:end]))
+            ranges.append((middle, end))
             end = middle
         else:
-            siblings.append(root(leaf_hashes[start:middle]))
+            ranges.append((start, middle))
             start = middle
-    return siblings[::-1]
+    return ranges[::-1]
 
 
 def consistency_proof(leaf_hashes: Sequence[bytes], old_size: int) -> list[bytes]:

@@ -142,7 +142,8 @@ def test_larger_proofs_too(data: st.DataObject) -> None:
     size = data.draw(st.integers(1, len(MANY)))
     index, old = data.draw(st.integers(0, size - 1)), data.draw(st.integers(0, size))
     leaves, whole = MANY[:size], root(MANY[:size])
-    assert (proof := inclusion_proof(leaves, index)) == path(index, leaves)
+    proof = inclusion_proof(leaves, index)
+    assert proof == path(index, leaves)
     verify_inclusion(MANY[index], index, size, proof, whole)
     if old:
         assert consistency_proof(leaves, old) == subproof(old, leaves, True)
