@@ -13,8 +13,9 @@ from adapters.storage.identity import SqlSessions
 from adapters.storage.licences import SqlAskedHolders
 from adapters.storage.partners import SqlPartnerRepository, SqlSpentTokens
 from adapters.storage.rechecks import SqlFeedPositions, SqlRecheckQueue
+from adapters.storage.record_audit import SqlAuditReader
 from adapters.storage.record_trees import SqlRecordSubjects, SqlSuperLog
-from adapters.storage.records import BatchRecords, ReadOnlyRecords, SqlRecordReader
+from adapters.storage.records import BatchRecords, ReadOnlyRecords
 from adapters.storage.resealing import SqlSealedRows
 from adapters.storage.retention import SqlRemoval
 from adapters.storage.reviews import SqlReviews
@@ -49,8 +50,8 @@ class SqlUnitOfWork:
         return SqlDeliveryQueue(self._statements)
 
     @cached_property
-    def record_reader(self) -> SqlRecordReader:
-        return SqlRecordReader(self._statements)
+    def record_reader(self) -> SqlAuditReader:
+        return SqlAuditReader(self._statements)
 
     @cached_property
     def super_log(self) -> SqlSuperLog:
