@@ -64,6 +64,11 @@ class SqlAuditReader(SqlRecordReader):
             for row in rows
         ]
 
+    def stored_time_stamps(self, size: int) -> Sequence[tuple[str, bytes]]:
+        rows = self._statements.execute(all_raw(record_time_stamps).where(record_time_stamps.c.size == size))
+        named = f"of a time stamp of checkpoint {size}"
+        return [(as_text(row.authority, f"authority {named}"), as_bytes(row.token, f"token {named}")) for row in rows]
+
     def subtree_logs(self) -> Sequence[str]:
         rows = self._statements.execute(select(raw(record_subtrees.c.log_id)).distinct())
         return [as_text(log_id, "log_id of a subtree") for (log_id,) in rows]

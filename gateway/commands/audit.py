@@ -15,6 +15,7 @@ from adapters.head_keeper import HeadUnreadable, head_paths, read_head
 from adapters.key_directory import KeyDirectoryError, open_key_directory
 from adapters.storage.engine import DatabaseUrlError
 from adapters.storage.transactions import DatabaseUnreadable, reading
+from adapters.time_stamping import flaw_of_token
 from adapters.witnesses.files import checkpoint_paths
 from gateway.clock import date_in_china, system_clock
 from gateway.records.audit import AuditReport, Break, Outside, audit
@@ -68,7 +69,7 @@ def run_audit(given: Given) -> int:
             kept_heads, damaged_heads = _kept(head_paths(settings.head_directory), read_head)
             kept_notes, damaged_notes = _kept(_checkpoint_paths(settings.head_directory), _read_checkpoint)
             heads, checkpoints, damaged = heads + kept_heads, checkpoints + kept_notes, damaged_heads + damaged_notes
-        report = _walk(database_url, keys, heads, Outside(checkpoints, log_keys, witness_keys))
+        report = _walk(database_url, keys, heads, Outside(checkpoints, log_keys, witness_keys, flaw_of_token))
     except DatabaseUrlError as error:
         return _refused(str(error), EXIT_USAGE)
     except (KeyDirectoryError, HeadUnreadable, DatabaseUnreadable, _KeysUnreadable) as error:
@@ -156,7 +157,8 @@ def _tell(report: AuditReport, damaged: Sequence[Break]) -> int:
     typer.echo(f"{report.logs} 本日志，{report.entries} 条存证，{report.seals} 个封签；库外链头 {report.heads} 个相符")
     above = report.above
     typer.echo(
-        f"超级日志 {above.leaves} 个叶子，{above.checkpoints} 个检查点，{above.cosignatures} 个见证联署已验证；"
+        f"超级日志 {above.leaves} 个叶子，{above.checkpoints} 个检查点，{above.cosignatures} 个见证联署已验证，"
+        f"{above.time_stamps} 个时间戳；"
         f"库外检查点 {above.kept} 个相符"
     )
     if above.strangers:

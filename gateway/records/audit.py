@@ -181,12 +181,14 @@ class Outside:
     """What an audit is given that did not come from the database.
 
     ``checkpoints`` are those that left it, read *before* the reader's snapshot was taken; ``log_keys`` are further keys
-    of the log (SM2, or of other names), ``witness_keys`` those of witnesses.
+    of the log (SM2, or of other names), ``witness_keys`` those of witnesses; ``stamp_flaw`` tells what is wrong with a
+    time stamp token over a text.
     """
 
     checkpoints: Sequence[Note] = ()
     log_keys: Sequence[VerifierKey] = ()
     witness_keys: Sequence[VerifierKey] = ()
+    stamp_flaw: Callable[[bytes, bytes], str | None] = lambda token, text: None  # noqa: ARG005
 
 
 def audit(
@@ -234,7 +236,7 @@ def audit(
 def _walk_above(
     reader: AuditReader, keys: SealKeys, outside: Outside, logs: Sequence[str], progress: Callable[[int], None]
 ) -> SuperReport:
-    checked = CheckpointKeys(list(keys.values()), outside.log_keys, outside.witness_keys)
+    checked = CheckpointKeys(list(keys.values()), outside.log_keys, outside.witness_keys, outside.stamp_flaw)
     report = SuperWalk(reader, checked, outside.checkpoints, progress).run(logs)
     try:
         report.flaws += strays(reader, logs)

@@ -113,6 +113,10 @@ class SuperRecordReader(Protocol):
         """Witness, key ID and line of those of one checkpoint."""
         ...
 
+    def stored_time_stamps(self, size: int) -> Sequence[tuple[str, bytes]]:
+        """Authority and token of those of one checkpoint."""
+        ...
+
     def subtree_logs(self) -> Sequence[str]: ...
 
     def subtree_levels(self, log_id: str) -> Sequence[int]: ...
@@ -295,5 +299,21 @@ class Witness(Protocol):
 
         Raises a ``GatewayError``: ``PartnerUnavailable`` for one that cannot be reached or does not answer as it
         should, ``CheckpointContradicted`` for one that saw something that this checkpoint does not follow from.
+        """
+        ...
+
+
+class TimeStamper(Protocol):
+    """An authority that signs when it was shown something (RFC 3161)."""
+
+    @property
+    def name(self) -> str:
+        """What its tokens are filed under."""
+        ...
+
+    async def stamp(self, text: bytes) -> TimeStamp:
+        """A token over ``text``, proved under a configured anchor.
+
+        Raises ``PartnerUnavailable`` for one that cannot be reached or whose answer is not to be believed.
         """
         ...

@@ -41,6 +41,8 @@ class CheckpointKeys:
     seal_keys: Sequence[Ed25519PublicKey] = ()
     log_keys: Sequence[VerifierKey] = ()
     witness_keys: Sequence[VerifierKey] = ()
+    stamp_flaw: Callable[[bytes, bytes], str | None] = lambda token, text: None  # noqa: ARG005
+    """What is wrong with a time stamp token over a text; None for nothing."""
 
     def of(self, origin: str) -> list[VerifierKey]:
         """Of the log that is called ``origin``: seal keys sign under whatever name it has had."""
@@ -68,6 +70,7 @@ class SuperReport:
     checkpoints: int = 0
     cosignatures: int = 0
     strangers: int = 0
+    time_stamps: int = 0
     kept: int = 0
     flaws: list[tuple[str, str]] = field(default_factory=list)
 
@@ -243,6 +246,11 @@ class SuperWalk:
         self.report.checkpoints += 1
         for witness, key_id, line in self._reader.cosignatures(size):
             self._check_cosignature(where, note, (witness, key_id), line)
+        for authority, token in self._reader.stored_time_stamps(size):
+            flaw = self._keys.stamp_flaw(token, note.text.encode())
+            if flaw:
+                raise Flaw(where, f"the time stamp of {authority} {flaw}")
+            self.report.time_stamps += 1
 
     def _check_cosignature(self, where: str, note: Note, filed: tuple[str, str], line: str) -> None:
         try:
