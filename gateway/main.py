@@ -27,6 +27,7 @@ from gateway.licences import router as licences_router
 from gateway.logging import configure_logging
 from gateway.partners import router as partners_router
 from gateway.progress import router as progress_router
+from gateway.reconciliation import router as reconciliation_router
 from gateway.settings import Settings, load_settings
 
 DESCRIPTION = """发改能源规〔2020〕1479号第（七）条的政企协同办电信息共享平台。
@@ -89,6 +90,8 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
         approvals_router.router,
         delivery_router.router,
         delivery_router.operator_router,
+        reconciliation_router.router,
+        reconciliation_router.operator_router,
     ):
         app.include_router(router)
     app.get("/healthz", include_in_schema=False)(_alive)
