@@ -88,6 +88,7 @@ from gateway.rechecks.loops import RecheckLoops
 from gateway.rechecks.service import RecheckService
 from gateway.rechecks.sweeper import Sweeper
 from gateway.rechecks.worker import RecheckWorker
+from gateway.reconciliation.service import ReconciliationService
 from gateway.records.anchoring import Anchoring
 from gateway.records.lag import CheckpointLag
 from gateway.records.loops import RecordLoops
@@ -135,7 +136,8 @@ def lay_foundation(settings: Settings, clock: Clock = system_clock) -> Foundatio
     if settings.on_sqlite:
         make_private_database(settings.database())
     heads = HeadFiles(settings.head_directory)
-    transactions = SqlTransactions(settings.database(), read.seal_signer(on), at_rest, clock, heads)
+    signer, issuer = read.seal_signer(on), settings.issuer_url
+    transactions = SqlTransactions(settings.database(), signer, at_rest, clock, heads, issuer)
     limit = settings.checkpoint_lag_limit
     lag = CheckpointLag(transactions, clock, None if limit is None else timedelta(seconds=limit))
     transactions.gate = lag.gate
@@ -220,6 +222,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
     intakes = IntakeService(transactions, certificates, authorities, directory, calendar, clock, make_id, GATEWAY_NAME)
     offices = departments.discover(settings.department_options())
     names = GatewayNames(settings.issuer_url, settings.base_url)
+    reconciliation = build_reconciliation(foundation)
     services = Services(
         Doorkeeper(gate, clock, settings.base_url, limits.admit),
         Idempotency(transactions, clock, digests),
@@ -239,11 +242,23 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         CommitmentService(transactions, offices, calendar, names, make_id, digests),
         OutcomeIntake(transactions, directory, offices, settings.issuer_url, make_id, digests),
         DeliveryService(transactions, settings.issuer_url),
+        reconciliation,
         ProgressService(transactions, calendar, clock),
         RecordProofs(transactions, wait_s=math.ceil(settings.checkpoint_every_s)),
         PublishedVerifierKeys(checkpoint_keys(foundation).published),
     )
-    return Hub(foundation, services, certificates, Housekeeping(intakes, build_retention(foundation)))
+    return Hub(foundation, services, certificates, Housekeeping(intakes, build_retention(foundation), reconciliation))
+
+
+def build_reconciliation(foundation: Foundation) -> ReconciliationService:
+    """对账; the serving process and ``bandian reconcile`` have one each."""
+    return ReconciliationService(
+        foundation.transactions,
+        foundation.clock,
+        foundation.make_id,
+        foundation.keys.signer(KeyPurpose.ANSWER),
+        foundation.settings.issuer_url,
+    )
 
 
 def build_licences(foundation: Foundation, certificates: CertificateService) -> LicenceService:

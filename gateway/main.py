@@ -36,6 +36,7 @@ from gateway.licences import router as licences_router
 from gateway.logging import configure_logging
 from gateway.partners import router as partners_router
 from gateway.progress import router as progress_router
+from gateway.reconciliation import router as reconciliation_router
 from gateway.records import router as records_router
 from gateway.settings import Settings, load_settings
 
@@ -104,6 +105,8 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
         delivery_router.router,
         delivery_router.operator_router,
         records_router.router,
+        reconciliation_router.router,
+        reconciliation_router.operator_router,
     ):
         app.include_router(router)
     app.get("/healthz", include_in_schema=False)(_alive)

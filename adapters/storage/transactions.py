@@ -37,7 +37,9 @@ class SqlTransactions:
         at_rest: AtRest,
         clock: Clock,
         head_keeper: HeadKeeper | None = None,
+        source: str = "",
     ) -> None:
+        """``source`` is the gateway's issuer, the ``source`` of every event."""
         self.at_rest = at_rest
         self.gate: Callable[[], None] = lambda: None
         """Asked before each write; what it raises refuses it."""
@@ -45,7 +47,7 @@ class SqlTransactions:
         self._read_engine = create_database_engine(database_url, pool_size=READERS, snapshots=True)
         self._write_engine = create_database_engine(database_url, pool_size=1)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
-        self._writer = GroupWriter(self._write_engine, signer, at_rest, clock, head_keeper)
+        self._writer = GroupWriter(self._write_engine, signer, at_rest, clock, head_keeper, source)
 
     def open(self) -> None:
         """Start the writer."""

@@ -13,6 +13,7 @@ from adapters.storage.identity import SqlSessions
 from adapters.storage.licences import SqlAskedHolders
 from adapters.storage.partners import SqlPartnerRepository, SqlSpentTokens
 from adapters.storage.rechecks import SqlFeedPositions, SqlRecheckQueue
+from adapters.storage.reconciliation import SqlDayBook
 from adapters.storage.record_trees import SqlRecordSubjects, SqlSuperLog
 from adapters.storage.records import BatchRecords, ReadOnlyRecords, SqlRecordReader
 from adapters.storage.resealing import SqlSealedRows
@@ -47,6 +48,10 @@ class SqlUnitOfWork:
     @cached_property
     def deliveries(self) -> SqlDeliveryQueue:
         return SqlDeliveryQueue(self._statements)
+
+    @cached_property
+    def day_book(self) -> SqlDayBook:
+        return SqlDayBook(self._statements)
 
     @cached_property
     def record_reader(self) -> SqlRecordReader:

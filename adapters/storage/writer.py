@@ -75,7 +75,9 @@ class GroupWriter:
         at_rest: AtRest,
         clock: Clock,
         head_keeper: HeadKeeper | None = None,
+        source: str = "",
     ) -> None:
+        self._source = source
         self._engine = engine
         self._at_rest = at_rest
         self._head_keeper = head_keeper
@@ -171,7 +173,7 @@ class GroupWriter:
             transaction = connection.begin()
             try:
                 head = self._head or take_log(connection, self._holder, self._clock())
-                records, outbox = BatchRecords(head), BatchOutbox(self._at_rest.sealer)
+                records, outbox = BatchRecords(head), BatchOutbox(self._at_rest.sealer, self._source)
                 for pending in batch:
                     self._run_unit(connection, pending, records, outbox)
                 outbox.write(connection)
