@@ -25,7 +25,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
-from adapters.storage.deliveries import SqlDeliveryQueue, delivery_attempts, outbox, outbox_counters
+from adapters.storage.deliveries import delivery_attempts, outbox, outbox_counters
+from adapters.storage.delivery_queue import SqlDeliveryQueue
 from adapters.storage.sealed import SealedJson
 from adapters.storage.statements import Statements
 from adapters.storage.tables import UtcInstant, metadata

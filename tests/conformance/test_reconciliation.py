@@ -17,7 +17,7 @@ from adapters.storage.transactions import SqlTransactions
 from gateway.caller import Caller
 from gateway.crypto.jws import sign_jws
 from gateway.delivery.cloud_events import encode_cloud_event
-from gateway.delivery.ports import ChannelKind, DeliveryState, EventDraft, Receipt, Settlement
+from gateway.delivery.ports import ChannelKind, ClaimRoom, DeliveryState, EventDraft, Receipt, Settlement
 from gateway.reconciliation.errors import DaysRefused
 from gateway.reconciliation.service import ReconciliationService
 from gateway.records.entries import digest
@@ -71,14 +71,14 @@ class Room:
         at = self.clock.advance(seconds=31)  # leases of an earlier claim have lapsed
 
         def work(tx: Any) -> None:
-            claims = tx.deliveries.claim("relay", at, at + timedelta(seconds=30), 100, ())
+            claims = tx.deliveries.claim("relay", at, at + timedelta(seconds=30), ClaimRoom(100, 0, {UTILITY: 100}))
             (claim,) = [each for each in claims if each.event.event_id == name]
             claims_made = {"body_sha256": digest(encode_cloud_event(claim.event, SOURCE))}
             receipt = Receipt(sign_jws(claims_made, KEY, Typ.DELIVERY_RECEIPT), False)
             settlement = Settlement(
                 name, claim.attempt, at, at, state, "said", 200, receipt if state is DeliveryState.DELIVERED else None
             )
-            assert tx.deliveries.settle("relay", settlement)
+            assert tx.deliveries.settle("relay", settlement) == [name]
 
         await self.transactions.write(work)
 
