@@ -71,7 +71,9 @@ class Room:
         at = self.clock.advance(seconds=31)  # leases of an earlier claim have lapsed
 
         def work(tx: Any) -> None:
-            claims = tx.deliveries.claim("relay", at, at + timedelta(seconds=30), ClaimRoom(100, 0, {UTILITY: 100}))
+            claims = tx.deliveries.claim(
+                "relay", at, at + timedelta(seconds=30), ClaimRoom(100, 100, {"csg-shenzhen": 0})
+            )
             (claim,) = [each for each in claims if each.event.event_id == name]
             claims_made = {"body_sha256": digest(encode_cloud_event(claim.event, SOURCE))}
             receipt = Receipt(sign_jws(claims_made, KEY, Typ.DELIVERY_RECEIPT), False)
