@@ -28,6 +28,7 @@ from adapters.status_source import HttpStatusSource
 from adapters.storage.engine import make_private_database
 from adapters.storage.sealed import AtRest
 from adapters.storage.transactions import SqlTransactions
+from adapters.time_stamping import AnchorsUnreadable, HttpTimeStamps, read_anchors
 from adapters.trust_directory import read_trust_directory
 from adapters.witnesses.files import CheckpointFiles
 from adapters.witnesses.http import HttpWitness
@@ -92,7 +93,9 @@ from gateway.reconciliation.service import ReconciliationService
 from gateway.records.anchoring import Anchoring
 from gateway.records.lag import CheckpointLag
 from gateway.records.loops import RecordLoops
+from gateway.records.ports import StoredCheckpoint
 from gateway.records.service import PublishedVerifierKeys, RecordProofs
+from gateway.records.stamping import Stamping
 from gateway.records.witnessing import Witnessing
 from gateway.retention.policies import Periods, policies
 from gateway.retention.service import RetentionService
@@ -461,7 +464,7 @@ def checkpoint_keys(foundation: Foundation) -> CheckpointKeys:
 def build_anchoring(foundation: Foundation, http: HttpClient) -> RecordLoops:
     """What signs checkpoints of the record and shows them to witnesses; it leases under a name of its own.
 
-    Raises as ``checkpoint_keys``.
+    Raises as ``checkpoint_keys``, and ``SettingsError``.
     """
     settings, transactions = foundation.settings, foundation.transactions
     witnesses = [HttpWitness(http, each.url, each.verifier_keys()) for each in settings.witnesses]
@@ -471,6 +474,17 @@ def build_anchoring(foundation: Foundation, http: HttpClient) -> RecordLoops:
         [key for each in settings.witnesses for key in each.verifier_keys()],
         foundation.metrics.witnessed,
     )
+    stamping = Stamping(
+        transactions,
+        _time_stampers(foundation, http),
+        foundation.clock,
+        timedelta(seconds=settings.time_stamps.every_s if settings.time_stamps else 0),
+    )
+
+    def signed(latest: StoredCheckpoint) -> None:
+        witnessing.signed(latest)
+        stamping.signed(latest)
+
     anchoring = Anchoring(
         transactions,
         foundation.clock,
@@ -478,9 +492,19 @@ def build_anchoring(foundation: Foundation, http: HttpClient) -> RecordLoops:
         checkpoint_keys(foundation).signers(),
         uuid4().hex,
         timedelta(seconds=settings.checkpoint_every_s),
-        witnessing.signed,
+        signed,
     )
-    return RecordLoops(anchoring, witnessing)
+    return RecordLoops(anchoring, witnessing, stamping)
+
+
+def _time_stampers(foundation: Foundation, http: HttpClient) -> list[HttpTimeStamps]:
+    asked = foundation.settings.time_stamps
+    if asked is None:
+        return []
+    try:
+        return [HttpTimeStamps(http, asked.url, read_anchors(asked.anchors), foundation.clock)]
+    except AnchorsUnreadable as error:
+        raise SettingsError(f"BANDIAN_TIME_STAMPS: {error}") from None
 
 
 def secrets_in(directory: Path) -> Callable[[str], tuple[bytes, ...]]:

@@ -117,14 +117,28 @@ def audit(
     head: Annotated[
         list[Path] | None, typer.Option(help="另行保存的链头文件，可重复", exists=True, dir_okay=False)
     ] = None,
+    checkpoint: Annotated[
+        list[Path] | None, typer.Option(help="另行保存的检查点文件，可重复", exists=True, dir_okay=False)
+    ] = None,
+    record_keys: Annotated[
+        Path | None,
+        typer.Option(
+            help="检查点与见证方的验证公钥（vkey，每行一个，例如 /.well-known/record-keys）",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    database: Annotated[
+        str | None, typer.Option(help="数据库地址；与 --keys 同时给出时不读取网关设置，可核对副本")
+    ] = None,
 ) -> None:
-    """核对全部存证：逐条、逐封、逐签名，并与库外链头对照；指出第一处不符。不改动数据库。
+    """核对全部存证：逐条、逐封、逐签名，直到检查点与见证联署，并与库外所存对照；指出第一处不符。不改动数据库。
 
     退出码：0 完好，1 有不符，2 用法或设置有误，3 无法读取。
     """
-    from gateway.commands.audit import run_audit
+    from gateway.commands.audit import Given, run_audit
 
-    raise typer.Exit(run_audit(keys, head or ()))
+    raise typer.Exit(run_audit(Given(database, keys, head or (), checkpoint or (), record_keys)))
 
 
 @app.command()

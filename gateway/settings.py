@@ -119,6 +119,14 @@ class WitnessSettings(_Part):
         return tuple(parse_vkey(text) for text in self.keys)
 
 
+class TimeStampSettings(_Part):
+    """An authority that stamps checkpoints of the record (RFC 3161), and the PEM file of whom it must lead to."""
+
+    url: HttpUrl
+    anchors: Path
+    every_s: int = Field(default=3600, ge=10, le=86400 * 7)
+
+
 class RetentionSettings(_Part):
     """How many days personal data are kept after what ``gateway.retention.policies`` names."""
 
@@ -182,6 +190,9 @@ class Settings(BaseSettings):
         description="How long an entry may be without a checkpoint before writes are refused; in development never",
     )
     witnesses: tuple[WitnessSettings, ...] = Field(default=(), description="Who co-signs checkpoints")
+    time_stamps: TimeStampSettings | None = Field(
+        default=None, description="Who stamps checkpoints; nobody if left out"
+    )
     checkpoint_sm2_keys: Paths = Field(
         default=(), description="Files of SM2 keys that sign checkpoints too: the first signs, all are published"
     )
@@ -484,6 +495,7 @@ def _addresses(settings: Settings) -> list[tuple[str, str]]:
     named = [(f"{PREFIX}PUBLIC_URL", settings.base_url), (f"{PREFIX}ISSUER", settings.issuer_url)]
     if settings.identity_provider is not None:
         named.append((f"{PREFIX}IDENTITY_PROVIDER__ISSUER", settings.identity_provider.issuer))
+    named += [(f"{PREFIX}WITNESSES", each.url) for each in settings.witnesses]
     named += [(f"{PREFIX}STATUS_ORIGINS", origin) for origin in settings.status_origins]
     return named + [(f"{PREFIX}SOURCES[{source.code}].url", source.url) for source in settings.sources]
 

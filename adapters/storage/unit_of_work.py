@@ -16,8 +16,9 @@ from adapters.storage.licences import SqlAskedHolders
 from adapters.storage.partners import SqlPartnerRepository, SqlSpentTokens
 from adapters.storage.rechecks import SqlFeedPositions, SqlRecheckQueue
 from adapters.storage.reconciliation import SqlDayBook
+from adapters.storage.record_audit import SqlAuditReader
 from adapters.storage.record_trees import SqlRecordSubjects, SqlSuperLog
-from adapters.storage.records import BatchRecords, ReadOnlyRecords, SqlRecordReader
+from adapters.storage.records import BatchRecords, ReadOnlyRecords
 from adapters.storage.resealing import SqlSealedRows
 from adapters.storage.retention import SqlRemoval
 from adapters.storage.reviews import SqlReviews
@@ -60,8 +61,8 @@ class SqlUnitOfWork:
         return SqlDestinations(self._statements)
 
     @cached_property
-    def record_reader(self) -> SqlRecordReader:
-        return SqlRecordReader(self._statements)
+    def record_reader(self) -> SqlAuditReader:
+        return SqlAuditReader(self._statements)
 
     @cached_property
     def super_log(self) -> SqlSuperLog:
