@@ -99,7 +99,8 @@ def test_the_ledger_reads_a_body_that_is_no_json_any_more(made: Any) -> None:
     reconciler, _ = made
     database: sqlite3.Connection = reconciler.ledger._database
     database.execute(
-        "INSERT INTO events VALUES ('evt_1', 'app_1', 1, 't', '2026-03-02T04:00:00.000Z', 'kept', x'00ff', 0)"
+        "INSERT INTO events (event_id, application_id, sequence, type, received_at, body_sha256, body)"
+        " VALUES ('evt_1', 'app_1', 1, 't', '2026-03-02T04:00:00.000Z', 'kept', x'00ff')"
     )
     (held,) = reconciler.ledger.held()
     assert (held.position, held.on, held.body_sha256) == (None, MONDAY, hashlib.sha256(b"\x00\xff").hexdigest())
