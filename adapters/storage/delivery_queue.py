@@ -136,6 +136,11 @@ class SqlDeliveryQueue:
                     (outbox.c.attempts == 0, BODY_WITH_POSITION),
                     else_=BODY_WITHOUT_POSITION,
                 ),
+                # The digest kept at the commit is of the form that this release would have sent first.
+                body_sha256=case(
+                    (outbox.c.body_form.is_not(None) | (outbox.c.attempts == 0), outbox.c.body_sha256),
+                    else_=None,
+                ),
             )
         )
         attempts = [
