@@ -13,7 +13,8 @@ import aiohttp
 from adapters import departments
 from adapters.channels.department import DepartmentChannel
 from adapters.channels.posting import SEND_TIMEOUT, open_session
-from adapters.channels.webhook import WebhookChannel, parse_secret
+from adapters.channels.signed_events import parse_secret
+from adapters.channels.webhook import WebhookChannel
 from adapters.checkpoint_keys import CheckpointKeys
 from adapters.data_keys import LiveDataKeys, open_data_keys
 from adapters.head_keeper import HeadFiles
