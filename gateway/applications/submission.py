@@ -170,7 +170,7 @@ def authorised_entry(authorisation: Authorisation, now: datetime) -> RecordEntry
     )
 
 
-def submitted_entry(application: GridConnectionApplication, intake_id: str) -> RecordEntry:
+def submitted_entry(application: GridConnectionApplication, intake_id: str, assertion: str | None) -> RecordEntry:
     facts: dict[str, Fact] = {
         "intake_id": intake_id,
         "intake": application.intake.value,
@@ -183,5 +183,6 @@ def submitted_entry(application: GridConnectionApplication, intake_id: str) -> R
             f":{document.content_digest or ''}"
             for document in application.documents
         ],
+        "identity_sha256": digest(assertion) if assertion else None,
     }
     return RecordEntry(SUBMITTED, application.received_at, "applicant", application.application_id, facts=facts)

@@ -33,6 +33,7 @@ class VerifiedApplicant:
     """Who was established. ``holder_code`` is the enterprise's 统一社会信用代码, or the resident's 公民身份号码.
 
     ``authorisation`` is what an agent (经办人) presented for their authority, as the provider passed it on; not judged.
+    ``assertion`` is what the provider signed, word for word; it rests with the session, and not in what is stored here.
     """
 
     applicant_kind: ApplicantKind
@@ -44,10 +45,11 @@ class VerifiedApplicant:
     role: ActingRole | None
     holder_digest: str
     authorisation: str | None = field(default=None, repr=False)
+    assertion: str | None = field(default=None, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """For storage; ``from_json`` reads it."""
-        return {**self.__dict__}
+        return {name: value for name, value in self.__dict__.items() if name != "assertion"}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "VerifiedApplicant":
@@ -78,6 +80,7 @@ class VerificationSession:
     status: SessionStatus = SessionStatus.OPEN
     failure: ProviderFailure | None = None
     applicant: VerifiedApplicant | None = None
+    assertion: str | None = field(default=None, repr=False)
 
     @property
     def alternatives(self) -> tuple[VerificationMethod, ...]:
