@@ -122,6 +122,15 @@ PLAIN: dict[str, dict[str, str]] = {
         "action": WORD,
         "subject": REFERENCE,
     },
+    "record_subtrees": {"log_id": REFERENCE, "root": "a hash"},
+    "record_super_log": {"name holder": REFERENCE, "peaks": "hashes"},
+    "record_super_leaves": {
+        "log_id": REFERENCE,
+        "leaf_hash leaf": "how far a log goes, its root, and the hash of that",
+    },
+    "record_checkpoints": {"root note": "a hash, and signatures over it: published"},
+    "record_cosignatures": {"witness key_id line": "who signed a checkpoint, and the signature: published"},
+    "record_time_stamps": {"authority": PARTNER, "token": "a signature over a checkpoint"},
     "record_logs": {"log_id holder": REFERENCE, "peaks last_seal_hash": "hashes"},
     "record_seals": {"log_id key_id": REFERENCE, "root previous_hash signature": "hashes, and a signature over them"},
 }
