@@ -109,6 +109,7 @@ class Typ(StrEnum):
     VERIFIED_LICENCE = "verified-licence+jwt"
     DELIVERY_RECEIPT = "delivery-receipt+jwt"
     AGENT_AUTHORISATION = "agent-authorisation+jwt"
+    EVIDENCE_MANIFEST = "evidence-manifest+jwt"
 
 
 MEDIA_JOSE: Final = "application/jose"

@@ -1,7 +1,7 @@
 """Tables and repositories of evidence: what verdicts rested on, each document once, and which application needs it."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from adapters.storage.certificates import certificate_copies
+from adapters.storage.deliveries import SqlDeliveryQueue, outbox
+from adapters.storage.records import record_entries
 from adapters.storage.sealed import SealedBytes
 from adapters.storage.statements import Statements
 from adapters.storage.tables import JsonDocument, UtcInstant, metadata
@@ -32,6 +34,8 @@ from gateway.certificates.proofs import (
     ProofCause,
     ProofOfApplication,
 )
+from gateway.delivery.ports import DeliveryView
+from gateway.records.ports import StoredEntry
 
 evidence_documents = Table(
     "evidence_documents",
@@ -187,3 +191,26 @@ def nobody_rests_on_it() -> ColumnElement[bool]:
 def _proof_digest(proof: Proof) -> str:
     said = (proof.kind, proof.envelope_digest, proof.verdict, proof.check or "", *sorted(proof.documents))
     return hashlib.sha256("\0".join(said).encode()).hexdigest()
+
+
+class SqlApplicationTraces:
+    """``gateway.evidence.ports.ApplicationTraces``."""
+
+    def __init__(self, statements: Statements, deliveries: SqlDeliveryQueue) -> None:
+        self._statements, self._deliveries = statements, deliveries
+
+    def entries_about(self, subjects: Collection[str]) -> Sequence[StoredEntry]:
+        rows = self._statements.execute(
+            select(record_entries)
+            .where(record_entries.c.subject.in_(sorted(subjects)))
+            .order_by(record_entries.c.log_id, record_entries.c.sequence)
+        )
+        return [StoredEntry(row.log_id, row.sequence, row.leaf, row.leaf_hash, row.action, row.subject) for row in rows]
+
+    def deliveries_of(self, application_id: str, destinations: Collection[str]) -> Sequence[DeliveryView]:
+        own = (outbox.c.subject == application_id) & outbox.c.destination.in_(sorted(destinations))
+        ids = self._statements.execute(
+            select(outbox.c.event_id).where(own).order_by(outbox.c.destination, outbox.c.sequence)
+        ).scalars()
+        views = (self._deliveries.find(event_id) for event_id in list(ids))
+        return [view for view in views if view is not None]

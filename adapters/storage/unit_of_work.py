@@ -8,7 +8,7 @@ from adapters.storage.approvals import SqlApprovalOutcomes, SqlJointReviews
 from adapters.storage.authorisations import SqlAuthorisations
 from adapters.storage.certificates import SqlCertificateCopies
 from adapters.storage.deliveries import BatchOutbox, ReadOnlyOutbox, SqlDeliveryQueue
-from adapters.storage.evidence import SqlEvidenceShelf
+from adapters.storage.evidence import SqlApplicationTraces, SqlEvidenceShelf
 from adapters.storage.idempotency import SqlIdempotency
 from adapters.storage.identity import SqlSessions
 from adapters.storage.licences import SqlAskedHolders
@@ -128,6 +128,10 @@ class SqlUnitOfWork:
     @cached_property
     def evidence(self) -> SqlEvidenceShelf:
         return SqlEvidenceShelf(self._statements)
+
+    @cached_property
+    def traces(self) -> SqlApplicationTraces:
+        return SqlApplicationTraces(self._statements, self.deliveries)
 
     @cached_property
     def certificate_copies(self) -> SqlCertificateCopies:

@@ -151,7 +151,7 @@ class IntakeService:
             authorisation=applicant.authorisation,
             assertion=applicant.assertion,
         )
-        await self._transactions.write(lambda tx: _keep(tx, preview, stored, applicant.holder_digest, now))
+        await self._transactions.write(lambda tx: _keep(tx, preview, stored, applicant, now))
         return view
 
     async def show(self, applicant: VerifiedApplicant, intake_id: str) -> IntakeView:
@@ -288,7 +288,10 @@ def _require_room(tx: IntakeTransaction, holder_digest: str, now: datetime) -> N
         )
 
 
-def _keep(tx: IntakeTransaction, preview: Preview, stored: StoredIntake, holder_digest: str, now: datetime) -> None:
+def _keep(
+    tx: IntakeTransaction, preview: Preview, stored: StoredIntake, applicant: VerifiedApplicant, now: datetime
+) -> None:
+    holder_digest = applicant.holder_digest
     _require_room(tx, holder_digest, now)
     tx.intakes.add(preview.intake_id, holder_digest, preview.expires_at, stored.to_json())
     found = [each.verification for document in preview.documents for each in document.candidates]
@@ -298,6 +301,7 @@ def _keep(tx: IntakeTransaction, preview: Preview, stored: StoredIntake, holder_
         "customer_class": preview.derivation.customer_class.value,
         "clause": preview.derivation.clause,
         "consistency": preview.compared,
+        "session": applicant.session_id,
     }
     if stored.authorisation is not None:
         facts["agent_authorisation_sha256"] = digest(stored.authorisation)

@@ -1165,7 +1165,7 @@ def entry_of(proof: Mapping[str, Any], where: str) -> tuple[Entry, Checkpoint]:
         raise Refused("the entry's name is not that of its place")
     leaf = unbase64(proof.get("leaf"))
     root = included(leaf_hash(leaf), sequence - 1, log_size, [unbase64(each) for each in list_of(proof, "inclusion")])
-    above = proof.get("super")
+    above = proof.get("super_leaf")
     if not isinstance(above, dict):
         raise Refused("the place of the log in the record is missing")
     upper = unbase64(above.get("leaf"))

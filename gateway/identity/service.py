@@ -225,7 +225,7 @@ class IdentityService:
             raise failed_verification(session, session.failure)
         if session.applicant is None:
             raise _session_required()
-        return replace(session.applicant, assertion=session.assertion)
+        return replace(session.applicant, assertion=session.assertion, session_id=session.session_id)
 
     async def close(self, session_token: str) -> None:
         """Sign out: the session and what it established are removed. Raises ``SessionRequired``."""
