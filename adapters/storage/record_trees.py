@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
+from adapters.storage.applications import applications
 from adapters.storage.records import cut_peaks, record_entries, record_logs, record_seals, stored_entry
 from adapters.storage.statements import Statements
 from adapters.storage.tables import UtcInstant, metadata
@@ -97,7 +98,7 @@ def store_subtrees(connection: Connection, log_id: str, subtrees: Sequence[Subtr
     """Subtrees that have just become complete: one insert for 256 entries."""
     connection.execute(
         insert(record_subtrees),
-        [{"log_id": log_id, "level": each.level, "position": each.index, "root": each.root} for each in subtrees],
+        [{"log_id": log_id, "level": each.level, "position": each.position, "root": each.root} for each in subtrees],
     )
 
 
@@ -132,29 +133,22 @@ class SqlSuperLog:
         found: datetime | None = self._statements.execute(oldest).scalar_one()
         return found
 
-    def take(self, holder: str, at: datetime, until: datetime) -> bool:
-        free = (record_super_log.c.held_until < at) | (record_super_log.c.holder == holder)
+    def take(self, former: str, holder: str, until: datetime) -> bool:
         taken = self._statements.execute(
             update(record_super_log)
-            .where(record_super_log.c.name == SUPER_LOG, free)
+            .where(record_super_log.c.name == SUPER_LOG, record_super_log.c.holder == former)
             .values(holder=holder, held_until=until)
         )
         return taken.rowcount == 1
 
-    def append(self, holder: str, before: Frontier, leaves: Sequence[SuperLeaf]) -> Frontier | None:
+    def append(self, before: Frontier, leaves: Sequence[SuperLeaf]) -> Frontier:
         encoded = [encode_leaf(leaf) for leaf in leaves]
         after, completed = before.extended(map(leaf_hash, encoded))
-        moved = self._statements.execute(
+        self._statements.execute(
             update(record_super_log)
-            .where(
-                record_super_log.c.name == SUPER_LOG,
-                record_super_log.c.holder == holder,
-                record_super_log.c.size == before.size,
-            )
+            .where(record_super_log.c.name == SUPER_LOG)
             .values(size=after.size, peaks=b"".join(after.peaks))
         )
-        if moved.rowcount != 1:
-            return None
         rows = [
             {
                 "position": position,
@@ -200,6 +194,12 @@ class SqlSuperLog:
         cosigned = [line for text in lines for line in parse_signature_lines(text)]
         note = parse_note(row.note.encode()).also_signed(cosigned)
         return StoredCheckpoint(row.size, row.root, row.signed_at, note)
+
+    def root_signed_at(self, size: int) -> bytes | None:
+        found: bytes | None = self._statements.execute(
+            select(record_checkpoints.c.root).where(record_checkpoints.c.size == size)
+        ).scalar_one_or_none()
+        return found
 
     def add_cosignatures(self, size: int, cosignatures: Sequence[Cosignature]) -> None:
         for each in cosignatures:
@@ -256,19 +256,16 @@ class SqlSuperLog:
         return [*((row.log_id, row.size) for row in rows), (SUPER_LOG, self.head().frontier.size)]
 
     def nodes(self, log_id: str, level: int, first: int, count: int) -> Sequence[bytes | None]:
-        if level == 0 and log_id == SUPER_LOG:
-            table, place, value = record_super_leaves, record_super_leaves.c.position, record_super_leaves.c.leaf_hash
-            own = place >= first
-        elif level == 0:
-            table, place, value = record_entries, record_entries.c.sequence - 1, record_entries.c.leaf_hash
-            own = (record_entries.c.log_id == log_id) & (record_entries.c.sequence > first)
-            own &= record_entries.c.sequence <= first + count
+        if level:
+            own = (record_subtrees.c.log_id == log_id) & (record_subtrees.c.level == level)
+            query = _nodes(record_subtrees.c.position, record_subtrees.c.root, first, count).where(own)
+        elif log_id == SUPER_LOG:
+            query = _nodes(record_super_leaves.c.position, record_super_leaves.c.leaf_hash, first, count)
         else:
-            table, place, value = record_subtrees, record_subtrees.c.position, record_subtrees.c.root
-            own = (record_subtrees.c.log_id == log_id) & (record_subtrees.c.level == level) & (place >= first)
-        query = select(place.label("place"), value.label("node")).select_from(table).where(own, place < first + count)
-        found: Mapping[int, bytes] = {row.place: row.node for row in self._statements.execute(query)}
-        return [found.get(first + offset) for offset in range(count)]
+            query = _nodes(record_entries.c.sequence, record_entries.c.leaf_hash, first + 1, count)
+            query = query.where(record_entries.c.log_id == log_id)
+        found: Mapping[int, bytes] = {row.offset: row.node for row in self._statements.execute(query)}
+        return [found.get(offset) for offset in range(count)]
 
     def missing_subtrees(self, log_id: str, level: int, first: int, complete: int) -> Sequence[int]:
         place = record_subtrees.c.position
@@ -280,8 +277,27 @@ class SqlSuperLog:
     def store_subtrees(self, log_id: str, subtrees: Sequence[Subtree]) -> None:
         if not subtrees:
             return
-        rows = [{"log_id": log_id, "level": each.level, "position": each.index, "root": each.root} for each in subtrees]
+        rows = [
+            {"log_id": log_id, "level": each.level, "position": each.position, "root": each.root} for each in subtrees
+        ]
         self._statements.execute(insert_or(record_subtrees).on_conflict_do_nothing(), rows)
+
+
+class SqlRecordSubjects:
+    """``gateway.records.ports.RecordSubjects``."""
+
+    def __init__(self, statements: Statements) -> None:
+        self._statements = statements
+
+    def utility_of(self, subject: str) -> str | None:
+        own = select(applications.c.utility).where(applications.c.application_id == subject)
+        found: str | None = self._statements.execute(own).scalar_one_or_none()
+        return found
+
+
+def _nodes(place: Column[Any], node: Column[Any], first: int, count: int) -> Select[Any]:
+    chosen = select((place - first).label("offset"), node.label("node"))
+    return chosen.where(place >= first, place < first + count)
 
 
 def _covered(what: Any) -> Select[Any]:

@@ -14,7 +14,7 @@ from adapters.storage.identity import SqlSessions
 from adapters.storage.licences import SqlAskedHolders
 from adapters.storage.partners import SqlPartnerRepository, SqlSpentTokens
 from adapters.storage.rechecks import SqlFeedPositions, SqlRecheckQueue
-from adapters.storage.record_trees import SqlSuperLog
+from adapters.storage.record_trees import SqlRecordSubjects, SqlSuperLog
 from adapters.storage.records import BatchRecords, ReadOnlyRecords, SqlRecordReader
 from adapters.storage.resealing import SqlSealedRows
 from adapters.storage.retention import SqlRemoval
@@ -56,6 +56,10 @@ class SqlUnitOfWork:
     @cached_property
     def super_log(self) -> SqlSuperLog:
         return SqlSuperLog(self._statements)
+
+    @cached_property
+    def record_subjects(self) -> SqlRecordSubjects:
+        return SqlRecordSubjects(self._statements)
 
     @cached_property
     def partners(self) -> SqlPartnerRepository:

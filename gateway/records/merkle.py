@@ -203,10 +203,10 @@ def _check_hashes(what: str, hashes: Sequence[object]) -> None:
 
 
 class Subtree(NamedTuple):
-    """The root of a complete subtree of 256^``level`` leaves, the ``index``-th of that size, from 0."""
+    """The root of a complete subtree of 256^``level`` leaves, the one at ``position`` of that size, from 0."""
 
     level: int
-    index: int
+    position: int
     root: bytes
 
 

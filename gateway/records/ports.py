@@ -135,12 +135,12 @@ class SuperLog(NodeReader, Protocol):
         """When the oldest entry was sealed that no leaf covers; None where every one is covered."""
         ...
 
-    def take(self, holder: str, at: datetime, until: datetime) -> bool:
-        """Become the one that appends, until ``until``; False while another is."""
+    def take(self, former: str, holder: str, until: datetime) -> bool:
+        """Become the one that appends in place of ``former``; False where that is no longer who does."""
         ...
 
-    def append(self, holder: str, before: Frontier, leaves: Sequence[SuperLeaf]) -> Frontier | None:
-        """Append at least one leaf to what the head was; None, and nothing done, where it moved or was taken."""
+    def append(self, before: Frontier, leaves: Sequence[SuperLeaf]) -> Frontier:
+        """Append at least one leaf behind ``before``, in a unit of work that took the super log."""
         ...
 
     def add_checkpoint(self, checkpoint: StoredCheckpoint) -> None: ...
@@ -149,6 +149,10 @@ class SuperLog(NodeReader, Protocol):
 
     def checkpoint_covering(self, index: int) -> StoredCheckpoint | None:
         """The newest one that has the leaf ``index`` and that a witness signed; else the newest that has it."""
+        ...
+
+    def root_signed_at(self, size: int) -> bytes | None:
+        """The root in the checkpoint of that size; None where none was signed at it."""
         ...
 
     def add_cosignatures(self, size: int, cosignatures: Sequence[Cosignature]) -> None:
