@@ -21,7 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from adapters.storage.certificates import certificate_copies
-from adapters.storage.deliveries import SqlDeliveryQueue, outbox
+from adapters.storage.deliveries import outbox
+from adapters.storage.delivery_queue import SqlDeliveryQueue
 from adapters.storage.records import record_entries
 from adapters.storage.sealed import SealedBytes
 from adapters.storage.statements import Statements

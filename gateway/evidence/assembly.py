@@ -11,7 +11,7 @@ import orjson
 from gateway.applications.submission import grant_statement, renewal_statement
 from gateway.certificates.proofs import EvidenceRole
 from gateway.delivery.cloud_events import encode_cloud_event
-from gateway.delivery.ports import ChannelKind, DeliveryState, DeliveryView
+from gateway.delivery.ports import ChannelKind, DeliveryView
 from gateway.evidence.collection import SUBMITTED, Collected
 from gateway.records.entries import digest
 from gateway.records.views import proof_view
@@ -249,6 +249,7 @@ def _delivery(view: DeliveryView) -> dict[str, Any]:
         "channel": event.channel.value,
         "type": event.type,
         "sequence": event.sequence,
+        "position": event.position,
         "at": format_instant(event.at),
         "state": view.state.value,
         "attempts": [
@@ -256,7 +257,7 @@ def _delivery(view: DeliveryView) -> dict[str, Any]:
                 "attempt": each.attempt,
                 "started_at": format_instant(each.started_at),
                 "finished_at": _instant(each.finished_at),
-                "state": each.state.value,
+                "outcome": each.outcome.value,
                 "reason": each.reason,
                 "status": each.status,
             }
@@ -268,11 +269,7 @@ def _delivery(view: DeliveryView) -> dict[str, Any]:
 def _recorded_receipt(collected: Collected, view: DeliveryView) -> str | None:
     """The last receipt whose digest is in the record; None where there is none."""
     recorded = {each.facts.get("receipt_sha256") for each in collected.of(RECEIPTED)}
-    receipts = [
-        each.receipt.document
-        for each in view.history
-        if each.state is DeliveryState.DELIVERED and each.receipt is not None
-    ]
+    receipts = [each.receipt.document for each in view.history if each.receipt is not None]
     return next((each for each in reversed(receipts) if digest(each) in recorded), None)
 
 
