@@ -160,6 +160,11 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "{count} 项 {what} 已隐去（不含个人信息的版本）",
         "{count} of {what} left out (a bundle without personal data)",
     ),
+    "fault": ("核验程序自身出错（{why}），结论不可用", "this verifier failed ({why}): nothing is concluded"),
+    "stage": (
+        "环节 {stage} {action}：供电企业申报 {claimed}，按 {counted} 计",
+        "stage {stage} {action}: the utility said {claimed}, counted from {counted}",
+    ),
     "limits": (
         "不能由此证明：没有别的存证、没有别的送达；网关的说法（·）只表明网关这样说",
         "not provable from any bundle: that no other entry or delivery exists; what is marked · is the gateway's word",
@@ -546,6 +551,11 @@ def verify_jose(algorithm: str, key: PublicKey, signature: bytes, message: bytes
     raise Refused("the key does not fit the algorithm")
 
 
+_FOREIGN: Final = frozenset(
+    ("crit", "b64", "zip", "enc", "epk", "apu", "apv", "p2s", "p2c", "jku", "x5u", "jwk", "iss", "sub", "aud")
+) | {"x5c", "x5t", "x5t#S256"}
+
+
 @dataclass(frozen=True)
 class Jws:
     """A compact JWS, read and not yet believed."""
@@ -556,8 +566,8 @@ class Jws:
     signature: bytes
 
     @classmethod
-    def read(cls, data: bytes, typ: str) -> "Jws":
-        """Raises ``Refused`` for what is no compact JWS of this ``typ`` in its one spelling."""
+    def read(cls, data: bytes, typ: str, *, x5c: bool = False) -> "Jws":
+        """Raises ``Refused`` for what is no compact JWS of this ``typ`` in its one spelling; ``x5c`` – with a chain."""
         parts = data.split(b".")
         if len(parts) != 3:
             raise Refused("not a compact JWS")
@@ -565,9 +575,9 @@ class Jws:
         found = header.get("typ")
         if not isinstance(found, str) or found.lower().removeprefix("application/") != typ:
             raise Refused(f"its typ is not {typ}")
-        foreign = {"crit", "b64", "zip", "jku", "x5u", "jwk"} & header.keys()
-        if foreign:
-            raise Refused(f"its header holds {', '.join(sorted(foreign))}")
+        foreign = _FOREIGN & header.keys() - ({"x5c", "x5t", "x5t#S256"} if x5c else set())
+        if foreign or ("x5c" in header) != x5c:
+            raise Refused(f"its header does not fit: {', '.join(sorted(foreign)) or 'x5c'}")
         return cls(header, unbase64url(parts[1]), parts[0] + b"." + parts[1], unbase64url(parts[2]))
 
     def verify(self, key: PublicKey) -> None:
@@ -669,6 +679,8 @@ class Der:
             if self.tag == 0x17:
                 text = ("20" if int(text[:2]) < 50 else "19") + text
             elif self.tag != 0x18:
+                raise ValueError
+            if len(text) != 15:
                 raise ValueError
             return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
         except ValueError:
@@ -795,6 +807,13 @@ class Certificate:
     @classmethod
     def read(cls, der: bytes) -> "Certificate":
         """Raises ``Refused``."""
+        try:
+            return cls._read(der)
+        except (ValueError, IndexError):
+            raise Refused("X.509: not a certificate") from None
+
+    @classmethod
+    def _read(cls, der: bytes) -> "Certificate":
         signed = Signed.read(der_whole(der).expect(0x30).children())
         parts = signed.body.expect(0x30).children()
         if not parts or parts[0].tag != 0xA0 or len(parts) < 7:
@@ -809,7 +828,7 @@ class Certificate:
         for holder in (each for each in rest if each.tag == 0xA3):
             for extension in holder.children()[0].children() if holder.children() else ():
                 name, *more = extension.children()
-                critical = len(more) == 2 and more[0].content == b"\xff"
+                critical = len(more) == 2 and more[0].content != b"\0"
                 if not more or name.oid() in extensions:
                     raise Refused("X.509: an extension stands twice, or empty")
                 extensions[name.oid()] = critical, more[-1].expect(0x04).content
@@ -918,7 +937,10 @@ class Paths:
             unknown = [oid for oid, (critical, _) in each.extensions.items() if critical and oid not in _KNOWN_CRITICAL]
             if unknown:
                 raise NotProved(f"a critical extension that is not judged here: {unknown[0]}")
-            if below and not _certifies(each, below - 1):
+            if "2.5.29.30" in each.extensions:
+                raise NotProved("name constraints are not judged here")
+            cas_below = sum(ca.subject.raw != ca.issuer for ca in path[1:below])
+            if below and not _certifies(each, cas_below):
                 raise Refused("a certificate of the path is no CA for it")
         for one, issuer in pairwise(path):
             self._require_unrevoked(one, issuer, path[1:], at)
@@ -949,7 +971,9 @@ def _readable(der: bytes) -> Certificate | None:
 
 
 def _certifies(certificate: Certificate, cas_below: int) -> bool:
-    length = certificate.path_length()
+    length, purposes = certificate.path_length(), certificate.purposes()
+    if purposes is not None and not purposes & _SEALING:
+        return False
     return length != -1 and (length is None or cas_below <= length) and certificate.may_sign(_CERT_SIGN)
 
 
@@ -964,19 +988,25 @@ def crl_says(der: bytes, one: Certificate, issuer: Certificate, at: datetime) ->
         if name.raw != one.issuer or not issuer.may_sign(_CRL_SIGN):
             return None
         for extension in (each for holder in rest if holder.tag == 0xA0 for each in holder.children()[0].children()):
-            critical = [part.content for part in extension.children()[1:-1]] == [b"\xff"]
+            critical = any(part.content != b"\0" for part in extension.children()[1:-1])
             if critical:  # a delta list, one of another scope, or something unknown
                 return None
         if not this_update.time() - SKEW <= at <= next_update.time():
             return None
         signed.verify(issuer.spki)
         for entry in rest[0].children() if rest and rest[0].tag == 0x30 else ():
-            serial, since, *_ = entry.children()
+            serial, since, *more = entry.children()
+            if any(part.content == b"\xff" for extension in _extensions(more) for part in extension.children()[1:-1]):
+                return None
             if serial.content == one.serial and since.time() <= at:
                 return False
     except (Refused, NotProved, ValueError, IndexError):
         return None
     return True
+
+
+def _extensions(parts: Sequence[Der]) -> Sequence[Der]:
+    return parts[0].children() if parts else ()
 
 
 def ocsp_says(der: bytes, one: Certificate, issuer: Certificate, at: datetime) -> bool | None:
@@ -1315,8 +1345,11 @@ def verify_evidence(bundle: bytes, anchors: Anchors) -> Report:
     except Broken as broken:
         checking.say(WRONG, "archive", broken.name, why=broken.why)
         return Report(tuple(checking.findings))
-    if checking.manifest():
-        checking.everything()
+    try:
+        if checking.manifest():
+            checking.everything()
+    except Exception as fault:  # a fault of this verifier must not pass for a proof, nor for a traceback
+        checking.say(WRONG, "fault", "", why=type(fault).__name__)
     return Report(tuple(checking.findings))
 
 
@@ -1470,6 +1503,8 @@ class _Checking:
         """The application, the intake it came from, and the review that it passed."""
         own: set[str | None] = {self._application}
         own |= {each.facts.get("intake_id") for each in self._of("application.submitted")}
+        mine = [each for each in self.entries.values() if each.action == "intake.previewed" and each.subject in own]
+        own |= {each.facts.get("session") for each in mine}
         own |= {
             each.facts.get("task")
             for each in self.entries.values()
@@ -1530,9 +1565,7 @@ class _Checking:
         if not submitted:
             self.say(UNKNOWN, "application.nosubmission")
         elif account is not None:
-            facts = submitted[0].facts
             self._try(lambda: self._compare_application(account, submitted[0]), "application.wrong", name)
-            del facts
 
     def _compare_application(self, account: Mapping[str, Any], submitted: Entry) -> None:
         if account.get("application_id") != self._application:
@@ -1607,8 +1640,9 @@ class _Checking:
         account = self._object("certificates.json") or {}
         others = [self.files[each] for each in sorted(self.files) if each.startswith("chain/")]
         self._seen |= {each for each in self.files if each.startswith(("chain/", "status/", "certificates/"))}
-        judgements = [each for each in account.get("judgements", []) if isinstance(each, dict)]
+        judgements = [each for each in _listed(account, "judgements") if isinstance(each, dict)]
         covered: set[tuple[str, str]] = set()
+        missing: dict[tuple[str, str], str] = {}
         for judgement in judgements:
             kind, digest = str(judgement.get("kind")), str(judgement.get("envelope_sha256"))
             facts = {"kind": kind, "at": str(judgement.get("judged_at"))}
@@ -1617,14 +1651,19 @@ class _Checking:
             elif judgement.get("verdict") != "valid":
                 verdict = {"verdict": judgement.get("verdict"), "check": judgement.get("check")}
                 self.say(STATED, "certificate.verdict", "certificates.json", kind=kind, **verdict)
-            elif (name := self._envelope(digest)) is not None:
+            elif (name := self._envelope(digest)) is None:
+                missing.setdefault((kind, digest), "certificates.json")
+            else:
                 covered.add((kind, digest))
                 work = lambda j=judgement, n=name: self._certificate(j, n, others)  # noqa: E731
                 self._try(work, "certificate.wrong", name, "certificate.unknown", **facts)
         for kind, verdict, digest, where in self._documents():
             if verdict == "self_declared":
                 self.say(STATED, "declared", where, kind=kind)
-            elif (kind, digest) not in covered:
+            else:
+                missing[kind, digest] = where
+        for (kind, digest), where in missing.items():
+            if (kind, digest) not in covered:
                 mark, why = self._why_absent("envelope", digest)
                 self.say(mark, "certificate.absent", where, kind=kind, why=why, digest=digest)
 
@@ -1656,7 +1695,7 @@ class _Checking:
         crls = [self._status_file(each, "crl") for each in texts_of(judgement, "crls")]
         ocsp = [self._status_file(each, "ocsp") for each in texts_of(judgement, "ocsp")]
         paths = Paths(self.anchors.roots, others, crls, ocsp)
-        token = Jws.read(envelope, "ecert+jwt")
+        token = Jws.read(envelope, "ecert+jwt", x5c=True)
         leaf, path = self._sealed(token, paths, at)
         claims = token.claims()
         metadata = claims.get("certificate")
@@ -1683,6 +1722,9 @@ class _Checking:
         if not isinstance(chain, list) or not 1 <= len(chain) <= 6:
             raise Refused("it carries no certificates")
         leaf, *carried = [unbase64(each) for each in chain]
+        told = {"x5t": hashlib.sha1(leaf, usedforsecurity=False), "x5t#S256": hashlib.sha256(leaf)}
+        if any(name in token.header and unbase64url(str(token.header[name])) != told[name].digest() for name in told):
+            raise Refused("its header names another certificate than it carries")
         certificate = Certificate.read(leaf)
         token.verify(key_of_spki(certificate.spki))
         path = paths.require(certificate, carried, at)
@@ -1726,7 +1768,7 @@ class _Checking:
         uri, index = text_of(reference, "uri"), number_of(reference, "idx")
         if uri not in lists:
             raise NotProved("the status list that it names is not in the bundle")
-        token = Jws.read(self._status_file(str(lists[uri]), "jwt"), "statuslist+jwt")
+        token = Jws.read(self._status_file(str(lists[uri]), "jwt"), "statuslist+jwt", x5c=True)
         signer, path = self._sealed(token, paths, at)
         said = token.claims()
         if said.get("sub") != uri:
@@ -1750,6 +1792,12 @@ class _Checking:
     # What was disclosed, decided and delivered
 
     def _disclosures(self) -> None:
+        for entry in self._of("stage.started", "stage.completed"):
+            if entry.result == "done":
+                said = {name: entry.facts.get(name) for name in ("stage", "claimed_at", "counted_at")}
+                action = entry.action.removeprefix("stage.")
+                times = {"claimed": said["claimed_at"], "counted": said["counted_at"]}
+                self.say(PROVED, "stage", entry.where, stage=said["stage"], action=action, **times)
         for entry in self._of("licence.disclosed"):
             facts, fields = entry.facts, entry.facts.get("fields")
             if entry.result == "done":
@@ -1760,7 +1808,7 @@ class _Checking:
     def _outcomes(self) -> None:
         account = self._object("outcomes.json") or {}
         kept: set[str] = set()
-        for outcome in account.get("outcomes", []) if isinstance(account.get("outcomes"), list) else []:
+        for outcome in _listed(account, "outcomes"):
             facts = {each: str(outcome.get(each)) for each in ("department",)} if isinstance(outcome, dict) else {}
             facts["outcome"] = str(outcome.get("outcome_id")) if isinstance(outcome, dict) else ""
             work = lambda o=outcome: kept.add(self._outcome(o))  # noqa: E731
@@ -1799,14 +1847,14 @@ class _Checking:
     def _deliveries(self) -> None:
         account = self._object("deliveries.json") or {}
         self._seen |= {each for each in self.files if each.startswith("deliveries/")}
-        events = account.get("events", [])
         counted: dict[str, list[int]] = {}
-        for event in events if isinstance(events, list) else []:
+        for event in _listed(account, "events"):
             if not isinstance(event, dict):
                 self.say(WRONG, "file.format", "deliveries.json", why="not an object")
                 continue
             named = {"destination": str(event.get("destination")), "event": str(event.get("event_id"))}
-            counted.setdefault(named["destination"], []).append(event.get("sequence"))  # type: ignore[arg-type]
+            sequence = event.get("sequence")
+            counted.setdefault(named["destination"], []).append(sequence if isinstance(sequence, int) else 0)
             where = f"deliveries/{named['event']}.jws"
             self._try(lambda e=event: self._delivery(e), "receipt.wrong", where, **named)  # type: ignore[misc]
             attempts = event.get("attempts")
@@ -1858,6 +1906,11 @@ class _Checking:
         if (said.get("id"), said.get("subject"), said.get("sequence")) != (event_id, self._application, sequence):
             raise Refused("the event is another one")
         self.say(PROVED, "receipt.body", f"deliveries/{event_id}.jws", **named, sequence=sequence)
+
+
+def _listed(account: Mapping[str, Any], name: str) -> list[Any]:
+    found = account.get(name)
+    return found if isinstance(found, list) else []
 
 
 def status_at(listed: Mapping[str, Any], index: int) -> int:

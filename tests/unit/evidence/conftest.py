@@ -8,8 +8,8 @@ import pytest
 
 from gateway.evidence.verify_evidence import Anchors
 from tests.support.databases import Databases
-from tests.support.evidence import Keys, evidence_room
-from tests.support.licences import an_applicant
+from tests.support.evidence import DECLARED, Keys, evidence_room
+from tests.support.licences import PLANT, an_applicant
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class Made:
     anchors: Anchors
     keys: Keys
     application_id: str
+    other: bytes
+    """Of another application of the same installation."""
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +41,9 @@ def made(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Made
             redacted = await room.service.for_operator(application_id, "cli:test", redacted=True)
             await room.anchored()
             for_utility = await room.service.for_utility(application_id, "csg-guangzhou")
+            second = (await room.room.apply(PLANT, declared=[DECLARED])).application.application_id
+            await room.anchored()
+            other = await room.service.for_operator(second, "cli:test", redacted=False)
             return Made(
                 whole.archive,
                 redacted.archive,
@@ -47,6 +52,7 @@ def made(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Made
                 Anchors.read(directory),
                 room.keys,
                 application_id,
+                other.archive,
             )
 
     return asyncio.run(work())
