@@ -68,12 +68,12 @@ from gateway.delivery.backoff import Backoff
 from gateway.delivery.ports import ChannelKind
 from gateway.delivery.relay import Relay, RelayLimits
 from gateway.delivery.service import DeliveryService
+from gateway.evidence.service import EvidenceService
 from gateway.housekeeping import Housekeeping
 from gateway.http.callers import Doorkeeper
 from gateway.http.idempotency import Idempotency
 from gateway.http.limits import RateLimits
 from gateway.http.services import Services
-from gateway.identity.ports import IdentityProvider
 from gateway.identity.service import IdentityService
 from gateway.ids import MakeId, id_maker
 from gateway.licences.service import LicenceService
@@ -208,7 +208,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
     transactions, directory, keys = foundation.transactions, foundation.directory, foundation.keys
     calendar = WorkingCalendar(settings.calendar, settings.calendar_complete_years)
     certificates = build_certificates(foundation, http)
-    provider = _provider(settings, keys, http, make_id)
+    provider = build_identity_provider(foundation, http)
     digests = KeyedDigest(keys.lookup_secret)
     token_keys = LiveTokenKeys(keys)
     tokens = TokenService(
@@ -248,6 +248,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         DeliveryService(transactions, settings.issuer_url),
         reconciliation,
         ProgressService(transactions, calendar, clock),
+        build_evidence(foundation),
         RecordProofs(transactions, wait_s=math.ceil(settings.checkpoint_every_s)),
         PublishedVerifierKeys(checkpoint_keys(foundation).published),
     )
@@ -279,6 +280,21 @@ def build_licences(foundation: Foundation, certificates: CertificateService) -> 
     )
 
 
+def build_evidence(foundation: Foundation) -> EvidenceService:
+    """证据包; the serving process and ``bandian evidence`` have one each. Raises ``TrustDirectoryError``."""
+    settings = foundation.settings
+    return EvidenceService(
+        foundation.transactions,
+        foundation.keys.signer(KeyPurpose.ANSWER),
+        foundation.clock,
+        foundation.make_id,
+        issuer=settings.issuer_url,
+        gateway_name=GATEWAY_NAME,
+        intermediates=trust_of(settings).intermediates,
+        wait_s=math.ceil(settings.checkpoint_every_s),
+    )
+
+
 def build_retention(foundation: Foundation) -> RetentionService:
     """What removes personal data when their time is over."""
     settings = foundation.settings
@@ -298,7 +314,7 @@ def build_certificates(foundation: Foundation, http: HttpClient) -> CertificateS
         )
         for source in settings.sources
     ]
-    verifier = CountedVerifier(ChainVerifier(_trust(settings)), ENVELOPES, foundation.metrics.judged)
+    verifier = CountedVerifier(ChainVerifier(trust_of(settings)), ENVELOPES, foundation.metrics.judged)
     return CertificateService(
         kinds=kinds,
         sources=_source_directory(registrations),
@@ -315,7 +331,7 @@ def build_examiner(settings: Settings, http: HttpClient) -> Examiner:
     Raises ``SettingsError``, ``TrustDirectoryError``.
     """
     sm2.use_library(settings.sm2_library)
-    verifier = Verifier(ChainVerifier(_trust(settings)), ENVELOPES)
+    verifier = Verifier(ChainVerifier(trust_of(settings)), ENVELOPES)
     return Examiner(kinds_of(settings), verifier, EvidenceGatherer(verifier, _status(settings, http)))
 
 
@@ -349,7 +365,7 @@ def build_rechecks(foundation: Foundation, certificates: CertificateService, htt
 def build_authorities(foundation: Foundation, http: HttpClient) -> AgentAuthorities:
     """What judges an agent's authorisation, over the same trust directory and addresses as certificates."""
     settings = foundation.settings
-    chains = ChainVerifier(_trust(settings))
+    chains = ChainVerifier(trust_of(settings))
     return AgentAuthorities(chains, EvidenceGatherer(Verifier(chains, [JwsFormat()]), _status(settings, http)))
 
 
@@ -406,23 +422,25 @@ def review_modes(settings: Settings) -> ReviewModes:
         ) from None
 
 
-def _trust(settings: Settings) -> TrustStore:
+def trust_of(settings: Settings) -> TrustStore:
     """Anchors and issuers. Without sources there is nothing to verify, and a gateway on its own may start so."""
     if not settings.sources and not settings.trust_dir.exists():
         return TrustStore.build([], [])
     return read_trust_directory(settings.trust_dir)
 
 
-def _provider(settings: Settings, keys: LiveKeys, http: HttpClient, make_id: MakeId) -> IdentityProvider:
+def build_identity_provider(foundation: Foundation, http: HttpClient) -> OpenIdProvider | NoIdentityProvider:
+    """The configured one, or one that answers that there is none."""
+    settings = foundation.settings
     if settings.identity_provider is None:
         return NoIdentityProvider()
     return OpenIdProvider(
         issuer=settings.identity_provider.issuer,
         client_id=settings.identity_provider.client_id,
         redirect_uri=f"{settings.base_url}/v1/identity/callback",
-        client_key=keys.signer(KeyPurpose.CLIENT),
+        client_key=foundation.keys.signer(KeyPurpose.CLIENT),
         http=http,
-        make_id=make_id,
+        make_id=foundation.make_id,
     )
 
 

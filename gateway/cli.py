@@ -142,6 +142,29 @@ def audit(
 
 
 @app.command()
+def evidence(
+    application: Annotated[str, typer.Argument(help="申请编号")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="写入的文件", dir_okay=False)],
+    redacted: Annotated[bool, typer.Option("--redacted", help="不含个人信息的版本")] = False,
+    wait: Annotated[float, typer.Option(min=0, max=3600, help="等待检查点的秒数")] = 60,
+) -> None:
+    """把证明一件申请的全部材料写成证据包；任何人可用 verify-evidence 离线核验。取得留痕。"""
+    from gateway.commands.evidence import make_bundle
+
+    make_bundle(application, output, redacted=redacted, wait_s=wait)
+
+
+@app.command("evidence-anchors")
+def evidence_anchors(
+    output: Annotated[Path, typer.Option("--output", "-o", help="写入的目录", file_okay=False)],
+) -> None:
+    """导出核验证据包所需的信任材料（根证书、公钥）；独立审计应自行向各方取得。"""
+    from gateway.commands.evidence import export_anchors
+
+    export_anchors(output)
+
+
+@app.command()
 def inspect(
     file: Annotated[Path, typer.Argument(help="OFD 文件", exists=True, dir_okay=False, readable=True)],
     anchor: Annotated[

@@ -10,6 +10,7 @@ from adapters.storage.certificates import SqlCertificateCopies
 from adapters.storage.deliveries import BatchOutbox, ReadOnlyOutbox
 from adapters.storage.delivery_queue import SqlDeliveryQueue
 from adapters.storage.destinations import SqlDestinations
+from adapters.storage.evidence import SqlApplicationTraces, SqlEvidenceShelf
 from adapters.storage.idempotency import SqlIdempotency
 from adapters.storage.identity import SqlSessions
 from adapters.storage.licences import SqlAskedHolders
@@ -139,6 +140,14 @@ class SqlUnitOfWork:
     @cached_property
     def sealed_rows(self) -> SqlSealedRows:
         return SqlSealedRows(self._statements)
+
+    @cached_property
+    def evidence(self) -> SqlEvidenceShelf:
+        return SqlEvidenceShelf(self._statements)
+
+    @cached_property
+    def traces(self) -> SqlApplicationTraces:
+        return SqlApplicationTraces(self._statements, self.deliveries)
 
     @cached_property
     def certificate_copies(self) -> SqlCertificateCopies:
