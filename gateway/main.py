@@ -121,6 +121,7 @@ async def _ready(request: Request) -> Response:
     checks: dict[str, Callable[[], Awaitable[None]]] = {
         "database": foundation.transactions.ping,
         "schema": foundation.transactions.require_current_schema,
+        "restored": foundation.transactions.require_adopted,
     }
     failed: dict[str, str] = {}
     for name, check in checks.items():

@@ -15,6 +15,7 @@ from adapters.storage.partners import SqlPartnerRepository, SqlSpentTokens
 from adapters.storage.rechecks import SqlFeedPositions, SqlRecheckQueue
 from adapters.storage.records import BatchRecords, ReadOnlyRecords, SqlRecordReader
 from adapters.storage.resealing import SqlSealedRows
+from adapters.storage.restorations import SqlRestorations
 from adapters.storage.retention import SqlRemoval
 from adapters.storage.reviews import SqlReviews
 from adapters.storage.statements import Statements
@@ -50,6 +51,10 @@ class SqlUnitOfWork:
     @cached_property
     def record_reader(self) -> SqlRecordReader:
         return SqlRecordReader(self._statements)
+
+    @cached_property
+    def restorations(self) -> SqlRestorations:
+        return SqlRestorations(self._statements)
 
     @cached_property
     def partners(self) -> SqlPartnerRepository:
