@@ -56,6 +56,11 @@ class HeadFiles:
                 self._thread.start()
             self._changed.notify()
 
+    @property
+    def not_kept(self) -> int:
+        """How many logs have a head that could not be written the last time."""
+        return len(self._failing)
+
     def close(self) -> None:
         """See ``HeadKeeper.close``; waits for at most ``CLOSE_WITHIN_S``."""
         with self._changed:

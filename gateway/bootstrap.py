@@ -1,19 +1,23 @@
 """The only composition root: builds each service once, from settings."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
 import aiohttp
+from prometheus_client import CollectorRegistry
 
 from adapters import departments
 from adapters.channels.department import DepartmentChannel
 from adapters.channels.posting import open_session
 from adapters.channels.webhook import WebhookChannel, parse_secret
 from adapters.data_keys import LiveDataKeys, open_data_keys
+from adapters.disk_space import free_bytes
 from adapters.head_keeper import HeadFiles
 from adapters.heartbeat import Heartbeat
 from adapters.http_client import HttpClient, HttpxClient
@@ -23,7 +27,7 @@ from adapters.key_providers import open_provider
 from adapters.live_keys import LiveKeys, LiveTokenKeys
 from adapters.provincial_platform import ProvincialPlatform
 from adapters.status_source import HttpStatusSource
-from adapters.storage.engine import make_private_database
+from adapters.storage.engine import make_private_database, sqlite_path
 from adapters.storage.sealed import AtRest
 from adapters.storage.transactions import SqlTransactions
 from adapters.trust_directory import read_trust_directory
@@ -62,6 +66,7 @@ from gateway.delivery.backoff import Backoff
 from gateway.delivery.ports import ChannelKind
 from gateway.delivery.relay import Relay
 from gateway.delivery.service import DeliveryService
+from gateway.errors import Overloaded
 from gateway.housekeeping import Housekeeping
 from gateway.http.callers import Doorkeeper
 from gateway.http.idempotency import Idempotency
@@ -72,12 +77,13 @@ from gateway.identity.service import IdentityService
 from gateway.ids import MakeId, id_maker
 from gateway.licences.service import LicenceService
 from gateway.licences.site import SiteService
-from gateway.metrics import GatewayMetrics
+from gateway.metrics import PATIENCE, GatewayMetrics
 from gateway.partners.directory import PartnerDirectory
 from gateway.partners.router import PublishedKeys
 from gateway.partners.service import PartnerService
 from gateway.partners.tokens import AccessGate, TokenService
 from gateway.partners.vocabulary import Vocabulary
+from gateway.process_metrics import ProcessMetrics
 from gateway.progress.service import ProgressService
 from gateway.rechecks.feed import FeedReader
 from gateway.rechecks.loops import RecheckLoops
@@ -105,6 +111,14 @@ class Foundation:
     directory: PartnerDirectory
     partners: PartnerService
     metrics: GatewayMetrics
+    process_metrics: ProcessMetrics
+
+    async def exposition(self) -> bytes:
+        """All that is watched, in the Prometheus text format. Partners are left as they were while nothing answers."""
+        with suppress(Overloaded, TimeoutError):
+            snapshot = await asyncio.wait_for(self.directory.snapshot(), PATIENCE)
+            self.process_metrics.show_partners(snapshot, self.clock())
+        return await self.metrics.exposition()
 
     def close(self) -> None:
         """Commit what waits and let the database go."""
@@ -125,7 +139,9 @@ def lay_foundation(settings: Settings, clock: Clock = system_clock) -> Foundatio
     if settings.on_sqlite:
         make_private_database(settings.database())
     heads = HeadFiles(settings.head_directory)
-    transactions = SqlTransactions(settings.database(), read.seal_signer(on), at_rest, clock, heads)
+    registry = CollectorRegistry()
+    watch = ProcessMetrics(registry)
+    transactions = SqlTransactions(settings.database(), read.seal_signer(on), at_rest, clock, heads, watch)
     transactions.open()
     make_id = id_maker(clock)
     directory = PartnerDirectory(transactions)
@@ -136,9 +152,18 @@ def lay_foundation(settings: Settings, clock: Clock = system_clock) -> Foundatio
         new_id=lambda: make_id("agr"),
         insecure_hosts=settings.insecure_endpoint_hosts,
     )
-    return Foundation(
-        settings, clock, make_id, keys, transactions, directory, partners, GatewayMetrics(transactions, clock)
-    )
+    _watch_machine(watch, settings, keys, heads)
+    metrics = GatewayMetrics(transactions, clock, registry)
+    return Foundation(settings, clock, make_id, keys, transactions, directory, partners, metrics, watch)
+
+
+def _watch_machine(watch: ProcessMetrics, settings: Settings, keys: LiveKeys, heads: HeadFiles) -> None:
+    watch.watch_heads(lambda: heads.not_kept)
+    watch.watch_disk("heads", partial(free_bytes, settings.head_directory))
+    if settings.on_sqlite:
+        watch.watch_disk("database", partial(free_bytes, sqlite_path(settings.database())))
+    for purpose, age in keys.ages().items():
+        watch.watch_key(purpose, age)
 
 
 def open_live_data_keys(settings: Settings, clock: Clock) -> LiveDataKeys:

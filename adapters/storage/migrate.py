@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from adapters.storage.engine import create_database_engine, is_transient
 from adapters.storage.records import record_unavailable
-from adapters.storage.schema_version import SERVES_FROM, revision_of, tell_compatibility
+from adapters.storage.schema_version import SERVES_FROM, SchemaState, newest, revision_of, state_of, tell_compatibility
 
 logging.getLogger("alembic").setLevel(logging.WARNING)
 _LOCK_KEY = 0x62616E6469616E
@@ -52,13 +52,16 @@ def migrate(
     Revisions of a later release may lie in ``more_versions``, and serve code of ``serves_from`` and later.
     Answers what an upgrade from plain to sealed data left to be told: how many values are still to be sealed
     (``unsealed``, by ``bandian keys reseal``), and how many rows of which tables were dropped; empty where there was
-    nothing. Raises ``Overloaded`` when the database does not answer, or somebody held a lock all the time.
+    nothing, and where a later release has migrated already and serves this one too. Raises ``Overloaded`` when the
+    database does not answer or is of a release that this one cannot work beside, or a lock was held all the time.
     """
     engine = create_database_engine(database_url, pool_size=1)
     config = _config(more_versions)
     try:
         with engine.connect() as pooled:
             connection = pooled.execution_options(sqlite_begin="IMMEDIATE")
+            if more_versions is None and _is_later(connection):
+                return {}
             config.attributes["connection"] = connection
             if connection.dialect.name == "sqlite":
                 with connection.begin():
@@ -75,6 +78,16 @@ def migrate(
         raise record_unavailable(check) from error
     finally:
         engine.dispose()
+
+
+def _is_later(connection: Connection) -> bool:
+    """Whether a later release has migrated, and lets this one work on. Raises ``Overloaded`` where it does not."""
+    with connection.begin():
+        if (revision_of(connection) or "") <= newest():
+            return False
+        if state_of(connection) is SchemaState.NEWER:
+            raise record_unavailable("schema_newer")
+        return True
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from adapters.storage.schema_version import SchemaState, state_of
 from adapters.storage.sealed import AtRest
 from adapters.storage.statements import Statements
 from adapters.storage.unit_of_work import SqlUnitOfWork
-from adapters.storage.writer import GroupWriter
+from adapters.storage.writer import GroupWriter, WriterWatch
 from gateway.clock import Clock
 from gateway.crypto.keyed_digest import MIN_KEY_BYTES, KeyedDigest
 from gateway.crypto.sealing import FixedKeys, Sealer
@@ -38,13 +38,14 @@ class SqlTransactions:
         at_rest: AtRest,
         clock: Clock,
         head_keeper: HeadKeeper | None = None,
+        watch: WriterWatch | None = None,
     ) -> None:
         self.at_rest = at_rest
         self._head_keeper = head_keeper
         self._read_engine = create_database_engine(database_url, pool_size=READERS, snapshots=True)
         self._write_engine = create_database_engine(database_url, pool_size=1)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
-        self._writer = GroupWriter(self._write_engine, signer, at_rest, clock, head_keeper)
+        self._writer = GroupWriter(self._write_engine, signer, at_rest, clock, head_keeper, watch)
 
     def open(self) -> None:
         """Start the writer."""

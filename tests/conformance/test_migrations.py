@@ -141,6 +141,7 @@ async def test_the_next_releases_schema_is_worked_on_and_the_one_after_refused(
     migrate(empty_url)
     migrate(empty_url, more_versions=next_release, serves_from=newest())
     assert state(empty_url) is SchemaState.SERVED
+    assert migrate(empty_url) == {}, "the former release's own command leaves it as it is"
     with opened(empty_url, SetClock()) as transactions:
         await transactions.require_current_schema()
         assert await transactions.write(lambda tx: tx.records.append(RecordEntry("test.done", NOON, "gateway")))
@@ -148,6 +149,8 @@ async def test_the_next_releases_schema_is_worked_on_and_the_one_after_refused(
         with connected(empty_url) as connection, connection.begin():
             connection.execute(text(said))
         assert state(empty_url) is SchemaState.NEWER
+        with pytest.raises(Overloaded, match=r"record\.schema_newer"):
+            migrate(empty_url)
         with opened(empty_url, SetClock()) as transactions, pytest.raises(Overloaded, match=r"record\.schema_newer"):
             await transactions.require_current_schema()
 
