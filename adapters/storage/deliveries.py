@@ -30,6 +30,7 @@ from adapters.storage.sealed import SealedJson, SealedText, seal_values
 from adapters.storage.statements import Statements
 from adapters.storage.tables import UtcInstant, metadata
 from gateway.crypto.sealing import Sealer, StoredDataUnreadable
+from gateway.delivery.cloud_events import encode_cloud_event
 from gateway.delivery.ports import (
     Backlog,
     ChannelKind,
@@ -41,6 +42,7 @@ from gateway.delivery.ports import (
     Receipt,
     Settlement,
 )
+from gateway.records.entries import digest
 
 ASIDE_FOR = timedelta(minutes=10)
 """How long an event that cannot be opened is left before it is looked at again."""
@@ -75,6 +77,7 @@ outbox = Table(
     Column("settled_at", UtcInstant),
     Column("last_reason", Text),
     Column("erased_at", UtcInstant),
+    Column("body_sha256", Text),
     Index("uq_outbox_destination_position", "destination", "position", unique=True),
     Index("uq_outbox_destination_subject_sequence", "destination", "subject", "sequence", unique=True),
 )
@@ -95,6 +98,15 @@ Index(
     outbox.c.sequence,
     sqlite_where=_is_pending,
     postgresql_where=_is_pending,
+)
+
+_undigested = outbox.c.body_sha256.is_(None) & (outbox.c.channel != ChannelKind.DEPARTMENT.value)
+Index(
+    "ix_outbox_undigested",
+    outbox.c.destination,
+    outbox.c.position,
+    sqlite_where=_undigested,
+    postgresql_where=_undigested,
 )
 
 _has_data = outbox.c.erased_at.is_(None)
@@ -121,8 +133,10 @@ class BatchOutbox:
     positions, so that a reader of the feed never passes over an event that is still to be committed.
     """
 
-    def __init__(self, sealer: Sealer) -> None:
+    def __init__(self, sealer: Sealer, source: str) -> None:
+        """``source`` is the gateway's issuer: with it the body of an event is known when the event is numbered."""
         self._sealer = sealer
+        self._source = source
         self.drafts: list[EventDraft] = []
 
     def append(self, draft: EventDraft) -> None:
@@ -157,10 +171,18 @@ class BatchOutbox:
                     "state": DeliveryState.PENDING.value,
                     "attempts": 0,
                     "next_attempt_at": draft.at,
+                    "body_sha256": self._body_sha256(draft, position, sequence),
                 }
                 for draft, position, sequence in zip(self.drafts, positions, sequences, strict=True)
             ],
         )
+
+    def _body_sha256(self, draft: EventDraft, position: int, sequence: int) -> str | None:
+        """Of a CloudEvent's bytes, the same at every attempt. A review request is signed anew at each, and has none."""
+        if draft.channel is ChannelKind.DEPARTMENT:
+            return None
+        event = Event(**draft.__dict__, position=position, sequence=sequence)
+        return digest(encode_cloud_event(event, self._source))
 
 
 class ReadOnlyOutbox:

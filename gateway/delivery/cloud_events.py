@@ -19,6 +19,7 @@ def cloud_event(event: Event, source: str) -> dict[str, Any]:
         "time": format_instant(event.at),
         "datacontenttype": "application/json",
         "sequence": event.sequence,
+        "position": event.position,
         "data": {"erased": True} if event.erased else event.data,
     }
 

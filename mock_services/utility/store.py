@@ -93,6 +93,11 @@ class Store:
         self._database.row_factory = sqlite3.Row
         self._database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + _SCHEMA)
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """For what else keeps its tables here."""
+        return self._database
+
     def close(self) -> None:
         self._database.close()
 

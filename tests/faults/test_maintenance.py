@@ -90,7 +90,7 @@ async def test_told_to_stop_it_drains_answers_what_was_begun_and_loses_nothing(f
     """Callers are behind a balancer, which sends nothing more to what says that it is not ready."""
     await fragile.until_ready()
     assert await fragile.end("serve", signal.SIGTERM) == 0
-    environment = {**fragile.province.environment, "BANDIAN_DRAIN_S": "3"}
+    environment = {**fragile.province.environment, "BANDIAN_DRAIN_S": "5"}
     await fragile.processes.gateway("serve", environment, fragile.province.gateway)
     await fragile.until_ready()
     load = Load(fragile)
