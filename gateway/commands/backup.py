@@ -11,6 +11,7 @@ from adapters.key_directory import KeyDirectoryError, open_key_directory
 from adapters.storage.backup import BackupRefused, manifest_path, read_manifest, restore, take_backup
 from adapters.storage.engine import DatabaseUrlError
 from adapters.storage.restorations import StillServed, end_logs_of
+from adapters.witnesses.files import LATEST, latest_checkpoint
 from gateway.backups.manifest import Manifest, lookup_key_id
 from gateway.bootstrap import Foundation, lay_foundation
 from gateway.clock import date_in_china, system_clock
@@ -83,12 +84,8 @@ def run_adopt(*, confirmed: bool) -> None:
                 adopted = asyncio.run(_adopted(foundation, confirmed=confirmed))
             finally:
                 foundation.close()
-            if adopted is not None and adopted.lost:
-                into = f"superseded-{adopted.restoration.number}"
-                moved = set_aside(settings.head_directory, adopted.lost, into)
-                typer.echo(
-                    f"与本库矛盾的链头 {moved} 个已移到 {settings.head_directory / into}，请与恢复的说明一同保存。"
-                )
+            if adopted is not None:
+                _set_aside(settings, adopted)
     except StartRefused as error:
         raise fail(str(error)) from None
     except StillServed:
@@ -99,13 +96,39 @@ def run_adopt(*, confirmed: bool) -> None:
     typer.echo(f"已启用（第 {adopted.restoration.number} 次恢复，存证 {adopted.record_id}）。\n{_NEXT}")
 
 
+def _set_aside(settings: Settings, adopted: Adopted) -> None:
+    """What left the former database, and is not in this one, must not be met as if it were this one's."""
+    directory, into = settings.head_directory, f"superseded-{adopted.restoration.number}"
+    moved = set_aside(directory, adopted.lost, into)
+    checkpoint = latest_checkpoint(directory)
+    if checkpoint is not None and checkpoint.origin != settings.checkpoint_origin:
+        (directory / into).mkdir(mode=0o700, exist_ok=True)
+        (directory / LATEST).replace(directory / into / LATEST)
+        moved += 1
+    if moved:
+        typer.echo(f"与本库矛盾的链头和检查点 {moved} 个已移到 {directory / into}，请与恢复的说明一同保存。")
+
+
+def _refuse_second_history(settings: Settings, anchored: int) -> None:
+    """A checkpoint of before, and one of from now on, would be two histories under one name."""
+    kept = latest_checkpoint(settings.head_directory)
+    if kept is not None and kept.origin == settings.checkpoint_origin and kept.size > anchored:
+        raise fail(
+            f"名为 {kept.origin} 的存证已签发过本库没有的检查点（{kept.size} 个叶子，本库 {anchored} 个）："
+            f"请先把 BANDIAN_RECORD_ORIGIN 设为新的名字（如 {kept.origin}-2），告知各见证方，再运行本命令。"
+        )
+
+
 async def _adopted(foundation: Foundation, *, confirmed: bool) -> Adopted | None:
     transactions, settings = foundation.transactions, foundation.settings
     await transactions.require_current_schema()
     kept = all_heads(settings.head_directory)
-    waiting, lost = await transactions.read(lambda tx: (tx.restorations.waiting(), tx.restorations.contradicted(kept)))
+    waiting, lost, anchored = await transactions.read(
+        lambda tx: (tx.restorations.waiting(), tx.restorations.contradicted(kept), tx.super_log.head().frontier.size)
+    )
     if waiting is None and not lost:
         return None
+    _refuse_second_history(settings, anchored)
     for head in lost:
         typer.echo(
             f"缺失：日志 {head.log_id} 在库外留有第 {head.number} 封（至第 {head.last_sequence} 条），本库没有。"

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sqlite3
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -215,6 +216,25 @@ def test_a_subject_that_had_no_number_in_the_backup_begins_in_the_new_epoch_too(
     assert after.run("adopt-restored", "--yes").exit_code == 0
     after.work("b", "of-app-1")
     assert [event.sequence for event in after.given() if event.subject == "app-1"] == [EPOCH + 1]
+
+
+def test_two_histories_do_not_go_by_one_name(operator: Operator, elsewhere: str) -> None:
+    """A checkpoint that left the building counts more leaves than the restored record has."""
+    operator.work("a")
+    file = operator.backup()
+    kept = operator.directory / "heads" / "record.checkpoint"
+    origin, root = operator.settings.checkpoint_origin, b64encode(bytes(32)).decode()
+    kept.write_text(f"{origin}\n5\n{root}\n\n\u2014 {origin} {b64encode(bytes(68)).decode()}\n", "utf-8")
+    assert operator.run("restore", file, "--into", elsewhere).exit_code == 0
+    after = operator.on(elsewhere)
+    refused = after.run("adopt-restored", "--yes")
+    assert (refused.exit_code, "BANDIAN_RECORD_ORIGIN" in refused.stderr) == (1, True), refused.output
+    renamed = CliRunner().invoke(
+        app, ["adopt-restored", "--yes"], env={**after.environment, "BANDIAN_RECORD_ORIGIN": f"{origin}-2"}
+    )
+    assert renamed.exit_code == 0, renamed.output
+    assert (kept.parent / "superseded-1" / kept.name).exists()
+    assert not kept.exists()
 
 
 def put_back(operator: Operator, databases: Databases, stack: ExitStack) -> str:
