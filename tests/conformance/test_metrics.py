@@ -14,7 +14,7 @@ from gateway.bootstrap import lay_foundation
 from gateway.caller import Role
 from gateway.certificates.verdicts import Verdict
 from gateway.crypto.jwk import VerificationKey
-from gateway.delivery.ports import ChannelKind, DeliveryState, EventDraft, Settlement
+from gateway.delivery.ports import ChannelKind, ClaimRoom, DeliveryState, EventDraft, Settlement
 from gateway.errors import Overloaded
 from gateway.metrics import LOOKED_AT, GatewayMetrics
 from gateway.partners.directory import DirectorySnapshot, HeldKey
@@ -54,7 +54,9 @@ async def test_what_waits_and_what_is_dead_is_counted_by_destination(database_ur
         drafts = [draft("a", "csg", 0), draft("b", "csg", 5), draft("c", "water-440100", 9)]
         await transactions.write(lambda tx: [tx.outbox.append(each) for each in drafts])
         at = clock.advance(seconds=60)
-        claims = await transactions.write(lambda tx: tx.deliveries.claim("r", at, at + timedelta(minutes=1), 9, ()))
+        claims = await transactions.write(
+            lambda tx: tx.deliveries.claim("r", at, at + timedelta(minutes=1), ClaimRoom(9, 9))
+        )
         dead = next(claim for claim in claims if claim.event.event_id == "a")
         settlement = Settlement("a", dead.attempt, at, at, DeliveryState.DEAD, "webhook.status_410", 410)
         assert await transactions.write(lambda tx: tx.deliveries.settle("r", settlement))

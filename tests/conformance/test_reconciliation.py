@@ -17,12 +17,14 @@ from adapters.storage.transactions import SqlTransactions
 from gateway.caller import Caller
 from gateway.crypto.jws import sign_jws
 from gateway.delivery.cloud_events import encode_cloud_event
-from gateway.delivery.ports import ChannelKind, DeliveryState, EventDraft, Receipt, Settlement
+from gateway.delivery.ports import ChannelKind, ClaimRoom, DeliveryState, EventDraft, Receipt, Settlement
 from gateway.reconciliation.errors import DaysRefused
 from gateway.reconciliation.service import ReconciliationService
 from gateway.records.entries import digest
+from gateway.restorations.ports import Restoration
 from gateway.retention.policies import policies
 from gateway.retention.service import RetentionService
+from schemas.events import EPOCH
 from schemas.reconciliation import Reconciliation, ReportRequest, ResendOrder
 from schemas.wire import Typ
 from tests.support.approvals import UTILITY, utility_caller
@@ -71,14 +73,16 @@ class Room:
         at = self.clock.advance(seconds=31)  # leases of an earlier claim have lapsed
 
         def work(tx: Any) -> None:
-            claims = tx.deliveries.claim("relay", at, at + timedelta(seconds=30), 100, ())
+            claims = tx.deliveries.claim(
+                "relay", at, at + timedelta(seconds=30), ClaimRoom(100, 100, {"csg-shenzhen": 0})
+            )
             (claim,) = [each for each in claims if each.event.event_id == name]
             claims_made = {"body_sha256": digest(encode_cloud_event(claim.event, SOURCE))}
             receipt = Receipt(sign_jws(claims_made, KEY, Typ.DELIVERY_RECEIPT), False)
             settlement = Settlement(
                 name, claim.attempt, at, at, state, "said", 200, receipt if state is DeliveryState.DELIVERED else None
             )
-            assert tx.deliveries.settle("relay", settlement)
+            assert tx.deliveries.settle("relay", settlement) == [name]
 
         await self.transactions.write(work)
 
@@ -340,3 +344,22 @@ async def test_nothing_is_numbered_while_a_day_is_closed(databases: Any) -> None
                 other.commit()
             engine.dispose()
             assert (await closing).count == 2
+
+
+async def test_after_a_restore_a_day_counts_what_is_here_and_covers_what_only_the_utility_has(room: Room) -> None:
+    await room.append("a.1", "b.1")
+    restored = Restoration(1, None, None, None)
+    await room.transactions.write(lambda tx: tx.restorations.adopt(restored, NOON, "entry-1"))
+    empty = await room.day(MONDAY)
+    assert (empty.count, empty.first_position) == (2, 1)
+    await room.append("a.2", "c.1")
+    today = await room.day(MONDAY)
+    assert (today.count, today.first_position, today.last_position) == (4, 1, EPOCH + 2)
+    assert today.first_position <= 3 <= today.last_position, "where the utility holds position 3, it is this day's"
+    room.clock.advance(days=1)
+    await room.append("a.3")
+    closed = await room.day(MONDAY)
+    assert (closed.closed, closed.count, closed.root) == (True, 4, today.root)
+    assert await room.names(MONDAY) == ["a.1", "b.1", "a.2", "c.1"]
+    after = await room.day(MONDAY + timedelta(days=1))
+    assert (after.count, after.first_position, after.last_position) == (1, EPOCH + 3, EPOCH + 3)

@@ -32,15 +32,6 @@ TOKEN = re.compile(
 DURATION = re.compile(r"[0-9]+[smhd]")
 
 
-AWAITED = {
-    "bandian_outbox_unknown": {"destination"},
-    "bandian_destinations_disabled": {"destination"},
-    "bandian_lease_takeovers_total": {"destination"},
-    "bandian_breaker_open": {"destination"},
-}
-"""What the delivery room exposes as soon as its unknown outcomes, takeovers and breakers are here."""
-
-
 class Watched:
     """A database that nobody asks."""
 
@@ -57,8 +48,7 @@ def exposed() -> Mapping[str, set[str]]:
     for each in (registry, HttpMetrics().registry):
         for name, collector in each._names_to_collectors.items():
             found[name] = set(collector._labelnames)  # type: ignore[attr-defined]
-    shown = {name: labels for name, labels in found.items() if not name.endswith("_created")}
-    return AWAITED | shown
+    return {name: labels for name, labels in found.items() if not name.endswith("_created")}
 
 
 def expressions() -> Iterator[tuple[str, str]]:
