@@ -1,14 +1,17 @@
 """The only composition root: builds each service once, from settings."""
 
+import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
 import aiohttp
+from prometheus_client import CollectorRegistry
 
 from adapters import departments
 from adapters.channels.department import DepartmentChannel
@@ -17,6 +20,7 @@ from adapters.channels.signed_events import parse_secret
 from adapters.channels.webhook import WebhookChannel
 from adapters.checkpoint_keys import CheckpointKeys
 from adapters.data_keys import LiveDataKeys, open_data_keys
+from adapters.disk_space import free_bytes
 from adapters.head_keeper import HeadFiles
 from adapters.heartbeat import Heartbeat
 from adapters.http_client import HttpClient, HttpxClient
@@ -26,7 +30,7 @@ from adapters.key_providers import open_provider
 from adapters.live_keys import LiveKeys, LiveTokenKeys
 from adapters.provincial_platform import ProvincialPlatform
 from adapters.status_source import HttpStatusSource
-from adapters.storage.engine import make_private_database
+from adapters.storage.engine import make_private_database, sqlite_path
 from adapters.storage.sealed import AtRest
 from adapters.storage.transactions import SqlTransactions
 from adapters.time_stamping import AnchorsUnreadable, HttpTimeStamps, read_anchors
@@ -68,6 +72,7 @@ from gateway.delivery.backoff import Backoff
 from gateway.delivery.ports import ChannelKind
 from gateway.delivery.relay import Relay, RelayLimits
 from gateway.delivery.service import DeliveryService
+from gateway.errors import Overloaded
 from gateway.evidence.service import EvidenceService
 from gateway.housekeeping import Housekeeping
 from gateway.http.callers import Doorkeeper
@@ -78,12 +83,13 @@ from gateway.identity.service import IdentityService
 from gateway.ids import MakeId, id_maker
 from gateway.licences.service import LicenceService
 from gateway.licences.site import SiteService
-from gateway.metrics import GatewayMetrics
+from gateway.metrics import PATIENCE, GatewayMetrics
 from gateway.partners.directory import PartnerDirectory
 from gateway.partners.router import PublishedKeys
 from gateway.partners.service import PartnerService
 from gateway.partners.tokens import AccessGate, TokenService
 from gateway.partners.vocabulary import Vocabulary
+from gateway.process_metrics import ProcessMetrics
 from gateway.progress.service import ProgressService
 from gateway.rechecks.feed import FeedReader
 from gateway.rechecks.loops import RecheckLoops
@@ -119,7 +125,15 @@ class Foundation:
     directory: PartnerDirectory
     partners: PartnerService
     metrics: GatewayMetrics
+    process_metrics: ProcessMetrics
     lag: CheckpointLag
+
+    async def exposition(self) -> bytes:
+        """All that is watched, in the Prometheus text format. Partners are left as they were while nothing answers."""
+        with suppress(Overloaded, TimeoutError):
+            snapshot = await asyncio.wait_for(self.directory.snapshot(), PATIENCE)
+            self.process_metrics.show_partners(snapshot, self.clock())
+        return await self.metrics.exposition()
 
     def close(self) -> None:
         """Commit what waits and let the database go."""
@@ -140,8 +154,10 @@ def lay_foundation(settings: Settings, clock: Clock = system_clock) -> Foundatio
     if settings.on_sqlite:
         make_private_database(settings.database())
     heads = HeadFiles(settings.head_directory)
+    registry = CollectorRegistry()
+    watch = ProcessMetrics(registry)
     signer, issuer = read.seal_signer(on), settings.issuer_url
-    transactions = SqlTransactions(settings.database(), signer, at_rest, clock, heads, issuer)
+    transactions = SqlTransactions(settings.database(), signer, at_rest, clock, heads, issuer, watch)
     limit = settings.checkpoint_lag_limit
     lag = CheckpointLag(transactions, clock, None if limit is None else timedelta(seconds=limit))
     transactions.gate = lag.gate
@@ -155,9 +171,18 @@ def lay_foundation(settings: Settings, clock: Clock = system_clock) -> Foundatio
         new_id=lambda: make_id("agr"),
         insecure_hosts=settings.insecure_endpoint_hosts,
     )
-    return Foundation(
-        settings, clock, make_id, keys, transactions, directory, partners, GatewayMetrics(transactions, clock), lag
-    )
+    _watch_machine(watch, settings, keys, heads)
+    metrics = GatewayMetrics(transactions, clock, registry)
+    return Foundation(settings, clock, make_id, keys, transactions, directory, partners, metrics, watch, lag)
+
+
+def _watch_machine(watch: ProcessMetrics, settings: Settings, keys: LiveKeys, heads: HeadFiles) -> None:
+    watch.watch_heads(lambda: heads.not_kept)
+    watch.watch_disk("heads", partial(free_bytes, settings.head_directory))
+    if settings.on_sqlite:
+        watch.watch_disk("database", partial(free_bytes, sqlite_path(settings.database())))
+    for purpose, age in keys.ages().items():
+        watch.watch_key(purpose, age)
 
 
 def open_live_data_keys(settings: Settings, clock: Clock) -> LiveDataKeys:

@@ -179,6 +179,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65535)
     processes: int = Field(default=1, ge=1, le=64)
     embedded_worker: bool = Field(default=True, description="Deliver from the serving process, without a worker")
+    drain_s: float = Field(default=0, ge=0, le=120, description="Not ready for so long before it stops (SIGTERM)")
     trusted_proxies: Networks = Field(default=(), description="Whose X-Forwarded-For and -Proto are believed")
     partner_rate_limit: int = Field(default=6000, ge=60, le=1_000_000, description="Requests a minute of one partner")
     public_url: HttpUrl | None = Field(default=None, description="How others reach the gateway")

@@ -17,6 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from adapters.storage.restorations import first_number
 from adapters.storage.sealed import SealedJson, SealedText, seal_values
 from adapters.storage.tables import UtcInstant, metadata
 from gateway.crypto.sealing import Sealer
@@ -184,7 +185,9 @@ class ReadOnlyOutbox:
 
 def _advance_counter(connection: Connection, destination: str, subject: str, by: int) -> int:
     dialect_insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = dialect_insert(outbox_counters).values(destination=destination, subject=subject, last=by)
+    statement = dialect_insert(outbox_counters).values(
+        destination=destination, subject=subject, last=first_number() + by
+    )
     advanced = statement.on_conflict_do_update(
         index_elements=[outbox_counters.c.destination, outbox_counters.c.subject],
         set_={"last": outbox_counters.c.last + by},

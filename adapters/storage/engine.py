@@ -51,12 +51,17 @@ def normalise_url(database_url: str) -> URL:
             raise DatabaseUrlError(f"{other} is neither sqlite nor postgresql; name a database of one of them.")
 
 
+def sqlite_path(database_url: str) -> Path:
+    """The file of a SQLite database. Raises ``DatabaseUrlError``."""
+    return Path(str(normalise_url(database_url).database))
+
+
 def make_private_database(database_url: str) -> None:
     """Make the SQLite file with mode 0600, in a 0700 directory where there is none; a file that is there is closed too.
 
     SQLite gives its ``-wal`` and ``-shm`` files the mode of the database. Raises ``DatabaseUrlError``, ``OSError``.
     """
-    path = Path(str(normalise_url(database_url).database))
+    path = sqlite_path(database_url)
     for missing in reversed([parent for parent in path.parents if not parent.exists()]):
         missing.mkdir(mode=0o700, exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))

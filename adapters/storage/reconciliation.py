@@ -99,9 +99,9 @@ class SqlDayBook:
         counter = select(outbox_counters.c.last).where(_positions_of(utility))
         return int(self._statements.execute(counter).scalar_one_or_none() or 0)
 
-    def committed_at(self, utility: str, position: int) -> datetime | None:
-        query = select(outbox.c.at).where(outbox.c.destination == utility, outbox.c.position == position)
-        found = self._statements.execute(query).one_or_none()
+    def next_at(self, utility: str, after: int) -> datetime | None:
+        query = select(outbox.c.at).where(outbox.c.destination == utility, outbox.c.position > after)
+        found = self._statements.execute(query.order_by(outbox.c.position).limit(1)).one_or_none()
         return None if found is None else found.at
 
     def last_before(self, utility: str, after: int, at: datetime) -> int | None:
@@ -127,6 +127,15 @@ class SqlDayBook:
             .where(_of(reconciliation_days, utility, day), reconciliation_days.c.root.is_(None))
             .values(subjects=subjects, root=root, record_id=record_id)
         )
+
+    def count(self, utility: str, first: int, last: int) -> int:
+        counted = select(func.count()).where(outbox.c.destination == utility, outbox.c.position.between(first, last))
+        return int(self._statements.execute(counted).scalar_one())
+
+    def nth(self, utility: str, after: int, number: int) -> int:
+        query = select(outbox.c.position).where(outbox.c.destination == utility, outbox.c.position > after)
+        found = query.order_by(outbox.c.position).offset(number - 1).limit(1)
+        return int(self._statements.execute(found).scalar_one())
 
     def subjects(self, utility: str, first: int, last: int) -> int:
         counted = select(func.count(outbox.c.subject.distinct())).where(

@@ -21,6 +21,7 @@ from adapters.storage.record_audit import SqlAuditReader
 from adapters.storage.record_trees import SqlRecordSubjects, SqlSuperLog
 from adapters.storage.records import BatchRecords, ReadOnlyRecords
 from adapters.storage.resealing import SqlSealedRows
+from adapters.storage.restorations import SqlRestorations
 from adapters.storage.retention import SqlRemoval
 from adapters.storage.reviews import SqlReviews
 from adapters.storage.statements import Statements
@@ -64,6 +65,10 @@ class SqlUnitOfWork:
     @cached_property
     def record_reader(self) -> SqlAuditReader:
         return SqlAuditReader(self._statements)
+
+    @cached_property
+    def restorations(self) -> SqlRestorations:
+        return SqlRestorations(self._statements)
 
     @cached_property
     def super_log(self) -> SqlSuperLog:

@@ -21,8 +21,10 @@ from gateway.delivery.ports import ChannelKind, ClaimRoom, DeliveryState, EventD
 from gateway.reconciliation.errors import DaysRefused
 from gateway.reconciliation.service import ReconciliationService
 from gateway.records.entries import digest
+from gateway.restorations.ports import Restoration
 from gateway.retention.policies import policies
 from gateway.retention.service import RetentionService
+from schemas.events import EPOCH
 from schemas.reconciliation import Reconciliation, ReportRequest, ResendOrder
 from schemas.wire import Typ
 from tests.support.approvals import UTILITY, utility_caller
@@ -342,3 +344,22 @@ async def test_nothing_is_numbered_while_a_day_is_closed(databases: Any) -> None
                 other.commit()
             engine.dispose()
             assert (await closing).count == 2
+
+
+async def test_after_a_restore_a_day_counts_what_is_here_and_covers_what_only_the_utility_has(room: Room) -> None:
+    await room.append("a.1", "b.1")
+    restored = Restoration(1, None, None, None)
+    await room.transactions.write(lambda tx: tx.restorations.adopt(restored, NOON, "entry-1"))
+    empty = await room.day(MONDAY)
+    assert (empty.count, empty.first_position) == (2, 1)
+    await room.append("a.2", "c.1")
+    today = await room.day(MONDAY)
+    assert (today.count, today.first_position, today.last_position) == (4, 1, EPOCH + 2)
+    assert today.first_position <= 3 <= today.last_position, "where the utility holds position 3, it is this day's"
+    room.clock.advance(days=1)
+    await room.append("a.3")
+    closed = await room.day(MONDAY)
+    assert (closed.closed, closed.count, closed.root) == (True, 4, today.root)
+    assert await room.names(MONDAY) == ["a.1", "b.1", "a.2", "c.1"]
+    after = await room.day(MONDAY + timedelta(days=1))
+    assert (after.count, after.first_position, after.last_position) == (1, EPOCH + 3, EPOCH + 3)
