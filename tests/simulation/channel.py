@@ -1,0 +1,43 @@
+"""The way to every receiver: what is lost, late, cut or refused on it, and what the receiver makes of what arrives."""
+
+from gateway.delivery.cloud_events import encode_cloud_event
+from gateway.delivery.errors import DeliveryRefused
+from gateway.delivery.ports import Event, Receipt
+from gateway.errors import Owner, PartnerUnavailable
+from tests.simulation.departments import Departments
+from tests.simulation.gateway import ISSUER
+from tests.simulation.province import Province
+from tests.simulation.utilities import Utilities
+
+
+class SimulatedChannel:
+    """``Channel`` for utilities and departments."""
+
+    def __init__(self, province: Province) -> None:
+        self.province = province
+        self.utilities = Utilities(province)
+        self.departments = Departments(province)
+
+    async def send(self, event: Event, at: object) -> Receipt:
+        province, weather = self.province, self.province.weather
+        if weather.down(event.destination, province.now) or weather.strikes("request lost", 0.02):
+            raise _silent(event, "channel.unreachable")
+        if weather.strikes("receiver refuses", 0.003):
+            raise DeliveryRefused(
+                check="channel.refused", owner=Owner.UTILITY, remedy="请核对", partner=event.destination, status=422
+            )
+        if weather.strikes("worker died before sending", 0.003):
+            raise province.dies()
+        body = encode_cloud_event(event, ISSUER)
+        first = province.model.received(event, body)
+        if first:
+            (self.utilities if event.destination.startswith("csg-") else self.departments).takes(event)
+        if weather.strikes("answer lost", 0.03):
+            raise _silent(event, "channel.timeout")
+        if weather.strikes("worker died after sending", 0.005):
+            raise province.dies()
+        return Receipt(f"receipt of {event.event_id}", duplicate=not first)
+
+
+def _silent(event: Event, check: str) -> PartnerUnavailable:
+    return PartnerUnavailable(check=check, owner=Owner.UTILITY, remedy="请稍后", partner=event.destination)
