@@ -62,7 +62,7 @@ ISSUER, NAME = "https://gateway.simulated", "政企协同办电信息共享平�
 ANSWER_KEY = SigningKey("answer-simulated", "EdDSA", Ed25519PrivateKey.from_private_bytes(b"a" * 32))
 PERIODS = Periods(parties_days=20, withdrawn_parties_days=5, deliveries_days=25, undelivered_days=30)
 """Short, so that what is kept goes while the history still runs."""
-POLL, SWEPT_EVERY = timedelta(minutes=30), timedelta(days=7)
+POLL, SWEPT_EVERY = timedelta(minutes=5), timedelta(days=6)
 LIGHT_MODES = ReviewModes(
     ReviewModeRow(mode, max_voltage_v=380, max_length_m=200.0, clause="粤能源〔2026〕1号", effective_from=date(2025, 1, 1), region="44")
     for mode in ReviewMode
@@ -161,7 +161,7 @@ class SimulatedGateway:
             transactions=database,
             channels={ChannelKind.WEBHOOK: self._channel, ChannelKind.DEPARTMENT: self._channel},
             clock=clock,
-            backoff=Backoff(),
+            backoff=Backoff(ceiling=timedelta(hours=3)),  # as the worker's, but for attempts that teach nothing new
             limits=RelayLimits(),
             chance=self._rng,
         )

@@ -36,8 +36,8 @@ from tests.simulation.weather import Weather, office_hours
 from tests.simulation.world import Agenda, History, Violated, VirtualClock
 
 FIRST_DAY, DAYS = datetime(2026, 1, 5, 1, tzinfo=UTC), 200
-ARRIVAL_DAYS, OUTAGE_DAYS, LAST_DAYS = 21, 60, 9
-"""Days in which applicants come, in which outages begin, and in which the rechecks of a week take place at the end."""
+OUTAGE_DAYS, LAST_DAYS = 45, 8
+"""Days in which outages begin, and in which the rechecks of a week take place at the end."""
 KIND_OF_TYPE = {code: kind for kind, code in TYPE_CODES.items()}
 FAULTY_WRITES = 0.01
 RECORD_EVERY = 4000
@@ -92,13 +92,15 @@ class Simulation:
         provider = SimulatedProvider()
         self.channel = SimulatedChannel(self.province)
         self.channel.utilities.verified_of = self._verified
+        self.channel.utilities.stage_moved = self.looks_are_due
         gateway = SimulatedGateway(clock, database, platform, provider, self.channel, rng)
         self.province.gateway = gateway
         prepare(gateway)
         self.applicants = Applicants(self.province, provider)
         self.checks = Checks(self.province)
         self._since = since
-        self._undelivered, self._pause, self._relay_at = False, 1.0, None
+        self._undelivered, self._pause = False, 1.0
+        self._called: dict[str, datetime] = {}
         self._fated: set[str] = set()
 
     # the course of things -------------------------------------------------------------------------------------------
@@ -110,7 +112,7 @@ class Simulation:
             await self._prepare()
             await self._until(lambda: self.province.agenda.foreground == 0 and not self._undelivered)
             self.province.weather.calm = True
-            await self._replay()
+            await self.province.ask(self._replay())
             await self._until(lambda: self.province.agenda.foreground == 0 and not self._undelivered)
             ends = self.province.now + timedelta(days=LAST_DAYS)
             await self._until(
@@ -139,11 +141,12 @@ class Simulation:
         province.weather.plan(names, self._since, OUTAGE_DAYS)
         self.applicants.settle_in()
         for number in range(1, self.report.applications + 1):
-            at = self._since + timedelta(days=rng.uniform(0, ARRIVAL_DAYS))
+            at = self._since + timedelta(days=rng.uniform(0, min(21.0, 3 + self.report.applications / 20)))
             self.applicants.arrive(number, at)
-        self._recur("rechecks", self._recheck, minutes=15)
-        self._recur("feed", self._read_feed, minutes=30)
+        self._recur("rechecks", self._recheck, hours=2)
+        self._recur("feed", self._read_feed, hours=4)
         self._recur("sweep", self._sweep, hours=6)
+        self._recur("operator", self._replay, days=2)
         self._recur("housekeeping", self._keep_house, hours=24)
 
     async def _until(self, over: Callable[[], bool]) -> None:
@@ -184,16 +187,30 @@ class Simulation:
 
         self.province.agenda.after(name, again, background=True, **every)
 
-    def _call_relay(self, seconds: float) -> None:
+    def _call(self, name: str, work: Callable[[], Awaitable[str | None]], seconds: float) -> None:
+        """Let ``work`` be done in so many seconds, unless it is done sooner anyway."""
         at = self.province.now + timedelta(seconds=seconds)
-        if self._relay_at is None or at < self._relay_at:
-            self._relay_at = at
-            self.province.agenda.at(at, "relay", lambda: self._relay(at), background=True)
+        if name in self._called and self._called[name] <= at:
+            return
+        self._called[name] = at
 
-    async def _relay(self, at: datetime) -> str | None:
-        if at != self._relay_at:
-            return None  # it was called for an earlier time meanwhile
-        self._relay_at = None
+        async def called() -> str | None:
+            if self._called.get(name) != at:
+                return None  # it was called for an earlier time meanwhile
+            del self._called[name]
+            answer = await self.province.ask(work())
+            return answer.value if answer.done else str(answer)
+
+        self.province.agenda.at(at, name, called, background=True)
+
+    def _call_relay(self, seconds: float) -> None:
+        self._call("relay", self._relay, seconds)
+
+    def looks_are_due(self) -> None:
+        """A stage began or ended, or a feed has news: in some minutes the certificates are looked at."""
+        self._call("rechecks", self._recheck, self.province.weather.between(1, 900))
+
+    async def _relay(self) -> str | None:
         province = self.province
 
         async def work() -> int:
@@ -207,7 +224,7 @@ class Simulation:
         backlog = province.database.look(lambda tx: tx.deliveries.backlog())
         waiting = sum(backlog.pending.values())
         self._undelivered = waiting > 0
-        self._pause = 1.0 if answer.value else min(self._pause * 2, 600.0)
+        self._pause = 1.0 if answer.value else min(self._pause * 2, 3600.0)
         if self._undelivered:
             self._call_relay(self._pause)
         if answer.done and not answer.value:
@@ -223,17 +240,21 @@ class Simulation:
 
     async def _read_feed(self) -> str | None:
         hits = await self.province.gateway.feed.read(self.province.platform)
+        if hits:
+            self.looks_are_due()
         return f"{hits} hits" if hits else None
 
     async def _sweep(self) -> str | None:
         asked = await self.province.gateway.sweeper.pass_once()
+        if asked:
+            self.looks_are_due()
         return f"{asked} asked" if asked else None
 
     async def _keep_house(self) -> str | None:
         removed = await self.province.gateway.housekeeping.purge_once()
         return " ".join(f"{name}={count}" for name, count in sorted(removed.items())) or None
 
-    async def _replay(self) -> None:
+    async def _replay(self) -> str | None:
         """The operator sends every dead letter again, the oldest first."""
         deliveries = self.province.gateway.deliveries
         dead = await deliveries.list(None, DeliveryState.DEAD, 100_000)
@@ -242,9 +263,11 @@ class Simulation:
                 deliveries.replay(view.event.event_id, ReplayReason.RECEIVER_RESTORED, "operator", self.province.now)
             )
             self.province.history.tell(self.province.now, "replay", view.event.event_id, answer)
+        if dead:
             self._undelivered = True
-        self.province.counts["replayed"] += len(dead)
-        self._call_relay(0)
+            self.province.counts["replayed"] += len(dead)
+            self._call_relay(0)
+        return f"{len(dead)} replayed" if dead else None
 
     # fates ----------------------------------------------------------------------------------------------------------
 
@@ -272,6 +295,7 @@ class Simulation:
             else:
                 to = rng.choice(sorted(province.population.enterprises))
         province.platform.order(record, order, province.now, to)
+        self._call("feed", self._read_feed, province.weather.between(1, 2000))
         for holder in {*record.found_under, *([to] if to else [])}:
             self._note(holder, kind)
         if order is not Order.REINSTATE and province.weather.chance(0.3):
@@ -284,6 +308,7 @@ class Simulation:
         if record not in platform.registry.of_holder(record.found_under[0], record.metadata.type_code):
             return f"{kind} replaced meanwhile"
         platform.order(record, Order.REINSTATE, self.province.now)
+        self._call("feed", self._read_feed, self.province.weather.between(1, 2000))
         for holder in record.found_under:
             self._note(holder, kind)
         return f"{kind} {Order.REINSTATE}"
