@@ -1,4 +1,4 @@
-"""Applicants: they show a face, look at what was found, confirm, change their minds – and officers, where it is unsure."""
+"""Applicants: they show a face, look at what was found, confirm, change their minds; and the officer who is asked."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -7,8 +7,8 @@ from typing import Any
 
 from gateway.applications.confirmation import ReviewOpened
 from gateway.applications.customer_classes import Area
-from gateway.applications.model import Demand
 from gateway.applications.intake import INTAKE_OF
+from gateway.applications.model import Demand
 from gateway.applications.submission import Submitted
 from gateway.errors import Owner, PartnerUnavailable
 from gateway.identity.errors import AssertionRefused
@@ -18,12 +18,14 @@ from schemas.identifiers import former_resident_identity_number
 from schemas.identity import ApplicantKind, ProviderFailure, VerificationMethod
 from schemas.operator_api import SettlementRequest
 from tests.simulation.database import DIGESTS
-from tests.simulation.model import Intent, Known
+from tests.simulation.model import Intent
 from tests.simulation.province import Answer, Province
 from tests.simulation.world import Violated
 
 PROVIDER = "identity-provider"
 OFFICER, OPERATOR = "officer-7", "operator"
+CHANGES_OF_MIND = 0.05
+"""Of applications: are withdrawn, and have their authorisation taken back."""
 
 
 class SimulatedProvider:
@@ -108,9 +110,13 @@ class Applicants:
         homes = population.properties_of(holder.id_number if isinstance(holder, Resident) else holder.code)
         region = homes[0].region if homes else holder.region
         if isinstance(holder, Enterprise) and weather.chance(0.3):
-            demand = Demand(region, 10_000, float(weather.rng.randrange(8, 90) * 100), 1 + weather.chance(0.3), Area.URBAN, "生产")
+            demand = Demand(
+                region, 10_000, float(weather.rng.randrange(8, 90) * 100), 1 + weather.chance(0.3), Area.URBAN, "生产"
+            )
         elif isinstance(holder, Enterprise):
-            demand = Demand(region, 380, float(weather.rng.randrange(2, 40) * 10), 1, Area.URBAN, "经营", weather.chance(0.9))
+            demand = Demand(
+                region, 380, float(weather.rng.randrange(2, 40) * 10), 1, Area.URBAN, "经营", weather.chance(0.9)
+            )
         else:
             demand = Demand(region, 220, 8.0, 1, Area.URBAN, "住宅")
         address = (homes[0].address if homes else None) if weather.chance(0.5) else None
@@ -252,7 +258,9 @@ class Applicants:
         province = self.province
         confirmation = who.confirmation
         assert confirmation is not None
-        province.model.intent = Intent(who.code, utilities_of(province, who.demand.region), confirmation.authorised_until)
+        province.model.intent = Intent(
+            who.code, utilities_of(province, who.demand.region), confirmation.authorised_until
+        )
         answer = await province.ask(province.gateway.intakes.confirm(who.verified, who.intake_id, confirmation))
         if answer.done and isinstance(answer.value, Submitted):
             made = answer.value
@@ -300,7 +308,9 @@ class Applicants:
         province = self.province
         assert who.confirmation is not None
         province.model.asking = _codes(who.holder)
-        province.model.intent = Intent(who.code, utilities_of(province, who.demand.region), who.confirmation.authorised_until)
+        province.model.intent = Intent(
+            who.code, utilities_of(province, who.demand.region), who.confirmation.authorised_until
+        )
         decision = "accepted" if province.weather.chance(0.8) else "rejected"
         request = SettlementRequest(officer=OFFICER, decision=decision, reason="已核对", no_interest=True)
         answer = await province.ask(province.gateway.reviews.settle(task, request, OPERATOR))
@@ -320,9 +330,9 @@ class Applicants:
         who.mine.append(application_id)
         weather, counts = self.province.weather, self.province.counts
         counts["applications"] += 1
-        if weather.chance(0.05):
+        if weather.chance(CHANGES_OF_MIND):
             self._then(who, "withdraws", lambda: self._withdraw(who, application_id), 10, 1_000_000)
-        if weather.chance(0.05):
+        if weather.chance(CHANGES_OF_MIND):
             self._then(who, "takes back", lambda: self._take_back(who, application_id), 10, 1_000_000)
         if weather.chance(0.05):
             self._then(who, "renews", lambda: self._renew(who, application_id), 1000, 1_500_000)
@@ -409,7 +419,3 @@ def _codes(holder: Resident | Enterprise) -> set[str]:
     code = _code(holder)
     former = former_resident_identity_number(code) if isinstance(holder, Resident) else None
     return {code, former} if former else {code}
-
-
-def of_known(known: Known) -> str:
-    return f"{known.application_id} {known.utility}"

@@ -1,4 +1,4 @@
-"""What is checked after each step, now and then, and in the end: the gateway's database against the simulator's books."""
+"""What is checked after each step, now and then, and in the end: the database against the simulator's books."""
 
 from gateway.applications.model import GridConnectionApplication
 from gateway.certificates.verdicts import Verdict
@@ -36,7 +36,9 @@ class Checks:
 
     def _read_on(self) -> int:
         model, database, new = self.province.model, self.province.database, 0
-        counters = database.rows("SELECT destination, last FROM outbox_counters WHERE subject = '' ORDER BY destination")
+        counters = database.rows(
+            "SELECT destination, last FROM outbox_counters WHERE subject = '' ORDER BY destination"
+        )
         for destination, last in counters:
             while model.positions[str(destination)] < int(str(last)):
                 after = model.positions[str(destination)]
@@ -98,14 +100,16 @@ class Checks:
         self.record()
 
     def _application(self, known: Known) -> None:
-        model, database, application_id = self.province.model, self.province.database, known.application_id
+        database, application_id = self.province.database, known.application_id
         application, authorisation = database.look(
             lambda tx: (tx.applications.find(application_id), tx.authorisations.of_application(application_id))
         )
         if application is None or authorisation is None:
             raise Violated("lost", f"{application_id} is gone")
         if (authorisation.withdrawn_at is None) is not (known.withdrawn_at is None):
-            raise Violated("disclosure", f"{application_id}: the authorisation was withdrawn at {authorisation.withdrawn_at}")
+            raise Violated(
+                "disclosure", f"{application_id}: the authorisation was withdrawn at {authorisation.withdrawn_at}"
+            )
         if known.unsure:
             return
         if (application.lifecycle.closed_at is not None) is not known.closed:

@@ -1,4 +1,4 @@
-"""Departments: each takes its requests, decides on working days, and pushes what it decided until it is acknowledged."""
+"""Departments: each takes its requests, decides on working days, and pushes that until it is acknowledged."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -70,7 +70,14 @@ class Departments:
             self._plan(department, permit_id, number, kind, at, sent_at, replaced)
 
     def _plan(
-        self, department: str, permit_id: str, number: int, kind: str, decided_at: datetime, at: datetime, supersedes: str | None
+        self,
+        department: str,
+        permit_id: str,
+        number: int,
+        kind: str,
+        decided_at: datetime,
+        at: datetime,
+        supersedes: str | None,
     ) -> None:
         outcome_id = f"{department}:{permit_id}:{number}"
 
@@ -90,7 +97,9 @@ class Departments:
             "jti": f"{department}:{permit_id}:{number}",
             "iat": int(self.province.now.timestamp()),
         }
-        reason = "请补充材料" if kind in (OutcomeKind.CORRECTION_REQUESTED, OutcomeKind.SPECIAL_PROCEDURE_STARTED) else None
+        reason = (
+            "请补充材料" if kind in (OutcomeKind.CORRECTION_REQUESTED, OutcomeKind.SPECIAL_PROCEDURE_STARTED) else None
+        )
         if department.startswith("planning"):
             status = HandlingStatus.RECEIVED if kind == RECEIVED else STATUS_OF_OUTCOME[OutcomeKind(kind)]
             own |= {
@@ -137,7 +146,9 @@ class Departments:
     def _again(self, push: Push, why: str, least_h: float, most_h: float) -> str:
         push.tries += 1
         hours = self.province.weather.between(least_h, most_h)
-        self.province.agenda.after(f"{push.department} pushes {push.outcome_id} again", lambda: self._push(push), hours=hours)
+        self.province.agenda.after(
+            f"{push.department} pushes {push.outcome_id} again", lambda: self._push(push), hours=hours
+        )
         return why
 
     async def _push_rubbish(self, push: Push) -> None:
@@ -147,7 +158,9 @@ class Departments:
             await self._refused(push, push.signed[:-6] + b"AAAAAA")
         if weather.strikes("schema drift of an outcome", 0.02):
             claims = {**push.claims, "jti": push.outcome_id + ":v2"}
-            claims = {{"outcome": "result_v2", "blzt": "blzt_v2"}.get(name, name): value for name, value in claims.items()}
+            claims = {
+                {"outcome": "result_v2", "blzt": "blzt_v2"}.get(name, name): value for name, value in claims.items()
+            }
             await self._refused(push, self._signed(push, claims))
         if weather.strikes("outcome of another's permit", 0.01):
             name = "spsxslbm" if "spsxslbm" in push.claims else "permit_id"

@@ -64,7 +64,14 @@ PERIODS = Periods(parties_days=20, withdrawn_parties_days=5, deliveries_days=25,
 """Short, so that what is kept goes while the history still runs."""
 POLL, SWEPT_EVERY = timedelta(minutes=5), timedelta(days=6)
 LIGHT_MODES = ReviewModes(
-    ReviewModeRow(mode, max_voltage_v=380, max_length_m=200.0, clause="粤能源〔2026〕1号", effective_from=date(2025, 1, 1), region="44")
+    ReviewModeRow(
+        mode,
+        max_voltage_v=380,
+        max_length_m=200.0,
+        clause="粤能源〔2026〕1号",
+        effective_from=date(2025, 1, 1),
+        region="44",
+    )
     for mode in ReviewMode
     if mode is not ReviewMode.FULL
 )
@@ -185,9 +192,7 @@ class SimulatedGateway:
                 jwk = export_jwk(each.key.public())
                 await self.partners.add_key(each.code, jwk, KeyUse.OUTCOME, actor="cli:sim", at=at)
             if each.role is Role.UTILITY:
-                grants = tuple(
-                    Grant(code, kind.disclosable) for code, kind in sorted(self.kinds.by_code.items())
-                )
+                grants = tuple(Grant(code, kind.disclosable) for code, kind in sorted(self.kinds.by_code.items()))
                 draft = AgreementDraft(
                     partner_code=each.code,
                     purpose="grid_connection",

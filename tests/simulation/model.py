@@ -38,7 +38,14 @@ NEEDED: Mapping[str, set[str]] = {
     "resident_id": {"name"} | ANSWERS | HOLDER,
     "property_certificate": CITATION
     | ANSWERS
-    | {"property_certificate_number", "property_unit_code", "location", "right_type", "owner_matches", "address_matches"},
+    | {
+        "property_certificate_number",
+        "property_unit_code",
+        "location",
+        "right_type",
+        "owner_matches",
+        "address_matches",
+    },
     "project_approval": CITATION
     | ANSWERS
     | {"valid_until_on", "project_code", "project_name", "approval_number", "site", "address_matches"},
@@ -217,7 +224,15 @@ class Model:
         until = datetime.fromisoformat(data["authorised_until"])
         if intent.until is not None and until != intent.until:
             raise Violated("disclosure", f"{application_id} is authorised until {until}, not {intent.until}")
-        known = Known(application_id, utility, intent.holder, data["intake"] != "one_certificate", data["customer_class"], at, until)
+        known = Known(
+            application_id,
+            utility,
+            intent.holder,
+            data["intake"] != "one_certificate",
+            data["customer_class"],
+            at,
+            until,
+        )
         if tuple(data["stages"]) != STAGES[known.customer_class]:
             raise Violated("lifecycle", f"{application_id} has the stages {data['stages']}")
         self.applications[application_id] = known
@@ -280,12 +295,19 @@ class Model:
         """Whether the event may be taken."""
         if known.closed or stage != known.stage or (action == "paused" and not reason):
             return False
-        return known.status in {"started": ("pending",), "paused": ("under_way",), "completed": ("under_way",), "resumed": ("paused",)}[action]
+        return (
+            known.status
+            in {"started": ("pending",), "paused": ("under_way",), "completed": ("under_way",), "resumed": ("paused",)}[
+                action
+            ]
+        )
 
     def moved(self, known: Known, action: str) -> None:
         """The gateway took a legal event."""
         known.steps += 1
-        known.status = {"started": "under_way", "resumed": "under_way", "paused": "paused", "completed": "pending"}[action]
+        known.status = {"started": "under_way", "resumed": "under_way", "paused": "paused", "completed": "pending"}[
+            action
+        ]
         if action == "completed":
             known.at_stage += 1
             known.closed = known.at_stage == len(STAGES[known.customer_class])
@@ -296,15 +318,17 @@ class Model:
         """Whether ``utility`` is allowed the certificate of this kind now."""
         if known is None or known.utility != utility or known.closed or not known.stands(at):
             return False
-        return known.stage is not None and kind in documents_at(known.customer_class, known.stage, resident=known.resident)
+        return known.stage is not None and kind in documents_at(
+            known.customer_class, known.stage, resident=known.resident
+        )
 
     def disclosed(self, licence: VerifiedLicence, known: Known | None, utility: str, at: datetime) -> None:
         """A utility got a signed answer."""
         self.disclosures += 1
         what = f"{licence.kind} of {licence.application_id} to {utility}"
-        if licence.aud != utility or not self.may_have(known, utility, licence.kind, at):
-            if known is None or not known.unsure:
-                raise Violated("disclosure", f"{what}, without being entitled to it")
+        entitled = licence.aud == utility and self.may_have(known, utility, licence.kind, at)
+        if not entitled and (known is None or not known.unsure):
+            raise Violated("disclosure", f"{what}, without being entitled to it")
         given = set(licence.fields) | set(licence.predicates)
         if licence.verdict != "valid" and given:
             raise Violated("disclosure", f"{what}: {sorted(given)} of a certificate that is {licence.verdict}")

@@ -61,7 +61,7 @@ def drifted(envelope: bytes, authority: str) -> bytes:
 
 
 class SimulatedPlatform:
-    """``ECertificateSource``, ``StatusSource`` and ``ChangeFeed``; ``asked`` is told of each question about a holder."""
+    """``ECertificateSource``, ``StatusSource`` and ``ChangeFeed``; ``asked`` hears each question about a holder."""
 
     code = SOURCE
 

@@ -19,7 +19,7 @@ from tests.simulation.world import Agenda, History, VirtualClock
 
 @dataclass(frozen=True)
 class Answer:
-    """How a call ended: ``done`` with a value, ``refused`` or ``busy`` with an error, or ``died`` without any answer."""
+    """How a call ended: ``done`` with a value, ``refused`` or ``busy`` with an error, or ``died`` with none."""
 
     how: str
     value: Any = None

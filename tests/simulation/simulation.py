@@ -31,8 +31,8 @@ from tests.simulation.gateway import Enrolled, SimulatedGateway
 from tests.simulation.model import Known, Model, documents_at
 from tests.simulation.platform import FEED, LISTS, SOURCE, SimulatedPlatform
 from tests.simulation.province import Province
-from tests.simulation.utilities import PERMITS
-from tests.simulation.weather import Weather, office_hours
+from tests.simulation.utilities import OFFICES, PERMITS
+from tests.simulation.weather import Weather
 from tests.simulation.world import Agenda, History, Violated, VirtualClock
 
 FIRST_DAY, DAYS = datetime(2026, 1, 5, 1, tzinfo=UTC), 200
@@ -40,6 +40,11 @@ OUTAGE_DAYS, LAST_DAYS = 45, 8
 """Days in which outages begin, and in which the rechecks of a week take place at the end."""
 KIND_OF_TYPE = {code: kind for kind, code in TYPE_CODES.items()}
 FAULTY_WRITES = 0.01
+"""Of steps: one of their writes fails, or the gateway dies of it."""
+FATES = 0.1
+"""Of applications: an authority does something to a certificate that they rest on."""
+MOST_DAYS = 300
+"""A history that lasts longer goes round in circles."""
 RECORD_EVERY = 4000
 """Steps between two audits of the whole record."""
 
@@ -60,7 +65,11 @@ class Report:
     tail: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return {**self.__dict__, "counts": dict(sorted(self.counts.items())), "faults": dict(sorted(self.faults.items()))}
+        return {
+            **self.__dict__,
+            "counts": dict(sorted(self.counts.items())),
+            "faults": dict(sorted(self.faults.items())),
+        }
 
 
 class Simulation:
@@ -133,9 +142,9 @@ class Simulation:
         cities = sorted({county[:4] + "00" for county in COUNTIES})
         partners = [Enrolled(f"csg-{city}", Role.UTILITY, (city,)) for city in cities]
         for prefix in sorted(PERMITS):
-            for city in cities:
-                code = f"{prefix}-{city}"
-                partners.append(Enrolled(code, Role.DEPARTMENT, (city,), department_key(code)))
+            for region in OFFICES:
+                code = f"{prefix}-{region}"
+                partners.append(Enrolled(code, Role.DEPARTMENT, (region,), department_key(code)))
         await province.gateway.enrol(partners)
         names = [SOURCE, LISTS, FEED, PROVIDER, *(each.code for each in partners)]
         province.weather.plan(names, self._since, OUTAGE_DAYS)
@@ -152,6 +161,8 @@ class Simulation:
     async def _until(self, over: Callable[[], bool]) -> None:
         while not over():
             await self._step()
+            if self.province.now - self._since > timedelta(days=MOST_DAYS):
+                raise Violated("lost", f"after {MOST_DAYS} days something is still undelivered or undone")
 
     async def _step(self) -> None:
         province = self.province
@@ -276,7 +287,7 @@ class Simulation:
         applications = self.province.model.applications
         for application_id in list(applications)[len(self._fated) :]:
             self._fated.add(application_id)
-            if self.province.weather.chance(0.1):
+            if self.province.weather.chance(FATES):
                 known = applications[application_id]
                 seconds = self.province.weather.between(1, 1_200_000)
                 self.province.agenda.after(f"fate of {application_id}", lambda k=known: self._fate(k), seconds=seconds)
@@ -296,11 +307,13 @@ class Simulation:
                 to = rng.choice(sorted(province.population.enterprises))
         province.platform.order(record, order, province.now, to)
         self._call("feed", self._read_feed, province.weather.between(1, 2000))
-        for holder in {*record.found_under, *([to] if to else [])}:
+        for holder in dict.fromkeys([*record.found_under, *([to] if to else [])]):
             self._note(holder, kind)
         if order is not Order.REINSTATE and province.weather.chance(0.3):
             seconds = province.weather.between(600, 600_000)
-            province.agenda.after(f"second fate of {known.application_id}", lambda: self._mend(record, kind), seconds=seconds)
+            province.agenda.after(
+                f"second fate of {known.application_id}", lambda: self._mend(record, kind), seconds=seconds
+            )
         return f"{kind} {order}"
 
     async def _mend(self, record: Any, kind: str) -> str:

@@ -29,7 +29,9 @@ class Weather:
             for _ in range(self.rng.randrange(3)):
                 begins = since + timedelta(days=self.rng.uniform(0, days))
                 long = self.rng.random() < OUTAGES_OF_DAYS
-                spans.append((begins, begins + timedelta(hours=self.rng.uniform(18, 90) if long else self.rng.uniform(0.1, 6))))
+                spans.append(
+                    (begins, begins + timedelta(hours=self.rng.uniform(18, 90) if long else self.rng.uniform(0.1, 6)))
+                )
             self._outages[name] = sorted(spans)
 
     def down(self, name: str, at: datetime) -> bool:
