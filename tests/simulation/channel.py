@@ -1,9 +1,9 @@
 """The way to every receiver: what is lost, late, cut or refused on it, and what the receiver makes of what arrives."""
 
 from gateway.delivery.cloud_events import encode_cloud_event
-from gateway.delivery.errors import DeliveryRefused
-from gateway.delivery.ports import Event, Receipt
-from gateway.errors import Owner, PartnerUnavailable
+from gateway.delivery.errors import DeliveryRefused, NotDelivered
+from gateway.delivery.ports import AttemptOutcome, Event, Receipt
+from gateway.errors import Owner
 from tests.simulation.departments import Departments
 from tests.simulation.gateway import ISSUER
 from tests.simulation.province import Province
@@ -21,7 +21,9 @@ class SimulatedChannel:
     async def send(self, event: Event, at: object) -> Receipt:
         province, weather = self.province, self.province.weather
         if weather.down(event.destination, province.now) or weather.strikes("request lost", 0.02):
-            raise _silent(event, "channel.unreachable")
+            raise _silent(event, AttemptOutcome.NOT_SENT)
+        if weather.strikes("receiver fails", 0.01):
+            raise _silent(event, AttemptOutcome.DECLINED)
         if weather.strikes("receiver refuses", 0.003):
             raise DeliveryRefused(
                 check="channel.refused", owner=Owner.UTILITY, remedy="请核对", partner=event.destination, status=422
@@ -33,11 +35,21 @@ class SimulatedChannel:
         if first:
             (self.utilities if event.destination.startswith("csg-") else self.departments).takes(event)
         if weather.strikes("answer lost", 0.03):
-            raise _silent(event, "channel.timeout")
+            raise _silent(event, AttemptOutcome.UNKNOWN)
         if weather.strikes("worker died after sending", 0.005):
             raise province.dies()
         return Receipt(f"receipt of {event.event_id}", duplicate=not first)
 
+    async def find_receipt(self, event: Event, at: object) -> Receipt | None:
+        province, weather = self.province, self.province.weather
+        if weather.down(event.destination, province.now) or weather.strikes("question lost", 0.05):
+            raise _silent(event, AttemptOutcome.UNKNOWN)
+        if event.event_id not in province.model.receivers[event.destination].events:
+            return None
+        return Receipt(f"receipt of {event.event_id}", duplicate=True)
 
-def _silent(event: Event, check: str) -> PartnerUnavailable:
-    return PartnerUnavailable(check=check, owner=Owner.UTILITY, remedy="请稍后", partner=event.destination)
+
+def _silent(event: Event, outcome: AttemptOutcome) -> NotDelivered:
+    return NotDelivered(
+        check=f"channel.{outcome}", owner=Owner.UTILITY, remedy="请稍后", partner=event.destination, outcome=outcome
+    )

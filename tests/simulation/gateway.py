@@ -168,9 +168,10 @@ class SimulatedGateway:
             transactions=database,
             channels={ChannelKind.WEBHOOK: self._channel, ChannelKind.DEPARTMENT: self._channel},
             clock=clock,
-            backoff=Backoff(ceiling=timedelta(hours=3)),  # as the worker's, but for attempts that teach nothing new
+            backoff=Backoff(ceiling=timedelta(hours=1)),  # longer than the worker's: attempts teach nothing new
             limits=RelayLimits(),
             chance=self._rng,
+            elapsed=clock.ticks,
         )
         service = RecheckService(database, certificates, clock, self.make_id)
         self.rechecks = RecheckWorker(owner, database, service, clock, self.make_id, chance=self._rng)

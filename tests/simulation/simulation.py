@@ -266,7 +266,8 @@ class Simulation:
         return " ".join(f"{name}={count}" for name, count in sorted(removed.items())) or None
 
     async def _replay(self) -> str | None:
-        """The operator sends every dead letter again, the oldest first."""
+        """The operator enables whoever was disabled, and sends every dead letter again, the oldest first."""
+        await self._enable()
         deliveries = self.province.gateway.deliveries
         dead = await deliveries.list(None, DeliveryState.DEAD, 100_000)
         for view in reversed(dead):
@@ -279,6 +280,20 @@ class Simulation:
             self.province.counts["replayed"] += len(dead)
             self._call_relay(0)
         return f"{len(dead)} replayed" if dead else None
+
+    async def _enable(self) -> None:
+        province, deliveries = self.province, self.province.gateway.deliveries
+        for state in await deliveries.destinations():
+            code = state.destination.code
+            if state.destination.disabled_at is None or province.weather.down(code, province.now):
+                continue
+            answer = await province.ask(
+                deliveries.enable(code, ReplayReason.RECEIVER_RESTORED, "operator", province.now)
+            )
+            province.history.tell(province.now, "enable", code, answer)
+            province.counts["enabled"] += 1
+            self._undelivered = True
+            self._call_relay(0)
 
     # fates ----------------------------------------------------------------------------------------------------------
 

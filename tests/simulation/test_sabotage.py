@@ -14,15 +14,15 @@ from gateway.applications import confirmation, intake, lifecycle, stage_events
 from gateway.certificates.registry import KindRegistry
 from gateway.certificates.status_lists import StatusListReader
 from gateway.certificates.verdicts import Verdict
-from gateway.delivery.ports import DeliveryState, Settlement
-from gateway.delivery.relay import Relay
+from gateway.delivery.attempts import Attempts, ReceiverHealth
+from gateway.delivery.ports import AttemptOutcome, DeliveryState, Settlement
 from gateway.licences import compiled, judgement
 from gateway.rechecks import service as rechecks
 from schemas.events import EventType
 from tests.simulation import applicants, simulation
 from tests.simulation.simulation import simulate
 
-APPLICATIONS = 12
+APPLICATIONS = 8
 SEEDS = (11, 12, 13, 14)
 """One after the other, until one goes wrong: a sabotage may have nothing to spoil in a history."""
 Break = Callable[[pytest.MonkeyPatch], None]
@@ -39,11 +39,12 @@ def swallow_an_outcome(patch: pytest.MonkeyPatch) -> None:
 
 
 def settle_what_was_not_sent(patch: pytest.MonkeyPatch) -> None:
-    async def claiming(self: Relay, claim: Any) -> Settlement:
-        now = self._clock()
-        return Settlement(claim.event.event_id, claim.attempt, now, now, DeliveryState.DELIVERED, "accepted", 200)
+    async def claiming(self: Attempts, claim: Any) -> tuple[Settlement, ReceiverHealth]:
+        now, event_id = self.clock(), claim.event.event_id
+        said = DeliveryState.DELIVERED, "accepted", 200, None, None, AttemptOutcome.RECEIPTED
+        return Settlement(event_id, claim.attempt, now, now, *said), ReceiverHealth.WORKS
 
-    patch.setattr(Relay, "_attempt", claiming)
+    patch.setattr(Attempts, "make", claiming)
 
 
 def queue_an_outcome_twice(patch: pytest.MonkeyPatch) -> None:
