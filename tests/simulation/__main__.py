@@ -91,11 +91,14 @@ def _figures(reports: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
     counts: Counter[str] = sum((Counter(each["counts"]) for each in reports), Counter())
     faults: Counter[str] = sum((Counter(each["faults"]) for each in reports), Counter())
     applications = sum(each["applications"] for each in reports)
+    cpu_seconds = sum(each["cpu_seconds"] for each in reports)
     return {
         "histories": len(reports),
         "applications": applications,
         "seconds": round(seconds, 1),
         "applications_per_second": round(applications / seconds, 2),
+        "cpu_seconds": round(cpu_seconds, 1),
+        "applications_per_cpu_second": round(applications / cpu_seconds, 2),
         "cores": os.cpu_count(),
         "steps": sum(each["steps"] for each in reports),
         "virtual_days": round(sum(each["virtual_days"] for each in reports)),

@@ -9,6 +9,9 @@ from tests.simulation.gateway import ISSUER
 from tests.simulation.province import Province
 from tests.simulation.utilities import Utilities
 
+ANSWERS_LOST = 0.03
+"""Of what arrived."""
+
 
 class SimulatedChannel:
     """``Channel`` for utilities and departments."""
@@ -34,7 +37,7 @@ class SimulatedChannel:
         first = province.model.received(event, body)
         if first:
             (self.utilities if event.destination.startswith("csg-") else self.departments).takes(event)
-        if weather.strikes("answer lost", 0.03):
+        if weather.strikes("answer lost", ANSWERS_LOST):
             raise _silent(event, AttemptOutcome.UNKNOWN)
         if weather.strikes("worker died after sending", 0.005):
             raise province.dies()

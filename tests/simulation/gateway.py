@@ -1,10 +1,12 @@
 """The gateway's own services as ``gateway.bootstrap`` puts them together, with everything at the edge simulated."""
 
+import asyncio
 import itertools
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -185,23 +187,23 @@ class SimulatedGateway:
         return Vocabulary(fields, frozenset(stage.value for stage in Stage))
 
     async def enrol(self, partners: Sequence[Enrolled]) -> None:
-        """Register everybody; utilities get an agreement about every field of every kind that there is."""
-        at = self.clock()
-        for each in partners:
-            await self.partners.register_partner(each.code, each.code, each.role, each.regions, actor="cli:sim", at=at)
-            if each.key is not None:
-                jwk = export_jwk(each.key.public())
-                await self.partners.add_key(each.code, jwk, KeyUse.OUTCOME, actor="cli:sim", at=at)
-            if each.role is Role.UTILITY:
-                grants = tuple(Grant(code, kind.disclosable) for code, kind in sorted(self.kinds.by_code.items()))
-                draft = AgreementDraft(
-                    partner_code=each.code,
-                    purpose="grid_connection",
-                    grants=grants,
-                    regions=each.regions,
-                    valid_from=date(2025, 1, 1),
-                    valid_until=date(2027, 12, 31),
-                    clause="第（七）条",
-                )
-                made = await self.partners.create_agreement(draft, actor="cli:sim", at=at)
-                await self.partners.activate_agreement(made.value.agreement_id, actor="cli:sim", at=at)
+        """Register everybody at once; utilities get an agreement about every field of every kind that there is."""
+        await asyncio.gather(*(self._enrol(each, self.clock()) for each in partners))
+
+    async def _enrol(self, each: Enrolled, at: datetime) -> None:
+        by: dict[str, Any] = {"actor": "cli:simulation", "at": at}
+        await self.partners.register_partner(each.code, each.code, each.role, each.regions, **by)
+        if each.key is not None:
+            await self.partners.add_key(each.code, export_jwk(each.key.public()), KeyUse.OUTCOME, **by)
+        if each.role is Role.UTILITY:
+            draft = AgreementDraft(
+                partner_code=each.code,
+                purpose="grid_connection",
+                grants=tuple(Grant(code, kind.disclosable) for code, kind in sorted(self.kinds.by_code.items())),
+                regions=each.regions,
+                valid_from=date(2025, 1, 1),
+                valid_until=date(2027, 12, 31),
+                clause="第（七）条",
+            )
+            made = await self.partners.create_agreement(draft, **by)
+            await self.partners.activate_agreement(made.value.agreement_id, **by)

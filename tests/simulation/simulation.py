@@ -57,6 +57,7 @@ class Report:
     applications: int
     steps: int = 0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     virtual_days: float = 0.0
     digest: str = ""
     counts: Counter[str] = field(default_factory=Counter)
@@ -116,7 +117,7 @@ class Simulation:
 
     async def run(self) -> Report:
         """Until the end, or until an invariant does not hold."""
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         try:
             await self._prepare()
             await self._until(lambda: self.province.agenda.foreground == 0 and not self._undelivered)
@@ -134,7 +135,8 @@ class Simulation:
             self.report.violated = f"fault: {type(error).__name__}: {error}"
             raise
         finally:
-            self._close(time.perf_counter() - began)
+            self.report.seconds, self.report.cpu_seconds = time.perf_counter() - began, time.process_time() - used
+            self._close()
         return self.report
 
     async def _prepare(self) -> None:
@@ -368,9 +370,9 @@ class Simulation:
             DIGESTS.of("holder", known.holder),
         )
 
-    def _close(self, seconds: float) -> None:
+    def _close(self) -> None:
         province, report = self.province, self.report
-        report.seconds, report.digest = seconds, province.history.digest
+        report.digest = province.history.digest
         report.virtual_days = (province.now - self._since) / timedelta(days=1)
         report.tail = tuple(province.history.tail)
         report.faults = province.weather.faults
