@@ -24,8 +24,8 @@ from tests.simulation.world import Violated
 
 PROVIDER = "identity-provider"
 OFFICER, OPERATOR = "officer-7", "operator"
-CHANGES_OF_MIND = 0.05
-"""Of applications: are withdrawn, and have their authorisation taken back."""
+WITHDRAWN, TAKEN_BACK = 0.05, 0.05
+"""Of applications: are withdrawn; have their authorisation taken back."""
 
 
 class SimulatedProvider:
@@ -330,9 +330,9 @@ class Applicants:
         who.mine.append(application_id)
         weather, counts = self.province.weather, self.province.counts
         counts["applications"] += 1
-        if weather.chance(CHANGES_OF_MIND):
+        if weather.chance(WITHDRAWN):
             self._then(who, "withdraws", lambda: self._withdraw(who, application_id), 10, 1_000_000)
-        if weather.chance(CHANGES_OF_MIND):
+        if weather.chance(TAKEN_BACK):
             self._then(who, "takes back", lambda: self._take_back(who, application_id), 10, 1_000_000)
         if weather.chance(0.05):
             self._then(who, "renews", lambda: self._renew(who, application_id), 1000, 1_500_000)

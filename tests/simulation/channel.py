@@ -34,9 +34,10 @@ class SimulatedChannel:
         if weather.strikes("worker died before sending", 0.003):
             raise province.dies()
         body = encode_cloud_event(event, ISSUER)
-        first = province.model.received(event, body)
-        if first:
-            (self.utilities if event.destination.startswith("csg-") else self.departments).takes(event)
+        with province.model.noticing():
+            first = province.model.received(event, body)
+            if first:
+                (self.utilities if event.destination.startswith("csg-") else self.departments).takes(event)
         if weather.strikes("answer lost", ANSWERS_LOST):
             raise _silent(event, AttemptOutcome.UNKNOWN)
         if weather.strikes("worker died after sending", 0.005):

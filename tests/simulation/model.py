@@ -16,7 +16,8 @@ regulation. What was committed is read from the outbox in the order of positions
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -167,6 +168,8 @@ class Model:
         self.asking: set[str] = set()
         """Holders whose certificates the present step may ask a source for."""
         self.disclosures = 0
+        self.noticed: Violated | None = None
+        """What was noticed inside of a call of the gateway's, which may take it for a fault of its neighbour's."""
 
     # what was committed ---------------------------------------------------------------------------------------------
 
@@ -206,6 +209,15 @@ class Model:
         if (known.holder, kind) not in self.ordered:
             raise Violated("revocation", f"{kind} of {known.application_id}: {data['change']}, which nobody ordered")
         self.changes[known.application_id, kind] = data["verdict"]
+
+    @contextmanager
+    def noticing(self) -> Iterator[None]:
+        """Keep the first violation that is raised in the body."""
+        try:
+            yield
+        except Violated as violated:
+            self.noticed = self.noticed or violated
+            raise
 
     def begin(self) -> None:
         """Another step: nobody has asked for anything yet."""

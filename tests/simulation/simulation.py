@@ -14,6 +14,7 @@ from typing import IO, Any
 import structlog
 
 from gateway.caller import Role
+from gateway.certificates.ports import SourceQuery
 from gateway.delivery.ports import DeliveryState, ReplayReason
 from gateway.identity.model import VerifiedApplicant
 from mock_services.population import Enterprise, build_population
@@ -94,7 +95,7 @@ class Simulation:
             population,
             clock,
             weather,
-            lambda query: model.asked(query.holder_code, KIND_OF_TYPE[query.type_code], clock.at),
+            lambda query: _asked(model, query, clock.at),
         )
         self.province = Province(
             rng, clock, Agenda(clock), History(file), weather, model, population, database, platform
@@ -175,6 +176,8 @@ class Simulation:
             province.database.arm(province.rng.choice(list(WriteFault)), province.rng.randrange(1, 4))
         told = await step.action()
         province.database.arm(None)
+        if province.model.noticed is not None:
+            raise province.model.noticed
         if told is not None:
             province.history.tell(step.at, self.report.steps, step.name, "->", told)
         if province.died:
@@ -386,6 +389,11 @@ class Simulation:
             }
         )
         province.database.close()
+
+
+def _asked(model: Model, query: SourceQuery, at: datetime) -> None:
+    with model.noticing():
+        model.asked(query.holder_code, KIND_OF_TYPE[query.type_code], at)
 
 
 @contextmanager

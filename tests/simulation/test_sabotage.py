@@ -20,7 +20,7 @@ from gateway.delivery.ports import AttemptOutcome, Channel, DeliveryState, Settl
 from gateway.licences import compiled, judgement
 from gateway.rechecks import service as rechecks
 from schemas.events import EventType
-from tests.simulation import applicants, channel, simulation
+from tests.simulation import applicants, channel, simulation, utilities
 from tests.simulation.simulation import simulate
 
 APPLICATIONS = 8
@@ -120,6 +120,7 @@ def turn_back_the_clock(patch: pytest.MonkeyPatch) -> None:
 
 
 def disclose_to_anyone(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(applicants, "TAKEN_BACK", 0.5)
     patch.setattr(judgement, "require_application", lambda application, _: application)
     patch.setattr(judgement, "require_covers", lambda authorisation, *_: authorisation)
 
@@ -149,7 +150,7 @@ def tell_who_it_is(patch: pytest.MonkeyPatch) -> None:
 
 
 def look_without_authorisation(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(applicants, "CHANGES_OF_MIND", 0.9)
+    patch.setattr(applicants, "TAKEN_BACK", 0.9)
     patch.setattr(rechecks, "_covers", lambda *_: True)
 
 
@@ -219,6 +220,7 @@ def call_good_ones_revoked(patch: pytest.MonkeyPatch) -> None:
 def test_a_broken_gateway_does_not_come_through(
     sabotage: Break, invariant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(utilities, "MISCHIEF", 0.7)
     sabotage(monkeypatch)
     found = None
     for seed in SEEDS:

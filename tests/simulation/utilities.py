@@ -34,6 +34,8 @@ PERMITS = {
     "traffic": "traffic_works",
     "water": "river_works",
 }
+MISCHIEF = 0.15
+"""Of stages: the utility tries something that it may not do."""
 NEVER = ("authorisation.", "requirements.", "application.", "licence.closed")
 """Checks that refuse nobody who is authorised."""
 OFFICES = ("440000", "440100", "440300")
@@ -90,7 +92,7 @@ class Utilities:
             work.steps.append(("stage", stage, "started"))
             if weather.chance(0.1):
                 work.steps += [("stage", stage, "paused"), ("stage", stage, "resumed")]
-            if weather.chance(0.15):
+            if weather.chance(MISCHIEF):
                 work.steps.append(("mischief",))
             if number == stops_at:
                 break
