@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import json
 import secrets
+import signal
 import sys
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def main() -> None:
     seed = secrets.randbelow(10**9) if options.seed is None else options.seed
     kinds = [DatabaseKind(options.database)] if options.database else list(DatabaseKind)
     print(f"seed {seed}", flush=True)
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
     plans = [Plan(kind, options.outcomes, options.kills, seed, options.minutes) for kind in kinds]
     results = asyncio.run(_all(plans, keep=options.keep))
     print(table(results))

@@ -79,9 +79,10 @@ class Applicants:
 
     async def run(self, allowed: Callable[[], int]) -> None:
         """Until cancelled: never more than ``allowed()`` applications."""
-        async with self._http, asyncio.TaskGroup() as group:
-            for _ in range(AT_ONCE):
-                group.create_task(self._apply_on(allowed))
+        with self._log:
+            async with self._http, asyncio.TaskGroup() as group:
+                for _ in range(AT_ONCE):
+                    group.create_task(self._apply_on(allowed))
 
     async def _apply_on(self, allowed: Callable[[], int]) -> None:
         while True:

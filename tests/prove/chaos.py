@@ -14,7 +14,7 @@ from functools import partial
 from tests.prove.boundaries import boundaries_of
 from tests.prove.processes import Slot
 from tests.prove.proxy import LinkFault
-from tests.prove.system import GatewayProcess, Partner, System
+from tests.prove.system import DatabaseKind, GatewayProcess, Partner, System
 
 AT_A_BOUNDARY = 0.75
 """Share of a gateway's and a worker's kills that are at a named boundary; the others are at any moment."""
@@ -42,12 +42,24 @@ class Tally:
 class Pace:
     """Seconds that a lane lets its process live (from, to), and that a fault lasts and is away."""
 
-    lives: tuple[float, float] = (0.4, 4.0)
-    partner_lives: tuple[float, float] = (2.0, 8.0)
-    database_lives: tuple[float, float] = (3.0, 10.0)
+    lives: tuple[float, float]
+    partner_lives: tuple[float, float]
+    database_lives: tuple[float, float] = (5.0, 15.0)
     fault_lasts: tuple[float, float] = (0.2, 2.0)
-    fault_is_away: tuple[float, float] = (0.5, 3.0)
-    clock_jump_s: float = 7200.0
+    fault_is_away: tuple[float, float] = (1.0, 4.0)
+    clock_jump_s: float = 20.0
+
+
+PACES = {
+    DatabaseKind.SQLITE: Pace(lives=(0.5, 5.0), partner_lives=(3.0, 10.0)),
+    DatabaseKind.POSTGRESQL: Pace(lives=(1.5, 10.0), partner_lives=(4.0, 14.0)),
+}
+"""With twice as many gateways and workers each lives longer, so that as many are killed and the load gets through."""
+IN_HASTE = Pace(
+    lives=(0.1, 1.0), partner_lives=(0.5, 2.5), database_lives=(1.5, 4.0), fault_lasts=(0.1, 0.6),
+    fault_is_away=(0.2, 0.8),
+)  # fmt: skip
+"""For the short form."""
 
 
 class Chaos:

@@ -1,4 +1,4 @@
-"""``python -m tests.prove.launch``: imports the gateway once, and forks a process of it for every start that is ordered.
+"""``python -m tests.prove.launch``: imports the gateway once, and forks a process of it for every start ordered.
 
 A start of the gateway costs seconds of imports; a fork costs none, is a process of its own and dies like one. Orders
 come as JSON lines on stdin (``Order``), reports go out on stdout: ``{"started": id, "pid": …}``, ``{"ended": id,

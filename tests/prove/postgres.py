@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import pwd
 import re
@@ -102,7 +103,7 @@ class Cluster:
             return subprocess.Popen(
                 [str(self._programs / "postgres"), "-D", str(self._data), *options],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self._environment,
-                user=self._user, cwd="/", start_new_session=True,
+                user=self._user, cwd="/", start_new_session=True, preexec_fn=_ended_with_us,
             )  # fmt: skip
 
     async def answers(self) -> bool:
@@ -156,6 +157,11 @@ class Cluster:
         )
         found = re.search(r"[0-9]+(\.[0-9]+)*", said.stdout)
         return found[0] if found else said.stdout.strip()
+
+
+def _ended_with_us() -> None:
+    """In the child: an immediate shutdown when the harness dies, whatever kills it."""
+    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
 
 
 def _children_of(parent: int) -> list[int]:

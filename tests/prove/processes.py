@@ -78,7 +78,7 @@ class Launcher:
         self,
         module: str,
         arguments: Sequence[str],
-        log: str,
+        log: Path,
         environment: Mapping[str, str] | None = None,
         out: Path | None = None,
     ) -> Child:
@@ -92,7 +92,7 @@ class Launcher:
             "module": module,
             "arguments": list(arguments),
             "environment": dict(environment or {}),
-            "log": str(self._logs / f"{log}.log"),
+            "log": str(log),
         }
         if out is not None:
             order["out"] = str(out)

@@ -10,7 +10,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import psycopg
 
 from mock_services.demo.roster import UTILITY
 from tests.prove import applicants, checker, department
-from tests.prove.chaos import Chaos, Pace, Tally
+from tests.prove.chaos import PACES, Chaos, Pace, Tally
 from tests.prove.machine import Skipped, compile_shim, small_disk
 from tests.prove.processes import Launcher
 from tests.prove.system import DatabaseKind, Layout, System
@@ -39,7 +39,7 @@ class Plan:
     quiet_s: float = 600.0
     residents: int = 2000
     most_of_a_permit: int = 12
-    pace: Pace = field(default_factory=Pace)
+    pace: Pace | None = None
 
     @property
     def applications(self) -> int:
@@ -133,7 +133,7 @@ class _Run:
             system.front, UTILITY, system.utility_key, system.layout.root, plan.residents, random.Random(plan.seed)
         )
         applying = asyncio.create_task(people.run(self._applications_allowed))
-        chaos = Chaos(system, self._tally, plan.pace, can_fail_fsync=system.shim is not None)
+        chaos = Chaos(system, self._tally, plan.pace or PACES[plan.database], can_fail_fsync=system.shim is not None)
         began = time.monotonic()
         await self._load(chaos, people, applying)
         loaded = time.monotonic()
@@ -277,6 +277,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "kills": result.tally.killed,
         "kills_by_boundary": dict(sorted(result.tally.kills.items())),
         "faults": dict(sorted(result.tally.faults.items())),
+        "journeys_begun_anew": dict(sorted(result.failures.items())),
         "starts_refused": result.tally.ended_by_themselves.total(),
         "skipped": result.skipped,
         **json.loads(json.dumps(report.counts)),

@@ -67,6 +67,10 @@ class Layout:
     def logs(self) -> Path:
         return self.root / "logs"
 
+    def log(self, name: str) -> Path:
+        """Where a process of that name writes."""
+        return self.logs / f"{name}.log"
+
     @property
     def utility(self) -> Path:
         return self.root / "utility"
@@ -141,11 +145,13 @@ class System:
         """Fork it; ``until_ready`` waits."""
         process.slot.disarm()
         environment = {**self.environment, **process.slot.environment, "BANDIAN_PORT": str(process.port)}
-        process.child = await self.launcher.start("gateway.cli", [process.role], process.name, environment)
+        process.child = await self.launcher.start(
+            "gateway.cli", [process.role], self.layout.log(process.name), environment
+        )
 
     async def start_partner(self, partner: Partner) -> None:
         """Fork it; it listens some moments later."""
-        partner.child = await self.launcher.start(partner.module, partner.arguments, partner.name)
+        partner.child = await self.launcher.start(partner.module, partner.arguments, self.layout.log(partner.name))
 
     async def until_ready(self, process: GatewayProcess, within: float = _READY_WITHIN) -> bool:
         """Wait until a gateway is ready; False where it ended or is not in time. A worker is not waited for."""
@@ -218,7 +224,7 @@ class System:
 
     async def _mock(self, name: str, *arguments: str) -> str:
         out = self.layout.logs / f"{name}.ready"
-        child = await self.launcher.start(f"mock_services.{name}.__main__", arguments, name, out=out)
+        child = await self.launcher.start(f"mock_services.{name}.__main__", arguments, self.layout.log(name), out=out)
         while not child.ended.is_set():
             line = out.read_text("utf-8") if out.exists() else ""
             if line.endswith("\n"):
@@ -325,7 +331,7 @@ class System:
 
     async def _ended(self, *command: str, **environment: str) -> tuple[int, str]:
         out = self.layout.logs / f"{command[0]}.out"
-        child = await self.launcher.start("gateway.cli", command, command[0], {**self.environment, **environment}, out)
+        log = self.layout.log(command[0])
+        child = await self.launcher.start("gateway.cli", command, log, {**self.environment, **environment}, out)
         await child.ended.wait()
-        log = self.layout.logs / f"{command[0]}.log"
         return child.code or 0, out.read_text("utf-8", "replace") + log.read_text("utf-8", "replace")
