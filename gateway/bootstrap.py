@@ -11,7 +11,7 @@ import aiohttp
 
 from adapters import departments
 from adapters.channels.department import DepartmentChannel
-from adapters.channels.posting import open_session
+from adapters.channels.posting import SEND_TIMEOUT, open_session
 from adapters.channels.webhook import WebhookChannel, parse_secret
 from adapters.data_keys import LiveDataKeys, open_data_keys
 from adapters.head_keeper import HeadFiles
@@ -60,7 +60,7 @@ from gateway.crypto.keyed_digest import KeyedDigest
 from gateway.crypto.sealing import KeyProvider, Sealer
 from gateway.delivery.backoff import Backoff
 from gateway.delivery.ports import ChannelKind
-from gateway.delivery.relay import Relay
+from gateway.delivery.relay import Relay, RelayLimits
 from gateway.delivery.service import DeliveryService
 from gateway.housekeeping import Housekeeping
 from gateway.http.callers import Doorkeeper
@@ -410,9 +410,15 @@ def build_relay(foundation: Foundation, session: aiohttp.ClientSession) -> Relay
         transactions=foundation.transactions,
         channels={ChannelKind.WEBHOOK: webhook, ChannelKind.DEPARTMENT: department},
         clock=foundation.clock,
-        backoff=Backoff(),
+        backoff=Backoff(give_up_after=timedelta(days=settings.delivery_give_up_days)),
+        limits=RelayLimits(
+            in_flight=settings.delivery_in_flight,
+            per_destination=settings.delivery_per_destination,
+            lease=timedelta(seconds=settings.delivery_lease_s),
+            disable_after=timedelta(hours=settings.delivery_disable_after_h),
+        ),
         progress=Heartbeat(settings.heartbeat_file) if settings.heartbeat_file else None,
-        attempted=foundation.metrics.attempted,
+        watch=foundation.metrics,
     )
 
 
@@ -432,9 +438,11 @@ def secrets_in(directory: Path) -> Callable[[str], tuple[bytes, ...]]:
 
 
 @asynccontextmanager
-async def clients() -> AsyncIterator[tuple[HttpClient, aiohttp.ClientSession]]:
-    """The one HTTP client of each kind that a process has."""
-    http, session = HttpxClient(), open_session()
+async def clients(
+    delivery_timeout: timedelta = SEND_TIMEOUT,
+) -> AsyncIterator[tuple[HttpClient, aiohttp.ClientSession]]:
+    """The one HTTP client of each kind that a process has; ``delivery_timeout`` is how long a receiver may take."""
+    http, session = HttpxClient(), open_session(delivery_timeout)
     try:
         yield http, session
     finally:

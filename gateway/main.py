@@ -46,7 +46,7 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         foundation = lay_foundation(settings, clock)
         try:
-            async with clients() as (http, session):
+            async with clients(settings.delivery_timeout) as (http, session):
                 hub = build_hub(foundation, http)
                 publish(app, hub.services)
                 app.state.foundation = foundation

@@ -12,7 +12,7 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -184,6 +184,15 @@ class Settings(BaseSettings):
         default=frozenset(), description="Hosts whose endpoints may be plain http: for a network of one's own"
     )
 
+    delivery_in_flight: int = Field(default=64, ge=1, le=1024, description="Sends at once of one process")
+    delivery_per_destination: int = Field(default=16, ge=1, le=256, description="Of those, to one receiver")
+    delivery_timeout_s: float = Field(default=10, ge=0.5, le=60, description="How long a receiver may take to answer")
+    delivery_lease_s: float = Field(default=30, ge=2, le=600, description="After that a dead worker's events are free")
+    delivery_give_up_days: float = Field(default=3, gt=0, le=30, description="Of trying; then a dead letter")
+    delivery_disable_after_h: float = Field(
+        default=48, gt=0, le=720, description="Of nothing but failures; then nothing is sent until it is enabled"
+    )
+
     worker_metrics_port: int | None = Field(
         default=None, ge=1, le=65535, description="Port of the worker's /metrics and /healthz, at the host"
     )
@@ -246,6 +255,11 @@ class Settings(BaseSettings):
     @property
     def issuer_url(self) -> str:
         return self.issuer or self.base_url
+
+    @property
+    def delivery_timeout(self) -> timedelta:
+        """How long a receiver may take to answer."""
+        return timedelta(seconds=self.delivery_timeout_s)
 
     def department_options(self) -> dict[str, dict[str, Any]]:
         """What is set for department adapters, by prefix; each adapter's own model reads its part."""
@@ -362,6 +376,16 @@ def _refuse_contradictions(settings: Settings) -> None:
         raise SettingsError(
             f"SQLite has one writer, and {PREFIX}PROCESSES asks for several; set it to 1 or set "
             f"{PREFIX}DATABASE_URL to a postgresql:// database."
+        )
+    if settings.delivery_lease_s < 2 * settings.delivery_timeout_s:
+        raise SettingsError(
+            f"{PREFIX}DELIVERY_LEASE_S must be at least twice {PREFIX}DELIVERY_TIMEOUT_S, because a worker may "
+            "ask and then send; lengthen the lease or shorten the time-out."
+        )
+    if settings.delivery_disable_after_h >= 24 * settings.delivery_give_up_days:
+        raise SettingsError(
+            f"{PREFIX}DELIVERY_DISABLE_AFTER_H must be shorter than {PREFIX}DELIVERY_GIVE_UP_DAYS, so that "
+            "the events of a receiver that is down wait instead of being given up; shorten it."
         )
     codes = [(source.code, source.region) for source in settings.sources]
     if len(set(codes)) != len(codes):

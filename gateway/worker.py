@@ -28,7 +28,7 @@ async def run_worker(
     foundation = lay_foundation(settings, clock)
     try:
         watched = nullcontext() if listener is None else metrics_served(listener, foundation.metrics.exposition)
-        async with clients() as (http, session), watched:
+        async with clients(settings.delivery_timeout) as (http, session), watched:
             rechecks = build_rechecks(foundation, build_certificates(foundation, http), http)
             log.info("worker.started")
             await asyncio.gather(

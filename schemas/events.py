@@ -32,7 +32,12 @@ class EventType(StrEnum):
 
 
 class CloudEvent(BaseModel):
-    """CloudEvents 1.0 attributes as we use them; ``sequence`` counts an application's events from 1 without a gap."""
+    """CloudEvents 1.0 attributes as we use them.
+
+    ``sequence`` counts the events of an application, ``position`` all events of one receiver: each from 1 without a
+    gap, so that a receiver sees by itself what it misses. Events of one application are pushed in their order; those
+    of different ones go side by side, so positions arrive in any order.
+    """
 
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
@@ -44,6 +49,9 @@ class CloudEvent(BaseModel):
     time: Instant
     datacontenttype: Literal["application/json"] = "application/json"
     sequence: int = Field(ge=1)
+    position: int | None = Field(
+        default=None, ge=1, description="Absent in what was first pushed by a version that did not tell it"
+    )
     data: dict[str, Any]
 
 

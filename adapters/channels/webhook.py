@@ -9,6 +9,7 @@ import base64
 import hmac
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from urllib.parse import quote
 
 import aiohttp
 import structlog
@@ -83,6 +84,22 @@ class WebhookChannel:
         endpoint = self._poster.endpoint_of(snapshot, event.destination)
         body = encode_cloud_event(event, self._issuer)
         answer = await self._poster.post(endpoint, body, self._headers(event, endpoint, body, at), at)
+        keys = snapshot.verification_keys(event.destination, KeyUse.RECEIPT, at)
+        return self._verify_receipt(event, body, answer.body, keys, at)
+
+    async def find_receipt(self, event: Event, at: datetime) -> Receipt | None:
+        """See ``Channel.find_receipt``: ``GET {status_url}/{event id}``, signed like a webhook of an empty body."""
+        snapshot = await self._directory.snapshot()
+        endpoint = self._poster.endpoint_of(snapshot, event.destination)
+        if endpoint.status_url is None:
+            return None
+        url = f"{endpoint.status_url.rstrip('/')}/{quote(event.event_id, safe='')}"
+        headers = self._headers(event, endpoint, b"", at)
+        del headers["Content-Type"]
+        answer = await self._poster.ask(event.destination, url, headers, at)
+        if answer is None:
+            return None
+        body = encode_cloud_event(event, self._issuer)
         keys = snapshot.verification_keys(event.destination, KeyUse.RECEIPT, at)
         return self._verify_receipt(event, body, answer.body, keys, at)
 

@@ -7,7 +7,9 @@ from adapters.storage.applications import SqlApplications, SqlIntakes, SqlStageE
 from adapters.storage.approvals import SqlApprovalOutcomes, SqlJointReviews
 from adapters.storage.authorisations import SqlAuthorisations
 from adapters.storage.certificates import SqlCertificateCopies
-from adapters.storage.deliveries import BatchOutbox, ReadOnlyOutbox, SqlDeliveryQueue
+from adapters.storage.deliveries import BatchOutbox, ReadOnlyOutbox
+from adapters.storage.delivery_queue import SqlDeliveryQueue
+from adapters.storage.destinations import SqlDestinations
 from adapters.storage.idempotency import SqlIdempotency
 from adapters.storage.identity import SqlSessions
 from adapters.storage.licences import SqlAskedHolders
@@ -46,6 +48,10 @@ class SqlUnitOfWork:
     @cached_property
     def deliveries(self) -> SqlDeliveryQueue:
         return SqlDeliveryQueue(self._statements)
+
+    @cached_property
+    def destinations(self) -> SqlDestinations:
+        return SqlDestinations(self._statements)
 
     @cached_property
     def record_reader(self) -> SqlRecordReader:

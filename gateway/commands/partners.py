@@ -224,11 +224,12 @@ def set_endpoint(
     channel: Annotated[ChannelKind, typer.Argument(help="接收通道")],
     url: Annotated[str, typer.Argument(help="接收地址，https")],
     secret_ref: Annotated[str | None, typer.Option(help="密钥文件名（在密钥目录中），不是密钥本身")] = None,
+    status_url: Annotated[str | None, typer.Option(help="送达状态查询地址，其后加 /事件编号")] = None,
 ) -> None:
     """设置事件接收地址，替换该通道原有的地址。"""
 
     async def work(foundation: "Foundation") -> None:
-        endpoint = Endpoint(code, channel.value, url, secret_ref)
+        endpoint = Endpoint(code, channel.value, url, secret_ref, status_url)
         made = await foundation.partners.set_endpoint(endpoint, actor=actor(), at=foundation.clock())
         typer.echo(f"已设置 {code} 的 {channel} 接收地址（存证 {made.record_id}）")
 

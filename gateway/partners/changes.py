@@ -120,7 +120,12 @@ def set_endpoint(endpoint: Endpoint, insecure_hosts: frozenset[str], actor: str,
         transaction.partners.put_endpoint(endpoint)
         return endpoint
 
-    facts: dict[str, Fact] = {"channel": endpoint.channel, "url": endpoint.url, "secret_ref": endpoint.secret_ref}
+    facts: dict[str, Fact] = {
+        "channel": endpoint.channel,
+        "url": endpoint.url,
+        "secret_ref": endpoint.secret_ref,
+        "status_url": endpoint.status_url,
+    }
     return Change(work, RecordEntry("partner.endpoint_set", at, actor, endpoint.partner_code, facts=facts))
 
 

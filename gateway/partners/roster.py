@@ -88,7 +88,7 @@ def _needed(
         if known is None or known.thumbprint != key.thumbprint:
             yield f"登记密钥 {key.kid}", add_key(key, actor, at)
     for terms in entry.endpoints:
-        endpoint = Endpoint(code, terms.channel, terms.url, terms.secret_ref)
+        endpoint = Endpoint(code, terms.channel, terms.url, terms.secret_ref, terms.status_url)
         if endpoint not in repository.endpoints(code):
             yield f"设置 {terms.channel} 接收地址", set_endpoint(endpoint, rules.insecure_hosts, actor, at)
     for agreed in entry.agreements:

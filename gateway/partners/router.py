@@ -227,7 +227,7 @@ async def end_agreement(agreement_id: OpaqueId, operator: Operator, partners: Pa
 async def set_endpoint(
     code: PartnerCode, channel: ChannelKind, body: EndpointTerms, operator: Operator, partners: Partners, at: Now
 ) -> EndpointView:
-    endpoint = Endpoint(code, channel.value, body.url, body.secret_ref)
+    endpoint = Endpoint(code, channel.value, body.url, body.secret_ref, body.status_url)
     made = await partners.set_endpoint(endpoint, actor=operator.partner_code, at=at)
     return EndpointView.of(made.value, made.record_id)
 

@@ -80,6 +80,8 @@ def check_endpoint(endpoint: Endpoint, *, insecure_hosts: Collection[str]) -> No
             "endpoint_secret_ref", "密钥引用须为 1 至 64 个小写字母、数字或连字符（文件名，不是密钥本身）"
         )
     check_endpoint_url(endpoint.url, insecure_hosts=insecure_hosts)
+    if endpoint.status_url is not None:
+        check_endpoint_url(endpoint.status_url, insecure_hosts=insecure_hosts)
 
 
 def check_endpoint_url(url: str, *, insecure_hosts: Collection[str]) -> None:

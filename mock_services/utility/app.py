@@ -62,13 +62,20 @@ def _partner_routes(receiver: Receiver) -> APIRouter:
         return Response(receipt, media_type=MEDIA_JOSE)
 
     @router.get("/webhooks/bandian/events/{event_id}")
-    async def status(event_id: str) -> dict[str, Any]:
-        """Whether an event has arrived: resolves a delivery whose answer was lost."""
-        known = receiver.store.event(event_id)
-        if known is None:
-            return {"event_id": event_id, "received": False}
-        names = ("received_at", "body_sha256", "repeats")
-        return {"event_id": event_id, "received": True, **{name: known[name] for name in names}}
+    async def status(event_id: str, request: Request) -> Response:
+        """The signed receipt of an event that is held here, for the gateway whose answer was lost; 404 for others.
+
+        The gateway signs the question as it signs an event, over an empty body.
+        """
+        try:
+            receipt = await receiver.receipt_of(event_id, request.headers)
+        except WebhookRefused as error:
+            return problem_response(401, f"webhook.{error.reason}", "查询未被接受", "请核对签名与时间。")
+        except (httpx.HTTPError, TokenRefused):
+            return problem_response(503, "webhook.gateway_keys", "暂时无法核验", "请稍后重试。", owner="供电企业")
+        if receipt is None:
+            return problem_response(404, "webhook.event_unknown", "未收到此事件", "请重新推送。")
+        return Response(receipt, media_type=MEDIA_JOSE)
 
     return router
 
@@ -96,6 +103,11 @@ def _admin_views(receiver: Receiver, driver: Driver) -> APIRouter:
     async def events() -> list[dict[str, Any]]:
         """Every event held; ``repeats`` counts deliveries after the first."""
         return store.events()
+
+    @router.get("/holes")
+    async def holes() -> dict[str, Any]:
+        """What is missing by the events' own numbers, and which came after a later one of their application."""
+        return store.holes()
 
     @router.get("/feed")
     async def feed(after: int = 0) -> Response:

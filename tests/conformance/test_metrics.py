@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from gateway.certificates.verdicts import Verdict
-from gateway.delivery.ports import ChannelKind, DeliveryState, EventDraft, Settlement
+from gateway.delivery.ports import ChannelKind, ClaimRoom, DeliveryState, EventDraft, Settlement
 from gateway.metrics import LOOKED_AT, GatewayMetrics
 from tests.support.storage import NOON, SetClock, opened
 
@@ -29,7 +29,9 @@ async def test_what_waits_and_what_is_dead_is_counted_by_destination(database_ur
         drafts = [draft("a", "csg", 0), draft("b", "csg", 5), draft("c", "water-440100", 9)]
         await transactions.write(lambda tx: [tx.outbox.append(each) for each in drafts])
         at = clock.advance(seconds=60)
-        claims = await transactions.write(lambda tx: tx.deliveries.claim("r", at, at + timedelta(minutes=1), 9, ()))
+        claims = await transactions.write(
+            lambda tx: tx.deliveries.claim("r", at, at + timedelta(minutes=1), ClaimRoom(9, 9))
+        )
         dead = next(claim for claim in claims if claim.event.event_id == "a")
         settlement = Settlement("a", dead.attempt, at, at, DeliveryState.DEAD, "webhook.status_410", 410)
         assert await transactions.write(lambda tx: tx.deliveries.settle("r", settlement))

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.caller import Caller, Role
 from gateway.delivery.errors import DeliveryUnknown, NotReplayable
-from gateway.delivery.ports import ChannelKind, DeliveryState, EventDraft, Receipt, ReplayReason, Settlement
+from gateway.delivery.ports import ChannelKind, ClaimRoom, DeliveryState, EventDraft, Receipt, ReplayReason, Settlement
 from gateway.delivery.service import DeliveryService
 from gateway.delivery.views import DeliverySummary
 from gateway.records.entries import digest
@@ -38,7 +38,7 @@ async def append(transactions, *names: str, destination: str = UTILITY) -> None:
 
 async def settle(transactions, state: DeliveryState) -> None:
     def work(tx) -> None:
-        (claim,) = tx.deliveries.claim("relay", NOON, NOON + timedelta(seconds=30), 1, ())
+        (claim,) = tx.deliveries.claim("relay", NOON, NOON + timedelta(seconds=30), ClaimRoom(1, 1))
         receipt = Receipt("signed", False) if state is DeliveryState.DELIVERED else None
         settlement = Settlement(claim.event.event_id, claim.attempt, NOON, NOON, state, "said", 200, receipt)
         assert tx.deliveries.settle("relay", settlement)
