@@ -79,17 +79,24 @@ BOUNDARIES: tuple[Boundary, ...] = (
     ),
     *_around(
         "claim",
-        "adapters.storage.deliveries:SqlDeliveryQueue.claim",
+        "adapters.storage.delivery_queue:SqlDeliveryQueue.claim",
         WORKER,
         "the relay is about to take leases",
         "leases are taken, not committed",
     ),
     *_around(
         "attempt",
-        "gateway.delivery.relay:Relay._attempt",
+        "gateway.delivery.attempts:Attempts.make",
         WORKER,
-        "the lease is committed and nothing was sent",
+        "lease and open attempt are committed, and nothing was sent",
         "how the attempt ended is known to this process alone",
+    ),
+    *_around(
+        "ask",
+        "adapters.channels.posting:Poster.ask",
+        WORKER,
+        "a receiver is about to be asked what became of an event",
+        "it has answered, and what it said is not checked",
     ),
     *_around(
         "send",
@@ -114,10 +121,10 @@ BOUNDARIES: tuple[Boundary, ...] = (
     ),
     *_around(
         "settle",
-        "gateway.delivery.relay:Relay._settle",
+        "gateway.delivery.settling:Settling._settle",
         WORKER,
-        "the receipt is about to be settled",
-        "the receipt is settled, not committed",
+        "attempts that have ended are about to be settled",
+        "they are settled, not committed",
     ),
     *_around(
         "head",

@@ -47,7 +47,7 @@ class Pace:
     database_lives: tuple[float, float] = (5.0, 15.0)
     fault_lasts: tuple[float, float] = (0.2, 2.0)
     fault_is_away: tuple[float, float] = (1.0, 4.0)
-    clock_jump_s: float = 20.0
+    clock_jump_s: float = 7200.0
 
 
 PACES = {
@@ -55,9 +55,9 @@ PACES = {
     DatabaseKind.POSTGRESQL: Pace(lives=(1.5, 10.0), partner_lives=(4.0, 14.0)),
 }
 """With twice as many gateways and workers each lives longer, so that as many are killed and the load gets through."""
-IN_HASTE = Pace(
-    lives=(0.1, 1.0), partner_lives=(0.5, 2.5), database_lives=(1.5, 4.0), fault_lasts=(0.1, 0.6),
-    fault_is_away=(0.2, 0.8),
+SHORT = Pace(
+    lives=(0.4, 2.0), partner_lives=(1.0, 4.0), database_lives=(2.0, 5.0), fault_lasts=(0.1, 0.8),
+    fault_is_away=(0.3, 1.0),
 )  # fmt: skip
 """For the short form."""
 

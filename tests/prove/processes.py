@@ -62,7 +62,7 @@ class Launcher:
         assert self._process.stdout is not None
         line = await asyncio.wait_for(self._process.stdout.readline(), _PREPARES_WITHIN)
         if not line:
-            raise RuntimeError(f"the launcher does not start; see {self._logs / 'launcher.log'}")
+            raise RuntimeError(f"the launcher does not start: {(self._logs / 'launcher.log').read_text()[-2000:]}")
         self._listening = asyncio.create_task(self._listen(self._process.stdout))
         return self
 

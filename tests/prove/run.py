@@ -29,7 +29,10 @@ _UNDELIVERED = "SELECT count(*) FROM outbox WHERE state NOT IN ('delivered', 'de
 
 @dataclass(frozen=True)
 class Plan:
-    """How much of everything. ``minutes`` bounds the load, ``quiet_s`` the rest after it."""
+    """How much of everything. ``minutes`` bounds the load, ``quiet_s`` the rest after it.
+
+    ``under_fire`` is the share of the outcomes that have to be acknowledged before the killing may end.
+    """
 
     database: DatabaseKind
     outcomes: int
@@ -39,6 +42,7 @@ class Plan:
     quiet_s: float = 600.0
     residents: int = 2000
     most_of_a_permit: int = 12
+    under_fire: float = 1.0
     pace: Pace | None = None
 
     @property
@@ -179,7 +183,7 @@ class _Run:
             for task in (killing, applying):
                 if task.done():
                     task.result()
-            if self._tally.killed >= plan.kills and self._seen.look() >= plan.outcomes:
+            if self._tally.killed >= plan.kills and self._seen.look() >= plan.outcomes * plan.under_fire:
                 break
             if time.monotonic() - told > 15:
                 told = time.monotonic()

@@ -23,7 +23,7 @@ from tests.prove.postgres import Cluster
 from tests.prove.processes import Child, Launcher, Slot
 from tests.prove.proxy import Proxy
 
-LEASE_SETTINGS: dict[str, str] = {}
+IMPATIENT = {"BANDIAN_DELIVERY_TIMEOUT_S": "1.5", "BANDIAN_DELIVERY_LEASE_S": "3"}
 """A take-over waits for a lease; half a minute of it after each of 500 kills would prove nothing more."""
 _READY_WITHIN = 60.0
 
@@ -258,7 +258,7 @@ class System:
             "BANDIAN_INSECURE_ENDPOINT_HOSTS": "127.0.0.1",
             "BANDIAN_EMBEDDED_WORKER": "false",
             "BANDIAN_PARTNER_RATE_LIMIT": "1000000",
-            **LEASE_SETTINGS,
+            **IMPATIENT,
         }
 
     def _partners(self) -> None:
@@ -302,7 +302,9 @@ class System:
                 "role": "utility",
                 "regions": [REGION],
                 "keys": [{"jwk": self.utility_key.public_jwk, "use": "any"}],
-                "endpoints": [{"channel": "webhook", "url": utility, "secret_ref": SECRET_REF}],
+                "endpoints": [
+                    {"channel": "webhook", "url": utility, "secret_ref": SECRET_REF, "status_url": f"{utility}/events"}
+                ],
                 "agreements": [agreement],
             }
         ]

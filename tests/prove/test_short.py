@@ -5,7 +5,7 @@ import secrets
 
 import pytest
 
-from tests.prove.chaos import IN_HASTE
+from tests.prove.chaos import SHORT
 from tests.prove.machine import Skipped
 from tests.prove.postgres import server_programs
 from tests.prove.report import table
@@ -14,16 +14,19 @@ from tests.prove.system import DatabaseKind
 from tests.support.require import skip_or_fail
 
 pytestmark = pytest.mark.timeout(300)
-OUTCOMES, KILLS = 200, 15
+OUTCOMES, KILLS = 150, 12
 FEW_RESIDENTS = 300
 OUTCOMES_OF_A_PERMIT = 6
 
 
 async def _prove_both(seed: int) -> list[Result]:
     plans = [
-        Plan(kind, OUTCOMES, KILLS, seed, 2.0, 120.0, FEW_RESIDENTS, OUTCOMES_OF_A_PERMIT, IN_HASTE)
+        Plan(
+            kind, OUTCOMES, KILLS, seed, minutes=2.0, quiet_s=150.0, residents=FEW_RESIDENTS,
+            most_of_a_permit=OUTCOMES_OF_A_PERMIT, under_fire=0.1, pace=SHORT,
+        )
         for kind in DatabaseKind
-    ]
+    ]  # fmt: skip
     async with workplace(print) as (root, launcher, shim):
         async with asyncio.TaskGroup() as group:
             runs = [group.create_task(prove(plan, print, launcher, shim, root / plan.database)) for plan in plans]

@@ -77,19 +77,19 @@ class Utility:
         return web.Response(text=receipt, content_type="application/jose")
 
     async def _status(self, request: web.Request) -> web.Response:
+        """A receipt for an event that is held here; 404 for any other."""
         event_id = request.match_info["event_id"]
-        known = self._database.execute(
-            "SELECT body_sha256, at, (SELECT count(*) FROM arrivals WHERE event_id = events.event_id) - 1,"
-            " (SELECT document FROM receipts WHERE event_id = events.event_id ORDER BY receipt DESC LIMIT 1)"
-            " FROM events JOIN arrivals USING (arrival) WHERE events.event_id = ?",
-            (event_id,),
-        ).fetchone()
+        try:
+            self._authenticate(request.headers.get, b"")
+        except Refused as refused:
+            return web.Response(status=refused.status, text=str(refused))
+        known = self._database.execute("SELECT body_sha256 FROM events WHERE event_id = ?", (event_id,)).fetchone()
         if known is None:
-            return web.json_response({"event_id": event_id, "received": False})
-        body_sha256, at, repeats, receipt = known
-        received_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
-        found = {"received_at": received_at, "body_sha256": body_sha256, "repeats": repeats, "receipt": receipt}
-        return web.json_response({"event_id": event_id, "received": True, **found})
+            return web.Response(status=404)
+        with self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            receipt = self._signed_receipt(event_id, known[0], duplicate=False)
+        return web.Response(text=receipt, content_type="application/jose")
 
     def _authenticate(self, header: Any, body: bytes) -> None:
         event_id, timestamp = header("webhook-id", ""), header("webhook-timestamp", "0")
@@ -115,12 +115,7 @@ class Utility:
                 raise Refused(409, "the event is known with another body")
             if known is None:
                 self._keep(event, body, body_sha256, arrival)
-            receipt = self._receipt(event["id"], body_sha256, duplicate=known is not None)
-            self._database.execute(
-                "INSERT INTO receipts (event_id, document, sha256) VALUES (?, ?, ?)",
-                (event["id"], receipt, hashlib.sha256(receipt.encode()).hexdigest()),
-            )
-        return receipt
+            return self._signed_receipt(event["id"], body_sha256, duplicate=known is not None)
 
     def _keep(self, event: dict[str, Any], body: bytes, body_sha256: str, arrival: int | None) -> None:
         self._database.execute(
@@ -151,7 +146,8 @@ class Utility:
                 ),
             )
 
-    def _receipt(self, event_id: str, body_sha256: str, *, duplicate: bool) -> str:
+    def _signed_receipt(self, event_id: str, body_sha256: str, *, duplicate: bool) -> str:
+        """Sign it, and keep it in the transaction that is open."""
         claims = {
             "iss": self._partner,
             "aud": self._issuer,
@@ -161,7 +157,12 @@ class Utility:
             "body_sha256": body_sha256,
             "status": "duplicate" if duplicate else "accepted",
         }
-        return self._key.sign("delivery-receipt+jwt", claims)
+        receipt = self._key.sign("delivery-receipt+jwt", claims)
+        self._database.execute(
+            "INSERT INTO receipts (event_id, document, sha256) VALUES (?, ?, ?)",
+            (event_id, receipt, hashlib.sha256(receipt.encode()).hexdigest()),
+        )
+        return receipt
 
 
 def main() -> None:
