@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.prove.machine import Skipped, description
 from tests.prove.postgres import server_programs
-from tests.prove.report import table
+from tests.prove.report import publish, table
 from tests.prove.run import Plan, Result, as_json, prove, workplace
 from tests.prove.system import DatabaseKind
 
@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=None, help="a fresh one, printed, if left out")
     parser.add_argument("--database", choices=[kind.value for kind in DatabaseKind], help="both if left out")
     parser.add_argument("--minutes", type=float, default=60.0, help="bound of the load, for each database")
+    parser.add_argument("--publish", action="store_true", help="write the table into docs/reliability.md")
     parser.add_argument("--keep", action="store_true", help="leave logs and databases where they are")
     options = parser.parse_args()
     seed = secrets.randbelow(10**9) if options.seed is None else options.seed
@@ -40,6 +41,8 @@ def main() -> None:
     OUT.parent.mkdir(exist_ok=True)
     written = {"machine": description(), "databases": {result.plan.database: as_json(result) for result in results}}
     OUT.write_text(json.dumps(written, ensure_ascii=False, indent=2) + "\n", "utf-8")
+    if options.publish:
+        publish(results, f'make prove ARGS="--outcomes {options.outcomes} --kills {options.kills} --seed {seed}"')
     for result in results:
         for finding in result.report.findings[:20]:
             print(f"{result.plan.database}: {finding}")

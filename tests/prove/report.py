@@ -1,8 +1,13 @@
 """The table of a proof, as it stands on the terminal and in ``docs/reliability.md``."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from tests.prove.boundaries import BOUNDARIES
+from tests.prove.machine import description
 from tests.prove.run import Result
+
+PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 
 _ROWS = (
     ("outcomes acknowledged", "outcomes"),
@@ -40,6 +45,30 @@ def table(results: Sequence[Result]) -> str:
     for kind in sorted({kind for result in results for kind in result.tally.faults}):
         lines.append(_row(kind, [result.tally.faults[kind] for result in results]))
     return "\n".join(lines)
+
+
+def publish(results: Sequence[Result], command: str) -> None:
+    """Write the table of ``results`` and the boundaries into ``docs/reliability.md``."""
+    machine = description()
+    said = (
+        f"`{command}` on {machine['cores']} cores and {machine['memory_gib']} GiB of memory, {machine['system']}, "
+        f"Python {machine['python']}."
+    )
+    skipped = sorted({reason for result in results for reason in result.skipped})
+    if skipped:
+        said += f" Skipped: {'; '.join(skipped)}."
+    boundaries = [_row("boundary", ["the process dies when"]), _row("---", ["---"])]
+    boundaries += [_row(f"`{boundary.slug}`", [boundary.meaning]) for boundary in BOUNDARIES]
+    text = PAGE.read_text("utf-8")
+    text = _between(text, "the table", f"{said}\n\n{table(results)}")
+    PAGE.write_text(_between(text, "the boundaries", "\n".join(boundaries)), "utf-8")
+
+
+def _between(text: str, name: str, content: str) -> str:
+    start, end = f"<!-- {name}: written by make prove ARGS=--publish -->", f"<!-- the end of {name} -->"
+    before, _, rest = text.partition(start)
+    _, _, after = rest.partition(end)
+    return f"{before}{start}\n\n{content}\n\n{end}{after}"
 
 
 def _row(title: str, cells: Sequence[object]) -> str:

@@ -175,7 +175,11 @@ class _Run:
 
     async def _load(self, chaos: Chaos, people: applicants.Applicants, applying: "asyncio.Task[None]") -> None:
         plan = self._plan
-        await until_true(lambda: people.made >= plan.applications_at_first or applying.done())
+        self._spend(0.05)
+        at_work = min(30, plan.outcomes // 20)
+        await until_true(
+            lambda: applying.done() or (people.made >= plan.applications_at_first and self._seen.look() >= at_work)
+        )
         killing = asyncio.create_task(chaos.run())
         ends, told = time.monotonic() + plan.minutes * 60, time.monotonic()
         while time.monotonic() < ends:

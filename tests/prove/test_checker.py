@@ -1,14 +1,18 @@
 """The checker is fed stores in which one thing is wrong, and has to say so – and nothing else."""
 
+import ast
 import base64
 import hashlib
+import inspect
 import json
 import shutil
 import sqlite3
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -18,7 +22,7 @@ from gateway.records.entries import RecordEntry, encode_entry
 from gateway.records.log import LogHead
 from gateway.records.merkle import leaf_hash
 from mock_services.jose import SigningKey
-from tests.prove import utility
+from tests.prove import checker, record_check, utility
 from tests.prove.checker import FAULTS, OPENED, SUBMITTED, Evidence, check
 
 AT = datetime(2026, 11, 28, 1, 2, 3, 456789, UTC)
@@ -295,3 +299,16 @@ def test_a_record_that_was_touched_is_not_intact(world: World, statement: str) -
 def test_an_acknowledgement_of_what_was_never_recorded_breaks_the_record(world: World) -> None:
     world.departments_say(what="acknowledged", outcome="prm-1:2", record="log-1")
     assert not check(world.evidence).record_intact
+
+
+@pytest.mark.parametrize("module", [checker, record_check], ids=lambda module: module.__name__)
+def test_the_checker_shares_no_code_with_what_it_checks(module: ModuleType) -> None:
+    imported = set()
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
+        if isinstance(node, ast.Import):
+            imported |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add(node.module or "")
+    foreign = {name for name in imported if name.partition(".")[0] not in sys.stdlib_module_names}
+    allowed = ("cryptography.", "psycopg", "tests.prove.record_check")
+    assert [name for name in foreign if not name.startswith(allowed)] == []
