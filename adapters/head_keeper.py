@@ -102,7 +102,7 @@ class HeadFiles:
                 kept = None
             self._met.add(seal.log_id)
         if kept is None or kept.number < seal.number:  # another process may have continued the log since
-            _write_whole(path, encode_head(seal))
+            write_whole(path, encode_head(seal))
 
 
 def _kept_at(path: Path) -> Seal | None:
@@ -120,7 +120,8 @@ def _leads_to(kept: Seal, first: Seal) -> bool:
     return kept.hash() == (first.previous_hash if kept.number == first.number - 1 else first.hash())
 
 
-def _write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
+    """Put ``content`` in place of ``path``, whole or not at all, and durably. Raises ``OSError``."""
     draft = path.parent / f".{path.name}.{os.getpid()}"
     try:
         with draft.open("wb") as stream:

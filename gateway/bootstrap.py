@@ -1,5 +1,6 @@
 """The only composition root: builds each service once, from settings."""
 
+import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from adapters import departments
 from adapters.channels.department import DepartmentChannel
 from adapters.channels.posting import SEND_TIMEOUT, open_session
 from adapters.channels.webhook import WebhookChannel, parse_secret
+from adapters.checkpoint_keys import CheckpointKeys
 from adapters.data_keys import LiveDataKeys, open_data_keys
 from adapters.head_keeper import HeadFiles
 from adapters.heartbeat import Heartbeat
@@ -27,6 +29,8 @@ from adapters.storage.engine import make_private_database
 from adapters.storage.sealed import AtRest
 from adapters.storage.transactions import SqlTransactions
 from adapters.trust_directory import read_trust_directory
+from adapters.witnesses.files import CheckpointFiles
+from adapters.witnesses.http import HttpWitness
 from gateway.applications.agent_authority import AgentAuthorities
 from gateway.applications.dated_rows import RuleTableError
 from gateway.applications.intake import IntakeService
@@ -84,6 +88,12 @@ from gateway.rechecks.loops import RecheckLoops
 from gateway.rechecks.service import RecheckService
 from gateway.rechecks.sweeper import Sweeper
 from gateway.rechecks.worker import RecheckWorker
+from gateway.reconciliation.service import ReconciliationService
+from gateway.records.anchoring import Anchoring
+from gateway.records.lag import CheckpointLag
+from gateway.records.loops import RecordLoops
+from gateway.records.service import PublishedVerifierKeys, RecordProofs
+from gateway.records.witnessing import Witnessing
 from gateway.retention.policies import Periods, policies
 from gateway.retention.service import RetentionService
 from gateway.settings import Settings, SettingsError, SourceSettings, read_secret_lines
@@ -105,6 +115,7 @@ class Foundation:
     directory: PartnerDirectory
     partners: PartnerService
     metrics: GatewayMetrics
+    lag: CheckpointLag
 
     def close(self) -> None:
         """Commit what waits and let the database go."""
@@ -125,7 +136,11 @@ def lay_foundation(settings: Settings, clock: Clock = system_clock) -> Foundatio
     if settings.on_sqlite:
         make_private_database(settings.database())
     heads = HeadFiles(settings.head_directory)
-    transactions = SqlTransactions(settings.database(), read.seal_signer(on), at_rest, clock, heads)
+    signer, issuer = read.seal_signer(on), settings.issuer_url
+    transactions = SqlTransactions(settings.database(), signer, at_rest, clock, heads, issuer)
+    limit = settings.checkpoint_lag_limit
+    lag = CheckpointLag(transactions, clock, None if limit is None else timedelta(seconds=limit))
+    transactions.gate = lag.gate
     transactions.open()
     make_id = id_maker(clock)
     directory = PartnerDirectory(transactions)
@@ -137,7 +152,7 @@ def lay_foundation(settings: Settings, clock: Clock = system_clock) -> Foundatio
         insecure_hosts=settings.insecure_endpoint_hosts,
     )
     return Foundation(
-        settings, clock, make_id, keys, transactions, directory, partners, GatewayMetrics(transactions, clock)
+        settings, clock, make_id, keys, transactions, directory, partners, GatewayMetrics(transactions, clock), lag
     )
 
 
@@ -207,6 +222,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
     intakes = IntakeService(transactions, certificates, authorities, directory, calendar, clock, make_id, GATEWAY_NAME)
     offices = departments.discover(settings.department_options())
     names = GatewayNames(settings.issuer_url, settings.base_url)
+    reconciliation = build_reconciliation(foundation)
     services = Services(
         Doorkeeper(gate, clock, settings.base_url, limits.admit),
         Idempotency(transactions, clock, digests),
@@ -226,9 +242,23 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         CommitmentService(transactions, offices, calendar, names, make_id, digests),
         OutcomeIntake(transactions, directory, offices, settings.issuer_url, make_id, digests),
         DeliveryService(transactions, settings.issuer_url),
+        reconciliation,
         ProgressService(transactions, calendar, clock),
+        RecordProofs(transactions, wait_s=math.ceil(settings.checkpoint_every_s)),
+        PublishedVerifierKeys(checkpoint_keys(foundation).published),
     )
-    return Hub(foundation, services, certificates, Housekeeping(intakes, build_retention(foundation)))
+    return Hub(foundation, services, certificates, Housekeeping(intakes, build_retention(foundation), reconciliation))
+
+
+def build_reconciliation(foundation: Foundation) -> ReconciliationService:
+    """对账; the serving process and ``bandian reconcile`` have one each."""
+    return ReconciliationService(
+        foundation.transactions,
+        foundation.clock,
+        foundation.make_id,
+        foundation.keys.signer(KeyPurpose.ANSWER),
+        foundation.settings.issuer_url,
+    )
 
 
 def build_licences(foundation: Foundation, certificates: CertificateService) -> LicenceService:
@@ -420,6 +450,37 @@ def build_relay(foundation: Foundation, session: aiohttp.ClientSession) -> Relay
         progress=Heartbeat(settings.heartbeat_file) if settings.heartbeat_file else None,
         watch=foundation.metrics,
     )
+
+
+def checkpoint_keys(foundation: Foundation) -> CheckpointKeys:
+    """What signs checkpoints. Raises ``KeyDirectoryError``, ``OSError``."""
+    settings = foundation.settings
+    return CheckpointKeys(foundation.keys, settings.checkpoint_origin, settings.checkpoint_sm2_keys)
+
+
+def build_anchoring(foundation: Foundation, http: HttpClient) -> RecordLoops:
+    """What signs checkpoints of the record and shows them to witnesses; it leases under a name of its own.
+
+    Raises as ``checkpoint_keys``.
+    """
+    settings, transactions = foundation.settings, foundation.transactions
+    witnesses = [HttpWitness(http, each.url, each.verifier_keys()) for each in settings.witnesses]
+    witnessing = Witnessing(
+        transactions,
+        [CheckpointFiles(settings.head_directory), *witnesses],
+        [key for each in settings.witnesses for key in each.verifier_keys()],
+        foundation.metrics.witnessed,
+    )
+    anchoring = Anchoring(
+        transactions,
+        foundation.clock,
+        settings.checkpoint_origin,
+        checkpoint_keys(foundation).signers(),
+        uuid4().hex,
+        timedelta(seconds=settings.checkpoint_every_s),
+        witnessing.signed,
+    )
+    return RecordLoops(anchoring, witnessing)
 
 
 def secrets_in(directory: Path) -> Callable[[str], tuple[bytes, ...]]:

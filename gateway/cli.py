@@ -232,12 +232,13 @@ def _instant(text: str | None) -> datetime:
 
 def main() -> None:
     """Entry point of the ``bandian`` script."""
-    from gateway.commands import deliveries, keys, partners, retention, reviews
+    from gateway.commands import deliveries, keys, partners, reconciliation, retention, reviews
 
     app.add_typer(partners.app, name="partners")
     app.add_typer(deliveries.app, name="deliveries")
     app.add_typer(reviews.app, name="reviews")
     app.add_typer(keys.app, name="keys")
+    app.add_typer(reconciliation.app, name="reconcile")
     app.add_typer(retention.app, name="retention")
     app()
 

@@ -13,7 +13,16 @@ from starlette.responses import JSONResponse, Response
 from gateway import __version__
 from gateway.applications import router as applications_router
 from gateway.approvals import router as approvals_router
-from gateway.bootstrap import GATEWAY_NAME, Foundation, build_hub, build_rechecks, build_relay, clients, lay_foundation
+from gateway.bootstrap import (
+    GATEWAY_NAME,
+    Foundation,
+    build_anchoring,
+    build_hub,
+    build_rechecks,
+    build_relay,
+    clients,
+    lay_foundation,
+)
 from gateway.clock import Clock, system_clock
 from gateway.crypto import sm2
 from gateway.delivery import router as delivery_router
@@ -27,6 +36,8 @@ from gateway.licences import router as licences_router
 from gateway.logging import configure_logging
 from gateway.partners import router as partners_router
 from gateway.progress import router as progress_router
+from gateway.reconciliation import router as reconciliation_router
+from gateway.records import router as records_router
 from gateway.settings import Settings, load_settings
 
 DESCRIPTION = """发改能源规〔2020〕1479号第（七）条的政企协同办电信息共享平台。
@@ -52,11 +63,15 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
                 app.state.foundation = foundation
                 metrics.more = foundation.metrics.exposition
                 stop = asyncio.Event()
-                loops = [asyncio.create_task(run(stop)) for run in (hub.housekeeping.run, foundation.keys.run)]
+                loops = [
+                    asyncio.create_task(run(stop))
+                    for run in (hub.housekeeping.run, foundation.keys.run, foundation.lag.run)
+                ]
                 if settings.embedded_worker:
                     loops.append(asyncio.create_task(build_relay(foundation, session).run(stop)))
                     rechecks = build_rechecks(foundation, hub.certificates, http)
                     loops.append(asyncio.create_task(rechecks.run(stop)))
+                    loops.append(asyncio.create_task(build_anchoring(foundation, http).run(stop)))
                 if not settings.sources:
                     log.warning("sources.none", remedy="no source is configured: every certificate is out of reach")
                 if (sm2_by := sm2.self_test()) is None:
@@ -89,6 +104,9 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
         approvals_router.router,
         delivery_router.router,
         delivery_router.operator_router,
+        records_router.router,
+        reconciliation_router.router,
+        reconciliation_router.operator_router,
     ):
         app.include_router(router)
     app.get("/healthz", include_in_schema=False)(_alive)

@@ -17,6 +17,7 @@ from gateway.delivery.destinations import Destination
 from gateway.delivery.ports import Backlog, DeliveryState, RelayTransaction
 from gateway.errors import Overloaded
 from gateway.rechecks.ports import FeedPositions, FeedState, QueueState, RecheckQueue
+from gateway.records.ports import SuperLogTransaction
 from gateway.transaction import Transactions
 
 LOOKED_AT: Final = timedelta(seconds=10)
@@ -25,7 +26,7 @@ PATIENCE: Final = 3.0
 """Seconds; a scraper does not wait longer for the database."""
 
 
-class WatchedTransaction(RelayTransaction, Protocol):
+class WatchedTransaction(RelayTransaction, SuperLogTransaction, Protocol):
     """The slice that is looked at."""
 
     @property
@@ -94,6 +95,24 @@ class GatewayMetrics:
         self._feed_lag = Gauge(
             "bandian_feed_lag_seconds", "How long ago the end of a change feed was reached", ("source",), registry=own
         )
+        self._checkpoint_lag = Gauge(
+            "bandian_checkpoint_lag_seconds",
+            "Age of the oldest record entry without a checkpoint; 0: none",
+            registry=own,
+        )
+        self._checkpoint_size = Gauge("bandian_checkpoint_size", "Leaves under the latest checkpoint", registry=own)
+        self._behind = Gauge(
+            "bandian_witness_behind",
+            "Leaves that a witness has not seen, told by who anchors",
+            ("witness",),
+            registry=own,
+        )
+        self._contradicted = Gauge(
+            "bandian_witness_contradicted",
+            "1: a witness saw what no checkpoint follows from",
+            ("witness",),
+            registry=own,
+        )
         queue = Gauge("bandian_writer_queue", "Units of work that wait for the next commit", registry=own)
         queue.set_function(lambda: transactions.waiting)
 
@@ -117,6 +136,11 @@ class GatewayMetrics:
         """One look at a certificate of ``kind`` ended so, in the words of ``RecheckWorker``'s ``concluded``."""
         self._rechecks.labels(kind, result).inc()
 
+    def witnessed(self, witness: str, behind: int, contradicted: bool) -> None:
+        """How one witness of the record stands, as ``gateway.records.witnessing`` tells it."""
+        self._behind.labels(witness).set(behind)
+        self._contradicted.labels(witness).set(contradicted)
+
     async def exposition(self) -> bytes:
         """Everything in the Prometheus text format. A database that does not answer is told, not waited for."""
         now = self._clock()
@@ -127,22 +151,14 @@ class GatewayMetrics:
 
     async def _look(self, now: datetime) -> None:
         try:
-            reading = self._transactions.read(
-                lambda tx: (
-                    tx.deliveries.backlog(),
-                    tx.destinations.list(),
-                    tx.recheck_queue.state(),
-                    tx.feed_positions.states(),
-                )
-            )
-            seen: tuple[Backlog, Sequence[Destination], QueueState, Sequence[FeedState]] = await asyncio.wait_for(
-                reading, PATIENCE
-            )
+            seen = await asyncio.wait_for(self._transactions.read(_looked), PATIENCE)
         except (Overloaded, TimeoutError):
             self._up.set(0)
             return
         self._up.set(1)
-        backlog, destinations, rechecks, feeds = seen
+        backlog, destinations, rechecks, feeds, unanchored_since, anchored = seen
+        self._checkpoint_lag.set(_seconds_since(unanchored_since, now))
+        self._checkpoint_size.set(anchored)
         _show(self._pending, backlog.pending)
         _show(self._unknown, backlog.unknown)
         _show(self._dead, backlog.dead)
@@ -153,6 +169,20 @@ class GatewayMetrics:
         self._rechecks_age.set(_seconds_since(rechecks.oldest_due_at, now))
         self._undecided.set(rechecks.undecided)
         _show(self._feed_lag, {each.source: each.lag_s(now) for each in feeds})
+
+
+def _looked(
+    tx: WatchedTransaction,
+) -> tuple[Backlog, Sequence[Destination], QueueState, Sequence[FeedState], datetime | None, int]:
+    record = tx.super_log
+    return (
+        tx.deliveries.backlog(),
+        tx.destinations.list(),
+        tx.recheck_queue.state(),
+        tx.feed_positions.states(),
+        record.unanchored_since(),
+        record.head().frontier.size,
+    )
 
 
 def _seconds_since(at: datetime | None, now: datetime) -> float:

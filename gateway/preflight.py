@@ -9,7 +9,7 @@ from adapters.departments import DepartmentSettingsError
 from adapters.key_directory import KeyDirectoryError
 from adapters.storage.engine import DatabaseUrlError
 from adapters.trust_directory import TrustDirectoryError
-from gateway.bootstrap import build_hub, build_rechecks, build_relay, clients, lay_foundation
+from gateway.bootstrap import build_anchoring, build_hub, build_rechecks, build_relay, clients, lay_foundation
 from gateway.clock import Clock, system_clock
 from gateway.crypto import sm2
 from gateway.crypto.errors import AlgorithmUnavailable
@@ -71,6 +71,7 @@ async def _rehearse(settings: Settings, clock: Clock) -> None:
         async with clients() as (http, session):
             build_rechecks(foundation, build_hub(foundation, http).certificates, http)
             build_relay(foundation, session)
+            build_anchoring(foundation, http)
         await foundation.transactions.require_current_schema()
     finally:
         foundation.close()

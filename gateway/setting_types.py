@@ -3,6 +3,7 @@
 import ipaddress
 import json
 import re
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
@@ -85,6 +86,9 @@ def _key_provider(text: str) -> str:
 
 ProviderReference = Annotated[str, AfterValidator(_key_provider)]
 """``scheme:reference``, as ``adapters.key_providers`` reads it."""
+
+Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_listed)]
+"""Paths of files, as a comma list or a JSON list."""
 
 Years = Annotated[tuple[Annotated[int, Field(ge=2000, le=2200)], ...], NoDecode, BeforeValidator(_listed)]
 

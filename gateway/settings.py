@@ -31,7 +31,8 @@ from pydantic_settings import SettingsError as UnreadableValue
 from pydantic_settings.sources.utils import parse_env_vars
 
 from gateway.crypto.aead import Algorithm
-from gateway.setting_types import HostNames, HttpUrl, Networks, Origins, ProviderReference, TypeCode, Years
+from gateway.records.notes import COSIGNATURE_TYPE, VerifierKey, is_key_name, parse_vkey
+from gateway.setting_types import HostNames, HttpUrl, Networks, Origins, Paths, ProviderReference, TypeCode, Years
 from schemas.departments import ReviewMode
 from schemas.wire import Day, PartnerCode, RegionDigits, Slug
 
@@ -60,6 +61,18 @@ def _database_url(url: SecretStr) -> SecretStr:
     if scheme == "sqlite" and (not re.match(r"sqlite(\+\w+)?:///.", text) or ":memory:" in text):
         raise ValueError("must name a file, as sqlite:///./var/bandian.sqlite3 does; a database in memory is lost")
     return url
+
+
+def _origin_of_record(text: str) -> str:
+    if not is_key_name(text):
+        raise ValueError("must have neither spaces nor a plus sign, as gateway.example/record has none")
+    return text
+
+
+def _witness_key(text: str) -> str:
+    if parse_vkey(text).type != COSIGNATURE_TYPE:  # NoteInvalid is a ValueError
+        raise ValueError("must be a cosignature key (C2SP type 04)")
+    return text
 
 
 class _Part(BaseModel):
@@ -92,6 +105,18 @@ class IdentityProviderSettings(_Part):
 
     issuer: HttpUrl
     client_id: str = Field(default="bandian", min_length=1, max_length=200)
+
+
+class WitnessSettings(_Part):
+    """A service that co-signs checkpoints of the record (C2SP tlog-witness), at its submission prefix."""
+
+    url: HttpUrl
+    keys: tuple[Annotated[str, AfterValidator(_witness_key)], ...] = Field(
+        min_length=1, max_length=4, description="Its verifier keys (vkey, type 04), all of one name"
+    )
+
+    def verifier_keys(self) -> tuple[VerifierKey, ...]:
+        return tuple(parse_vkey(text) for text in self.keys)
 
 
 class RetentionSettings(_Part):
@@ -146,6 +171,20 @@ class Settings(BaseSettings):
 
     key_dir: Path = Path("var/keys")
     heads_dir: Path | None = Field(default=None, description="Heads of the record; heads beside the keys if left out")
+    record_origin: Annotated[str, AfterValidator(_origin_of_record)] | None = Field(
+        default=None, max_length=200, description="The record's name in checkpoints; ISSUER-HOST/record if left out"
+    )
+    checkpoint_every_s: float = Field(default=10, ge=0.05, le=3600, description="Pause between signed checkpoints")
+    checkpoint_lag_limit_s: int | None = Field(
+        default=None,
+        ge=1,
+        le=86400,
+        description="How long an entry may be without a checkpoint before writes are refused; in development never",
+    )
+    witnesses: tuple[WitnessSettings, ...] = Field(default=(), description="Who co-signs checkpoints")
+    checkpoint_sm2_keys: Paths = Field(
+        default=(), description="Files of SM2 keys that sign checkpoints too: the first signs, all are published"
+    )
     generate_keys: bool | None = Field(default=None, description="Left out: in development only")
     at_rest_keys: ProviderReference | None = Field(
         default=None,
@@ -239,6 +278,16 @@ class Settings(BaseSettings):
     def head_directory(self) -> Path:
         """Where the heads of the record are kept, outside the database."""
         return self.heads_dir or self.key_dir.parent / "heads"
+
+    @property
+    def checkpoint_origin(self) -> str:
+        """The name of the record in checkpoints; without a setting host and port of the issuer, and ``/record``."""
+        return self.record_origin or f"{urlsplit(self.issuer_url).netloc}/record"
+
+    @property
+    def checkpoint_lag_limit(self) -> int | None:
+        """Seconds, or None for none."""
+        return self.checkpoint_lag_limit_s or (900 if self.in_production else None)
 
     @property
     def on_sqlite(self) -> bool:

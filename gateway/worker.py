@@ -8,7 +8,7 @@ import structlog
 
 from adapters.listening import Listener
 from adapters.metrics_server import metrics_served
-from gateway.bootstrap import build_certificates, build_rechecks, build_relay, clients, lay_foundation
+from gateway.bootstrap import build_anchoring, build_certificates, build_rechecks, build_relay, clients, lay_foundation
 from gateway.clock import Clock, system_clock
 from gateway.settings import Settings
 
@@ -32,7 +32,11 @@ async def run_worker(
             rechecks = build_rechecks(foundation, build_certificates(foundation, http), http)
             log.info("worker.started")
             await asyncio.gather(
-                build_relay(foundation, session).run(stop), rechecks.run(stop), foundation.keys.run(stop)
+                build_relay(foundation, session).run(stop),
+                rechecks.run(stop),
+                foundation.keys.run(stop),
+                foundation.lag.run(stop),
+                build_anchoring(foundation, http).run(stop),
             )
     finally:
         foundation.close()

@@ -19,7 +19,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from adapters.storage.sealed import SealedJson, SealedText, seal_values
 from adapters.storage.tables import UtcInstant, metadata
 from gateway.crypto.sealing import Sealer
-from gateway.delivery.ports import DeliveryState, EventDraft
+from gateway.delivery.cloud_events import encode_cloud_event
+from gateway.delivery.ports import ChannelKind, DeliveryState, Event, EventDraft
+from gateway.records.entries import digest
 
 outbox_counters = Table(
     "outbox_counters",
@@ -51,6 +53,7 @@ outbox = Table(
     Column("settled_at", UtcInstant),
     Column("last_reason", Text),
     Column("erased_at", UtcInstant),
+    Column("body_sha256", Text),
     Column("unknown_since", UtcInstant),
     Column("scheduled_at", UtcInstant),
     Column("tried_for_s", Float),
@@ -81,6 +84,15 @@ Index(
     postgresql_where=is_pending,
 )
 
+_undigested = outbox.c.body_sha256.is_(None) & (outbox.c.channel != ChannelKind.DEPARTMENT.value)
+Index(
+    "ix_outbox_undigested",
+    outbox.c.destination,
+    outbox.c.position,
+    sqlite_where=_undigested,
+    postgresql_where=_undigested,
+)
+
 _has_data = outbox.c.erased_at.is_(None)
 Index("ix_outbox_settled_at", outbox.c.settled_at, sqlite_where=_has_data, postgresql_where=_has_data)
 
@@ -107,8 +119,10 @@ class BatchOutbox:
     positions, so that a reader of the feed never passes over an event that is still to be committed.
     """
 
-    def __init__(self, sealer: Sealer) -> None:
+    def __init__(self, sealer: Sealer, source: str) -> None:
+        """``source`` is the gateway's issuer: with it the body of an event is known when the event is numbered."""
         self._sealer = sealer
+        self._source = source
         self.drafts: list[EventDraft] = []
 
     def append(self, draft: EventDraft) -> None:
@@ -143,12 +157,20 @@ class BatchOutbox:
                     "state": DeliveryState.PENDING.value,
                     "attempts": 0,
                     "next_attempt_at": draft.at,
+                    "body_sha256": self._body_sha256(draft, position, sequence),
                     "scheduled_at": draft.at,
                     "tried_for_s": 0.0,
                 }
                 for draft, position, sequence in zip(self.drafts, positions, sequences, strict=True)
             ],
         )
+
+    def _body_sha256(self, draft: EventDraft, position: int, sequence: int) -> str | None:
+        """Of a CloudEvent's bytes, the same at every attempt. A review request is signed anew at each, and has none."""
+        if draft.channel is ChannelKind.DEPARTMENT:
+            return None
+        event = Event(**draft.__dict__, position=position, sequence=sequence)
+        return digest(encode_cloud_event(event, self._source))
 
 
 class ReadOnlyOutbox:

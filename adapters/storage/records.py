@@ -128,7 +128,7 @@ def take_log(connection: Connection, holder: str, at: datetime) -> LogHead:
         .returning(record_logs)
     ).one_or_none()
     if taken is not None:
-        return LogHead(taken.log_id, taken.seals, Frontier(taken.size, _cut(taken.peaks)), taken.last_seal_hash)
+        return LogHead(taken.log_id, taken.seals, Frontier(taken.size, cut_peaks(taken.peaks)), taken.last_seal_hash)
     head = LogHead(uuid4().hex[:12])
     connection.execute(
         insert(record_logs).values(
@@ -218,7 +218,7 @@ class SqlRecordReader:
 
     def entries(self, log_id: str) -> Generator[StoredEntry]:
         for row in self._stream(_all_raw(record_entries), record_entries.c.log_id == log_id, record_entries.c.sequence):
-            yield _stored_entry(row)
+            yield stored_entry(row)
 
     def of_subject(self, subject: str, actions: Sequence[str]) -> Sequence[StoredEntry]:
         """Entries about ``subject`` with one of ``actions``, log by log, oldest first."""
@@ -227,7 +227,7 @@ class SqlRecordReader:
             .where(record_entries.c.subject == subject, record_entries.c.action.in_(actions))
             .order_by(record_entries.c.log_id, record_entries.c.sequence)
         )
-        return [_stored_entry(row) for row in rows]
+        return [stored_entry(row) for row in rows]
 
     def references(self) -> Generator[StoredReference]:
         """Of every table that has a ``record_id``."""
@@ -262,7 +262,7 @@ def _head(log_id: str, row: Row[Any]) -> LogHead:
     named = f"of the head of {log_id}"
     peaks = _bytes(row.peaks, f"peaks {named}")
     try:
-        frontier = Frontier(_whole(row.size, f"size {named}"), _cut(peaks))
+        frontier = Frontier(_whole(row.size, f"size {named}"), cut_peaks(peaks))
     except ValueError:
         raise NotAsWritten(f"the peaks {named} do not fit its size") from None
     return LogHead(log_id, _whole(row.seals, f"seals {named}"), frontier, _bytes(row.last_seal_hash, f"hash {named}"))
@@ -284,7 +284,7 @@ def _seal(log_id: str, row: Row[Any]) -> Seal:
     )
 
 
-def _stored_entry(row: Row[Any]) -> StoredEntry:
+def stored_entry(row: Row[Any]) -> StoredEntry:
     log_id = _text(row.log_id, "log_id of an entry")
     sequence = _whole(row.sequence, f"sequence of an entry of {log_id}")
     named = f"of entry {sequence}"
@@ -298,7 +298,7 @@ def _stored_entry(row: Row[Any]) -> StoredEntry:
     )
 
 
-def _cut(peaks: bytes) -> tuple[bytes, ...]:
+def cut_peaks(peaks: bytes) -> tuple[bytes, ...]:
     """The 32 bytes of each peak."""
     return tuple(peaks[start : start + 32] for start in range(0, len(peaks), 32))
 

@@ -37,13 +37,17 @@ class SqlTransactions:
         at_rest: AtRest,
         clock: Clock,
         head_keeper: HeadKeeper | None = None,
+        source: str = "",
     ) -> None:
+        """``source`` is the gateway's issuer, the ``source`` of every event."""
         self.at_rest = at_rest
+        self.gate: Callable[[], None] = lambda: None
+        """Asked before each write; what it raises refuses it."""
         self._head_keeper = head_keeper
         self._read_engine = create_database_engine(database_url, pool_size=READERS, snapshots=True)
         self._write_engine = create_database_engine(database_url, pool_size=1)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
-        self._writer = GroupWriter(self._write_engine, signer, at_rest, clock, head_keeper)
+        self._writer = GroupWriter(self._write_engine, signer, at_rest, clock, head_keeper, source)
 
     def open(self) -> None:
         """Start the writer."""
@@ -64,7 +68,12 @@ class SqlTransactions:
         return self._writer.waiting
 
     async def write(self, work: Callable[[SqlUnitOfWork], ResultT]) -> ResultT:
-        """See ``Transactions.write``."""
+        """See ``Transactions.write``. Raises whatever ``gate`` raises."""
+        self.gate()
+        return await self._writer.submit(work)
+
+    async def write_regardless(self, work: Callable[[SqlUnitOfWork], ResultT]) -> ResultT:
+        """``write`` past the ``gate``: for whoever mends what it is closed for."""
         return await self._writer.submit(work)
 
     async def read(self, work: Callable[[SqlUnitOfWork], ResultT]) -> ResultT:

@@ -15,6 +15,8 @@ from adapters.storage.identity import SqlSessions
 from adapters.storage.licences import SqlAskedHolders
 from adapters.storage.partners import SqlPartnerRepository, SqlSpentTokens
 from adapters.storage.rechecks import SqlFeedPositions, SqlRecheckQueue
+from adapters.storage.reconciliation import SqlDayBook
+from adapters.storage.record_trees import SqlRecordSubjects, SqlSuperLog
 from adapters.storage.records import BatchRecords, ReadOnlyRecords, SqlRecordReader
 from adapters.storage.resealing import SqlSealedRows
 from adapters.storage.retention import SqlRemoval
@@ -50,12 +52,24 @@ class SqlUnitOfWork:
         return SqlDeliveryQueue(self._statements)
 
     @cached_property
+    def day_book(self) -> SqlDayBook:
+        return SqlDayBook(self._statements)
+
+    @cached_property
     def destinations(self) -> SqlDestinations:
         return SqlDestinations(self._statements)
 
     @cached_property
     def record_reader(self) -> SqlRecordReader:
         return SqlRecordReader(self._statements)
+
+    @cached_property
+    def super_log(self) -> SqlSuperLog:
+        return SqlSuperLog(self._statements)
+
+    @cached_property
+    def record_subjects(self) -> SqlRecordSubjects:
+        return SqlRecordSubjects(self._statements)
 
     @cached_property
     def partners(self) -> SqlPartnerRepository:

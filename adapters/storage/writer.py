@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, Operationa
 
 from adapters.storage.deliveries import BatchOutbox
 from adapters.storage.engine import is_transient
+from adapters.storage.record_trees import store_subtrees
 from adapters.storage.records import (
     BatchRecords,
     LostLog,
@@ -74,7 +75,9 @@ class GroupWriter:
         at_rest: AtRest,
         clock: Clock,
         head_keeper: HeadKeeper | None = None,
+        source: str = "",
     ) -> None:
+        self._source = source
         self._engine = engine
         self._at_rest = at_rest
         self._head_keeper = head_keeper
@@ -170,7 +173,7 @@ class GroupWriter:
             transaction = connection.begin()
             try:
                 head = self._head or take_log(connection, self._holder, self._clock())
-                records, outbox = BatchRecords(head), BatchOutbox(self._at_rest.sealer)
+                records, outbox = BatchRecords(head), BatchOutbox(self._at_rest.sealer, self._source)
                 for pending in batch:
                     self._run_unit(connection, pending, records, outbox)
                 outbox.write(connection)
@@ -202,8 +205,11 @@ class GroupWriter:
     def _seal(self, connection: Connection, head: LogHead, records: BatchRecords) -> tuple[LogHead, Seal | None]:
         if not records.leaves:
             return head, None
-        seal, after = head.sealed(records.leaf_hashes(), self._clock(), self._signer.key_id, self._signer.sign)
+        hashes, signer = records.leaf_hashes(), self._signer
+        seal, after, completed = head.sealed(hashes, self._clock(), signer.key_id, signer.sign)
         write_batch(connection, self._holder, records, seal, after)
+        if completed:
+            store_subtrees(connection, seal.log_id, completed)
         return after, seal
 
     def _release(self) -> None:

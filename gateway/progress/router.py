@@ -7,7 +7,10 @@ from fastapi import APIRouter, Depends
 from gateway.http.services import provide
 from gateway.identity.router import Applicant
 from gateway.progress.service import ProgressService
+from gateway.records.service import RecordProofs
+from gateway.records.views import proof_view
 from schemas.applicant_api import ApplicationSummary, ProgressView
+from schemas.record_proofs import RecordProofView
 from schemas.wire import OpaqueId
 
 router = APIRouter(tags=["申请人 · 进度"])
@@ -24,3 +27,19 @@ async def progress(application_id: OpaqueId, applicant: Applicant, service: Serv
 async def applications(applicant: Applicant, service: Service) -> list[ApplicationSummary]:
     """The applicant's own applications, newest first."""
     return await service.applications(applicant.holder_digest)
+
+
+@router.get(
+    "/v1/applications/{application_id}/records/{record_id}/proof",
+    summary="我的申请的一条存证的证明（核验方法见存证说明）",
+)
+async def own_record_proof(
+    application_id: OpaqueId,
+    record_id: OpaqueId,
+    applicant: Applicant,
+    service: Service,
+    proofs: Annotated[RecordProofs, Depends(provide(RecordProofs))],
+) -> RecordProofView:
+    """Of an entry about the applicant's own application, such as an access that the progress page names."""
+    await service.require_own(application_id, applicant.holder_digest)
+    return proof_view(*await proofs.about(application_id, record_id))

@@ -67,10 +67,12 @@ class ProgressService:
             for each in mine
         ]
 
+    async def require_own(self, application_id: str, holder_digest: str) -> None:
+        """Raises ``ApplicationUnknown`` where the application is not this holder's."""
+        await self._transactions.read(lambda tx: _own(tx, application_id, holder_digest))
+
     def _read(self, tx: ProgressTransaction, application_id: str, holder_digest: str, now: datetime) -> ProgressView:
-        application = tx.applications.find(application_id)
-        if application is None or application.holder_digest != holder_digest:
-            raise ApplicationUnknown(check="application.unknown", owner=Owner.APPLICANT, remedy="请核对申请编号")
+        application = _own(tx, application_id, holder_digest)
         authorisation = tx.authorisations.of_application(application_id)
         review = tx.joint_reviews.find_by_application(application_id)
         under_way = application.lifecycle.closed_at is None
@@ -92,6 +94,13 @@ class ProgressService:
             authorisation_withdrawn_at=authorisation.withdrawn_at if authorisation else None,
             accesses=_accesses(tx, application_id),
         )
+
+
+def _own(tx: ProgressTransaction, application_id: str, holder_digest: str) -> GridConnectionApplication:
+    application = tx.applications.find(application_id)
+    if application is None or application.holder_digest != holder_digest:
+        raise ApplicationUnknown(check="application.unknown", owner=Owner.APPLICANT, remedy="请核对申请编号")
+    return application
 
 
 def _documents(tx: ProgressTransaction, application: GridConnectionApplication) -> list[DocumentProgress]:

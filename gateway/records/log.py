@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from gateway.records.merkle import EMPTY, Frontier
+from gateway.records.merkle import EMPTY, Frontier, Subtree
 from schemas.wire import format_instant
 
 GENESIS = bytes(32)
@@ -64,11 +64,14 @@ class LogHead:
 
     def sealed(
         self, leaf_hashes: Sequence[bytes], at: datetime, key_id: str, sign: Callable[[bytes], bytes]
-    ) -> tuple[Seal, "LogHead"]:
-        """Seal ``leaf_hashes`` (at least one) as the next batch; answers the seal and the head after it."""
+    ) -> tuple[Seal, "LogHead", Sequence[Subtree]]:
+        """Seal ``leaf_hashes`` (at least one) as the next batch.
+
+        Answers the seal, the head after it, and the subtrees that became complete by it.
+        """
         if not leaf_hashes:
             raise ValueError("a seal covers at least one entry")
-        grown = self.frontier.grown(leaf_hashes)
+        grown, completed = self.frontier.extended(leaf_hashes)
         unsigned = Seal(
             self.log_id,
             self.seals + 1,
@@ -80,7 +83,7 @@ class LogHead:
             key_id,
         )
         seal = Seal(**{**unsigned.__dict__, "signature": sign(unsigned.body())})
-        return seal, LogHead(self.log_id, seal.number, grown, seal.hash())
+        return seal, LogHead(self.log_id, seal.number, grown, seal.hash()), completed
 
 
 def record_id(log_id: str, sequence: int) -> str:

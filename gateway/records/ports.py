@@ -2,10 +2,16 @@
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
+from gateway.records.checkpoints import Cosignature
 from gateway.records.entries import RecordEntry
 from gateway.records.log import LogHead, Seal
+from gateway.records.merkle import Frontier, Subtree
+from gateway.records.notes import Note, SignatureLine
+from gateway.records.stored_tree import NodeReader
+from gateway.records.super_log import SuperLeaf
 
 
 class RecordAppender(Protocol):
@@ -85,4 +91,157 @@ class HeadKeeper(Protocol):
 
     def close(self) -> None:
         """Keep what was not kept yet, within a bounded time."""
+        ...
+
+
+@dataclass(frozen=True)
+class SuperHead:
+    """Where the super log stands, and which process appends to it until when."""
+
+    holder: str
+    held_until: datetime
+    frontier: Frontier
+
+
+@dataclass(frozen=True)
+class StoredCheckpoint:
+    """A checkpoint of the super log at ``size`` leaves. ``note`` has the log's signatures and all cosignatures."""
+
+    size: int
+    root: bytes
+    signed_at: datetime
+    note: Note
+
+
+@dataclass(frozen=True)
+class TimeStamp:
+    """An RFC 3161 token (DER) over a checkpoint's text, by ``authority``."""
+
+    authority: str
+    stamped_at: datetime
+    token: bytes
+
+
+class SuperLog(NodeReader, Protocol):
+    """The super log and its checkpoints in the database."""
+
+    def head(self) -> SuperHead: ...
+
+    def moved(self) -> Sequence[SuperLeaf]:
+        """What every log that moved since its last leaf would be given as its next one, in order of logs."""
+        ...
+
+    def unanchored_since(self) -> datetime | None:
+        """When the oldest entry was sealed that no leaf covers; None where every one is covered."""
+        ...
+
+    def take(self, former: str, holder: str, until: datetime) -> bool:
+        """Become the one that appends in place of ``former``; False where that is no longer who does."""
+        ...
+
+    def append(self, before: Frontier, leaves: Sequence[SuperLeaf]) -> Frontier:
+        """Append at least one leaf behind ``before``, in a unit of work that took the super log."""
+        ...
+
+    def add_checkpoint(self, checkpoint: StoredCheckpoint) -> None: ...
+
+    def latest_checkpoint(self) -> StoredCheckpoint | None: ...
+
+    def checkpoint_covering(self, index: int) -> StoredCheckpoint | None:
+        """The newest one that has the leaf ``index`` and that a witness signed; else the newest that has it."""
+        ...
+
+    def root_signed_at(self, size: int) -> bytes | None:
+        """The root in the checkpoint of that size; None where none was signed at it."""
+        ...
+
+    def add_cosignatures(self, size: int, cosignatures: Sequence[Cosignature]) -> None:
+        """Keep them beside the checkpoint at ``size``; one of the same witness is replaced."""
+        ...
+
+    def add_time_stamp(self, size: int, stamp: TimeStamp) -> None: ...
+
+    def time_stamps(self, size: int) -> Sequence[TimeStamp]: ...
+
+    def last_time_stamp(self, authority: str) -> datetime | None: ...
+
+    def leaves(self, first: int, count: int) -> Sequence[bytes]:
+        """The bytes of leaves from ``first`` on, at most ``count``."""
+        ...
+
+    def leaf_covering(self, log_id: str, sequence: int) -> int | None:
+        """The index of the first leaf that covers the entry."""
+        ...
+
+    def entry(self, log_id: str, sequence: int) -> StoredEntry | None: ...
+
+    def logs(self) -> Sequence[tuple[str, int]]:
+        """Every log and how many entries it has, the super log among them."""
+        ...
+
+    def missing_subtrees(self, log_id: str, level: int, first: int, complete: int) -> Sequence[int]:
+        """Of the subtrees of ``level`` from ``first`` to before ``complete`` those that are not stored."""
+        ...
+
+    def store_subtrees(self, log_id: str, subtrees: Sequence[Subtree]) -> None:
+        """Keep those that are not there yet."""
+        ...
+
+
+class SuperLogTransaction(Protocol):
+    """The slice that anchors and proves."""
+
+    @property
+    def super_log(self) -> SuperLog: ...
+
+
+class RecordSubjects(Protocol):
+    """To whom the things belong that entries are about."""
+
+    def utility_of(self, subject: str) -> str | None:
+        """The code of the utility of the application ``subject``; None for what is none."""
+        ...
+
+
+class ProvingTransaction(SuperLogTransaction, Protocol):
+    """The slice that answers proofs to those who may know of an entry."""
+
+    @property
+    def record_subjects(self) -> RecordSubjects: ...
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A checkpoint for a witness, and where to get the proof that it follows from one of ``old_size`` leaves."""
+
+    note: Note
+    size: int
+    proof_from: "ConsistencySource"
+
+
+class ConsistencySource(Protocol):
+    """Answers consistency proofs up to one size."""
+
+    async def __call__(self, old_size: int) -> Sequence[bytes]:
+        """Raises ``ProofInvalid`` where ``old_size`` is more than there is."""
+        ...
+
+
+class Witness(Protocol):
+    """Somebody outside who is shown each checkpoint: a directory, a service that signs it too.
+
+    It is called beside the writer, never within a transaction.
+    """
+
+    @property
+    def name(self) -> str:
+        """What metrics and the log call it."""
+        ...
+
+    async def observe(self, submission: Submission) -> Sequence[SignatureLine]:
+        """Show it the checkpoint; answers its cosignatures, proved, or none where it only keeps.
+
+        Raises a ``GatewayError``: ``PartnerUnavailable`` for one that cannot be reached or does not answer as it
+        should, ``CheckpointContradicted`` for one that saw something that this checkpoint does not follow from.
+        """
         ...

@@ -82,6 +82,7 @@ PLAIN: dict[str, dict[str, str]] = {
     "outbox": {
         "event_id destination subject lease_owner": REFERENCE,
         "channel type state last_reason": WORD,
+        "body_sha256": "SHA-256 of a body with an id in it that the gateway drew at random",
     },
     "outbox_counters": {"destination subject": REFERENCE},
     "delivery_attempts": {"event_id": REFERENCE, "state reason outcome": WORD},
@@ -106,6 +107,8 @@ PLAIN: dict[str, dict[str, str]] = {
         "regions": PLACE,
         "clause": "the legal basis that an operator wrote for all to see",
     },
+    "reconciliation_days": {"utility record_id": REFERENCE, "root": "a hash over digests"},
+    "reconciliation_reports": {"utility record_id": REFERENCE},
     "record_entries": {
         "log_id": REFERENCE,
         "leaf_hash": "the hash of the leaf beside it",
@@ -113,6 +116,15 @@ PLAIN: dict[str, dict[str, str]] = {
         "action": WORD,
         "subject": REFERENCE,
     },
+    "record_subtrees": {"log_id": REFERENCE, "root": "a hash"},
+    "record_super_log": {"name holder": REFERENCE, "peaks": "hashes"},
+    "record_super_leaves": {
+        "log_id": REFERENCE,
+        "leaf_hash leaf": "how far a log goes, its root, and the hash of that",
+    },
+    "record_checkpoints": {"root note": "a hash, and signatures over it: published"},
+    "record_cosignatures": {"witness key_id line": "who signed a checkpoint, and the signature: published"},
+    "record_time_stamps": {"authority": PARTNER, "token": "a signature over a checkpoint"},
     "record_logs": {"log_id holder": REFERENCE, "peaks last_seal_hash": "hashes"},
     "record_seals": {"log_id key_id": REFERENCE, "root previous_hash signature": "hashes, and a signature over them"},
 }

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from gateway.certificates.trust import Issuer
 from gateway.cli import app as cli
-from gateway.commands import deliveries, keys, partners, retention, reviews
+from gateway.commands import deliveries, keys, partners, reconciliation, retention, reviews
 from gateway.main import create_app
 from gateway.settings import IdentityProviderSettings, Settings
 from schemas.departments import ApprovalOutcome
@@ -40,6 +40,7 @@ GROUPS = {
     "keys": keys.app,
     "retention": retention.app,
     "reviews": reviews.app,
+    "reconcile": reconciliation.app,
 }
 HEREDOC = re.compile(r"<<'?(PY|JSON)'?(?P<target>[^\n]*)\n(?P<body>.*?)\n\1\n", re.S)
 MAX_LINES = 160

@@ -18,7 +18,7 @@ def chain(length: int, *, log_id: str = LOG, taste: bytes = b"") -> list[Seal]:
     """Seals of one log, each over one entry; another ``taste`` gives another history."""
     head, seals = LogHead(log_id), []
     for number in range(length):
-        seal, head = head.sealed([leaf_hash(b"%d" % number + taste)], NOON, SEAL_SIGNER.key_id, SEAL_SIGNER.sign)
+        seal, head, _ = head.sealed([leaf_hash(b"%d" % number + taste)], NOON, SEAL_SIGNER.key_id, SEAL_SIGNER.sign)
         seals.append(seal)
     return seals
 

@@ -14,7 +14,7 @@ from tests.support.storage import NOON, SEAL_SIGNER
 
 
 def sealed() -> Seal:
-    seal, _ = LogHead("0123456789ab").sealed([leaf_hash(b"1")], NOON, SEAL_SIGNER.key_id, SEAL_SIGNER.sign)
+    seal, *_ = LogHead("0123456789ab").sealed([leaf_hash(b"1")], NOON, SEAL_SIGNER.key_id, SEAL_SIGNER.sign)
     return seal
 
 

@@ -1,0 +1,84 @@
+"""Checkpoints as files outside the database: ``record.checkpoint``, the latest, beside the heads of the logs.
+
+One that the record does not follow from is never written over: it proves that the database lost or changed something.
+It stays beside the new one as ``record.{size}.checkpoint``.
+"""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from adapters.head_keeper import write_whole
+from gateway.errors import Owner
+from gateway.records.checkpoints import parse_checkpoint
+from gateway.records.errors import CheckpointContradicted
+from gateway.records.merkle import ProofInvalid, verify_consistency
+from gateway.records.notes import MAX_NOTE_BYTES, Note, NoteInvalid, SignatureLine, parse_note
+from gateway.records.ports import Submission
+
+LATEST: Final = "record.checkpoint"
+SUFFIX: Final = ".checkpoint"
+
+
+class CheckpointFiles:
+    """``gateway.records.ports.Witness`` over a directory, which is made with the first checkpoint."""
+
+    name = "files"
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    async def observe(self, submission: Submission) -> Sequence[SignatureLine]:
+        """See ``Witness.observe``. Raises ``OSError`` too."""
+        path = self._directory / LATEST
+        kept = await asyncio.to_thread(_kept_at, path)
+        contradicted = kept is not None and not await _follows(kept, submission)
+        await asyncio.to_thread(self._replace, path, kept if contradicted else None, submission.note)
+        if contradicted:
+            raise CheckpointContradicted(
+                check="record.kept_checkpoint_contradicted",
+                owner=Owner.GATEWAY,
+                remedy="库外保存的检查点与数据库不一致，请核查数据库是否被改动或回退",
+                partner=self.name,
+            )
+        return ()
+
+    def _replace(self, path: Path, contradicted: Note | None, note: Note) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        if contradicted is not None:
+            size = parse_checkpoint(contradicted.text).size
+            path.replace(self._directory / f"record.{size}{SUFFIX}")
+        write_whole(path, str(note).encode())
+
+
+async def _follows(kept: Note, submission: Submission) -> bool:
+    before, after = parse_checkpoint(kept.text), parse_checkpoint(submission.note.text)
+    if before.origin != after.origin:
+        return False
+    try:
+        verify_consistency(before.size, after.size, await submission.proof_from(before.size), before.root, after.root)
+    except ProofInvalid:
+        return False
+    return True
+
+
+def _kept_at(path: Path) -> Note | None:
+    """None where there is no file, or no checkpoint in it: then there is nothing in it to lose."""
+    try:
+        with path.open("rb") as stream:
+            note = parse_note(stream.read(MAX_NOTE_BYTES + 1))
+        parse_checkpoint(note.text)
+    except (FileNotFoundError, NoteInvalid):
+        return None
+    return note
+
+
+def checkpoint_paths(directory: Path) -> Sequence[Path]:
+    """The files of all checkpoints in ``directory``, also of those set aside. Raises ``OSError``."""
+    try:
+        names = sorted(os.listdir(directory))
+    except FileNotFoundError:
+        return []
+    return [directory / name for name in names if name.endswith(SUFFIX) and not name.startswith(".")]

@@ -1,0 +1,166 @@
+"""What carries the record out of the process: leaves for the logs that moved, and a signed checkpoint over them.
+
+One process at a time does so, by a lease; any other takes over when it lapsed. On SQLite there is one anyway.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Final, Protocol, TypeVar
+
+import structlog
+
+from gateway.clock import Clock
+from gateway.errors import GatewayError
+from gateway.records.checkpoints import Checkpoint, NoteSigner, sign_checkpoint
+from gateway.records.merkle import SUBTREE_BITS, Subtree
+from gateway.records.ports import StoredCheckpoint, SuperLogTransaction
+from gateway.records.stored_tree import StoredTree, TreeIncomplete
+from gateway.transaction import Transactions
+
+ResultT = TypeVar("ResultT")
+LEASE: Final = timedelta(seconds=30)
+"""How long nobody else anchors after a round; rounds that are further apart hold it for three of them."""
+FILLED_AT_ONCE: Final = 16
+"""Subtrees that one transaction fills in: as many times 256 hashes are read for them."""
+
+log = structlog.get_logger()
+
+
+class AnchoringTransactions(Transactions[SuperLogTransaction], Protocol):
+    """The database as anchoring needs it."""
+
+    async def write_regardless(self, work: Callable[[SuperLogTransaction], ResultT]) -> ResultT:
+        """``write``, also while other writes are refused because checkpoints lag: it is what ends that."""
+        ...
+
+
+class Anchoring:
+    """Appends to the super log and signs its checkpoints.
+
+    ``origin`` names the super log, ``holder`` this process; ``signers`` are the log's, the first one Ed25519.
+    ``signed`` is told of each checkpoint that this process finds to be the latest while it holds the lease.
+    """
+
+    def __init__(
+        self,
+        transactions: AnchoringTransactions,
+        clock: Clock,
+        origin: str,
+        signers: Sequence[NoteSigner],
+        holder: str,
+        every: timedelta,
+        signed: Callable[[StoredCheckpoint], None] = lambda _: None,
+    ) -> None:
+        self._transactions = transactions
+        self._clock = clock
+        self._origin = origin
+        self._signers = tuple(signers)
+        self._holder = holder
+        self._every = every
+        self._lease = max(LEASE, 3 * every)
+        self._signed = signed
+        self._filled: dict[tuple[str, int], int] = {}
+        self._told = 0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Anchor until ``stop`` is set, and once more then. What fails is told and tried again."""
+        failing = False
+        while True:
+            last_round = stop.is_set()
+            try:
+                await self.anchor_once()
+                failing = False
+            except GatewayError as error:
+                if not failing:
+                    log.warning("record.not_anchored", check=error.check)
+                failing = True
+            except Exception as error:  # whatever it is, the next round may find it mended
+                log.error("record.not_anchored", fault=type(error).__name__)
+            if last_round:
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), self._every.total_seconds())
+
+    async def anchor_once(self) -> StoredCheckpoint | None:
+        """Anchor what moved; answers the latest checkpoint, or None where there is none or another process anchors.
+
+        Where nothing moved nothing is written. Raises ``Overloaded``.
+        """
+        holder, moved, latest = await self._transactions.read(_state)
+        now = self._clock()
+        if not self._may_hold(now, *holder):
+            return None
+        if moved:
+            await self.fill_subtrees()
+            latest = await self._transactions.write_regardless(lambda tx: self._anchor(tx, self._clock()))
+        if latest is not None:
+            if latest.size != self._told:
+                log.info("record.checkpoint", size=latest.size)
+                self._told = latest.size
+            self._signed(latest)
+        return latest
+
+    def _may_hold(self, now: datetime, holder: str, until: datetime) -> bool:
+        """A lease further ahead than any is given was given by a clock that was wrong."""
+        return holder == self._holder or not now <= until <= now + 2 * self._lease
+
+    def _anchor(self, tx: SuperLogTransaction, now: datetime) -> StoredCheckpoint | None:
+        head = tx.super_log.head()
+        if not self._may_hold(now, head.holder, head.held_until):
+            return None
+        if not tx.super_log.take(head.holder, self._holder, now + self._lease):
+            return None
+        moved, before = tx.super_log.moved(), tx.super_log.head().frontier
+        if not moved:
+            return tx.super_log.latest_checkpoint()
+        after = tx.super_log.append(before, moved)
+        checkpoint = Checkpoint(self._origin, after.size, after.root)
+        stored = StoredCheckpoint(after.size, after.root, now, sign_checkpoint(checkpoint, self._signers))
+        tx.super_log.add_checkpoint(stored)
+        return stored
+
+    async def fill_subtrees(self) -> int:
+        """Store the complete subtrees that are missing: of logs from before there were any, or by a writer that
+        does not know them. Answers how many.
+        """
+        filled = 0
+        for log_id, size in await self._transactions.read(lambda tx: tx.super_log.logs()):
+            level = 1
+            while complete := size >> (level * SUBTREE_BITS):
+                filled += await self._fill(log_id, size, level, complete)
+                level += 1
+        if filled:
+            log.info("record.subtrees_filled", count=filled)
+        return filled
+
+    async def _fill(self, log_id: str, size: int, level: int, complete: int) -> int:
+        first = self._filled.get((log_id, level), 0)
+        if first >= complete:
+            return 0
+        missing = await self._transactions.read(
+            lambda tx: tx.super_log.missing_subtrees(log_id, level, first, complete)
+        )
+        for start in range(0, len(missing), FILLED_AT_ONCE):
+            chosen = missing[start : start + FILLED_AT_ONCE]
+
+            def compute(tx: SuperLogTransaction, chosen: Sequence[int] = chosen) -> list[Subtree]:
+                tree = StoredTree(tx.super_log, log_id, size)
+                return [Subtree(level, index, tree.subtree(level, index)) for index in chosen]
+
+            try:
+                computed = await self._transactions.read(compute)
+            except TreeIncomplete:  # an entry is gone: its audit says so, and other logs are anchored all the same
+                log.error("record.entry_missing", log_id=log_id)
+                return start
+            await self._transactions.write_regardless(
+                lambda tx, computed=computed: tx.super_log.store_subtrees(log_id, computed)  # type: ignore[misc]
+            )
+        self._filled[log_id, level] = complete
+        return len(missing)
+
+
+def _state(tx: SuperLogTransaction) -> tuple[tuple[str, datetime], bool, StoredCheckpoint | None]:
+    head = tx.super_log.head()
+    return (head.holder, head.held_until), bool(tx.super_log.moved()), tx.super_log.latest_checkpoint()
