@@ -1,21 +1,26 @@
 """The only composition root: builds each service once, from settings."""
 
+import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
 import aiohttp
+from prometheus_client import CollectorRegistry
 
 from adapters import departments
 from adapters.channels.department import DepartmentChannel
-from adapters.channels.posting import open_session
-from adapters.channels.webhook import WebhookChannel, parse_secret
+from adapters.channels.posting import SEND_TIMEOUT, open_session
+from adapters.channels.signed_events import parse_secret
+from adapters.channels.webhook import WebhookChannel
 from adapters.checkpoint_keys import CheckpointKeys
 from adapters.data_keys import LiveDataKeys, open_data_keys
+from adapters.disk_space import free_bytes
 from adapters.head_keeper import HeadFiles
 from adapters.heartbeat import Heartbeat
 from adapters.http_client import HttpClient, HttpxClient
@@ -25,7 +30,7 @@ from adapters.key_providers import open_provider
 from adapters.live_keys import LiveKeys, LiveTokenKeys
 from adapters.provincial_platform import ProvincialPlatform
 from adapters.status_source import HttpStatusSource
-from adapters.storage.engine import make_private_database
+from adapters.storage.engine import make_private_database, sqlite_path
 from adapters.storage.sealed import AtRest
 from adapters.storage.transactions import SqlTransactions
 from adapters.time_stamping import AnchorsUnreadable, HttpTimeStamps, read_anchors
@@ -65,30 +70,33 @@ from gateway.crypto.keyed_digest import KeyedDigest
 from gateway.crypto.sealing import KeyProvider, Sealer
 from gateway.delivery.backoff import Backoff
 from gateway.delivery.ports import ChannelKind
-from gateway.delivery.relay import Relay
+from gateway.delivery.relay import Relay, RelayLimits
 from gateway.delivery.service import DeliveryService
+from gateway.errors import Overloaded
+from gateway.evidence.service import EvidenceService
 from gateway.housekeeping import Housekeeping
 from gateway.http.callers import Doorkeeper
 from gateway.http.idempotency import Idempotency
 from gateway.http.limits import RateLimits
 from gateway.http.services import Services
-from gateway.identity.ports import IdentityProvider
 from gateway.identity.service import IdentityService
 from gateway.ids import MakeId, id_maker
 from gateway.licences.service import LicenceService
 from gateway.licences.site import SiteService
-from gateway.metrics import GatewayMetrics
+from gateway.metrics import PATIENCE, GatewayMetrics
 from gateway.partners.directory import PartnerDirectory
 from gateway.partners.router import PublishedKeys
 from gateway.partners.service import PartnerService
 from gateway.partners.tokens import AccessGate, TokenService
 from gateway.partners.vocabulary import Vocabulary
+from gateway.process_metrics import ProcessMetrics
 from gateway.progress.service import ProgressService
 from gateway.rechecks.feed import FeedReader
 from gateway.rechecks.loops import RecheckLoops
 from gateway.rechecks.service import RecheckService
 from gateway.rechecks.sweeper import Sweeper
 from gateway.rechecks.worker import RecheckWorker
+from gateway.reconciliation.service import ReconciliationService
 from gateway.records.anchoring import Anchoring
 from gateway.records.lag import CheckpointLag
 from gateway.records.loops import RecordLoops
@@ -117,7 +125,15 @@ class Foundation:
     directory: PartnerDirectory
     partners: PartnerService
     metrics: GatewayMetrics
+    process_metrics: ProcessMetrics
     lag: CheckpointLag
+
+    async def exposition(self) -> bytes:
+        """All that is watched, in the Prometheus text format. Partners are left as they were while nothing answers."""
+        with suppress(Overloaded, TimeoutError):
+            snapshot = await asyncio.wait_for(self.directory.snapshot(), PATIENCE)
+            self.process_metrics.show_partners(snapshot, self.clock())
+        return await self.metrics.exposition()
 
     def close(self) -> None:
         """Commit what waits and let the database go."""
@@ -138,7 +154,10 @@ def lay_foundation(settings: Settings, clock: Clock = system_clock) -> Foundatio
     if settings.on_sqlite:
         make_private_database(settings.database())
     heads = HeadFiles(settings.head_directory)
-    transactions = SqlTransactions(settings.database(), read.seal_signer(on), at_rest, clock, heads)
+    registry = CollectorRegistry()
+    watch = ProcessMetrics(registry)
+    signer, issuer = read.seal_signer(on), settings.issuer_url
+    transactions = SqlTransactions(settings.database(), signer, at_rest, clock, heads, issuer, watch)
     limit = settings.checkpoint_lag_limit
     lag = CheckpointLag(transactions, clock, None if limit is None else timedelta(seconds=limit))
     transactions.gate = lag.gate
@@ -152,9 +171,18 @@ def lay_foundation(settings: Settings, clock: Clock = system_clock) -> Foundatio
         new_id=lambda: make_id("agr"),
         insecure_hosts=settings.insecure_endpoint_hosts,
     )
-    return Foundation(
-        settings, clock, make_id, keys, transactions, directory, partners, GatewayMetrics(transactions, clock), lag
-    )
+    _watch_machine(watch, settings, keys, heads)
+    metrics = GatewayMetrics(transactions, clock, registry)
+    return Foundation(settings, clock, make_id, keys, transactions, directory, partners, metrics, watch, lag)
+
+
+def _watch_machine(watch: ProcessMetrics, settings: Settings, keys: LiveKeys, heads: HeadFiles) -> None:
+    watch.watch_heads(lambda: heads.not_kept)
+    watch.watch_disk("heads", partial(free_bytes, settings.head_directory))
+    if settings.on_sqlite:
+        watch.watch_disk("database", partial(free_bytes, sqlite_path(settings.database())))
+    for purpose, age in keys.ages().items():
+        watch.watch_key(purpose, age)
 
 
 def open_live_data_keys(settings: Settings, clock: Clock) -> LiveDataKeys:
@@ -205,7 +233,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
     transactions, directory, keys = foundation.transactions, foundation.directory, foundation.keys
     calendar = WorkingCalendar(settings.calendar, settings.calendar_complete_years)
     certificates = build_certificates(foundation, http)
-    provider = _provider(settings, keys, http, make_id)
+    provider = build_identity_provider(foundation, http)
     digests = KeyedDigest(keys.lookup_secret)
     token_keys = LiveTokenKeys(keys)
     tokens = TokenService(
@@ -223,6 +251,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
     intakes = IntakeService(transactions, certificates, authorities, directory, calendar, clock, make_id, GATEWAY_NAME)
     offices = departments.discover(settings.department_options())
     names = GatewayNames(settings.issuer_url, settings.base_url)
+    reconciliation = build_reconciliation(foundation)
     services = Services(
         Doorkeeper(gate, clock, settings.base_url, limits.admit),
         Idempotency(transactions, clock, digests),
@@ -242,11 +271,24 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         CommitmentService(transactions, offices, calendar, names, make_id, digests),
         OutcomeIntake(transactions, directory, offices, settings.issuer_url, make_id, digests),
         DeliveryService(transactions, settings.issuer_url),
+        reconciliation,
         ProgressService(transactions, calendar, clock),
+        build_evidence(foundation),
         RecordProofs(transactions, wait_s=math.ceil(settings.checkpoint_every_s)),
         PublishedVerifierKeys(checkpoint_keys(foundation).published),
     )
-    return Hub(foundation, services, certificates, Housekeeping(intakes, build_retention(foundation)))
+    return Hub(foundation, services, certificates, Housekeeping(intakes, build_retention(foundation), reconciliation))
+
+
+def build_reconciliation(foundation: Foundation) -> ReconciliationService:
+    """对账; the serving process and ``bandian reconcile`` have one each."""
+    return ReconciliationService(
+        foundation.transactions,
+        foundation.clock,
+        foundation.make_id,
+        foundation.keys.signer(KeyPurpose.ANSWER),
+        foundation.settings.issuer_url,
+    )
 
 
 def build_licences(foundation: Foundation, certificates: CertificateService) -> LicenceService:
@@ -260,6 +302,21 @@ def build_licences(foundation: Foundation, certificates: CertificateService) -> 
         KeyedDigest(foundation.keys.lookup_secret),
         foundation.keys.signer(KeyPurpose.ANSWER),
         foundation.settings.issuer_url,
+    )
+
+
+def build_evidence(foundation: Foundation) -> EvidenceService:
+    """证据包; the serving process and ``bandian evidence`` have one each. Raises ``TrustDirectoryError``."""
+    settings = foundation.settings
+    return EvidenceService(
+        foundation.transactions,
+        foundation.keys.signer(KeyPurpose.ANSWER),
+        foundation.clock,
+        foundation.make_id,
+        issuer=settings.issuer_url,
+        gateway_name=GATEWAY_NAME,
+        intermediates=trust_of(settings).intermediates,
+        wait_s=math.ceil(settings.checkpoint_every_s),
     )
 
 
@@ -282,7 +339,7 @@ def build_certificates(foundation: Foundation, http: HttpClient) -> CertificateS
         )
         for source in settings.sources
     ]
-    verifier = CountedVerifier(ChainVerifier(_trust(settings)), ENVELOPES, foundation.metrics.judged)
+    verifier = CountedVerifier(ChainVerifier(trust_of(settings)), ENVELOPES, foundation.metrics.judged)
     return CertificateService(
         kinds=kinds,
         sources=_source_directory(registrations),
@@ -299,7 +356,7 @@ def build_examiner(settings: Settings, http: HttpClient) -> Examiner:
     Raises ``SettingsError``, ``TrustDirectoryError``.
     """
     sm2.use_library(settings.sm2_library)
-    verifier = Verifier(ChainVerifier(_trust(settings)), ENVELOPES)
+    verifier = Verifier(ChainVerifier(trust_of(settings)), ENVELOPES)
     return Examiner(kinds_of(settings), verifier, EvidenceGatherer(verifier, _status(settings, http)))
 
 
@@ -333,7 +390,7 @@ def build_rechecks(foundation: Foundation, certificates: CertificateService, htt
 def build_authorities(foundation: Foundation, http: HttpClient) -> AgentAuthorities:
     """What judges an agent's authorisation, over the same trust directory and addresses as certificates."""
     settings = foundation.settings
-    chains = ChainVerifier(_trust(settings))
+    chains = ChainVerifier(trust_of(settings))
     return AgentAuthorities(chains, EvidenceGatherer(Verifier(chains, [JwsFormat()]), _status(settings, http)))
 
 
@@ -390,23 +447,25 @@ def review_modes(settings: Settings) -> ReviewModes:
         ) from None
 
 
-def _trust(settings: Settings) -> TrustStore:
+def trust_of(settings: Settings) -> TrustStore:
     """Anchors and issuers. Without sources there is nothing to verify, and a gateway on its own may start so."""
     if not settings.sources and not settings.trust_dir.exists():
         return TrustStore.build([], [])
     return read_trust_directory(settings.trust_dir)
 
 
-def _provider(settings: Settings, keys: LiveKeys, http: HttpClient, make_id: MakeId) -> IdentityProvider:
+def build_identity_provider(foundation: Foundation, http: HttpClient) -> OpenIdProvider | NoIdentityProvider:
+    """The configured one, or one that answers that there is none."""
+    settings = foundation.settings
     if settings.identity_provider is None:
         return NoIdentityProvider()
     return OpenIdProvider(
         issuer=settings.identity_provider.issuer,
         client_id=settings.identity_provider.client_id,
         redirect_uri=f"{settings.base_url}/v1/identity/callback",
-        client_key=keys.signer(KeyPurpose.CLIENT),
+        client_key=foundation.keys.signer(KeyPurpose.CLIENT),
         http=http,
-        make_id=make_id,
+        make_id=foundation.make_id,
     )
 
 
@@ -428,9 +487,15 @@ def build_relay(foundation: Foundation, session: aiohttp.ClientSession) -> Relay
         transactions=foundation.transactions,
         channels={ChannelKind.WEBHOOK: webhook, ChannelKind.DEPARTMENT: department},
         clock=foundation.clock,
-        backoff=Backoff(),
+        backoff=Backoff(give_up_after=timedelta(days=settings.delivery_give_up_days)),
+        limits=RelayLimits(
+            in_flight=settings.delivery_in_flight,
+            per_destination=settings.delivery_per_destination,
+            lease=timedelta(seconds=settings.delivery_lease_s),
+            disable_after=timedelta(hours=settings.delivery_disable_after_h),
+        ),
         progress=Heartbeat(settings.heartbeat_file) if settings.heartbeat_file else None,
-        attempted=foundation.metrics.attempted,
+        watch=foundation.metrics,
     )
 
 
@@ -502,9 +567,11 @@ def secrets_in(directory: Path) -> Callable[[str], tuple[bytes, ...]]:
 
 
 @asynccontextmanager
-async def clients() -> AsyncIterator[tuple[HttpClient, aiohttp.ClientSession]]:
-    """The one HTTP client of each kind that a process has."""
-    http, session = HttpxClient(), open_session()
+async def clients(
+    delivery_timeout: timedelta = SEND_TIMEOUT,
+) -> AsyncIterator[tuple[HttpClient, aiohttp.ClientSession]]:
+    """The one HTTP client of each kind that a process has; ``delivery_timeout`` is how long a receiver may take."""
+    http, session = HttpxClient(), open_session(delivery_timeout)
     try:
         yield http, session
     finally:

@@ -12,6 +12,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from gateway.certificates.verdicts import Verdict
 from gateway.clock import Clock
+from gateway.delivery.breaker import BreakerState
+from gateway.delivery.destinations import Destination
 from gateway.delivery.ports import Backlog, DeliveryState, RelayTransaction
 from gateway.errors import Overloaded
 from gateway.rechecks.ports import FeedPositions, FeedState, QueueState, RecheckQueue
@@ -45,11 +47,11 @@ class Watched(Transactions[WatchedTransaction], Protocol):
 class GatewayMetrics:
     """Counts what it is told of, and asks the database about the outbox when it is scraped."""
 
-    def __init__(self, transactions: Watched, clock: Clock) -> None:
+    def __init__(self, transactions: Watched, clock: Clock, registry: CollectorRegistry | None = None) -> None:
         self._transactions = transactions
         self._clock = clock
         self._looked_at: datetime | None = None
-        own = self.registry = CollectorRegistry()
+        own = self.registry = registry or CollectorRegistry()
         self._up = Gauge("bandian_database_up", "1 when the database answered the last look at it", registry=own)
         self._pending = Gauge("bandian_outbox_pending", "Events not delivered yet", ("destination",), registry=own)
         self._age = Gauge(
@@ -60,6 +62,21 @@ class GatewayMetrics:
         self._dead = Gauge("bandian_dead_letters", "Events given up", ("destination",), registry=own)
         self._attempts = Counter(
             "bandian_delivery_attempts", "Attempts of this process", ("destination", "state"), registry=own
+        )
+        self._unknown = Gauge(
+            "bandian_outbox_unknown", "Of those, events that may have arrived", ("destination",), registry=own
+        )
+        self._disabled = Gauge(
+            "bandian_destinations_disabled", "1: nothing is sent there", ("destination",), registry=own
+        )
+        self._takeovers = Counter(
+            "bandian_lease_takeovers",
+            "Events that this process took over after a lease lapsed",
+            ("destination",),
+            registry=own,
+        )
+        self._breakers = Gauge(
+            "bandian_breaker_open", "1: this process waits before it tries again", ("destination",), registry=own
         )
         self._verdicts = Counter("bandian_verdicts", "E-certificates judged", ("kind", "verdict"), registry=own)
         self._rechecks = Counter(
@@ -103,6 +120,14 @@ class GatewayMetrics:
         """One attempt at a delivery ended so."""
         self._attempts.labels(destination, state.value).inc()
 
+    def taken_over(self, destination: str, count: int) -> None:
+        """So many events were taken over from relays whose leases lapsed."""
+        self._takeovers.labels(destination).inc(count)
+
+    def breaker_moved(self, destination: str, state: BreakerState) -> None:
+        """The breaker of a destination was opened, or closed again."""
+        self._breakers.labels(destination).set(0 if state is BreakerState.CLOSED else 1)
+
     def judged(self, kind: str, verdict: Verdict) -> None:
         """One e-certificate of ``kind`` was judged so."""
         self._verdicts.labels(kind, verdict.value).inc()
@@ -131,11 +156,13 @@ class GatewayMetrics:
             self._up.set(0)
             return
         self._up.set(1)
-        backlog, rechecks, feeds, unanchored_since, anchored = seen
+        backlog, destinations, rechecks, feeds, unanchored_since, anchored = seen
         self._checkpoint_lag.set(_seconds_since(unanchored_since, now))
         self._checkpoint_size.set(anchored)
         _show(self._pending, backlog.pending)
+        _show(self._unknown, backlog.unknown)
         _show(self._dead, backlog.dead)
+        _show(self._disabled, {each.code: 1 for each in destinations if each.disabled_at is not None})
         oldest = backlog.oldest_pending_at
         self._age.set(_seconds_since(oldest, now))
         self._rechecks_due.set(rechecks.waiting)
@@ -144,10 +171,13 @@ class GatewayMetrics:
         _show(self._feed_lag, {each.source: each.lag_s(now) for each in feeds})
 
 
-def _looked(tx: WatchedTransaction) -> tuple[Backlog, QueueState, Sequence[FeedState], datetime | None, int]:
+def _looked(
+    tx: WatchedTransaction,
+) -> tuple[Backlog, Sequence[Destination], QueueState, Sequence[FeedState], datetime | None, int]:
     record = tx.super_log
     return (
         tx.deliveries.backlog(),
+        tx.destinations.list(),
         tx.recheck_queue.state(),
         tx.feed_positions.states(),
         record.unanchored_since(),

@@ -12,7 +12,7 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -32,7 +32,18 @@ from pydantic_settings.sources.utils import parse_env_vars
 
 from gateway.crypto.aead import Algorithm
 from gateway.records.notes import COSIGNATURE_TYPE, VerifierKey, is_key_name, parse_vkey
-from gateway.setting_types import HostNames, HttpUrl, Networks, Origins, Paths, ProviderReference, TypeCode, Years
+from gateway.setting_types import (
+    HostNames,
+    HttpUrl,
+    NatsPrefix,
+    NatsUrl,
+    Networks,
+    Origins,
+    Paths,
+    ProviderReference,
+    TypeCode,
+    Years,
+)
 from schemas.departments import ReviewMode
 from schemas.wire import Day, PartnerCode, RegionDigits, Slug
 
@@ -168,6 +179,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65535)
     processes: int = Field(default=1, ge=1, le=64)
     embedded_worker: bool = Field(default=True, description="Deliver from the serving process, without a worker")
+    drain_s: float = Field(default=0, ge=0, le=120, description="Not ready for so long before it stops (SIGTERM)")
     trusted_proxies: Networks = Field(default=(), description="Whose X-Forwarded-For and -Proto are believed")
     partner_rate_limit: int = Field(default=6000, ge=60, le=1_000_000, description="Requests a minute of one partner")
     public_url: HttpUrl | None = Field(default=None, description="How others reach the gateway")
@@ -175,7 +187,9 @@ class Settings(BaseSettings):
 
     database_url: Annotated[SecretStr, AfterValidator(_database_url)] = SecretStr("sqlite:///./var/bandian.sqlite3")
     database_password_file: Path | None = None
-    nats_url: str | None = Field(default=None, description="Reserved")
+    nats_url: NatsUrl | None = Field(default=None, description="NATS with JetStream, as a channel beside webhooks")
+    nats_password_file: Path | None = None
+    nats_prefix: NatsPrefix = Field(default="bandian", description="First part of subjects: one gateway's on a server")
 
     key_dir: Path = Path("var/keys")
     heads_dir: Path | None = Field(default=None, description="Heads of the record; heads beside the keys if left out")
@@ -232,6 +246,15 @@ class Settings(BaseSettings):
     )
     insecure_endpoint_hosts: HostNames = Field(
         default=frozenset(), description="Hosts whose endpoints may be plain http: for a network of one's own"
+    )
+
+    delivery_in_flight: int = Field(default=64, ge=1, le=1024, description="Sends at once of one process")
+    delivery_per_destination: int = Field(default=16, ge=1, le=256, description="Of those, to one receiver")
+    delivery_timeout_s: float = Field(default=10, ge=0.5, le=60, description="How long a receiver may take to answer")
+    delivery_lease_s: float = Field(default=30, ge=2, le=600, description="After that a dead worker's events are free")
+    delivery_give_up_days: float = Field(default=3, gt=0, le=30, description="Of trying; then a dead letter")
+    delivery_disable_after_h: float = Field(
+        default=48, gt=0, le=720, description="Of nothing but failures; then nothing is sent until it is enabled"
     )
 
     worker_metrics_port: int | None = Field(
@@ -307,6 +330,11 @@ class Settings(BaseSettings):
     def issuer_url(self) -> str:
         return self.issuer or self.base_url
 
+    @property
+    def delivery_timeout(self) -> timedelta:
+        """How long a receiver may take to answer."""
+        return timedelta(seconds=self.delivery_timeout_s)
+
     def department_options(self) -> dict[str, dict[str, Any]]:
         """What is set for department adapters, by prefix; each adapter's own model reads its part."""
         return self.departments
@@ -325,6 +353,14 @@ class Settings(BaseSettings):
         password = "".join(f"%{byte:02X}" for byte in read_secret(self.database_password_file).encode())
         address = parts.netloc.rpartition("@")[2]
         return urlunsplit(parts._replace(netloc=f"{parts.username}:{password}@{address}"))
+
+    def nats(self) -> str | None:
+        """The NATS URL with the password of ``nats_password_file`` in it. Raises ``SettingsError``."""
+        if self.nats_url is None or self.nats_password_file is None:
+            return None if self.nats_url is None else self.nats_url.get_secret_value()
+        parts = urlsplit(self.nats_url.get_secret_value())
+        password = "".join(f"%{byte:02X}" for byte in read_secret(self.nats_password_file).encode())
+        return urlunsplit(parts._replace(netloc=f"{parts.username}:{password}@{parts.netloc.rpartition('@')[2]}"))
 
 
 class _Variables(EnvSettingsSource):
@@ -410,9 +446,26 @@ def _sentence(error: ValidationError) -> str:
     return f"{name}: {said}; correct it and start again."
 
 
+def _refuse_unsafe_nats(settings: Settings) -> None:
+    if settings.nats_url is None:
+        if settings.nats_password_file is not None:
+            raise SettingsError(f"{PREFIX}NATS_PASSWORD_FILE goes with {PREFIX}NATS_URL; set both or neither.")
+        return
+    parts = urlsplit(settings.nats_url.get_secret_value())
+    if settings.nats_password_file is not None and (not parts.username or parts.password):
+        raise SettingsError(
+            f"{PREFIX}NATS_PASSWORD_FILE goes with a {PREFIX}NATS_URL that has a user and no password; mend one of them."
+        )
+    known = {"127.0.0.1", "::1", "localhost", *settings.insecure_endpoint_hosts}
+    if settings.in_production and parts.scheme != "tls" and parts.hostname not in known:
+        raise SettingsError(
+            f"{PREFIX}NATS_URL goes over the network without TLS; write it as tls://, or name the host in "
+            f"{PREFIX}INSECURE_ENDPOINT_HOSTS where that network is your own."
+        )
+
+
 def _refuse_contradictions(settings: Settings) -> None:
-    if settings.nats_url is not None:
-        raise SettingsError(f"{PREFIX}NATS_URL is reserved and does nothing in this version; remove it.")
+    _refuse_unsafe_nats(settings)
     if settings.issuer is not None and _origin(settings.issuer) != _origin(settings.base_url):
         raise SettingsError(
             f"{PREFIX}ISSUER and {PREFIX}PUBLIC_URL name different hosts, so that partners could not find the keys; "
@@ -422,6 +475,16 @@ def _refuse_contradictions(settings: Settings) -> None:
         raise SettingsError(
             f"SQLite has one writer, and {PREFIX}PROCESSES asks for several; set it to 1 or set "
             f"{PREFIX}DATABASE_URL to a postgresql:// database."
+        )
+    if settings.delivery_lease_s < 2 * settings.delivery_timeout_s:
+        raise SettingsError(
+            f"{PREFIX}DELIVERY_LEASE_S must be at least twice {PREFIX}DELIVERY_TIMEOUT_S, because a worker may "
+            "ask and then send; lengthen the lease or shorten the time-out."
+        )
+    if settings.delivery_disable_after_h >= 24 * settings.delivery_give_up_days:
+        raise SettingsError(
+            f"{PREFIX}DELIVERY_DISABLE_AFTER_H must be shorter than {PREFIX}DELIVERY_GIVE_UP_DAYS, so that "
+            "the events of a receiver that is down wait instead of being given up; shorten it."
         )
     codes = [(source.code, source.region) for source in settings.sources]
     if len(set(codes)) != len(codes):

@@ -27,8 +27,8 @@ async def run_worker(
         loop.add_signal_handler(number, stop.set)
     foundation = lay_foundation(settings, clock)
     try:
-        watched = nullcontext() if listener is None else metrics_served(listener, foundation.metrics.exposition)
-        async with clients() as (http, session), watched:
+        watched = nullcontext() if listener is None else metrics_served(listener, foundation.exposition)
+        async with clients(settings.delivery_timeout) as (http, session), watched:
             rechecks = build_rechecks(foundation, build_certificates(foundation, http), http)
             log.info("worker.started")
             await asyncio.gather(

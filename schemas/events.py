@@ -18,6 +18,15 @@ HEADER_ID = "webhook-id"
 HEADER_TIMESTAMP = "webhook-timestamp"
 HEADER_SIGNATURE = "webhook-signature"
 
+EPOCH = 10**12
+"""``sequence`` and ``position`` run 1, 2, 3 … within an epoch, ``number // EPOCH``, which counts how often the gateway
+was restored from a backup. Numbers of a former epoch that only the receiver knows are what the gateway lost."""
+
+
+def follows(number: int, before: int) -> bool:
+    """Whether ``number`` comes right after ``before`` (0: nothing yet), or begins a later epoch: nothing is missing."""
+    return number == before + 1 or (number // EPOCH > before // EPOCH and number % EPOCH == 1)
+
 
 class EventType(StrEnum):
     """``type`` of a CloudEvent of ours."""
@@ -32,7 +41,12 @@ class EventType(StrEnum):
 
 
 class CloudEvent(BaseModel):
-    """CloudEvents 1.0 attributes as we use them; ``sequence`` counts an application's events from 1 without a gap."""
+    """CloudEvents 1.0 attributes as we use them.
+
+    ``sequence`` counts the events of an application, ``position`` all events of one receiver: each from 1 without a
+    gap, so that a receiver sees by itself what it misses. Events of one application are pushed in their order; those
+    of different ones go side by side, so positions arrive in any order.
+    """
 
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
@@ -44,6 +58,9 @@ class CloudEvent(BaseModel):
     time: Instant
     datacontenttype: Literal["application/json"] = "application/json"
     sequence: int = Field(ge=1)
+    position: int | None = Field(
+        default=None, ge=1, description="Absent in what was first pushed by a version that did not tell it"
+    )
     data: dict[str, Any]
 
 

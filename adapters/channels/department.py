@@ -49,6 +49,10 @@ class DepartmentChannel:
             )
         return Receipt(answer.body.decode(), acknowledged.duplicate)
 
+    async def find_receipt(self, event: Event, at: datetime) -> Receipt | None:
+        """See ``Channel.find_receipt``: departments are not asked; a repeated request answers the same reference."""
+        return None
+
     def _read(self, event: Event, body: bytes) -> ReviewAcknowledged:
         try:
             return ReviewAcknowledged.model_validate(parse_object(body, max_bytes=MAX_ACKNOWLEDGEMENT_BYTES))

@@ -1,48 +1,29 @@
-"""Tables and repositories of delivery: outbox, attempts, and the counters that number events without a gap."""
+"""Tables of delivery, and the outbox that rooms append to: events are numbered without a gap as they are committed."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
 
 from sqlalchemy import (
     BigInteger,
     Column,
-    ColumnElement,
     Connection,
+    Float,
     ForeignKey,
     Index,
     Integer,
-    Row,
     Table,
     Text,
-    exists,
-    func,
     insert,
-    literal,
-    or_,
-    select,
-    update,
+    text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from adapters.storage.restorations import first_number
 from adapters.storage.sealed import SealedJson, SealedText, seal_values
-from adapters.storage.statements import Statements
 from adapters.storage.tables import UtcInstant, metadata
-from gateway.crypto.sealing import Sealer, StoredDataUnreadable
-from gateway.delivery.ports import (
-    Backlog,
-    ChannelKind,
-    ClaimedDelivery,
-    DeliveryState,
-    DeliveryView,
-    Event,
-    EventDraft,
-    Receipt,
-    Settlement,
-)
-
-ASIDE_FOR = timedelta(minutes=10)
-"""How long an event that cannot be opened is left before it is looked at again."""
+from gateway.crypto.sealing import Sealer
+from gateway.delivery.cloud_events import encode_cloud_event
+from gateway.delivery.ports import ChannelKind, DeliveryState, Event, EventDraft
+from gateway.records.entries import digest
 
 outbox_counters = Table(
     "outbox_counters",
@@ -74,26 +55,45 @@ outbox = Table(
     Column("settled_at", UtcInstant),
     Column("last_reason", Text),
     Column("erased_at", UtcInstant),
+    Column("unknown_since", UtcInstant),
+    Column("scheduled_at", UtcInstant),
+    Column("tried_for_s", Float),
+    Column("body_form", Integer),
+    Column("body_sha256", Text),
     Index("uq_outbox_destination_position", "destination", "position", unique=True),
     Index("uq_outbox_destination_subject_sequence", "destination", "subject", "sequence", unique=True),
 )
+"""``state`` is ``pending``, ``delivered`` or ``dead``. What is pending since an attempt without an answer has
+``unknown_since``; the previous release, which knows no such state, delivers it as any other. ``scheduled_at`` is when
+``next_attempt_at`` was set, ``tried_for_s`` counts seconds of trying; what that release wrote has neither.
+"""
 
-_is_dead = outbox.c.state == DeliveryState.DEAD.value
-_is_pending = outbox.c.state == DeliveryState.PENDING.value
+is_dead = outbox.c.state == DeliveryState.DEAD.value
+is_pending = outbox.c.state == DeliveryState.PENDING.value
 Index(
     "ix_outbox_due",
     outbox.c.next_attempt_at,
     outbox.c.position,
-    sqlite_where=_is_pending,
-    postgresql_where=_is_pending,
+    sqlite_where=is_pending,
+    postgresql_where=is_pending,
 )
 Index(
     "ix_outbox_undelivered",
     outbox.c.destination,
     outbox.c.subject,
     outbox.c.sequence,
-    sqlite_where=_is_pending,
-    postgresql_where=_is_pending,
+    sqlite_where=is_pending,
+    postgresql_where=is_pending,
+)
+
+undigested = text("channel != 'department' AND (body_sha256 IS NULL OR (body_form IS NULL AND attempts > 0))")
+"""Whose body's digest is not kept, or not the one of what the previous release sent first: a former form of body."""
+Index(
+    "ix_outbox_undigested",
+    outbox.c.destination,
+    outbox.c.position,
+    sqlite_where=undigested,
+    postgresql_where=undigested,
 )
 
 _has_data = outbox.c.erased_at.is_(None)
@@ -110,7 +110,9 @@ delivery_attempts = Table(
     Column("reason", Text, nullable=False),
     Column("status", Integer),
     Column("receipt", SealedText),
+    Column("outcome", Text),
 )
+"""An open attempt has ``outcome`` ``open`` and ends, as it stands there, when it began."""
 
 
 class BatchOutbox:
@@ -120,8 +122,10 @@ class BatchOutbox:
     positions, so that a reader of the feed never passes over an event that is still to be committed.
     """
 
-    def __init__(self, sealer: Sealer) -> None:
+    def __init__(self, sealer: Sealer, source: str) -> None:
+        """``source`` is the gateway's issuer: with it the body of an event is known when the event is numbered."""
         self._sealer = sealer
+        self._source = source
         self.drafts: list[EventDraft] = []
 
     def append(self, draft: EventDraft) -> None:
@@ -156,10 +160,20 @@ class BatchOutbox:
                     "state": DeliveryState.PENDING.value,
                     "attempts": 0,
                     "next_attempt_at": draft.at,
+                    "scheduled_at": draft.at,
+                    "tried_for_s": 0.0,
+                    "body_sha256": self._body_sha256(draft, position, sequence),
                 }
                 for draft, position, sequence in zip(self.drafts, positions, sequences, strict=True)
             ],
         )
+
+    def _body_sha256(self, draft: EventDraft, position: int, sequence: int) -> str | None:
+        """Of a CloudEvent's bytes, the same at every attempt. A review request is signed anew at each, and has none."""
+        if draft.channel is ChannelKind.DEPARTMENT:
+            return None
+        event = Event(**draft.__dict__, position=position, sequence=sequence)
+        return digest(encode_cloud_event(event, self._source))
 
 
 class ReadOnlyOutbox:
@@ -171,190 +185,11 @@ class ReadOnlyOutbox:
 
 def _advance_counter(connection: Connection, destination: str, subject: str, by: int) -> int:
     dialect_insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = dialect_insert(outbox_counters).values(destination=destination, subject=subject, last=by)
+    statement = dialect_insert(outbox_counters).values(
+        destination=destination, subject=subject, last=first_number() + by
+    )
     advanced = statement.on_conflict_do_update(
         index_elements=[outbox_counters.c.destination, outbox_counters.c.subject],
         set_={"last": outbox_counters.c.last + by},
     ).returning(outbox_counters.c.last)
     return int(connection.execute(advanced).scalar_one())
-
-
-class SqlDeliveryQueue:
-    """``gateway.delivery.ports.DeliveryQueue``."""
-
-    def __init__(self, statements: Statements) -> None:
-        self._statements = statements
-
-    def claim(
-        self, owner: str, at: datetime, lease_until: datetime, limit: int, excluding: Collection[str]
-    ) -> Sequence[ClaimedDelivery]:
-        earlier = outbox.alias("earlier")
-        due = (
-            select(outbox.c.event_id)
-            .where(
-                _is_pending,
-                outbox.c.next_attempt_at <= at,
-                or_(outbox.c.lease_until.is_(None), outbox.c.lease_until < at),
-                ~exists().where(
-                    earlier.c.destination == outbox.c.destination,
-                    earlier.c.subject == outbox.c.subject,
-                    earlier.c.sequence < outbox.c.sequence,
-                    earlier.c.state == DeliveryState.PENDING.value,
-                ),
-            )
-            .order_by(outbox.c.next_attempt_at, outbox.c.position)
-            .limit(limit)
-            .with_for_update(skip_locked=True, of=outbox)
-        )
-        if excluding:
-            due = due.where(outbox.c.destination.not_in(sorted(excluding)))
-        rows = self._statements.execute(
-            update(outbox)
-            .where(outbox.c.event_id.in_(due))
-            .values(
-                lease_owner=owner,
-                lease_until=lease_until,
-                attempts=outbox.c.attempts + 1,
-                first_attempt_at=func.coalesce(outbox.c.first_attempt_at, literal(at, UtcInstant())),
-            )
-            .returning(outbox)
-        ).all()
-        claims = []
-        for row in rows:
-            try:
-                claims.append(ClaimedDelivery(self._event(row), row.attempts, row.first_attempt_at))
-            except StoredDataUnreadable as error:
-                self._put_aside(row.event_id, error.check, at)
-        return sorted(claims, key=lambda claim: (claim.event.destination, claim.event.position))
-
-    def settle(self, owner: str, settlement: Settlement) -> bool:
-        settled = self._statements.execute(
-            update(outbox)
-            .where(
-                outbox.c.event_id == settlement.event_id,
-                outbox.c.lease_owner == owner,
-                outbox.c.attempts == settlement.attempt,
-                _is_pending,
-            )
-            .values(
-                state=settlement.state.value,
-                next_attempt_at=settlement.next_attempt_at,
-                lease_owner=None,
-                lease_until=None,
-                settled_at=None if settlement.state is DeliveryState.PENDING else settlement.finished_at,
-                last_reason=settlement.reason,
-            )
-        )
-        if settled.rowcount != 1:
-            return False
-        attempt = {
-            "event_id": settlement.event_id,
-            "attempt": settlement.attempt,
-            "started_at": settlement.started_at,
-            "finished_at": settlement.finished_at,
-            "state": settlement.state.value,
-            "reason": settlement.reason,
-            "status": settlement.status,
-            "receipt": settlement.receipt.document if settlement.receipt else None,
-        }
-        sealed = self._statements.sealed(delivery_attempts, attempt)
-        self._statements.execute(insert(delivery_attempts).values(**sealed))
-        return True
-
-    def feed(self, destination: str, after: int, limit: int) -> Sequence[Event]:
-        rows = self._statements.execute(
-            select(outbox)
-            .where(outbox.c.destination == destination, outbox.c.position > after)
-            .order_by(outbox.c.position)
-            .limit(limit)
-        )
-        return [self._event(row) for row in rows]
-
-    def find(self, event_id: str) -> DeliveryView | None:
-        row = self._statements.execute(select(outbox).where(outbox.c.event_id == event_id)).one_or_none()
-        if row is None:
-            return None
-        attempts = self._statements.execute(
-            select(delivery_attempts)
-            .where(delivery_attempts.c.event_id == event_id)
-            .order_by(delivery_attempts.c.attempt)
-        )
-        return self._view(row, [self._settlement(attempt) for attempt in attempts])
-
-    def list(self, destination: str | None, state: DeliveryState | None, limit: int) -> Sequence[DeliveryView]:
-        query = select(outbox).order_by(outbox.c.at.desc(), outbox.c.position.desc()).limit(limit)
-        if destination is not None:
-            query = query.where(outbox.c.destination == destination)
-        if state is not None:
-            query = query.where(outbox.c.state == state.value)
-        return [self._view(row, []) for row in self._statements.execute(query)]
-
-    def replay(self, event_id: str, at: datetime) -> bool:
-        replayed = self._statements.execute(
-            update(outbox)
-            .where(outbox.c.event_id == event_id, ~_is_pending)
-            .values(
-                state=DeliveryState.PENDING.value,
-                next_attempt_at=at,
-                first_attempt_at=None,
-                settled_at=None,
-                last_reason="replayed",
-            )
-        )
-        return replayed.rowcount == 1
-
-    def backlog(self) -> Backlog:
-        oldest = self._statements.execute(select(func.min(outbox.c.at).label("at")).where(_is_pending)).one().at
-        return Backlog(self._count(_is_pending), self._count(_is_dead), oldest)
-
-    def _put_aside(self, event_id: str, reason: str, at: datetime) -> None:
-        """What cannot be opened waits for somebody to mend it, and holds up nothing but its own application."""
-        self._statements.execute(
-            update(outbox)
-            .where(outbox.c.event_id == event_id)
-            .values(next_attempt_at=at + ASIDE_FOR, lease_owner=None, lease_until=None, last_reason=reason)
-        )
-
-    def _event(self, row: Row[tuple[object, ...]]) -> Event:
-        return Event(
-            row.event_id,
-            row.destination,
-            ChannelKind(row.channel),
-            row.type,
-            row.subject,
-            row.sequence,
-            row.position,
-            row.at,
-            self._statements.opened(outbox, row)["data"],
-            row.erased_at is not None,
-        )
-
-    def _settlement(self, row: Row[tuple[object, ...]]) -> Settlement:
-        receipt = self._statements.opened(delivery_attempts, row)["receipt"]
-        return Settlement(
-            row.event_id,
-            row.attempt,
-            row.started_at,
-            row.finished_at,
-            DeliveryState(row.state),
-            row.reason,
-            row.status,
-            Receipt(receipt, row.reason == "duplicate") if receipt else None,
-        )
-
-    def _view(self, row: Row[tuple[object, ...]], history: Sequence[Settlement]) -> DeliveryView:
-        return DeliveryView(
-            self._event(row),
-            DeliveryState(row.state),
-            row.attempts,
-            row.next_attempt_at,
-            row.settled_at,
-            row.last_reason,
-            history,
-        )
-
-    def _count(self, condition: ColumnElement[bool]) -> dict[str, int]:
-        rows = self._statements.execute(
-            select(outbox.c.destination, func.count().label("events")).where(condition).group_by(outbox.c.destination)
-        )
-        return {row.destination: row.events for row in rows}

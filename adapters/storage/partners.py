@@ -96,6 +96,7 @@ partner_endpoints = Table(
     Column("channel", Text, primary_key=True),
     Column("url", Text, nullable=False),
     Column("secret_ref", Text),
+    Column("status_url", Text),
 )
 
 spent_tokens = Table(
@@ -178,18 +179,22 @@ class SqlPartnerRepository:
         return [_agreement(row) for row in self._statements.execute(query)]
 
     def put_endpoint(self, endpoint: Endpoint) -> None:
-        place = {"url": endpoint.url, "secret_ref": endpoint.secret_ref}
+        place = {"url": endpoint.url, "secret_ref": endpoint.secret_ref, "status_url": endpoint.status_url}
         given = insert_or(partner_endpoints).values(
             partner_code=endpoint.partner_code, channel=endpoint.channel, **place
         )
         keyed = [partner_endpoints.c.partner_code, partner_endpoints.c.channel]
         self._statements.execute(given.on_conflict_do_update(index_elements=keyed, set_=place))
 
+    def remove_endpoint(self, partner_code: str, channel: str) -> None:
+        gone = (partner_endpoints.c.partner_code == partner_code, partner_endpoints.c.channel == channel)
+        self._statements.execute(delete(partner_endpoints).where(*gone))
+
     def endpoints(self, partner_code: str | None = None) -> Sequence[Endpoint]:
         order = (partner_endpoints.c.partner_code, partner_endpoints.c.channel)
         query = _of(select(partner_endpoints).order_by(*order), partner_endpoints, partner_code)
         rows = self._statements.execute(query)
-        return [Endpoint(row.partner_code, row.channel, row.url, row.secret_ref) for row in rows]
+        return [Endpoint(row.partner_code, row.channel, row.url, row.secret_ref, row.status_url) for row in rows]
 
 
 _CLEARED_AT_ONCE = 32

@@ -7,16 +7,21 @@ from adapters.storage.applications import SqlApplications, SqlIntakes, SqlStageE
 from adapters.storage.approvals import SqlApprovalOutcomes, SqlJointReviews
 from adapters.storage.authorisations import SqlAuthorisations
 from adapters.storage.certificates import SqlCertificateCopies
-from adapters.storage.deliveries import BatchOutbox, ReadOnlyOutbox, SqlDeliveryQueue
+from adapters.storage.deliveries import BatchOutbox, ReadOnlyOutbox
+from adapters.storage.delivery_queue import SqlDeliveryQueue
+from adapters.storage.destinations import SqlDestinations
+from adapters.storage.evidence import SqlApplicationTraces, SqlEvidenceShelf
 from adapters.storage.idempotency import SqlIdempotency
 from adapters.storage.identity import SqlSessions
 from adapters.storage.licences import SqlAskedHolders
 from adapters.storage.partners import SqlPartnerRepository, SqlSpentTokens
 from adapters.storage.rechecks import SqlFeedPositions, SqlRecheckQueue
+from adapters.storage.reconciliation import SqlDayBook
 from adapters.storage.record_audit import SqlAuditReader
 from adapters.storage.record_trees import SqlRecordSubjects, SqlSuperLog
 from adapters.storage.records import BatchRecords, ReadOnlyRecords
 from adapters.storage.resealing import SqlSealedRows
+from adapters.storage.restorations import SqlRestorations
 from adapters.storage.retention import SqlRemoval
 from adapters.storage.reviews import SqlReviews
 from adapters.storage.statements import Statements
@@ -50,8 +55,20 @@ class SqlUnitOfWork:
         return SqlDeliveryQueue(self._statements)
 
     @cached_property
+    def day_book(self) -> SqlDayBook:
+        return SqlDayBook(self._statements)
+
+    @cached_property
+    def destinations(self) -> SqlDestinations:
+        return SqlDestinations(self._statements)
+
+    @cached_property
     def record_reader(self) -> SqlAuditReader:
         return SqlAuditReader(self._statements)
+
+    @cached_property
+    def restorations(self) -> SqlRestorations:
+        return SqlRestorations(self._statements)
 
     @cached_property
     def super_log(self) -> SqlSuperLog:
@@ -128,6 +145,14 @@ class SqlUnitOfWork:
     @cached_property
     def sealed_rows(self) -> SqlSealedRows:
         return SqlSealedRows(self._statements)
+
+    @cached_property
+    def evidence(self) -> SqlEvidenceShelf:
+        return SqlEvidenceShelf(self._statements)
+
+    @cached_property
+    def traces(self) -> SqlApplicationTraces:
+        return SqlApplicationTraces(self._statements, self.deliveries)
 
     @cached_property
     def certificate_copies(self) -> SqlCertificateCopies:

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from gateway.delivery.ports import Event
+from gateway.delivery.ports import BODY_WITHOUT_POSITION, Event
 from schemas.wire import format_instant
 
 
@@ -19,10 +19,14 @@ def cloud_event(event: Event, source: str) -> dict[str, Any]:
         "time": format_instant(event.at),
         "datacontenttype": "application/json",
         "sequence": event.sequence,
+        "position": event.position,
         "data": {"erased": True} if event.erased else event.data,
     }
 
 
 def encode_cloud_event(event: Event, source: str) -> bytes:
     """Its bytes, the same at every attempt: a receipt names their digest."""
-    return orjson.dumps(cloud_event(event, source))
+    members = cloud_event(event, source)
+    if event.body_form == BODY_WITHOUT_POSITION:
+        del members["position"]
+    return orjson.dumps(members)

@@ -2,7 +2,18 @@
 
 from dataclasses import dataclass
 
-from gateway.errors import Conflict, NotFound, Rejected
+from gateway.delivery.ports import AttemptOutcome
+from gateway.errors import Conflict, NotFound, PartnerUnavailable, Rejected
+
+
+@dataclass(kw_only=True, eq=False)
+class NotDelivered(PartnerUnavailable):
+    """An attempt without a receipt, which may be repeated. ``outcome`` says whether anything can have been sent."""
+
+    kind = "not-delivered"
+    title = "未能送达"
+
+    outcome: AttemptOutcome
 
 
 @dataclass(kw_only=True, eq=False)
@@ -35,3 +46,10 @@ class NotReplayable(Conflict):
 
     kind = "delivery-under-way"
     title = "事件仍在送达中"
+
+
+class DestinationNotDisabled(Conflict):
+    """Deliveries to that receiver are not disabled."""
+
+    kind = "destination-not-disabled"
+    title = "该接收单位未被停用"

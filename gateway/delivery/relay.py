@@ -1,46 +1,73 @@
-"""The relay: claim a lease, commit, send, settle – never a transaction across a send.
+"""The relay: claim a lease and write an open attempt down, commit, send, settle – never a transaction across a send.
 
-Many sends are in flight at once; a receiver that does not answer holds at most its own share of them. Events of one
-receiver and application go one after the other, oldest first; the queue sees to that. A relay that dies leaves its
-leases to lapse, and another takes the events over: a receiver may then see an event twice and knows it by its id.
+Many sends are in flight at once; a receiver that does not answer holds at most its own share of them, and after some
+failures a probe's. Events of one receiver and application go one after the other, oldest first; the queue sees to
+that. What has been sent is settled in groups. A relay that dies leaves its leases to lapse, and another takes the
+events over: a receiver may then see an event twice and knows it by its id.
 """
 
 import asyncio
 import contextlib
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final, Protocol
 
 import structlog
 
 from gateway.clock import Clock
+from gateway.delivery.attempts import Attempts, ReceiverHealth
 from gateway.delivery.backoff import Backoff
-from gateway.delivery.errors import DeliveryRefused
+from gateway.delivery.breaker import Breaker, BreakerPolicy, BreakerState
 from gateway.delivery.ports import (
     Channel,
     ChannelKind,
     ClaimedDelivery,
+    ClaimRoom,
     DeliveryState,
     RelayTransaction,
-    Settlement,
 )
-from gateway.errors import GatewayError, Overloaded, PartnerUnavailable
-from gateway.records.entries import RecordEntry, digest
+from gateway.delivery.settling import Finished, Settling
+from gateway.errors import Overloaded
 from gateway.transaction import Transactions
 
 log = structlog.get_logger()
 
+LOOK_FOR_JUMPS_S: Final = 15.0
+"""Seconds between two looks at what a clock that was ahead has put off; at once where the clock goes back."""
+
 
 @dataclass(frozen=True)
 class RelayLimits:
-    """How much a relay does at once. ``lease`` must outlast a send's time-out."""
+    """How much a relay does at once. ``lease`` must outlast the time-outs of asking and sending.
+
+    A receiver of which nothing but failures were seen for ``disable_after`` is not sent to until somebody enables it.
+    """
 
     in_flight: int = 64
     per_destination: int = 16
     lease: timedelta = timedelta(seconds=30)
     idle: timedelta = timedelta(milliseconds=200)
+    disable_after: timedelta = timedelta(days=2)
+
+
+class RelayWatch(Protocol):
+    """Who counts what a relay does."""
+
+    def attempted(self, destination: str, state: DeliveryState) -> None:
+        """One attempt ended, and left its delivery so."""
+        ...
+
+    def taken_over(self, destination: str, count: int) -> None:
+        """So many events were taken over from relays whose leases lapsed."""
+        ...
+
+    def breaker_moved(self, destination: str, state: BreakerState) -> None:
+        """The breaker of a destination was opened, or closed again."""
+        ...
 
 
 class Relay:
@@ -56,22 +83,28 @@ class Relay:
         limits: RelayLimits | None = None,
         chance: random.Random | None = None,
         progress: Callable[[datetime], None] | None = None,
-        attempted: Callable[[str, DeliveryState], None] | None = None,
+        watch: RelayWatch | None = None,
+        breakers: BreakerPolicy | None = None,
+        elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``progress`` is told the time after each pass that the database answered, with or without work;
-        ``attempted`` destination and outcome of each attempt.
+        """``progress`` is told the time after each pass that the database answered, with or without work; ``elapsed``
+        answers seconds of a clock that is never set.
         """
         self._owner = owner
         self._transactions = transactions
-        self._channels = channels
         self._clock = clock
-        self._backoff = backoff
         self._limits = limits or RelayLimits()
-        self._chance = chance or random.SystemRandom()
+        self._attempts = Attempts(channels, clock, backoff, chance or random.SystemRandom())
+        self._settling = Settling(owner, transactions, self._limits.disable_after)
         self._progress = progress
-        self._attempted = attempted
+        self._watch = watch
+        self._policy = breakers or BreakerPolicy()
+        self._elapsed = elapsed
         self._tasks: set[asyncio.Task[None]] = set()
-        self._in_flight: Counter[str] = Counter()
+        self._in_flight: dict[str, ClaimedDelivery] = {}
+        self._breakers: dict[str, Breaker] = {}
+        self._passed_at: datetime | None = None
+        self._looked_for_jumps_at: float | None = None
         self._freed = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -93,27 +126,59 @@ class Relay:
 
     async def pass_once(self) -> int:
         """Claim what is due and there is room for, and start sending it; answers how many were claimed."""
-        room = self._limits.in_flight - len(self._tasks)
-        if room <= 0:
+        total = self._limits.in_flight - len(self._in_flight)
+        if total <= 0:
             return 0
-        now = self._clock()
-        full = [code for code, count in self._in_flight.items() if count >= self._limits.per_destination]
-        claims = await self._transactions.write(
-            lambda tx: tx.deliveries.claim(
-                self._owner, now, now + self._limits.lease, min(room, self._limits.per_destination), full
-            )
-        )
+        at, now = self._clock(), self._elapsed()
+        room, look = self._room(total, now), self._jump_is_possible(at, now)
+        half_open = {code for code, breaker in self._breakers.items() if breaker.state(now) is BreakerState.HALF_OPEN}
+        claims, moved = await self._transactions.write(lambda tx: self._claim(tx, at, room, look))
+        self._passed_at = at
+        if look:
+            self._looked_for_jumps_at = now
+        if moved:
+            log.warning("relay.clock_jumped", events=moved)
         for claim in claims:
-            self._in_flight[claim.event.destination] += 1
-            task = asyncio.create_task(self._deliver(claim))
+            self._in_flight[claim.event.event_id] = claim
+            probe = claim.event.destination in half_open
+            if probe:
+                self._move_breaker(claim.event.destination, self._breaker(claim.event.destination).probe_began())
+            task = asyncio.create_task(self._deliver(claim, probe))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        self._tell_takeovers(claims)
         return len(claims)
 
     async def drain(self) -> None:
         """Wait for every send in flight to be settled."""
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _claim(
+        self, tx: RelayTransaction, at: datetime, room: ClaimRoom, look: bool
+    ) -> tuple[list[ClaimedDelivery], int]:
+        lease_until = at + self._limits.lease
+        moved = tx.deliveries.undo_clock_jump(at, lease_until) if look else 0
+        return list(tx.deliveries.claim(self._owner, at, lease_until, room)), moved
+
+    def _jump_is_possible(self, at: datetime, now: float) -> bool:
+        if self._looked_for_jumps_at is None or now - self._looked_for_jumps_at >= LOOK_FOR_JUMPS_S:
+            return True
+        return self._passed_at is not None and at < self._passed_at
+
+    def _room(self, total: int, now: float) -> ClaimRoom:
+        busy = Counter(claim.event.destination for claim in self._in_flight.values())
+        each = self._limits.per_destination
+        left = {code: each - count for code, count in busy.items()}
+        for code, breaker in self._breakers.items():
+            left[code] = breaker.room(now, left.get(code, each))
+        return ClaimRoom(total, each, left, tuple(self._in_flight))
+
+    def _tell_takeovers(self, claims: list[ClaimedDelivery]) -> None:
+        for code, count in Counter(claim.event.destination for claim in claims if claim.taken_over).items():
+            log.warning("delivery.lease_takeover", destination=code, events=count)
+            if self._watch is not None:
+                self._watch.taken_over(code, count)
 
     async def _wait(self, stop: asyncio.Event) -> None:
         self._freed.clear()
@@ -124,90 +189,57 @@ class Relay:
             with contextlib.suppress(asyncio.CancelledError):
                 await wait
 
-    async def _deliver(self, claim: ClaimedDelivery) -> None:
-        event = claim.event
+    async def _deliver(self, claim: ClaimedDelivery, probe: bool) -> None:
+        health = ReceiverHealth.UNTOLD
         try:
-            settlement = await self._attempt(claim)
-            settled = await self._transactions.write(lambda tx: self._settle(tx, claim, settlement))
-            if self._attempted is not None:
-                self._attempted(event.destination, settlement.state)
+            settlement, health = await self._attempts.make(claim)
+            kept = await self._settling.settle(Finished(claim, settlement, health))
+            if self._watch is not None:
+                self._watch.attempted(claim.event.destination, settlement.state)
             log.info(
                 "delivery.attempt",
-                event_id=event.event_id,
-                destination=event.destination,
-                type=event.type,
-                subject=event.subject,
-                sequence=event.sequence,
+                event_id=claim.event.event_id,
+                destination=claim.event.destination,
+                type=claim.event.type,
+                subject=claim.event.subject,
+                sequence=claim.event.sequence,
                 attempt=claim.attempt,
+                outcome=settlement.outcome.value,
                 state=settlement.state.value,
                 reason=settlement.reason,
                 status=settlement.status,
                 milliseconds=round((settlement.finished_at - settlement.started_at).total_seconds() * 1000),
-                lease_kept=settled,
+                lease_kept=kept,
             )
         except Overloaded as error:
-            log.warning("delivery.unsettled", event_id=event.event_id, check=error.check)
+            log.warning("delivery.unsettled", event_id=claim.event.event_id, check=error.check)
         finally:
-            self._in_flight[event.destination] -= 1
-            if not self._in_flight[event.destination]:
-                del self._in_flight[event.destination]
+            self._ended(claim.event.destination, health, probe)
+            self._in_flight.pop(claim.event.event_id, None)
             self._freed.set()
 
-    async def _attempt(self, claim: ClaimedDelivery) -> Settlement:
-        started_at = self._clock()
-        event, status, retry_after = claim.event, None, None
-        try:
-            receipt = await self._channels[event.channel].send(event, started_at)
-        except DeliveryRefused as error:
-            reason, state, status = error.check, DeliveryState.DEAD, error.status
-        except PartnerUnavailable as error:
-            reason, state, retry_after = error.check, DeliveryState.PENDING, error.retry_after
-        except GatewayError as error:
-            reason, state = error.check, DeliveryState.PENDING
-        except Exception as error:  # a fault of ours must not lose the event or stop the relay
-            log.exception("delivery.fault", event_id=event.event_id)
-            reason, state = f"gateway.{type(error).__name__}", DeliveryState.PENDING
-        else:
-            reason = "duplicate" if receipt.duplicate else "accepted"
-            return Settlement(
-                event.event_id,
-                claim.attempt,
-                started_at,
-                self._clock(),
-                DeliveryState.DELIVERED,
-                reason,
-                200,
-                receipt,
-            )
-        now = self._clock()
-        next_attempt_at = None
-        if state is DeliveryState.PENDING:
-            next_attempt_at = self._backoff.next_attempt_at(
-                claim.attempt, claim.first_attempt_at, now, self._chance.random(), retry_after
-            )
-        if next_attempt_at is None:
-            state = DeliveryState.DEAD
-        return Settlement(event.event_id, claim.attempt, started_at, now, state, reason, status, None, next_attempt_at)
+    def _ended(self, destination: str, health: ReceiverHealth, probe: bool) -> None:
+        before, now = self._breaker(destination), self._elapsed()
+        match health:
+            case ReceiverHealth.WORKS:
+                after = before.succeeded(probe=probe)
+            case ReceiverHealth.FAILS:
+                after = before.failed_once(now, probe=probe)
+            case ReceiverHealth.UNTOLD:
+                after = before.said_nothing(probe=probe)
+        self._move_breaker(destination, after)
+        if bool(before.openings) != bool(after.openings):
+            state = after.state(now)
+            log.warning("delivery.breaker", destination=destination, state=state.value)
+            if self._watch is not None:
+                self._watch.breaker_moved(destination, state)
 
-    def _settle(self, tx: RelayTransaction, claim: ClaimedDelivery, settlement: Settlement) -> bool:
-        if not tx.deliveries.settle(self._owner, settlement):
-            return False
-        if settlement.state is not DeliveryState.PENDING:
-            delivered = settlement.state is DeliveryState.DELIVERED
-            tx.records.append(
-                RecordEntry(
-                    action="delivery.receipted" if delivered else "delivery.dead",
-                    at=settlement.finished_at,
-                    actor=claim.event.destination if delivered else "gateway",
-                    subject=claim.event.subject,
-                    result="done" if delivered else "refused",
-                    facts={
-                        "event": claim.event.event_id,
-                        "destination": claim.event.destination,
-                        "attempt": settlement.attempt,
-                        "reason": settlement.reason,
-                        "receipt_sha256": digest(settlement.receipt.document) if settlement.receipt else None,
-                    },
-                )
-            )
-        return True
+    def _breaker(self, destination: str) -> Breaker:
+        return self._breakers.get(destination, Breaker(self._policy))
+
+    def _move_breaker(self, destination: str, breaker: Breaker) -> None:
+        """One of which nothing bad is known is not kept."""
+        if breaker == Breaker(self._policy):
+            self._breakers.pop(destination, None)
+        else:
+            self._breakers[destination] = breaker

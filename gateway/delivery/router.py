@@ -8,7 +8,17 @@ from fastapi import APIRouter, Depends, Query, Response
 from gateway.caller import Caller, Role
 from gateway.delivery.ports import DeliveryState
 from gateway.delivery.service import DeliveryService
-from gateway.delivery.views import DeliveryList, DeliverySummary, ReplayOrder
+from gateway.delivery.views import (
+    DeliveryList,
+    DeliverySummary,
+    DestinationList,
+    DestinationView,
+    EnabledView,
+    EnableOrder,
+    ReplayedSinceView,
+    ReplayOrder,
+    ReplaySinceOrder,
+)
 from gateway.http.callers import now, require_role
 from gateway.http.services import provide
 from schemas.partner_api import EventPage
@@ -46,6 +56,37 @@ async def list_deliveries(
 ) -> DeliveryList:
     found = await deliveries.list(destination, state, limit)
     return DeliveryList(deliveries=[DeliverySummary.of(view) for view in found])
+
+
+@operator_router.get("/destinations", summary="各接收单位：待送、结果未知、死信，及是否被停用")
+async def list_destinations(_operator: Operator, deliveries: Deliveries) -> DestinationList:
+    found = await deliveries.destinations()
+    return DestinationList(destinations=[DestinationView.of(state) for state in found])
+
+
+@operator_router.post("/destinations/{code}/enable", summary="重新启用被停用的接收单位")
+async def enable_destination(
+    code: PartnerCode,
+    order: EnableOrder,
+    operator: Operator,
+    deliveries: Deliveries,
+    at: Annotated[datetime, Depends(now)],
+) -> EnabledView:
+    record_id = await deliveries.enable(code, order.reason, operator.partner_code, at)
+    return EnabledView(destination=code, record_id=record_id)
+
+
+@operator_router.post("/destinations/{code}/replay", status_code=202, summary="重放某接收单位自某时起的事件（逐页）")
+async def replay_since(
+    code: PartnerCode,
+    order: ReplaySinceOrder,
+    operator: Operator,
+    deliveries: Deliveries,
+    at: Annotated[datetime, Depends(now)],
+) -> ReplayedSinceView:
+    actor = operator.partner_code
+    replayed = await deliveries.replay_since(code, order.since, order.after, order.limit, order.reason, actor, at)
+    return ReplayedSinceView.of(replayed)
 
 
 @operator_router.get("/{event_id}", summary="查看一条送达及其各次尝试")

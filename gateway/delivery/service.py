@@ -6,13 +6,15 @@ from datetime import datetime
 
 from gateway.caller import Caller
 from gateway.delivery.cloud_events import cloud_event
-from gateway.delivery.errors import DeliveryErased, DeliveryUnknown, NotReplayable
-from gateway.delivery.ports import DeliveryState, DeliveryView, RelayTransaction, ReplayReason
+from gateway.delivery.destinations import Destination, untried
+from gateway.delivery.errors import DeliveryErased, DeliveryUnknown, DestinationNotDisabled, NotReplayable
+from gateway.delivery.ports import DeliveryState, DeliveryView, RelayTransaction, ReplayedPage, ReplayReason
 from gateway.errors import Owner
-from gateway.records.entries import RecordEntry
+from gateway.records.entries import Fact, RecordEntry
 from gateway.transaction import Transactions
 from schemas.events import CloudEvent
 from schemas.partner_api import EventPage
+from schemas.wire import format_instant
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,24 @@ class Replayed:
 
     delivery: DeliveryView
     record_id: str
+
+
+@dataclass(frozen=True)
+class ReplayedSince:
+    """A page of replayed events, and its entry in the record; none where there was nothing to replay."""
+
+    page: ReplayedPage
+    record_id: str | None
+
+
+@dataclass(frozen=True)
+class DestinationState:
+    """A receiver with what waits for it, and how it does. ``unknown`` are among the ``pending``."""
+
+    destination: Destination
+    pending: int
+    unknown: int
+    dead: int
 
 
 class DeliveryService:
@@ -81,6 +101,61 @@ class DeliveryService:
                 )
             )
             return Replayed(_known(tx.deliveries.find(event_id)), record_id)
+
+        return await self._transactions.write(work)
+
+    async def replay_since(
+        self, destination: str, since: datetime, after: int, limit: int, reason: ReplayReason, actor: str, at: datetime
+    ) -> ReplayedSince:
+        """Send a receiver's events of ``since`` or later again, one page of at most ``limit``; recorded page by page.
+
+        Those under way or erased are passed over. The next page is the one ``after`` this one's last position.
+        """
+
+        def work(tx: RelayTransaction) -> ReplayedSince:
+            page = tx.deliveries.replay_since(destination, since, after, limit, at)
+            if not page.event_ids:
+                return ReplayedSince(page, None)
+            facts: dict[str, Fact] = {
+                "destination": destination,
+                "since": format_instant(since),
+                "events": list(page.event_ids),
+                "reason": reason.value,
+            }
+            entry = RecordEntry("delivery.replayed_since", at, actor, destination, facts=facts)
+            return ReplayedSince(page, tx.records.append(entry))
+
+        return await self._transactions.write(work)
+
+    async def destinations(self) -> Sequence[DestinationState]:
+        """Every receiver for which something waits or is dead, or that fails or is disabled, by code."""
+
+        def work(tx: RelayTransaction) -> list[DestinationState]:
+            backlog, noted = tx.deliveries.backlog(), {each.code: each for each in tx.destinations.list()}
+            return [
+                DestinationState(
+                    noted.get(code, untried(code)),
+                    backlog.pending.get(code, 0),
+                    backlog.unknown.get(code, 0),
+                    backlog.dead.get(code, 0),
+                )
+                for code in sorted({*noted, *backlog.pending, *backlog.dead})
+            ]
+
+        return await self._transactions.read(work)
+
+    async def enable(self, destination: str, reason: ReplayReason, actor: str, at: datetime) -> str:
+        """Send to a disabled receiver again, at once; answers the record's id. Raises ``DestinationNotDisabled``."""
+
+        def work(tx: RelayTransaction) -> str:
+            if not tx.destinations.enable(destination):
+                raise DestinationNotDisabled(
+                    check="delivery.destination_not_disabled", owner=Owner.CALLER, remedy="该单位未被停用，无需启用。"
+                )
+            waiting = tx.deliveries.hasten(destination, at)
+            facts: dict[str, Fact] = {"destination": destination, "events_waiting": waiting, "reason": reason.value}
+            entry = RecordEntry("delivery.destination_enabled", at, actor, destination, facts=facts)
+            return tx.records.append(entry)
 
         return await self._transactions.write(work)
 

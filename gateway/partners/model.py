@@ -109,9 +109,13 @@ class SharingAgreement:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where events of ``channel`` are delivered. ``secret_ref`` names the HMAC secret, and is not the secret."""
+    """Where events of ``channel`` are delivered. ``secret_ref`` names the HMAC secret, and is not the secret.
+
+    ``status_url``, followed by ``/{event id}``, answers the signed receipt of an event that the receiver holds.
+    """
 
     partner_code: str
     channel: str
     url: str
     secret_ref: str | None
+    status_url: str | None = None

@@ -165,8 +165,19 @@ class AgreementView(OpenWireModel):
 class EndpointTerms(WireModel):
     """``PUT /v1/operator/partners/{code}/endpoints/{channel}``. ``secret_ref`` names a secret kept elsewhere."""
 
-    url: str = Field(max_length=500, examples=["https://events.utility.example/bandian"])
+    url: str | None = Field(
+        default=None,
+        max_length=500,
+        description="接收地址；nats 通道没有自己的地址，不填",
+        examples=["https://events.utility.example/bandian"],
+    )
     secret_ref: str | None = Field(default=None, pattern=r"^[a-z0-9-]{1,64}$", examples=["csg-guangzhou"])
+    status_url: str | None = Field(
+        default=None,
+        max_length=500,
+        description="送达状态查询地址：其后加 /{事件编号}，应答已签名的送达回执或 404",
+        examples=["https://events.utility.example/bandian/events"],
+    )
 
 
 class EndpointView(OpenWireModel):
@@ -176,6 +187,7 @@ class EndpointView(OpenWireModel):
     channel: str
     url: str
     secret_ref: str | None
+    status_url: str | None
     record_id: str | None = None
 
     @classmethod
@@ -185,5 +197,6 @@ class EndpointView(OpenWireModel):
             channel=endpoint.channel,
             url=endpoint.url,
             secret_ref=endpoint.secret_ref,
+            status_url=endpoint.status_url,
             record_id=record_id,
         )

@@ -60,7 +60,14 @@ async def roster_of(utility: str, departments: str, cities: Sequence[str]) -> di
                 "role": "utility",
                 "regions": [REGION],
                 "keys": [{"jwk": jwk, "use": "any"} for jwk in await _keys(http, utility)],
-                "endpoints": [{"channel": "webhook", "url": f"{utility}/webhooks/bandian", "secret_ref": SECRET_REF}],
+                "endpoints": [
+                    {
+                        "channel": "webhook",
+                        "url": f"{utility}/webhooks/bandian",
+                        "secret_ref": SECRET_REF,
+                        "status_url": f"{utility}/webhooks/bandian/events",
+                    }
+                ],
                 "agreements": [
                     {
                         "purpose": "grid_connection",

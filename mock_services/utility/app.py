@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable
+from datetime import date
 from typing import Any
 
 import httpx
@@ -14,6 +15,7 @@ from mock_services.problems import problem_response
 from mock_services.utility.client import GatewayRefused, GatewayUnavailable
 from mock_services.utility.driver import Driver, NothingToDo
 from mock_services.utility.receiver import Receiver
+from mock_services.utility.reconciliation import Contradiction, Reconciler
 from mock_services.utility.scenario import Scenario
 from mock_services.utility.store import EventChanged
 from mock_services.utility.webhooks import WebhookRefused
@@ -23,11 +25,12 @@ from schemas.wire import MEDIA_CLOUDEVENT, MEDIA_JOSE, MEDIA_PROBLEM
 MAX_EVENT_BYTES = 256 * 1024
 
 
-def install(app: FastAPI, receiver: Receiver, driver: Driver) -> None:
+def install(app: FastAPI, receiver: Receiver, driver: Driver, reconciler: Reconciler) -> None:
     """Add all routes to ``app``."""
     app.include_router(_partner_routes(receiver))
     app.include_router(_admin_views(receiver, driver))
     app.include_router(_admin_actions(driver))
+    app.include_router(_admin_reconciliation(reconciler))
 
 
 def _partner_routes(receiver: Receiver) -> APIRouter:
@@ -62,13 +65,20 @@ def _partner_routes(receiver: Receiver) -> APIRouter:
         return Response(receipt, media_type=MEDIA_JOSE)
 
     @router.get("/webhooks/bandian/events/{event_id}")
-    async def status(event_id: str) -> dict[str, Any]:
-        """Whether an event has arrived: resolves a delivery whose answer was lost."""
-        known = receiver.store.event(event_id)
-        if known is None:
-            return {"event_id": event_id, "received": False}
-        names = ("received_at", "body_sha256", "repeats")
-        return {"event_id": event_id, "received": True, **{name: known[name] for name in names}}
+    async def status(event_id: str, request: Request) -> Response:
+        """The signed receipt of an event that is held here, for the gateway whose answer was lost; 404 for others.
+
+        The gateway signs the question as it signs an event, over an empty body.
+        """
+        try:
+            receipt = await receiver.receipt_of(event_id, request.headers)
+        except WebhookRefused as error:
+            return problem_response(401, f"webhook.{error.reason}", "查询未被接受", "请核对签名与时间。")
+        except (httpx.HTTPError, TokenRefused):
+            return problem_response(503, "webhook.gateway_keys", "暂时无法核验", "请稍后重试。", owner="供电企业")
+        if receipt is None:
+            return problem_response(404, "webhook.event_unknown", "未收到此事件", "请重新推送。")
+        return Response(receipt, media_type=MEDIA_JOSE)
 
     return router
 
@@ -96,6 +106,11 @@ def _admin_views(receiver: Receiver, driver: Driver) -> APIRouter:
     async def events() -> list[dict[str, Any]]:
         """Every event held; ``repeats`` counts deliveries after the first."""
         return store.events()
+
+    @router.get("/holes")
+    async def holes() -> dict[str, Any]:
+        """What is missing by the events' own numbers, and which came after a later one of their application."""
+        return store.holes()
 
     @router.get("/feed")
     async def feed(after: int = 0) -> Response:
@@ -145,6 +160,36 @@ def _admin_actions(driver: Driver) -> APIRouter:
         """Open a joint review by hand."""
         key = request.headers.get("idempotency-key", f"{application_id}:joint-review")
         return await _answer(_dump(driver.client.open_joint_review(application_id, review, idempotency_key=key)))
+
+    return router
+
+
+def _admin_reconciliation(reconciler: Reconciler) -> APIRouter:
+    router = APIRouter(prefix="/__admin", include_in_schema=False)
+    ledger = reconciler.ledger
+
+    @router.post("/reconciliation")
+    async def reconcile(day: date | None = None) -> Response:
+        """Compare a day (today if left out) with the gateway now, and heal it; answers the report."""
+        try:
+            return await _answer(_dump(reconciler.compare(day)))
+        except Contradiction:
+            return problem_response(502, "gateway.contradiction", "对账清单与已签名的根不符", "请联系共享平台运营方。")
+
+    @router.get("/reconciliation")
+    async def reports() -> list[dict[str, Any]]:
+        """What was found, by day."""
+        return ledger.reports()
+
+    @router.post("/events/forget")
+    async def forget(event_ids: list[str]) -> dict[str, int]:
+        """Lose events and their effects, as a restored backup would."""
+        return {"forgotten": ledger.forget(event_ids)}
+
+    @router.post("/events/{event_id}/tamper")
+    async def tamper(event_id: str) -> dict[str, bool]:
+        """Alter the stored body of an event."""
+        return {"tampered": ledger.tamper(event_id)}
 
     return router
 

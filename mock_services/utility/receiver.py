@@ -65,7 +65,16 @@ class Receiver:
         event = _read_event(delivery)
         effect = await self._effect_of(event, at)
         fresh = self.store.receive(event, body, delivery.body_sha256, effect, at)
-        return self._receipt(delivery, at, duplicate=not fresh)
+        return self._receipt(delivery.event_id, delivery.body_sha256, at, duplicate=not fresh)
+
+    async def receipt_of(self, event_id: str, headers: Mapping[str, str]) -> str | None:
+        """A receipt for the event as it is held here; None where it is not. Raises as ``receive`` does."""
+        at = self.clock()
+        asked = await self._check(headers, b"", at)
+        if asked.event_id != event_id:
+            raise WebhookRefused("event")
+        known = self.store.event(event_id)
+        return None if known is None else self._receipt(event_id, known["body_sha256"], at, duplicate=False)
 
     async def plant(self, event: CloudEvent) -> None:
         """Take ``event`` as if it had been delivered: a seed, without a signature. Raises as ``receive`` does."""
@@ -120,14 +129,14 @@ class Receiver:
             self.department_keys[department] = RemoteKeySet(uri, self.http)
         return self.department_keys.get(department)
 
-    def _receipt(self, delivery: Delivery, at: datetime, *, duplicate: bool) -> str:
+    def _receipt(self, event_id: str, body_sha256: str, at: datetime, *, duplicate: bool) -> str:
         receipt = DeliveryReceipt(
             iss=self.partner,
             aud=self.gateway_issuer,
             jti=secrets.token_urlsafe(16),
             iat=int(at.timestamp()),
-            event_id=delivery.event_id,
-            body_sha256=delivery.body_sha256,
+            event_id=event_id,
+            body_sha256=body_sha256,
             status="duplicate" if duplicate else "accepted",
         )
         return self.signing_key.sign(Typ.DELIVERY_RECEIPT, receipt.model_dump(mode="json"))

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ from schemas.wire import format_instant
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
     event_id TEXT PRIMARY KEY, application_id TEXT NOT NULL, sequence INTEGER NOT NULL, type TEXT NOT NULL,
-    received_at TEXT NOT NULL, body_sha256 TEXT NOT NULL, body BLOB NOT NULL, repeats INTEGER NOT NULL DEFAULT 0
+    received_at TEXT NOT NULL, body_sha256 TEXT NOT NULL, body BLOB NOT NULL, repeats INTEGER NOT NULL DEFAULT 0,
+    position INTEGER
 );
 CREATE TABLE IF NOT EXISTS applications (
     application_id TEXT PRIMARY KEY, customer_class TEXT NOT NULL, submitted TEXT NOT NULL, plan TEXT NOT NULL,
@@ -70,6 +72,15 @@ EventData = (
 """``data`` of the events that this utility takes."""
 
 
+MOST_HOLES = 100
+
+
+def _holes(numbers: set[int]) -> list[int]:
+    """The first numbers from 1 on that are missing below the highest."""
+    missing = (number for number in range(1, max(numbers, default=0)) if number not in numbers)
+    return list(islice(missing, MOST_HOLES))
+
+
 class EventChanged(Exception):
     """An event id came again with another body."""
 
@@ -92,6 +103,13 @@ class Store:
         self._database = sqlite3.connect(path, isolation_level=None)
         self._database.row_factory = sqlite3.Row
         self._database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + _SCHEMA)
+        if "position" not in {row["name"] for row in self._database.execute("PRAGMA table_info(events)")}:
+            self._database.execute("ALTER TABLE events ADD COLUMN position INTEGER")
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """For what else keeps its tables here."""
+        return self._database
 
     def close(self) -> None:
         self._database.close()
@@ -124,8 +142,17 @@ class Store:
                 self._database.execute("UPDATE events SET repeats = repeats + 1 WHERE event_id = ?", (event.id,))
                 return False
             self._database.execute(
-                "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
-                (event.id, event.subject, event.sequence, event.type, format_instant(at), body_sha256, body),
+                "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)",
+                (
+                    event.id,
+                    event.subject,
+                    event.sequence,
+                    event.type,
+                    format_instant(at),
+                    body_sha256,
+                    body,
+                    event.position,
+                ),
             )
             effect.apply(self._database, event, at)
             return True
@@ -133,7 +160,7 @@ class Store:
     def event(self, event_id: str) -> dict[str, Any] | None:
         """What is known of an event: when it came, its digest, how often it came again."""
         rows = self._rows(
-            "SELECT event_id, application_id, sequence, type, received_at, body_sha256, repeats FROM events"
+            "SELECT event_id, application_id, sequence, position, type, received_at, body_sha256, repeats FROM events"
             " WHERE event_id = ?",
             event_id,
         )
@@ -141,9 +168,32 @@ class Store:
 
     def events(self) -> list[dict[str, Any]]:
         return self._rows(
-            "SELECT event_id, application_id, sequence, type, received_at, body_sha256, repeats FROM events"
+            "SELECT event_id, application_id, sequence, position, type, received_at, body_sha256, repeats FROM events"
             " ORDER BY rowid"
         )
+
+    def holes(self) -> dict[str, Any]:
+        """What the numbers inside the events say: positions and sequences that are missing, at most ``MOST_HOLES``
+        each, and ``late`` events, which came after one of their application with a higher sequence.
+        """
+        held: dict[str, set[int]] = {}
+        positions = set()
+        late: list[str] = []
+        last: dict[str, int] = {}
+        for row in self._rows("SELECT event_id, application_id, sequence, position FROM events ORDER BY rowid"):
+            application_id, sequence = row["application_id"], row["sequence"]
+            if sequence < last.get(application_id, 0):
+                late.append(row["event_id"])
+            last[application_id] = max(sequence, last.get(application_id, 0))
+            held.setdefault(application_id, set()).add(sequence)
+            if row["position"] is not None:
+                positions.add(row["position"])
+        missing = {application_id: _holes(sequences) for application_id, sequences in held.items()}
+        return {
+            "positions": _holes(positions),
+            "sequences": {application_id: numbers for application_id, numbers in missing.items() if numbers},
+            "late": late,
+        }
 
     def applications(self) -> list[dict[str, Any]]:
         found = self._rows("SELECT * FROM applications ORDER BY rowid")

@@ -14,7 +14,8 @@ from adapters.data_keys import LiveDataKeys, add_data_key, open_data_keys
 from adapters.key_providers import open_provider
 from adapters.storage.applications import application_parties, intakes
 from adapters.storage.certificates import certificate_copies
-from adapters.storage.deliveries import ASIDE_FOR, outbox
+from adapters.storage.deliveries import outbox
+from adapters.storage.delivery_queue import ASIDE_FOR
 from adapters.storage.engine import create_database_engine
 from adapters.storage.resealing import reseal_everything
 from adapters.storage.sealed import AtRest, SealedValue
@@ -22,7 +23,7 @@ from adapters.storage.transactions import SqlTransactions
 from gateway.applications.model import IntakeKind
 from gateway.crypto.aead import Algorithm
 from gateway.crypto.sealing import DataKey, FixedKeys, KeyProvider, Sealer, StoredDataUnreadable
-from gateway.delivery.ports import ChannelKind, EventDraft
+from gateway.delivery.ports import ChannelKind, ClaimRoom, EventDraft
 from tests.support.approvals import A_PARTY, an_application
 from tests.support.licences import SHOP, LicencesRoom, an_applicant, licences_room
 from tests.support.storage import DIGESTS, NOON, SetClock, opened
@@ -163,7 +164,8 @@ async def test_an_event_that_cannot_be_opened_holds_up_its_own_application_alone
         def claim(tx: Any) -> list[str]:
             now = clock()
             return [
-                each.event.event_id for each in tx.deliveries.claim("relay", now, now + timedelta(seconds=9), 9, ())
+                each.event.event_id
+                for each in tx.deliveries.claim("relay", now, now + timedelta(seconds=9), ClaimRoom(9, 9))
             ]
 
         assert await storage.write(claim) == ["evt_3"]

@@ -4,7 +4,17 @@ import asyncio
 from datetime import timedelta
 
 from adapters.storage.transactions import SqlTransactions
-from gateway.delivery.ports import ChannelKind, ClaimedDelivery, DeliveryState, EventDraft, Receipt, Settlement
+from gateway.delivery.ports import (
+    LEASE_LAPSED,
+    AttemptOutcome,
+    ChannelKind,
+    ClaimedDelivery,
+    ClaimRoom,
+    DeliveryState,
+    EventDraft,
+    Receipt,
+    Settlement,
+)
 from tests.support.storage import NOON, SetClock, opened
 
 LATER = NOON + timedelta(seconds=30)
@@ -17,12 +27,16 @@ async def append(transactions: SqlTransactions, *names: str) -> None:
         await transactions.write(lambda tx, d=draft: tx.outbox.append(d))
 
 
+def room(limit: int = 10, excluding: tuple[str, ...] = ()) -> ClaimRoom:
+    return ClaimRoom(limit, limit, dict.fromkeys(excluding, 0))
+
+
 async def claim(
     transactions: SqlTransactions, owner: str = "relay", at=NOON, limit: int = 10, excluding: tuple[str, ...] = ()
 ) -> list[ClaimedDelivery]:
     return list(
         await transactions.write(
-            lambda tx: tx.deliveries.claim(owner, at, at + timedelta(seconds=30), limit, excluding)
+            lambda tx: tx.deliveries.claim(owner, at, at + timedelta(seconds=30), room(limit, excluding))
         )
     )
 
@@ -81,7 +95,10 @@ async def test_a_lapsed_lease_is_taken_over_and_the_late_settlement_is_refused(d
         view = await transactions.read(lambda tx: tx.deliveries.find("a/1"))
         assert view is not None
         assert (view.state, view.attempts) == (DeliveryState.DELIVERED, 2)
-        assert [attempt.attempt for attempt in view.history] == [2]
+        assert [(attempt.attempt, attempt.outcome, attempt.reason) for attempt in view.history] == [
+            (1, AttemptOutcome.UNKNOWN, LEASE_LAPSED),
+            (2, AttemptOutcome.RECEIPTED, "test"),
+        ]
 
 
 async def test_two_relays_never_hold_the_same_event(database_url: str) -> None:
@@ -93,7 +110,7 @@ async def test_two_relays_never_hold_the_same_event(database_url: str) -> None:
 
 
 def _claim_five(owner: str):
-    return lambda tx: tx.deliveries.claim(owner, NOON, LATER, 5, ())
+    return lambda tx: tx.deliveries.claim(owner, NOON, LATER, room(5))
 
 
 async def test_excluded_destinations_are_left_alone(database_url: str) -> None:

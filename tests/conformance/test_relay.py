@@ -17,7 +17,7 @@ from adapters.channels.webhook import WebhookChannel
 from adapters.storage.transactions import SqlTransactions
 from gateway.caller import Role
 from gateway.delivery.backoff import Backoff
-from gateway.delivery.ports import ChannelKind, DeliveryState, EventDraft
+from gateway.delivery.ports import LEASE_LAPSED, AttemptOutcome, ChannelKind, DeliveryState, EventDraft
 from gateway.delivery.relay import Relay, RelayLimits
 from gateway.partners.model import KeyUse
 from schemas.events import EventType
@@ -54,7 +54,16 @@ class Scene:
 
     def relay(self, name: str) -> Relay:
         channels = {ChannelKind.WEBHOOK: self.channel}
-        return Relay(name, self.transactions, channels, self.clock, BACKOFF, LIMITS, random.Random(name))
+        return Relay(
+            name,
+            self.transactions,
+            channels,
+            self.clock,
+            BACKOFF,
+            LIMITS,
+            random.Random(name),
+            elapsed=lambda: self.clock().timestamp(),
+        )
 
     async def append(self, applications: int, events: int) -> list[str]:
         names = [f"app{a}-{n}" for n in range(1, events + 1) for a in range(applications)]
@@ -71,7 +80,7 @@ class Scene:
         return [view.state for view in views]
 
     async def all_settled(self) -> bool:
-        return DeliveryState.PENDING not in await self.states()
+        return not any(state.under_way for state in await self.states())
 
     def check_arrivals(self, names: list[str]) -> None:
         """Every event is held, once, and those of an application took effect in the order of their sequence."""
@@ -184,7 +193,8 @@ async def test_a_killed_relays_event_is_taken_over_after_its_lease(scene: Scene)
     view = await scene.transactions.read(lambda tx: tx.deliveries.find(names[0]))
     assert view is not None
     assert (view.attempts, view.last_reason) == (2, "duplicate")
-    (attempt,) = view.history
+    lost, attempt = view.history
+    assert (lost.outcome, lost.reason) == (AttemptOutcome.UNKNOWN, LEASE_LAPSED)
     assert attempt.started_at > killed_at
     assert attempt.started_at - NOON >= LIMITS.lease
 

@@ -8,7 +8,7 @@ from sqlalchemy import create_engine, text
 
 from adapters.storage.engine import normalise_url
 from adapters.storage.unit_of_work import SqlUnitOfWork
-from gateway.delivery.ports import ChannelKind, EventDraft
+from gateway.delivery.ports import ChannelKind, ClaimRoom, EventDraft
 from gateway.errors import Overloaded
 from gateway.records.audit import audit
 from gateway.records.entries import RecordEntry
@@ -112,7 +112,7 @@ async def test_a_released_log_is_continued_by_the_next_process(database_url: str
 async def test_what_a_read_writes_is_discarded_and_reading_records_nothing(database_url: str) -> None:
     with opened(database_url, SetClock()) as transactions:
         await transactions.write(lambda tx: tx.outbox.append(draft(1)))
-        claimed = await transactions.read(lambda tx: tx.deliveries.claim("me", NOON, NOON, 10, ()))
+        claimed = await transactions.read(lambda tx: tx.deliveries.claim("me", NOON, NOON, ClaimRoom(10, 10)))
         assert len(claimed) == 1
         view = await transactions.read(lambda tx: tx.deliveries.find("evt-1"))
         assert view is not None

@@ -22,7 +22,7 @@ class Database:
     async def write(self, work: Callable[[Any], Any]) -> Any:
         if self.gone:
             raise record_unavailable("not_written")
-        return []
+        return [], 0
 
     read = write
 

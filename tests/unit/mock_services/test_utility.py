@@ -185,6 +185,15 @@ class Utility:
         }
         return self.http.post(f"{self.url}/webhooks/bandian", content=body, headers=headers)
 
+    def ask(self, event_id: str, secret: bytes = SECRET, signed_for: str | None = None) -> httpx.Response:
+        """The status endpoint, asked as the gateway does."""
+        named, timestamp = signed_for or event_id, str(int(time.time()))
+        signed = f"{named}.{timestamp}.".encode()
+        v1 = base64.b64encode(hmac.digest(secret, signed, "sha256")).decode()
+        v1a = base64.b64encode(self.gateway.webhook_key.sign(signed)).decode()
+        headers = {"webhook-id": named, "webhook-timestamp": timestamp, "webhook-signature": f"v1,{v1} v1a,{v1a}"}
+        return self.http.get(f"{self.url}/webhooks/bandian/events/{event_id}", headers=headers)
+
     def receipt(self, response: httpx.Response) -> DeliveryReceipt:
         assert response.status_code == 200, response.text
         assert response.headers["content-type"] == "application/jose"
@@ -307,9 +316,28 @@ def test_a_repeated_event_gets_another_receipt_and_has_one_effect(utility: Utili
     assert (held["outcome"], held["signature"]) == ("approved", "verified")
     [known] = utility.admin("events")
     assert known["repeats"] == 2
-    status = utility.http.get(f"{utility.url}/webhooks/bandian/events/{event['id']}").json()
-    assert (status["received"], status["repeats"]) == (True, 2)
-    assert utility.http.get(f"{utility.url}/webhooks/bandian/events/none").json()["received"] is False
+
+
+def test_the_gateway_may_ask_for_the_receipt_of_an_event_that_is_held(utility: Utility) -> None:
+    event = outcome(utility.gateway, "app-2", "permit-1")
+    assert utility.ask(event["id"]).status_code == 404
+    pushed = utility.receipt(utility.deliver(event))
+    found = utility.receipt(utility.ask(event["id"]))
+    assert (found.event_id, found.body_sha256, found.status) == (event["id"], pushed.body_sha256, "accepted")
+    assert utility.ask(event["id"], secret=b"x" * 32).status_code == 401
+    assert utility.ask(event["id"], signed_for="event-other").status_code == 401
+
+
+def test_holes_and_late_events_show(utility: Utility) -> None:
+    numbered = [("app-1", 1, 1), ("app-1", 3, 5), ("app-2", 1, 2), ("app-1", 2, 4)]
+    events = []
+    for application_id, sequence, position in numbered:
+        event = {**submitted(application_id), "sequence": sequence, "position": position}
+        utility.receipt(utility.deliver(event))
+        events.append(event["id"])
+    assert utility.admin("holes") == {"positions": [3], "sequences": {}, "late": [events[3]]}
+    utility.receipt(utility.deliver({**submitted("app-2"), "sequence": 4, "position": 6}))
+    assert utility.admin("holes")["sequences"] == {"app-2": [2, 3]}
 
 
 @pytest.mark.parametrize(
