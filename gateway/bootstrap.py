@@ -1,21 +1,26 @@
 """The only composition root: builds each service once, from settings."""
 
+import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
 import aiohttp
+from prometheus_client import CollectorRegistry
 
 from adapters import departments
 from adapters.channels.department import DepartmentChannel
 from adapters.channels.posting import SEND_TIMEOUT, open_session
-from adapters.channels.webhook import WebhookChannel, parse_secret
+from adapters.channels.signed_events import parse_secret
+from adapters.channels.webhook import WebhookChannel
 from adapters.checkpoint_keys import CheckpointKeys
 from adapters.data_keys import LiveDataKeys, open_data_keys
+from adapters.disk_space import free_bytes
 from adapters.head_keeper import HeadFiles
 from adapters.heartbeat import Heartbeat
 from adapters.http_client import HttpClient, HttpxClient
@@ -25,9 +30,10 @@ from adapters.key_providers import open_provider
 from adapters.live_keys import LiveKeys, LiveTokenKeys
 from adapters.provincial_platform import ProvincialPlatform
 from adapters.status_source import HttpStatusSource
-from adapters.storage.engine import make_private_database
+from adapters.storage.engine import make_private_database, sqlite_path
 from adapters.storage.sealed import AtRest
 from adapters.storage.transactions import SqlTransactions
+from adapters.time_stamping import AnchorsUnreadable, HttpTimeStamps, read_anchors
 from adapters.trust_directory import read_trust_directory
 from adapters.witnesses.files import CheckpointFiles
 from adapters.witnesses.http import HttpWitness
@@ -66,6 +72,7 @@ from gateway.delivery.backoff import Backoff
 from gateway.delivery.ports import ChannelKind
 from gateway.delivery.relay import Relay, RelayLimits
 from gateway.delivery.service import DeliveryService
+from gateway.errors import Overloaded
 from gateway.evidence.service import EvidenceService
 from gateway.housekeeping import Housekeeping
 from gateway.http.callers import Doorkeeper
@@ -76,22 +83,26 @@ from gateway.identity.service import IdentityService
 from gateway.ids import MakeId, id_maker
 from gateway.licences.service import LicenceService
 from gateway.licences.site import SiteService
-from gateway.metrics import GatewayMetrics
+from gateway.metrics import PATIENCE, GatewayMetrics
 from gateway.partners.directory import PartnerDirectory
 from gateway.partners.router import PublishedKeys
 from gateway.partners.service import PartnerService
 from gateway.partners.tokens import AccessGate, TokenService
 from gateway.partners.vocabulary import Vocabulary
+from gateway.process_metrics import ProcessMetrics
 from gateway.progress.service import ProgressService
 from gateway.rechecks.feed import FeedReader
 from gateway.rechecks.loops import RecheckLoops
 from gateway.rechecks.service import RecheckService
 from gateway.rechecks.sweeper import Sweeper
 from gateway.rechecks.worker import RecheckWorker
+from gateway.reconciliation.service import ReconciliationService
 from gateway.records.anchoring import Anchoring
 from gateway.records.lag import CheckpointLag
 from gateway.records.loops import RecordLoops
+from gateway.records.ports import StoredCheckpoint
 from gateway.records.service import PublishedVerifierKeys, RecordProofs
+from gateway.records.stamping import Stamping
 from gateway.records.witnessing import Witnessing
 from gateway.retention.policies import Periods, policies
 from gateway.retention.service import RetentionService
@@ -114,7 +125,15 @@ class Foundation:
     directory: PartnerDirectory
     partners: PartnerService
     metrics: GatewayMetrics
+    process_metrics: ProcessMetrics
     lag: CheckpointLag
+
+    async def exposition(self) -> bytes:
+        """All that is watched, in the Prometheus text format. Partners are left as they were while nothing answers."""
+        with suppress(Overloaded, TimeoutError):
+            snapshot = await asyncio.wait_for(self.directory.snapshot(), PATIENCE)
+            self.process_metrics.show_partners(snapshot, self.clock())
+        return await self.metrics.exposition()
 
     def close(self) -> None:
         """Commit what waits and let the database go."""
@@ -135,7 +154,10 @@ def lay_foundation(settings: Settings, clock: Clock = system_clock) -> Foundatio
     if settings.on_sqlite:
         make_private_database(settings.database())
     heads = HeadFiles(settings.head_directory)
-    transactions = SqlTransactions(settings.database(), read.seal_signer(on), at_rest, clock, heads)
+    registry = CollectorRegistry()
+    watch = ProcessMetrics(registry)
+    signer, issuer = read.seal_signer(on), settings.issuer_url
+    transactions = SqlTransactions(settings.database(), signer, at_rest, clock, heads, issuer, watch)
     limit = settings.checkpoint_lag_limit
     lag = CheckpointLag(transactions, clock, None if limit is None else timedelta(seconds=limit))
     transactions.gate = lag.gate
@@ -149,9 +171,18 @@ def lay_foundation(settings: Settings, clock: Clock = system_clock) -> Foundatio
         new_id=lambda: make_id("agr"),
         insecure_hosts=settings.insecure_endpoint_hosts,
     )
-    return Foundation(
-        settings, clock, make_id, keys, transactions, directory, partners, GatewayMetrics(transactions, clock), lag
-    )
+    _watch_machine(watch, settings, keys, heads)
+    metrics = GatewayMetrics(transactions, clock, registry)
+    return Foundation(settings, clock, make_id, keys, transactions, directory, partners, metrics, watch, lag)
+
+
+def _watch_machine(watch: ProcessMetrics, settings: Settings, keys: LiveKeys, heads: HeadFiles) -> None:
+    watch.watch_heads(lambda: heads.not_kept)
+    watch.watch_disk("heads", partial(free_bytes, settings.head_directory))
+    if settings.on_sqlite:
+        watch.watch_disk("database", partial(free_bytes, sqlite_path(settings.database())))
+    for purpose, age in keys.ages().items():
+        watch.watch_key(purpose, age)
 
 
 def open_live_data_keys(settings: Settings, clock: Clock) -> LiveDataKeys:
@@ -220,6 +251,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
     intakes = IntakeService(transactions, certificates, authorities, directory, calendar, clock, make_id, GATEWAY_NAME)
     offices = departments.discover(settings.department_options())
     names = GatewayNames(settings.issuer_url, settings.base_url)
+    reconciliation = build_reconciliation(foundation)
     services = Services(
         Doorkeeper(gate, clock, settings.base_url, limits.admit),
         Idempotency(transactions, clock, digests),
@@ -239,12 +271,24 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         CommitmentService(transactions, offices, calendar, names, make_id, digests),
         OutcomeIntake(transactions, directory, offices, settings.issuer_url, make_id, digests),
         DeliveryService(transactions, settings.issuer_url),
+        reconciliation,
         ProgressService(transactions, calendar, clock),
         build_evidence(foundation),
         RecordProofs(transactions, wait_s=math.ceil(settings.checkpoint_every_s)),
         PublishedVerifierKeys(checkpoint_keys(foundation).published),
     )
-    return Hub(foundation, services, certificates, Housekeeping(intakes, build_retention(foundation)))
+    return Hub(foundation, services, certificates, Housekeeping(intakes, build_retention(foundation), reconciliation))
+
+
+def build_reconciliation(foundation: Foundation) -> ReconciliationService:
+    """对账; the serving process and ``bandian reconcile`` have one each."""
+    return ReconciliationService(
+        foundation.transactions,
+        foundation.clock,
+        foundation.make_id,
+        foundation.keys.signer(KeyPurpose.ANSWER),
+        foundation.settings.issuer_url,
+    )
 
 
 def build_licences(foundation: Foundation, certificates: CertificateService) -> LicenceService:
@@ -464,7 +508,7 @@ def checkpoint_keys(foundation: Foundation) -> CheckpointKeys:
 def build_anchoring(foundation: Foundation, http: HttpClient) -> RecordLoops:
     """What signs checkpoints of the record and shows them to witnesses; it leases under a name of its own.
 
-    Raises as ``checkpoint_keys``.
+    Raises as ``checkpoint_keys``, and ``SettingsError``.
     """
     settings, transactions = foundation.settings, foundation.transactions
     witnesses = [HttpWitness(http, each.url, each.verifier_keys()) for each in settings.witnesses]
@@ -474,6 +518,17 @@ def build_anchoring(foundation: Foundation, http: HttpClient) -> RecordLoops:
         [key for each in settings.witnesses for key in each.verifier_keys()],
         foundation.metrics.witnessed,
     )
+    stamping = Stamping(
+        transactions,
+        _time_stampers(foundation, http),
+        foundation.clock,
+        timedelta(seconds=settings.time_stamps.every_s if settings.time_stamps else 0),
+    )
+
+    def signed(latest: StoredCheckpoint) -> None:
+        witnessing.signed(latest)
+        stamping.signed(latest)
+
     anchoring = Anchoring(
         transactions,
         foundation.clock,
@@ -481,9 +536,19 @@ def build_anchoring(foundation: Foundation, http: HttpClient) -> RecordLoops:
         checkpoint_keys(foundation).signers(),
         uuid4().hex,
         timedelta(seconds=settings.checkpoint_every_s),
-        witnessing.signed,
+        signed,
     )
-    return RecordLoops(anchoring, witnessing)
+    return RecordLoops(anchoring, witnessing, stamping)
+
+
+def _time_stampers(foundation: Foundation, http: HttpClient) -> list[HttpTimeStamps]:
+    asked = foundation.settings.time_stamps
+    if asked is None:
+        return []
+    try:
+        return [HttpTimeStamps(http, asked.url, read_anchors(asked.anchors), foundation.clock)]
+    except AnchorsUnreadable as error:
+        raise SettingsError(f"BANDIAN_TIME_STAMPS: {error}") from None
 
 
 def secrets_in(directory: Path) -> Callable[[str], tuple[bytes, ...]]:

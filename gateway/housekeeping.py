@@ -8,6 +8,7 @@ import structlog
 
 from gateway.applications.intake import IntakeService
 from gateway.errors import GatewayError
+from gateway.reconciliation.service import ReconciliationService
 from gateway.retention.policies import Kept
 from gateway.retention.service import RetentionService
 
@@ -19,8 +20,11 @@ log = structlog.get_logger()
 class Housekeeping:
     """Purges expired intakes with the copies fetched for them, and whatever else a retention policy names."""
 
-    def __init__(self, intakes: IntakeService, retention: RetentionService) -> None:
+    def __init__(
+        self, intakes: IntakeService, retention: RetentionService, reconciliation: ReconciliationService
+    ) -> None:
         self._intakes = intakes
+        self._reconciliation = reconciliation
         self.retention = retention
 
     async def run(self, stop: asyncio.Event, every: timedelta = EVERY) -> None:
@@ -37,7 +41,11 @@ class Housekeeping:
                 log.error("housekeeping.fault", fault=type(error).__name__)
 
     async def purge_once(self, actor: str = "gateway") -> dict[str, int]:
-        """What was removed, by policy; an expired intake takes the copies with it that were fetched for it alone."""
+        """What was removed, by policy; an expired intake takes the copies with it that were fetched for it alone.
+
+        What an event said is removed once its digest is kept: reconciliation has to go on without it.
+        """
+        await self._reconciliation.keep_digests()
         intakes = await self._intakes.purge_expired()
         removed = {**({Kept.INTAKES.value: intakes} if intakes else {}), **await self.retention.run(actor)}
         if removed:

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from adapters.draining import Draining
 from gateway import __version__
 from gateway.applications import router as applications_router
 from gateway.approvals import router as approvals_router
@@ -37,6 +38,7 @@ from gateway.licences import router as licences_router
 from gateway.logging import configure_logging
 from gateway.partners import router as partners_router
 from gateway.progress import router as progress_router
+from gateway.reconciliation import router as reconciliation_router
 from gateway.records import router as records_router
 from gateway.settings import Settings, load_settings
 
@@ -61,7 +63,9 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
                 hub = build_hub(foundation, http)
                 publish(app, hub.services)
                 app.state.foundation = foundation
-                metrics.more = foundation.metrics.exposition
+                app.state.draining = Draining(settings.drain_s)
+                app.state.draining.install()
+                metrics.more = foundation.exposition
                 stop = asyncio.Event()
                 loops = [
                     asyncio.create_task(run(stop))
@@ -106,6 +110,8 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
         delivery_router.router,
         delivery_router.operator_router,
         records_router.router,
+        reconciliation_router.router,
+        reconciliation_router.operator_router,
     ):
         app.include_router(router)
     app.get("/healthz", include_in_schema=False)(_alive)
@@ -133,11 +139,14 @@ async def _alive() -> Response:
 
 
 async def _ready(request: Request) -> Response:
-    """The process can do its work: the database answers, and has the schema this version was written for."""
+    """The process can do its work: the database answers, has a schema this version serves, and none told it to stop."""
+    if request.app.state.draining.begun:
+        return JSONResponse({"status": "not_ready", "failed": {"process": "draining"}}, 503)
     foundation: Foundation = request.app.state.foundation
     checks: dict[str, Callable[[], Awaitable[None]]] = {
         "database": foundation.transactions.ping,
         "schema": foundation.transactions.require_current_schema,
+        "restored": foundation.transactions.require_adopted,
     }
     failed: dict[str, str] = {}
     for name, check in checks.items():

@@ -13,13 +13,17 @@ from sqlalchemy import (
     Table,
     Text,
     insert,
+    text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from adapters.storage.restorations import first_number
 from adapters.storage.sealed import SealedJson, SealedText, seal_values
 from adapters.storage.tables import UtcInstant, metadata
 from gateway.crypto.sealing import Sealer
-from gateway.delivery.ports import DeliveryState, EventDraft
+from gateway.delivery.cloud_events import encode_cloud_event
+from gateway.delivery.ports import ChannelKind, DeliveryState, Event, EventDraft
+from gateway.records.entries import digest
 
 outbox_counters = Table(
     "outbox_counters",
@@ -55,6 +59,7 @@ outbox = Table(
     Column("scheduled_at", UtcInstant),
     Column("tried_for_s", Float),
     Column("body_form", Integer),
+    Column("body_sha256", Text),
     Index("uq_outbox_destination_position", "destination", "position", unique=True),
     Index("uq_outbox_destination_subject_sequence", "destination", "subject", "sequence", unique=True),
 )
@@ -79,6 +84,16 @@ Index(
     outbox.c.sequence,
     sqlite_where=is_pending,
     postgresql_where=is_pending,
+)
+
+undigested = text("channel != 'department' AND (body_sha256 IS NULL OR (body_form IS NULL AND attempts > 0))")
+"""Whose body's digest is not kept, or not the one of what the previous release sent first: a former form of body."""
+Index(
+    "ix_outbox_undigested",
+    outbox.c.destination,
+    outbox.c.position,
+    sqlite_where=undigested,
+    postgresql_where=undigested,
 )
 
 _has_data = outbox.c.erased_at.is_(None)
@@ -107,8 +122,10 @@ class BatchOutbox:
     positions, so that a reader of the feed never passes over an event that is still to be committed.
     """
 
-    def __init__(self, sealer: Sealer) -> None:
+    def __init__(self, sealer: Sealer, source: str) -> None:
+        """``source`` is the gateway's issuer: with it the body of an event is known when the event is numbered."""
         self._sealer = sealer
+        self._source = source
         self.drafts: list[EventDraft] = []
 
     def append(self, draft: EventDraft) -> None:
@@ -145,10 +162,18 @@ class BatchOutbox:
                     "next_attempt_at": draft.at,
                     "scheduled_at": draft.at,
                     "tried_for_s": 0.0,
+                    "body_sha256": self._body_sha256(draft, position, sequence),
                 }
                 for draft, position, sequence in zip(self.drafts, positions, sequences, strict=True)
             ],
         )
+
+    def _body_sha256(self, draft: EventDraft, position: int, sequence: int) -> str | None:
+        """Of a CloudEvent's bytes, the same at every attempt. A review request is signed anew at each, and has none."""
+        if draft.channel is ChannelKind.DEPARTMENT:
+            return None
+        event = Event(**draft.__dict__, position=position, sequence=sequence)
+        return digest(encode_cloud_event(event, self._source))
 
 
 class ReadOnlyOutbox:
@@ -160,7 +185,9 @@ class ReadOnlyOutbox:
 
 def _advance_counter(connection: Connection, destination: str, subject: str, by: int) -> int:
     dialect_insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = dialect_insert(outbox_counters).values(destination=destination, subject=subject, last=by)
+    statement = dialect_insert(outbox_counters).values(
+        destination=destination, subject=subject, last=first_number() + by
+    )
     advanced = statement.on_conflict_do_update(
         index_elements=[outbox_counters.c.destination, outbox_counters.c.subject],
         set_={"last": outbox_counters.c.last + by},

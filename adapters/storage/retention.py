@@ -14,7 +14,7 @@ from adapters.storage.idempotency import idempotency_keys
 from adapters.storage.identity import verification_sessions
 from adapters.storage.statements import Statements
 from gateway.applications.lifecycle import LifecycleStatus
-from gateway.delivery.ports import DeliveryState
+from gateway.delivery.ports import ChannelKind, DeliveryState
 from gateway.retention.policies import Kept, RetentionPolicy
 
 Condition = Callable[[RetentionPolicy, datetime], ColumnElement[bool]]
@@ -29,7 +29,9 @@ def _closed(before: datetime, *, withdrawn: bool) -> ColumnElement[bool]:
 
 
 def _settled(before: datetime, state: DeliveryState) -> ColumnElement[bool]:
-    return (outbox.c.erased_at.is_(None)) & (outbox.c.state == state.value) & (outbox.c.settled_at <= before)
+    may_go = outbox.c.body_sha256.is_not(None) | (outbox.c.channel == ChannelKind.DEPARTMENT.value)
+    over = (outbox.c.state == state.value) & (outbox.c.settled_at <= before)
+    return outbox.c.erased_at.is_(None) & may_go & over
 
 
 _OVER: dict[Kept, tuple[Table, Condition]] = {

@@ -16,9 +16,12 @@ from adapters.storage.identity import SqlSessions
 from adapters.storage.licences import SqlAskedHolders
 from adapters.storage.partners import SqlPartnerRepository, SqlSpentTokens
 from adapters.storage.rechecks import SqlFeedPositions, SqlRecheckQueue
+from adapters.storage.reconciliation import SqlDayBook
+from adapters.storage.record_audit import SqlAuditReader
 from adapters.storage.record_trees import SqlRecordSubjects, SqlSuperLog
-from adapters.storage.records import BatchRecords, ReadOnlyRecords, SqlRecordReader
+from adapters.storage.records import BatchRecords, ReadOnlyRecords
 from adapters.storage.resealing import SqlSealedRows
+from adapters.storage.restorations import SqlRestorations
 from adapters.storage.retention import SqlRemoval
 from adapters.storage.reviews import SqlReviews
 from adapters.storage.statements import Statements
@@ -52,12 +55,20 @@ class SqlUnitOfWork:
         return SqlDeliveryQueue(self._statements)
 
     @cached_property
+    def day_book(self) -> SqlDayBook:
+        return SqlDayBook(self._statements)
+
+    @cached_property
     def destinations(self) -> SqlDestinations:
         return SqlDestinations(self._statements)
 
     @cached_property
-    def record_reader(self) -> SqlRecordReader:
-        return SqlRecordReader(self._statements)
+    def record_reader(self) -> SqlAuditReader:
+        return SqlAuditReader(self._statements)
+
+    @cached_property
+    def restorations(self) -> SqlRestorations:
+        return SqlRestorations(self._statements)
 
     @cached_property
     def super_log(self) -> SqlSuperLog:

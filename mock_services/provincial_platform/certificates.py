@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 
 from mock_services.authorities import AUTHORITY_OF_KIND, Authority
 from mock_services.population import (
@@ -31,8 +31,8 @@ from schemas.status_lists import CertificateStatus
 
 CURRENT_LIST, STALE_LIST = 1, 2
 EXPIRED_ON = date(2025, 6, 30)
-_ISSUED_AT = time(2, tzinfo=UTC)
-"""Ten o'clock in China."""
+_ISSUED_AT = time(0, tzinfo=timezone(timedelta(hours=8)))
+"""The day's first instant in China: what an authority issues today never says that it was issued later than now."""
 
 
 @dataclass(frozen=True, slots=True)

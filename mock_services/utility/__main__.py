@@ -25,7 +25,9 @@ from mock_services.serve import arguments, serve
 from mock_services.utility.app import install
 from mock_services.utility.client import GatewayClient
 from mock_services.utility.driver import Driver
+from mock_services.utility.ledger import Ledger
 from mock_services.utility.receiver import Receiver
+from mock_services.utility.reconciliation import Reconciler
 from mock_services.utility.scenario import DEFAULT_SCENARIO, Scenario
 from mock_services.utility.store import Store
 from mock_services.utility.webhooks import SECRET_PREFIX, parse_secret
@@ -54,9 +56,12 @@ def build(_: str, options: argparse.Namespace) -> ASGIApp:
         clock=_now,
         departments_url=options.departments_url.rstrip("/") if options.departments_url else None,
     )
-    driver = Driver(GatewayClient(gateway, options.partner, key, gateway_keys, http, _now, issuer), store, _now)
+    client = GatewayClient(gateway, options.partner, key, gateway_keys, http, _now, issuer)
+    driver = Driver(client, store, _now)
+    reconciler = Reconciler(client, Ledger(store.connection), _now)
 
     def reset() -> None:
+        reconciler.ledger.clear()
         store.clear()
         receiver.scenario = Scenario.parse(options.scenario.read_text("utf-8"))
 
@@ -73,13 +78,13 @@ def build(_: str, options: argparse.Namespace) -> ASGIApp:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with http, running(driver.run()):
+        async with http, running(driver.run()), running(reconciler.run()):
             yield
         store.close()
 
     app = FastAPI(title="供电企业业务系统（模拟）", lifespan=lifespan)
     app.include_router(admin.router())
-    install(app, receiver, driver)
+    install(app, receiver, driver, reconciler)
     return admin.wrap(app)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable
+from datetime import date
 from typing import Any
 
 import httpx
@@ -14,6 +15,7 @@ from mock_services.problems import problem_response
 from mock_services.utility.client import GatewayRefused, GatewayUnavailable
 from mock_services.utility.driver import Driver, NothingToDo
 from mock_services.utility.receiver import Receiver
+from mock_services.utility.reconciliation import Contradiction, Reconciler
 from mock_services.utility.scenario import Scenario
 from mock_services.utility.store import EventChanged
 from mock_services.utility.webhooks import WebhookRefused
@@ -23,11 +25,12 @@ from schemas.wire import MEDIA_CLOUDEVENT, MEDIA_JOSE, MEDIA_PROBLEM
 MAX_EVENT_BYTES = 256 * 1024
 
 
-def install(app: FastAPI, receiver: Receiver, driver: Driver) -> None:
+def install(app: FastAPI, receiver: Receiver, driver: Driver, reconciler: Reconciler) -> None:
     """Add all routes to ``app``."""
     app.include_router(_partner_routes(receiver))
     app.include_router(_admin_views(receiver, driver))
     app.include_router(_admin_actions(driver))
+    app.include_router(_admin_reconciliation(reconciler))
 
 
 def _partner_routes(receiver: Receiver) -> APIRouter:
@@ -157,6 +160,36 @@ def _admin_actions(driver: Driver) -> APIRouter:
         """Open a joint review by hand."""
         key = request.headers.get("idempotency-key", f"{application_id}:joint-review")
         return await _answer(_dump(driver.client.open_joint_review(application_id, review, idempotency_key=key)))
+
+    return router
+
+
+def _admin_reconciliation(reconciler: Reconciler) -> APIRouter:
+    router = APIRouter(prefix="/__admin", include_in_schema=False)
+    ledger = reconciler.ledger
+
+    @router.post("/reconciliation")
+    async def reconcile(day: date | None = None) -> Response:
+        """Compare a day (today if left out) with the gateway now, and heal it; answers the report."""
+        try:
+            return await _answer(_dump(reconciler.compare(day)))
+        except Contradiction:
+            return problem_response(502, "gateway.contradiction", "对账清单与已签名的根不符", "请联系共享平台运营方。")
+
+    @router.get("/reconciliation")
+    async def reports() -> list[dict[str, Any]]:
+        """What was found, by day."""
+        return ledger.reports()
+
+    @router.post("/events/forget")
+    async def forget(event_ids: list[str]) -> dict[str, int]:
+        """Lose events and their effects, as a restored backup would."""
+        return {"forgotten": ledger.forget(event_ids)}
+
+    @router.post("/events/{event_id}/tamper")
+    async def tamper(event_id: str) -> dict[str, bool]:
+        """Alter the stored body of an event."""
+        return {"tampered": ledger.tamper(event_id)}
 
     return router
 

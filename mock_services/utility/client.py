@@ -13,7 +13,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 import httpx
@@ -32,6 +32,15 @@ from schemas.partner_api import (
     VerifiedLicenceRequest,
 )
 from schemas.problems import Problem
+from schemas.reconciliation import (
+    DayEventPage,
+    DaySummary,
+    Reconciliation,
+    ReportRecorded,
+    ReportRequest,
+    ResendAnswer,
+    ResendOrder,
+)
 from schemas.wire import MEDIA_JOSE, Typ
 
 ASSERTION_LIFETIME_SECONDS = 60
@@ -82,18 +91,7 @@ class GatewayClient:
         """One e-certificate for one application: the checked claims, and the signed answer to keep as evidence."""
         response = await self._call("POST", "/v1/verified-licences", request, accept=MEDIA_JOSE)
         token = response.text
-        try:
-            claims = await verify(
-                token,
-                typ=Typ.VERIFIED_LICENCE,
-                keys=self.gateway_keys,
-                issuer=self.issuer or self.base_url,
-                audience=self.partner,
-                at=self.clock(),
-            )
-            licence = VerifiedLicence.model_validate(claims)
-        except (TokenRefused, ValidationError, httpx.HTTPError) as error:
-            raise GatewayUnavailable(f"the signed answer cannot be relied on: {type(error).__name__}") from error
+        licence = await self._verified(token, Typ.VERIFIED_LICENCE, VerifiedLicence)
         if (licence.application_id, licence.kind) != (request.application_id, request.kind):
             raise GatewayUnavailable("the signed answer is to another question")
         return licence, token
@@ -122,6 +120,42 @@ class GatewayClient:
     async def events(self, after: int = 0) -> EventPage:
         """The pull feed: what the webhook brings too. Pass ``cursor`` as ``after`` next time."""
         return _read(await self._call("GET", f"/v1/events?after={after}"), EventPage)
+
+    async def reconciliation(self, day: date) -> DaySummary:
+        """The gateway's signed summary of one day of our events."""
+        response = await self._call("GET", f"/v1/reconciliation?day={day.isoformat()}", accept=MEDIA_JOSE)
+        answer = await self._verified(response.text, Typ.RECONCILIATION, Reconciliation)
+        if [each.day for each in answer.days] != [day]:
+            raise GatewayUnavailable("the signed answer is to another question")
+        return answer.days[0]
+
+    async def day_events(self, day: date, after: int = 0) -> DayEventPage:
+        """What the day holds, page by page. Pass ``cursor`` as ``after`` next time."""
+        path = f"/v1/reconciliation/events?day={day.isoformat()}&after={after}&limit=1000"
+        return _read(await self._call("GET", path), DayEventPage)
+
+    async def resend(self, order: ResendOrder) -> ResendAnswer:
+        """Have events sent again; they come as events do."""
+        return _read(await self._call("POST", "/v1/reconciliation/resend", order), ResendAnswer)
+
+    async def report_reconciliation(self, report: ReportRequest) -> ReportRecorded:
+        """Tell the gateway's operator what a comparison found."""
+        return _read(await self._call("POST", "/v1/reconciliation/reports", report), ReportRecorded)
+
+    async def _verified(self, token: str, typ: Typ, model: type[Answer]) -> Answer:
+        """The claims of an answer that the gateway signed for us."""
+        try:
+            claims = await verify(
+                token,
+                typ=typ,
+                keys=self.gateway_keys,
+                issuer=self.issuer or self.base_url,
+                audience=self.partner,
+                at=self.clock(),
+            )
+            return model.model_validate(claims)
+        except (TokenRefused, ValidationError, httpx.HTTPError) as error:
+            raise GatewayUnavailable(f"the signed answer cannot be relied on: {type(error).__name__}") from error
 
     async def _call(
         self,

@@ -106,6 +106,11 @@ class Store:
         if "position" not in {row["name"] for row in self._database.execute("PRAGMA table_info(events)")}:
             self._database.execute("ALTER TABLE events ADD COLUMN position INTEGER")
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """For what else keeps its tables here."""
+        return self._database
+
     def close(self) -> None:
         self._database.close()
 

@@ -95,6 +95,7 @@ PLAIN: dict[str, dict[str, str]] = {
     "outbox": {
         "event_id destination subject lease_owner": REFERENCE,
         "channel type state last_reason": WORD,
+        "body_sha256": "SHA-256 of a body with an id in it that the gateway drew at random",
     },
     "outbox_counters": {"destination subject": REFERENCE},
     "delivery_attempts": {"event_id": REFERENCE, "state reason outcome": WORD},
@@ -119,6 +120,8 @@ PLAIN: dict[str, dict[str, str]] = {
         "regions": PLACE,
         "clause": "the legal basis that an operator wrote for all to see",
     },
+    "reconciliation_days": {"utility record_id": REFERENCE, "root": "a hash over digests"},
+    "reconciliation_reports": {"utility record_id": REFERENCE},
     "record_entries": {
         "log_id": REFERENCE,
         "leaf_hash": "the hash of the leaf beside it",

@@ -40,10 +40,14 @@ AT_REST = AtRest(Sealer(FixedKeys((DATA_KEY,))), DIGESTS)
 
 @contextmanager
 def opened(
-    database_url: str, clock: SetClock, head_keeper: HeadKeeper | None = None, at_rest: AtRest = AT_REST
+    database_url: str,
+    clock: SetClock,
+    head_keeper: HeadKeeper | None = None,
+    at_rest: AtRest = AT_REST,
+    source: str = "https://gateway.example",
 ) -> Iterator[SqlTransactions]:
     """Transactions over ``database_url`` with a running writer."""
-    transactions = SqlTransactions(database_url, SEAL_SIGNER, at_rest, clock, head_keeper)
+    transactions = SqlTransactions(database_url, SEAL_SIGNER, at_rest, clock, head_keeper, source)
     transactions.open()
     try:
         yield transactions

@@ -1,7 +1,7 @@
 """A token of one use is never taken for another (RFC 8725 §3.11, §3.12): every pair, at the real entry points.
 
-``Typ`` holds every use there is. Those that the gateway only signs (licences for utilities, requests for departments)
-are presented here too; nobody here takes them.
+``Typ`` holds every use there is. Those that the gateway only signs (licences and days for utilities, requests for
+departments) are presented here too; nobody here takes them.
 """
 
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ from tests.support.databases import Databases
 from tests.support.entry_points import EntryPoint, Outcomes, lone_entry_points, partner_entry_points
 from tests.support.partners import partners_room
 
-SIGNED_ONLY = {Typ.VERIFIED_LICENCE, Typ.REVIEW_REQUEST}
+SIGNED_ONLY = {Typ.VERIFIED_LICENCE, Typ.REVIEW_REQUEST, Typ.RECONCILIATION}
 
 
 @pytest.fixture

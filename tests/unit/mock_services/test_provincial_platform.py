@@ -125,6 +125,18 @@ async def test_certificates_keep_to_the_profile(
     assert await desk.fetch(slug, kind) == token
 
 
+@pytest.mark.parametrize("hour", [16, 20, 1])
+async def test_what_is_issued_today_was_issued_before_now_at_any_hour(desk: Desk, hour: int) -> None:
+    """From 16:00 UTC on it is tomorrow in China, and before ten o'clock nobody there has begun to work."""
+    desk.at = datetime(2026, 11, 20, hour, 5, tzinfo=UTC)
+    before = await desk.find(POPULATION.personas["enterprise-small"])
+    (await desk.http.post(f"/__admin/certificates/{before}/status", json={"action": "reissue"})).raise_for_status()
+    _, payload = opened(await desk.fetch("enterprise-small"))
+    assert payload.jti != before
+    assert payload.iat <= desk.at.timestamp()
+    assert payload.certificate.issued_on == (desk.at + timedelta(hours=8)).date()
+
+
 async def test_qualifications_are_there(desk: Desk) -> None:
     assert {found.kind for found in POPULATION.qualifications} == {"design_qualification", "construction_qualification"}
     for found in POPULATION.qualifications:

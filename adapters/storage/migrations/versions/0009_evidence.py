@@ -7,7 +7,7 @@ from adapters.storage.sealed import SealedBytes, SealedText
 from adapters.storage.tables import JsonDocument, UtcInstant
 
 revision = "0009"
-down_revision = "0006"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
