@@ -1,5 +1,6 @@
 """The only composition root: builds each service once, from settings."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,8 +12,11 @@ import aiohttp
 
 from adapters import departments
 from adapters.channels.department import DepartmentChannel
+from adapters.channels.nats import NatsChannel
+from adapters.channels.nats_link import NatsLink
 from adapters.channels.posting import SEND_TIMEOUT, open_session
 from adapters.channels.signed_events import parse_secret
+from adapters.channels.utility import UtilityChannel
 from adapters.channels.webhook import WebhookChannel
 from adapters.data_keys import LiveDataKeys, open_data_keys
 from adapters.head_keeper import HeadFiles
@@ -408,23 +412,40 @@ def _provider(settings: Settings, keys: LiveKeys, http: HttpClient, make_id: Mak
     )
 
 
-def build_relay(foundation: Foundation, session: aiohttp.ClientSession) -> Relay:
+@dataclass(frozen=True)
+class Relaying:
+    """The relay, and what is let go when it has ended."""
+
+    relay: Relay
+    link: NatsLink | None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """See ``Relay.run``."""
+        try:
+            await self.relay.run(stop)
+        finally:
+            if self.link is not None:
+                await self.link.close()
+
+
+def build_relay(foundation: Foundation, session: aiohttp.ClientSession) -> Relaying:
     """The relay over every channel; it claims under a name of its own."""
     settings, keys, directory = foundation.settings, foundation.keys, foundation.directory
     insecure = settings.insecure_endpoint_hosts
-    webhook = WebhookChannel(
-        session,
-        directory,
-        settings.issuer_url,
-        keys.signer(KeyPurpose.WEBHOOK),
-        secrets_in(settings.secrets_dir),
-        insecure_hosts=insecure,
-    )
+    signing = (directory, settings.issuer_url, keys.signer(KeyPurpose.WEBHOOK), secrets_in(settings.secrets_dir))
+    nats_url = settings.nats()
+    link = NatsLink(nats_url, settings.nats_prefix) if nats_url is not None else None
+    nats = NatsChannel(link, *signing, timedelta(seconds=settings.delivery_timeout_s)) if link is not None else None
+    utility = UtilityChannel(directory, WebhookChannel(session, *signing, insecure_hosts=insecure), nats)
     department = DepartmentChannel(session, directory, keys.signer(KeyPurpose.ANSWER), insecure_hosts=insecure)
-    return Relay(
+    relay = Relay(
         owner=uuid4().hex,
         transactions=foundation.transactions,
-        channels={ChannelKind.WEBHOOK: webhook, ChannelKind.DEPARTMENT: department},
+        channels={
+            ChannelKind.WEBHOOK: utility,
+            ChannelKind.NATS: utility,
+            ChannelKind.DEPARTMENT: department,
+        },
         clock=foundation.clock,
         backoff=Backoff(give_up_after=timedelta(days=settings.delivery_give_up_days)),
         limits=RelayLimits(
@@ -436,6 +457,7 @@ def build_relay(foundation: Foundation, session: aiohttp.ClientSession) -> Relay
         progress=Heartbeat(settings.heartbeat_file) if settings.heartbeat_file else None,
         watch=foundation.metrics,
     )
+    return Relaying(relay, link)
 
 
 def secrets_in(directory: Path) -> Callable[[str], tuple[bytes, ...]]:

@@ -12,6 +12,7 @@ from gateway.caller import Role
 from gateway.commands.session import actor, fail, with_foundation
 from gateway.delivery.ports import ChannelKind
 from gateway.partners.model import KeyUse
+from gateway.partners.terms import endpoint_of
 
 if TYPE_CHECKING:
     from gateway.bootstrap import Foundation

@@ -24,6 +24,7 @@ from gateway.partners.changes import (
 from gateway.partners.errors import conflict
 from gateway.partners.model import AgreementStatus, KeyUse, SharingAgreement
 from gateway.partners.ports import PartnersTransaction
+from gateway.partners.terms import endpoint_of
 from gateway.partners.views import AgreementTerms, EndpointTerms, PartnerRegistration
 from gateway.partners.vocabulary import Vocabulary
 from schemas.wire import WireModel

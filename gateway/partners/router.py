@@ -21,6 +21,7 @@ from gateway.http.responses import document
 from gateway.http.services import provide
 from gateway.partners.errors import TokenRequestMalformed
 from gateway.partners.service import PartnerService
+from gateway.partners.terms import endpoint_of
 from gateway.partners.tokens import TokenService, claimed_client
 from gateway.partners.views import (
     AgreementTerms,

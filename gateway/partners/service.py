@@ -22,6 +22,7 @@ from gateway.partners.changes import (
     insert_key,
     new_key,
     register,
+    remove_endpoint,
     set_agreement,
     set_endpoint,
     set_status,
