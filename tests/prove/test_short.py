@@ -23,7 +23,7 @@ async def _prove_both(seed: int) -> list[Result]:
     plans = [
         Plan(
             kind, OUTCOMES, KILLS, seed, minutes=2.0, quiet_s=150.0, residents=FEW_RESIDENTS,
-            most_of_a_permit=OUTCOMES_OF_A_PERMIT, under_fire=0.3, pace=SHORT,
+            of_a_permit=OUTCOMES_OF_A_PERMIT, under_fire=0.3, pace=SHORT,
         )
         for kind in DatabaseKind
     ]  # fmt: skip
