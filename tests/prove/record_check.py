@@ -57,9 +57,7 @@ class Record:
 def seal_keys(jwks: bytes) -> dict[str, Ed25519PublicKey]:
     """The Ed25519 keys for seals in a JWK set."""
     return {
-        key["kid"]: Ed25519PublicKey.from_publicas_bytes(
-            base64.urlsafe_b64decode(key["x"] + "=" * (-len(key["x"]) % 4))
-        )
+        key["kid"]: Ed25519PublicKey.from_public_bytes(base64.urlsafe_b64decode(key["x"] + "=" * (-len(key["x"]) % 4)))
         for key in json.loads(jwks)["keys"]
         if key["kid"].startswith(SEAL_PREFIX) and key.get("crv") == "Ed25519"
     }
