@@ -14,9 +14,9 @@ from tests.prove.system import DatabaseKind
 from tests.support.require import skip_or_fail
 
 pytestmark = pytest.mark.timeout(300)
-OUTCOMES, KILLS = 150, 12
+OUTCOMES, KILLS = 100, 10
 FEW_RESIDENTS = 300
-OUTCOMES_OF_A_PERMIT = 6
+OUTCOMES_OF_A_PERMIT = 5
 
 
 async def _prove_both(seed: int) -> list[Result]:
