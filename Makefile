@@ -1,6 +1,6 @@
 # Everything here starts from a clone and a Python 3.11 or newer; what is missing goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test prove bench fuzz serve lint types imports lock clean
+.PHONY: help demo test prove bench fuzz simulate serve lint types imports lock clean
 MAKEFLAGS += --no-print-directory
 # Each of many processes would otherwise compile every module again: half of what a start costs.
 unexport PYTHONDONTWRITEBYTECODE
@@ -30,6 +30,9 @@ bench: $(READY) ## Measure our layers against the bare work below them; ARGS=…
 
 fuzz: $(READY) $(FUZZ)/.ready ## Fuzz every parser, SECONDS=20 each; ARGS=… goes to tests.fuzz
 	@PYTHONPATH=$(FUZZ) $(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),20) $(ARGS)
+
+simulate: $(READY) ## Live through histories of a simulated province; ARGS=… goes to tests.simulation
+	@$(BIN)/python -m tests.simulation $(ARGS)
 
 serve: $(READY) ## Migrate and serve the gateway on SQLite with development settings
 	@mkdir -p var

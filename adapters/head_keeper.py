@@ -56,6 +56,11 @@ class HeadFiles:
                 self._thread.start()
             self._changed.notify()
 
+    @property
+    def not_kept(self) -> int:
+        """How many logs have a head that could not be written the last time."""
+        return len(self._failing)
+
     def close(self) -> None:
         """See ``HeadKeeper.close``; waits for at most ``CLOSE_WITHIN_S``."""
         with self._changed:
@@ -156,3 +161,32 @@ def head_paths(directory: Path) -> Sequence[Path]:
     except OSError as error:
         raise HeadUnreadable(f"{directory} cannot be opened ({error.strerror}).") from None
     return [directory / name for name in names if name.endswith(".json") and not name.startswith(".")]
+
+
+def latest_heads(directory: Path) -> Sequence[Seal]:
+    """The head of each log as it was kept last; none of those set aside, nor what holds none."""
+    return [head for path, head in _heads_in(directory) if path.stem == head.log_id]
+
+
+def all_heads(directory: Path) -> Sequence[Seal]:
+    """Every head that was kept, also those set aside; not what holds none."""
+    return [head for _, head in _heads_in(directory)]
+
+
+def _heads_in(directory: Path) -> list[tuple[Path, Seal]]:
+    try:
+        found = [(path, _kept_at(path)) for path in head_paths(directory)]
+    except HeadUnreadable:
+        return []
+    return [(path, head) for path, head in found if head is not None]
+
+
+def set_aside(directory: Path, heads: Sequence[Seal], into: str) -> int:
+    """Move the files of ``heads`` into the folder ``into`` of ``directory``; answers how many. Raises ``OSError``."""
+    moved = 0
+    for path in head_paths(directory):
+        if _kept_at(path) in heads:
+            (directory / into).mkdir(mode=0o700, exist_ok=True)
+            path.replace(directory / into / path.name)
+            moved += 1
+    return moved

@@ -7,7 +7,9 @@ The data keys of what rests in the database are read again with them.
 
 import asyncio
 import contextlib
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -53,6 +55,22 @@ class LiveKeys:
     def published(self) -> tuple[VerificationKey, ...]:
         """The public halves of all keys."""
         return self._current.all_verification()
+
+    def ages(self) -> Mapping[str, Callable[[], float]]:
+        """For each purpose what tells for how many days its present key has been in use; ``data`` for what rests."""
+        told: dict[str, Callable[[], float]] = {purpose.value: partial(self._age, purpose) for purpose in KeyPurpose}
+        if self.data is not None:
+            told["data"] = partial(self._data_age, self.data)
+        return told
+
+    def _age(self, purpose: KeyPurpose) -> float:
+        on = date_in_china(self._clock())
+        used = [dated.signs_from for dated in self._current.keys[purpose] if dated.signs_from <= on]
+        return (on - used[0]).days if used else 0
+
+    def _data_age(self, data: LiveDataKeys) -> float:
+        on, current = date_in_china(self._clock()), data.current()
+        return next(((on - dated.seals_from).days for dated in data.dated if dated.key == current), 0)
 
     def reread(self) -> bool:
         """Take what the directories hold now; False where one cannot be used, and nothing of it changed."""

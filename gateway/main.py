@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from adapters.draining import Draining
 from gateway import __version__
 from gateway.applications import router as applications_router
 from gateway.approvals import router as approvals_router
@@ -27,6 +28,7 @@ from gateway.clock import Clock, system_clock
 from gateway.crypto import sm2
 from gateway.delivery import router as delivery_router
 from gateway.errors import GatewayError
+from gateway.evidence import router as evidence_router
 from gateway.http.door import hang_door
 from gateway.http.metrics import HttpMetrics
 from gateway.http.reference import serve_reference
@@ -61,7 +63,9 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
                 hub = build_hub(foundation, http)
                 publish(app, hub.services)
                 app.state.foundation = foundation
-                metrics.more = foundation.metrics.exposition
+                app.state.draining = Draining(settings.drain_s)
+                app.state.draining.install()
+                metrics.more = foundation.exposition
                 stop = asyncio.Event()
                 loops = [
                     asyncio.create_task(run(stop))
@@ -100,6 +104,7 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
         applications_router.router,
         applications_router.operator_router,
         progress_router.router,
+        evidence_router.router,
         licences_router.router,
         approvals_router.router,
         delivery_router.router,
@@ -134,11 +139,14 @@ async def _alive() -> Response:
 
 
 async def _ready(request: Request) -> Response:
-    """The process can do its work: the database answers, and has the schema this version was written for."""
+    """The process can do its work: the database answers, has a schema this version serves, and none told it to stop."""
+    if request.app.state.draining.begun:
+        return JSONResponse({"status": "not_ready", "failed": {"process": "draining"}}, 503)
     foundation: Foundation = request.app.state.foundation
     checks: dict[str, Callable[[], Awaitable[None]]] = {
         "database": foundation.transactions.ping,
         "schema": foundation.transactions.require_current_schema,
+        "restored": foundation.transactions.require_adopted,
     }
     failed: dict[str, str] = {}
     for name, check in checks.items():

@@ -47,11 +47,11 @@ class Watched(Transactions[WatchedTransaction], Protocol):
 class GatewayMetrics:
     """Counts what it is told of, and asks the database about the outbox when it is scraped."""
 
-    def __init__(self, transactions: Watched, clock: Clock) -> None:
+    def __init__(self, transactions: Watched, clock: Clock, registry: CollectorRegistry | None = None) -> None:
         self._transactions = transactions
         self._clock = clock
         self._looked_at: datetime | None = None
-        own = self.registry = CollectorRegistry()
+        own = self.registry = registry or CollectorRegistry()
         self._up = Gauge("bandian_database_up", "1 when the database answered the last look at it", registry=own)
         self._pending = Gauge("bandian_outbox_pending", "Events not delivered yet", ("destination",), registry=own)
         self._age = Gauge(

@@ -6,10 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from adapters.departments import DepartmentSettingsError
+from adapters.head_keeper import latest_heads
 from adapters.key_directory import KeyDirectoryError
 from adapters.storage.engine import DatabaseUrlError
 from adapters.trust_directory import TrustDirectoryError
-from gateway.bootstrap import build_anchoring, build_hub, build_rechecks, build_relay, clients, lay_foundation
+from gateway.bootstrap import (
+    Foundation,
+    build_anchoring,
+    build_hub,
+    build_rechecks,
+    build_relay,
+    clients,
+    lay_foundation,
+)
 from gateway.clock import Clock, system_clock
 from gateway.crypto import sm2
 from gateway.crypto.errors import AlgorithmUnavailable
@@ -22,6 +31,17 @@ _SENTENCES = {
         f"The database of {PREFIX}DATABASE_URL does not answer; start it, or mend its address, user or password."
     ),
     "record.schema_not_current": "The database does not have the schema of this version; run: bandian migrate",
+    "record.schema_newer": (
+        "The database belongs to a newer version, which this one cannot work beside; start the newer version."
+    ),
+    "record.schema_locked": (
+        "A table was in use all the time, so that the schema was not changed; run bandian migrate again when less "
+        "goes on."
+    ),
+    "record.restored_not_adopted": (
+        "The database was restored from a backup and is not adopted yet; read docs/operations/backup.md, then run: "
+        "bandian adopt-restored"
+    ),
 }
 _ALREADY_SENTENCES = (
     SettingsError,
@@ -73,8 +93,25 @@ async def _rehearse(settings: Settings, clock: Clock) -> None:
             build_relay(foundation, session)
             build_anchoring(foundation, http)
         await foundation.transactions.require_current_schema()
+        await foundation.transactions.require_adopted()
+        await _refuse_older_than_heads(foundation)
     finally:
         foundation.close()
+
+
+async def _refuse_older_than_heads(foundation: Foundation) -> None:
+    """Heads that left the database, and are not in it, show that it was put back to what it was before them.
+
+    They are read first, so that what is committed meanwhile contradicts nothing.
+    """
+    kept = latest_heads(foundation.settings.head_directory)
+    lost = await foundation.transactions.read(lambda tx: tx.restorations.contradicted(kept))
+    if lost:
+        raise StartRefused(
+            f"The database is older than the heads in {foundation.settings.head_directory}: it was restored or "
+            "replaced; read docs/operations/backup.md, then run bandian adopt-restored, or for a new database empty "
+            "that directory."
+        )
 
 
 def _prove_sm2() -> None:

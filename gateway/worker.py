@@ -27,7 +27,7 @@ async def run_worker(
         loop.add_signal_handler(number, stop.set)
     foundation = lay_foundation(settings, clock)
     try:
-        watched = nullcontext() if listener is None else metrics_served(listener, foundation.metrics.exposition)
+        watched = nullcontext() if listener is None else metrics_served(listener, foundation.exposition)
         async with clients(settings.delivery_timeout) as (http, session), watched:
             rechecks = build_rechecks(foundation, build_certificates(foundation, http), http)
             log.info("worker.started")

@@ -18,6 +18,15 @@ HEADER_ID = "webhook-id"
 HEADER_TIMESTAMP = "webhook-timestamp"
 HEADER_SIGNATURE = "webhook-signature"
 
+EPOCH = 10**12
+"""``sequence`` and ``position`` run 1, 2, 3 … within an epoch, ``number // EPOCH``, which counts how often the gateway
+was restored from a backup. Numbers of a former epoch that only the receiver knows are what the gateway lost."""
+
+
+def follows(number: int, before: int) -> bool:
+    """Whether ``number`` comes right after ``before`` (0: nothing yet), or begins a later epoch: nothing is missing."""
+    return number == before + 1 or (number // EPOCH > before // EPOCH and number % EPOCH == 1)
+
 
 class EventType(StrEnum):
     """``type`` of a CloudEvent of ours."""

@@ -12,11 +12,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from adapters.storage.deliveries import ReadOnlyOutbox
 from adapters.storage.engine import create_database_engine, create_reading_engine
 from adapters.storage.records import ReadOnlyRecords, record_unavailable
-from adapters.storage.schema_version import is_current
+from adapters.storage.restorations import is_waiting
+from adapters.storage.schema_version import SchemaState, state_of
 from adapters.storage.sealed import AtRest
 from adapters.storage.statements import Statements
 from adapters.storage.unit_of_work import SqlUnitOfWork
-from adapters.storage.writer import GroupWriter
+from adapters.storage.writer import GroupWriter, WriterWatch
 from gateway.clock import Clock
 from gateway.crypto.keyed_digest import MIN_KEY_BYTES, KeyedDigest
 from gateway.crypto.sealing import FixedKeys, Sealer
@@ -38,6 +39,7 @@ class SqlTransactions:
         clock: Clock,
         head_keeper: HeadKeeper | None = None,
         source: str = "",
+        watch: WriterWatch | None = None,
     ) -> None:
         """``source`` is the gateway's issuer, the ``source`` of every event."""
         self.at_rest = at_rest
@@ -47,7 +49,7 @@ class SqlTransactions:
         self._read_engine = create_database_engine(database_url, pool_size=READERS, snapshots=True)
         self._write_engine = create_database_engine(database_url, pool_size=1)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
-        self._writer = GroupWriter(self._write_engine, signer, at_rest, clock, head_keeper, source)
+        self._writer = GroupWriter(self._write_engine, signer, at_rest, clock, head_keeper, source, watch)
 
     def open(self) -> None:
         """Start the writer."""
@@ -92,8 +94,12 @@ class SqlTransactions:
         await asyncio.get_running_loop().run_in_executor(self._readers, _ping, self._read_engine)
 
     async def require_current_schema(self) -> None:
-        """Raises ``Overloaded`` while the database is not at the schema of this version (``bandian migrate``)."""
+        """Raises ``Overloaded`` while this version cannot work on the schema that is there (``bandian migrate``)."""
         await asyncio.get_running_loop().run_in_executor(self._readers, _require_current, self._read_engine)
+
+    async def require_adopted(self) -> None:
+        """Raises ``Overloaded`` while a restored database waits for ``bandian adopt-restored``."""
+        await asyncio.get_running_loop().run_in_executor(self._readers, _require_adopted, self._read_engine)
 
 
 @contextmanager
@@ -106,7 +112,10 @@ def reading(database_url: str) -> Iterator[SqlUnitOfWork]:
     engine = create_reading_engine(database_url)
     try:
         with engine.connect() as connection:
-            if not is_current(connection):
+            state = state_of(connection)
+            if state is SchemaState.NEWER:
+                raise DatabaseUnreadable("The database belongs to a newer version; use that version's commands.")
+            if state is SchemaState.OLDER:
                 raise DatabaseUnreadable("The database does not have the schema of this version; run: bandian migrate")
             yield _reading_unit(connection, _WITHOUT_KEYS)
     except SQLAlchemyError as error:
@@ -130,11 +139,21 @@ def _reading_unit(connection: Connection, at_rest: AtRest) -> SqlUnitOfWork:
 def _require_current(engine: Engine) -> None:
     try:
         with engine.connect() as connection:
-            current = is_current(connection)
+            state = state_of(connection)
     except SQLAlchemyError as error:
         raise record_unavailable("database_unreachable") from error
-    if not current:
-        raise record_unavailable("schema_not_current")
+    if state is not SchemaState.SERVED:
+        raise record_unavailable("schema_not_current" if state is SchemaState.OLDER else "schema_newer")
+
+
+def _require_adopted(engine: Engine) -> None:
+    try:
+        with engine.connect() as connection:
+            waiting = is_waiting(connection)
+    except SQLAlchemyError as error:
+        raise record_unavailable("database_unreachable") from error
+    if waiting:
+        raise record_unavailable("restored_not_adopted")
 
 
 def _ping(engine: Engine) -> None:

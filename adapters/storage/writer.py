@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 from uuid import uuid4
 
 import structlog
@@ -65,6 +65,15 @@ class _Pending:
         self.outcome: tuple[bool, Any] = (False, None)
 
 
+class WriterWatch(Protocol):
+    """Is told how commits went; it answers at once and never raises."""
+
+    def committed(self, units: int, seconds: float) -> None: ...
+    def failed(self, fault: str) -> None: ...
+    def log_continued(self) -> None: ...
+    def log_lost(self) -> None: ...
+
+
 class GroupWriter:
     """Runs units of work one after the other and commits them in groups."""
 
@@ -76,9 +85,11 @@ class GroupWriter:
         clock: Clock,
         head_keeper: HeadKeeper | None = None,
         source: str = "",
+        watch: WriterWatch | None = None,
     ) -> None:
         self._source = source
         self._engine = engine
+        self._watch = watch
         self._at_rest = at_rest
         self._head_keeper = head_keeper
         self._signer = signer
@@ -126,9 +137,15 @@ class GroupWriter:
                     self._arrived.wait()
                 if not self._waiting:
                     break
-                batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_UNITS))]
-            self._commit(batch)
+            self.commit_waiting()
         self._release()
+
+    def commit_waiting(self) -> None:
+        """Commit what waits, in one transaction. The thread does so; without ``start`` whoever has none calls this."""
+        with self._arrived:
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_UNITS))]
+        if batch:
+            self._commit(batch)
 
     def _commit(self, batch: list[_Pending]) -> None:
         try:
@@ -136,6 +153,8 @@ class GroupWriter:
         except Exception as error:
             self._head = None
             log.error("writer.failed", error=type(error).__name__, units=len(batch))
+            if self._watch is not None:
+                self._watch.failed(type(error).__name__)
             for pending in batch:
                 pending.future.set_exception(record_unavailable("not_written"))
             return
@@ -154,6 +173,8 @@ class GroupWriter:
                 return
             except LostLog:
                 self._head = None
+                if self._watch is not None:
+                    self._watch.log_lost()
                 if run == MOST_RUNS:
                     raise
             except DBAPIError as error:
@@ -168,11 +189,12 @@ class GroupWriter:
         A connection lost during the commit itself leaves it open whether the batch was committed. It is not run
         again then: ``_commit_phase`` turns that into an error that is no ``DBAPIError``.
         """
+        began, held = time.perf_counter(), self._head is not None
         with self._engine.connect() as pooled:
             connection = pooled.execution_options(sqlite_begin="IMMEDIATE")
             transaction = connection.begin()
             try:
-                head = self._head or take_log(connection, self._holder, self._clock())
+                head = taken = self._head or take_log(connection, self._holder, self._clock())
                 records, outbox = BatchRecords(head), BatchOutbox(self._at_rest.sealer, self._source)
                 for pending in batch:
                     self._run_unit(connection, pending, records, outbox)
@@ -183,6 +205,10 @@ class GroupWriter:
                 raise
             _commit_phase(transaction)
         self._head = head
+        if self._watch is not None:
+            self._watch.committed(len(batch), time.perf_counter() - began)
+            if not held and taken.seals:
+                self._watch.log_continued()
         if seal is not None and self._head_keeper is not None:
             self._head_keeper.keep(seal)
 

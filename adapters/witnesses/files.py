@@ -12,7 +12,7 @@ from typing import Final
 
 from adapters.head_keeper import write_whole
 from gateway.errors import Owner
-from gateway.records.checkpoints import parse_checkpoint
+from gateway.records.checkpoints import Checkpoint, parse_checkpoint
 from gateway.records.errors import CheckpointContradicted
 from gateway.records.merkle import ProofInvalid, verify_consistency
 from gateway.records.notes import MAX_NOTE_BYTES, Note, NoteInvalid, SignatureLine, parse_note
@@ -82,3 +82,9 @@ def checkpoint_paths(directory: Path) -> Sequence[Path]:
     except FileNotFoundError:
         return []
     return [directory / name for name in names if name.endswith(SUFFIX) and not name.startswith(".")]
+
+
+def latest_checkpoint(directory: Path) -> Checkpoint | None:
+    """What ``record.checkpoint`` says; None where there is none. Raises ``OSError``."""
+    kept = _kept_at(directory / LATEST)
+    return None if kept is None else parse_checkpoint(kept.text)

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from typing import Final
+from typing import Final, NamedTuple
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.requests import Request
@@ -14,12 +14,23 @@ METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
-REFUSED: ContextVar[str | None] = ContextVar("bandian_refused", default=None)
-"""The kind of the problem document that answers the request at hand."""
+MOST_CAUSES: Final = 400
+"""Refusals are counted under this many names of checks; a further one is counted as ``other``."""
+
+
+class Refusal(NamedTuple):
+    """Why a request was refused, in our own words."""
+
+    kind: str
+    check: str
+
+
+REFUSED: ContextVar[Refusal | None] = ContextVar("bandian_refused", default=None)
+"""What the problem document says that answers the request at hand."""
 
 
 class HttpMetrics:
-    """Requests by method, route template and status, refusals by kind. ``more`` answers what else a scrape shows."""
+    """Requests by method, route template and status, refusals by cause. ``more`` answers what else a scrape shows."""
 
     more: Callable[[], Awaitable[bytes]] | None = None
 
@@ -34,16 +45,25 @@ class HttpMetrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
-        self._refusals = Counter("bandian_refusals", "Problem documents answered", ("kind",), registry=self.registry)
+        self._refusals = Counter(
+            "bandian_refusals", "Problem documents answered", ("kind", "check"), registry=self.registry
+        )
+        self._causes: set[Refusal] = set()
         self.in_flight = Gauge("bandian_http_in_flight", "Requests being worked on", registry=self.registry)
 
-    def observe(self, method: str, route: str, status: int, seconds: float, refused: str | None = None) -> None:
-        """Count one answered request; ``refused`` is the kind of the problem that was its answer."""
+    def observe(self, method: str, route: str, status: int, seconds: float, refused: Refusal | None = None) -> None:
+        """Count one answered request; ``refused`` is what the problem said that was its answer."""
         method = method if method in METHODS else "OTHER"
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
         if refused is not None:
-            self._refusals.labels(refused).inc()
+            self._refusals.labels(*self._counted(refused)).inc()
+
+    def _counted(self, refused: Refusal) -> Refusal:
+        if refused not in self._causes and len(self._causes) >= MOST_CAUSES:
+            return Refusal(refused.kind, "other")
+        self._causes.add(refused)
+        return refused
 
     async def endpoint(self, request: Request) -> Response:
         """``GET /metrics`` in the Prometheus text format."""

@@ -28,7 +28,7 @@ from gateway.errors import (
 )
 from gateway.http.errors import BodyTooLarge, RateLimited
 from gateway.http.faults import faults_of, known_names
-from gateway.http.metrics import REFUSED
+from gateway.http.metrics import REFUSED, Refusal
 from schemas.problems import PROBLEM_TYPE_PREFIX, FactValue, Problem
 from schemas.wire import MEDIA_PROBLEM
 
@@ -191,6 +191,6 @@ def _respond(
         if not document[name]:
             del document[name]
     kind = problem.type.removeprefix(PROBLEM_TYPE_PREFIX)
-    REFUSED.set(kind)
+    REFUSED.set(Refusal(kind, problem.check))
     log.info("problem", kind=kind, check=problem.check, status=problem.status)
     return Response(orjson.dumps(document), problem.status, sent, MEDIA_PROBLEM)

@@ -16,6 +16,7 @@ import orjson
 from gateway.clock import CHINA_TIME, date_in_china
 from gateway.delivery.ports import DeliveryState
 from gateway.records.merkle import EMPTY, Frontier, leaf_hash
+from schemas.events import EPOCH
 
 MOST_DAYS: Final = 31
 """Days in one answer."""
@@ -58,7 +59,8 @@ class DayRange:
     """The positions ``first`` to ``last`` of ``utility`` on the China date ``day``; ``first`` is ``last`` + 1 if none.
 
     ``root`` is the RFC 9162 root over the day's leaves, and ``record_id`` the entry that anchors it; both None until
-    they are there. ``closed_at`` None is a day that is still open.
+    they are there. ``closed_at`` None is a day that is still open. ``skipped`` counts the positions in it that were
+    never given: a restore moved them to a later epoch (``schemas.events.EPOCH``), and only the utility may hold them.
     """
 
     utility: str
@@ -69,11 +71,17 @@ class DayRange:
     subjects: int | None = None
     root: bytes | None = None
     record_id: str | None = None
+    skipped: int = 0
 
     @property
     def count(self) -> int:
-        """How many events, since positions have no gap."""
-        return self.last - self.first + 1
+        """How many events, since positions have no gap but those."""
+        return self.last - self.first + 1 - self.skipped
+
+    @property
+    def crosses_epochs(self) -> bool:
+        """Whether the gateway was restored within it."""
+        return (self.first - 1) // EPOCH != self.last // EPOCH
 
 
 def grown(tree: Frontier, events: Iterable[DayEvent]) -> Frontier:

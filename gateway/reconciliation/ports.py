@@ -45,8 +45,8 @@ class DayBook(Protocol):
 
     def last_position(self, utility: str) -> int: ...
 
-    def committed_at(self, utility: str, position: int) -> datetime | None:
-        """``at`` of the event at ``position``."""
+    def next_at(self, utility: str, after: int) -> datetime | None:
+        """``at`` of the first event with a position beyond ``after``."""
         ...
 
     def last_before(self, utility: str, after: int, at: datetime) -> int | None:
@@ -59,6 +59,14 @@ class DayBook(Protocol):
 
     def anchor(self, utility: str, day: date, subjects: int, root: bytes, record_id: str) -> None:
         """Keep the root of a closed day that has none yet."""
+        ...
+
+    def count(self, utility: str, first: int, last: int) -> int:
+        """How many events have those positions."""
+        ...
+
+    def nth(self, utility: str, after: int, number: int) -> int:
+        """The position of the ``number``-th event beyond ``after``; ``number`` is not 0 and there are so many."""
         ...
 
     def subjects(self, utility: str, first: int, last: int) -> int:

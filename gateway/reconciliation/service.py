@@ -145,7 +145,8 @@ class ReconciliationService:
         (day,) = await self.days(utility, request.day, request.day)
         own_root = day.root or EMPTY_ROOT
         if day.closed_at is None and request.count < day.count:  # events came since the utility counted
-            counted = replace(day, last=day.first + request.count - 1, root=None)
+            last = await self._last_of(day, request.count)
+            counted = replace(day, last=last, root=None)
             own_root = (await self._with_root(counted)).root or EMPTY_ROOT
         agrees = request.root == own_root.hex() and (day.closed_at is None or request.count == day.count)
         unknown = [each.event_id for each in request.differences if each.kind == "unknown_to_gateway"]
@@ -195,6 +196,12 @@ class ReconciliationService:
             return signed_for
         return digest(encode_cloud_event(undigested.event, self._issuer))
 
+    async def _last_of(self, day: DayRange, count: int) -> int:
+        """The position of the day's ``count``-th event."""
+        if not count:
+            return day.first - 1
+        return await self._transactions.read(lambda tx: tx.day_book.nth(day.utility, day.first - 1, count))
+
     async def _ranges(self, utility: str, first: date, last: date, today: date) -> list[DayRange]:
         over = min(last, today - timedelta(days=1))
         if first <= over:
@@ -231,7 +238,7 @@ def close_through(book: DayBook, utility: str, through: date, at: datetime) -> N
         return
     after, day = (known.last, known.day) if known is not None else (0, None)
     while after < last_given:
-        committed_at = book.committed_at(utility, after + 1)
+        committed_at = book.next_at(utility, after)
         next_day = day_after(committed_at, day) if committed_at is not None else through
         if next_day > through:
             break
@@ -245,6 +252,14 @@ def close_through(book: DayBook, utility: str, through: date, at: datetime) -> N
 
 def range_of(book: DayBook, utility: str, day: date) -> DayRange:
     """``day`` as it was closed; one beyond the last closed day as it stands, with all that came since."""
+    found = _range_of(book, utility, day)
+    if not found.crosses_epochs:
+        return found
+    held = book.count(utility, found.first, found.last)
+    return replace(found, skipped=found.last - found.first + 1 - held)
+
+
+def _range_of(book: DayBook, utility: str, day: date) -> DayRange:
     closed = book.closed(utility, day)
     if closed is not None:
         return closed
@@ -289,7 +304,7 @@ def _grow(tx: ReconciliationTransaction, day: DayRange, tree: Frontier, after: i
 def _anchor(tx: ReconciliationTransaction, day: DayRange, at: datetime) -> DayRange:
     known = tx.day_book.closed(day.utility, day.day)
     if known is not None and known.root is not None:
-        return known
+        return replace(known, skipped=day.skipped)
     root, subjects = day.root or EMPTY_ROOT, day.subjects or 0
     facts: dict[str, Fact] = {
         "utility": day.utility,

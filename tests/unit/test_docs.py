@@ -32,7 +32,8 @@ from tests.support.partners import es256_key, public_jwk
 ROOT = Path(__file__).parents[2]
 OPERATIONS = ROOT / "docs" / "operations.md"
 INTEGRATION = sorted((ROOT / "docs" / "integration").glob("*.md"))
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *INTEGRATION]
+RUNBOOK = sorted((ROOT / "docs" / "operations").glob("*.md"))
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *INTEGRATION, *RUNBOOK]
 PROJECT = {"gateway", "adapters", "schemas", "mock_services", "tests"}
 GROUPS = {
     "partners": partners.app,
@@ -108,13 +109,23 @@ def test_every_setting_it_names_is_one(page: Path) -> None:
     assert named <= known
 
 
+@each_page
+def test_every_section_it_links_to_is_there(page: Path) -> None:
+    for link, anchor in re.findall(r"\]\(([^)\s#]*)#([^)\s]+)\)", page.read_text("utf-8")):
+        if "://" not in link:
+            target = (page.parent / link) if link else page
+            titles = re.findall(r"^#+ (.+)$", target.read_text("utf-8"), re.M)
+            sections = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+            assert anchor in sections, f"{link}#{anchor}"
+
+
 def test_every_setting_is_told_to_operators() -> None:
     told = OPERATIONS.read_text("utf-8")
     assert [name for name in Settings.model_fields if f"BANDIAN_{name.upper()}" not in told] == []
 
 
 def test_every_metric_is_told_to_operators() -> None:
-    sources = ((ROOT / "gateway" / name).read_text("utf-8") for name in ("metrics.py", "http/metrics.py"))
+    sources = (path.read_text("utf-8") for path in (ROOT / "gateway").rglob("*metrics.py"))
     metrics = {
         name for source in sources for name in re.findall(r'(?:Gauge|Counter|Histogram)\(\s*"(bandian_\w+)"', source)
     }

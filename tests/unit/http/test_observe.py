@@ -9,13 +9,14 @@ import orjson
 import pytest
 import structlog
 from fastapi import Depends, FastAPI, Response
+from prometheus_client import generate_latest
 
 from gateway.caller import Caller
 from gateway.errors import NotFound, Owner
 from gateway.http.callers import require_role
 from gateway.http.door import hang_door
 from gateway.http.limits import RateLimit
-from gateway.http.metrics import HttpMetrics
+from gateway.http.metrics import MOST_CAUSES, HttpMetrics, Refusal
 from gateway.logging import configure_logging
 from tests.support.door import app_behind_the_door, asking
 
@@ -137,7 +138,16 @@ async def test_refusals_are_counted_by_kind_and_others_add_to_what_is_scraped() 
             await client.get(path)
         await client.post("/things/1", content=b"x" * 2000)
         shown = (await client.get("/metrics")).text
-    assert 'bandian_refusals_total{kind="not-found"} 2.0' in shown
-    assert 'bandian_refusals_total{kind="no-such-resource"} 1.0' in shown
-    assert 'bandian_refusals_total{kind="body-too-large"} 1.0' in shown
+    assert 'bandian_refusals_total{check="thing.unknown",kind="not-found"} 2.0' in shown
+    assert 'bandian_refusals_total{check="request.no_such_resource",kind="no-such-resource"} 1.0' in shown
+    assert 'bandian_refusals_total{check="request.body_size",kind="body-too-large"} 1.0' in shown
     assert "bandian_more 1.0" in shown
+
+
+def test_causes_of_refusals_are_bounded_whatever_is_refused() -> None:
+    metrics = HttpMetrics()
+    for number in range(MOST_CAUSES + 50):
+        metrics.observe("GET", "/", 422, 0.1, Refusal("rejected", f"made.up_{number}"))
+    shown = generate_latest(metrics.registry).decode()
+    assert shown.count("bandian_refusals_total{") == MOST_CAUSES + 1
+    assert 'bandian_refusals_total{check="other",kind="rejected"} 50.0' in shown
