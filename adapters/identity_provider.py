@@ -144,6 +144,10 @@ class OpenIdProvider:
             raise _refused("nonce", "核验凭据与本次会话不符，请重新核验")
         return claims
 
+    async def published_keys(self, at: datetime) -> tuple[VerificationKey, ...]:
+        """The keys with which the provider's assertions are checked now. Raises ``PartnerUnavailable``."""
+        return (await self._discovered(at)).keys
+
     async def _verified(self, token: str, policy: JwsPolicy, at: datetime) -> dict[str, Any]:
         metadata = await self._discovered(at)
         try:
@@ -216,6 +220,10 @@ class NoIdentityProvider:
     async def read_assertion(self, token: str, nonce: str, at: datetime) -> dict[str, object]:
         """Raises ``PartnerUnavailable``."""
         raise _not_configured()
+
+    async def published_keys(self, at: datetime) -> tuple[VerificationKey, ...]:
+        """None: there is no provider."""
+        return ()
 
 
 def _usable(jwk: Mapping[str, Any]) -> VerificationKey | None:

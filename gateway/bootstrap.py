@@ -16,7 +16,8 @@ from prometheus_client import CollectorRegistry
 from adapters import departments
 from adapters.channels.department import DepartmentChannel
 from adapters.channels.posting import SEND_TIMEOUT, open_session
-from adapters.channels.webhook import WebhookChannel, parse_secret
+from adapters.channels.signed_events import parse_secret
+from adapters.channels.webhook import WebhookChannel
 from adapters.checkpoint_keys import CheckpointKeys
 from adapters.data_keys import LiveDataKeys, open_data_keys
 from adapters.disk_space import free_bytes
@@ -32,6 +33,7 @@ from adapters.status_source import HttpStatusSource
 from adapters.storage.engine import make_private_database, sqlite_path
 from adapters.storage.sealed import AtRest
 from adapters.storage.transactions import SqlTransactions
+from adapters.time_stamping import AnchorsUnreadable, HttpTimeStamps, read_anchors
 from adapters.trust_directory import read_trust_directory
 from adapters.witnesses.files import CheckpointFiles
 from adapters.witnesses.http import HttpWitness
@@ -71,12 +73,12 @@ from gateway.delivery.ports import ChannelKind
 from gateway.delivery.relay import Relay, RelayLimits
 from gateway.delivery.service import DeliveryService
 from gateway.errors import Overloaded
+from gateway.evidence.service import EvidenceService
 from gateway.housekeeping import Housekeeping
 from gateway.http.callers import Doorkeeper
 from gateway.http.idempotency import Idempotency
 from gateway.http.limits import RateLimits
 from gateway.http.services import Services
-from gateway.identity.ports import IdentityProvider
 from gateway.identity.service import IdentityService
 from gateway.ids import MakeId, id_maker
 from gateway.licences.service import LicenceService
@@ -98,7 +100,9 @@ from gateway.reconciliation.service import ReconciliationService
 from gateway.records.anchoring import Anchoring
 from gateway.records.lag import CheckpointLag
 from gateway.records.loops import RecordLoops
+from gateway.records.ports import StoredCheckpoint
 from gateway.records.service import PublishedVerifierKeys, RecordProofs
+from gateway.records.stamping import Stamping
 from gateway.records.witnessing import Witnessing
 from gateway.retention.policies import Periods, policies
 from gateway.retention.service import RetentionService
@@ -229,7 +233,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
     transactions, directory, keys = foundation.transactions, foundation.directory, foundation.keys
     calendar = WorkingCalendar(settings.calendar, settings.calendar_complete_years)
     certificates = build_certificates(foundation, http)
-    provider = _provider(settings, keys, http, make_id)
+    provider = build_identity_provider(foundation, http)
     digests = KeyedDigest(keys.lookup_secret)
     token_keys = LiveTokenKeys(keys)
     tokens = TokenService(
@@ -269,6 +273,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         DeliveryService(transactions, settings.issuer_url),
         reconciliation,
         ProgressService(transactions, calendar, clock),
+        build_evidence(foundation),
         RecordProofs(transactions, wait_s=math.ceil(settings.checkpoint_every_s)),
         PublishedVerifierKeys(checkpoint_keys(foundation).published),
     )
@@ -300,6 +305,21 @@ def build_licences(foundation: Foundation, certificates: CertificateService) -> 
     )
 
 
+def build_evidence(foundation: Foundation) -> EvidenceService:
+    """证据包; the serving process and ``bandian evidence`` have one each. Raises ``TrustDirectoryError``."""
+    settings = foundation.settings
+    return EvidenceService(
+        foundation.transactions,
+        foundation.keys.signer(KeyPurpose.ANSWER),
+        foundation.clock,
+        foundation.make_id,
+        issuer=settings.issuer_url,
+        gateway_name=GATEWAY_NAME,
+        intermediates=trust_of(settings).intermediates,
+        wait_s=math.ceil(settings.checkpoint_every_s),
+    )
+
+
 def build_retention(foundation: Foundation) -> RetentionService:
     """What removes personal data when their time is over."""
     settings = foundation.settings
@@ -319,7 +339,7 @@ def build_certificates(foundation: Foundation, http: HttpClient) -> CertificateS
         )
         for source in settings.sources
     ]
-    verifier = CountedVerifier(ChainVerifier(_trust(settings)), ENVELOPES, foundation.metrics.judged)
+    verifier = CountedVerifier(ChainVerifier(trust_of(settings)), ENVELOPES, foundation.metrics.judged)
     return CertificateService(
         kinds=kinds,
         sources=_source_directory(registrations),
@@ -336,7 +356,7 @@ def build_examiner(settings: Settings, http: HttpClient) -> Examiner:
     Raises ``SettingsError``, ``TrustDirectoryError``.
     """
     sm2.use_library(settings.sm2_library)
-    verifier = Verifier(ChainVerifier(_trust(settings)), ENVELOPES)
+    verifier = Verifier(ChainVerifier(trust_of(settings)), ENVELOPES)
     return Examiner(kinds_of(settings), verifier, EvidenceGatherer(verifier, _status(settings, http)))
 
 
@@ -370,7 +390,7 @@ def build_rechecks(foundation: Foundation, certificates: CertificateService, htt
 def build_authorities(foundation: Foundation, http: HttpClient) -> AgentAuthorities:
     """What judges an agent's authorisation, over the same trust directory and addresses as certificates."""
     settings = foundation.settings
-    chains = ChainVerifier(_trust(settings))
+    chains = ChainVerifier(trust_of(settings))
     return AgentAuthorities(chains, EvidenceGatherer(Verifier(chains, [JwsFormat()]), _status(settings, http)))
 
 
@@ -427,23 +447,25 @@ def review_modes(settings: Settings) -> ReviewModes:
         ) from None
 
 
-def _trust(settings: Settings) -> TrustStore:
+def trust_of(settings: Settings) -> TrustStore:
     """Anchors and issuers. Without sources there is nothing to verify, and a gateway on its own may start so."""
     if not settings.sources and not settings.trust_dir.exists():
         return TrustStore.build([], [])
     return read_trust_directory(settings.trust_dir)
 
 
-def _provider(settings: Settings, keys: LiveKeys, http: HttpClient, make_id: MakeId) -> IdentityProvider:
+def build_identity_provider(foundation: Foundation, http: HttpClient) -> OpenIdProvider | NoIdentityProvider:
+    """The configured one, or one that answers that there is none."""
+    settings = foundation.settings
     if settings.identity_provider is None:
         return NoIdentityProvider()
     return OpenIdProvider(
         issuer=settings.identity_provider.issuer,
         client_id=settings.identity_provider.client_id,
         redirect_uri=f"{settings.base_url}/v1/identity/callback",
-        client_key=keys.signer(KeyPurpose.CLIENT),
+        client_key=foundation.keys.signer(KeyPurpose.CLIENT),
         http=http,
-        make_id=make_id,
+        make_id=foundation.make_id,
     )
 
 
@@ -486,7 +508,7 @@ def checkpoint_keys(foundation: Foundation) -> CheckpointKeys:
 def build_anchoring(foundation: Foundation, http: HttpClient) -> RecordLoops:
     """What signs checkpoints of the record and shows them to witnesses; it leases under a name of its own.
 
-    Raises as ``checkpoint_keys``.
+    Raises as ``checkpoint_keys``, and ``SettingsError``.
     """
     settings, transactions = foundation.settings, foundation.transactions
     witnesses = [HttpWitness(http, each.url, each.verifier_keys()) for each in settings.witnesses]
@@ -496,6 +518,17 @@ def build_anchoring(foundation: Foundation, http: HttpClient) -> RecordLoops:
         [key for each in settings.witnesses for key in each.verifier_keys()],
         foundation.metrics.witnessed,
     )
+    stamping = Stamping(
+        transactions,
+        _time_stampers(foundation, http),
+        foundation.clock,
+        timedelta(seconds=settings.time_stamps.every_s if settings.time_stamps else 0),
+    )
+
+    def signed(latest: StoredCheckpoint) -> None:
+        witnessing.signed(latest)
+        stamping.signed(latest)
+
     anchoring = Anchoring(
         transactions,
         foundation.clock,
@@ -503,9 +536,19 @@ def build_anchoring(foundation: Foundation, http: HttpClient) -> RecordLoops:
         checkpoint_keys(foundation).signers(),
         uuid4().hex,
         timedelta(seconds=settings.checkpoint_every_s),
-        witnessing.signed,
+        signed,
     )
-    return RecordLoops(anchoring, witnessing)
+    return RecordLoops(anchoring, witnessing, stamping)
+
+
+def _time_stampers(foundation: Foundation, http: HttpClient) -> list[HttpTimeStamps]:
+    asked = foundation.settings.time_stamps
+    if asked is None:
+        return []
+    try:
+        return [HttpTimeStamps(http, asked.url, read_anchors(asked.anchors), foundation.clock)]
+    except AnchorsUnreadable as error:
+        raise SettingsError(f"BANDIAN_TIME_STAMPS: {error}") from None
 
 
 def secrets_in(directory: Path) -> Callable[[str], tuple[bytes, ...]]:

@@ -117,14 +117,51 @@ def audit(
     head: Annotated[
         list[Path] | None, typer.Option(help="另行保存的链头文件，可重复", exists=True, dir_okay=False)
     ] = None,
+    checkpoint: Annotated[
+        list[Path] | None, typer.Option(help="另行保存的检查点文件，可重复", exists=True, dir_okay=False)
+    ] = None,
+    record_keys: Annotated[
+        Path | None,
+        typer.Option(
+            help="检查点与见证方的验证公钥（vkey，每行一个，例如 /.well-known/record-keys）",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    database: Annotated[
+        str | None, typer.Option(help="数据库地址；与 --keys 同时给出时不读取网关设置，可核对副本")
+    ] = None,
 ) -> None:
-    """核对全部存证：逐条、逐封、逐签名，并与库外链头对照；指出第一处不符。不改动数据库。
+    """核对全部存证：逐条、逐封、逐签名，直到检查点与见证联署，并与库外所存对照；指出第一处不符。不改动数据库。
 
     退出码：0 完好，1 有不符，2 用法或设置有误，3 无法读取。
     """
-    from gateway.commands.audit import run_audit
+    from gateway.commands.audit import Given, run_audit
 
-    raise typer.Exit(run_audit(keys, head or ()))
+    raise typer.Exit(run_audit(Given(database, keys, head or (), checkpoint or (), record_keys)))
+
+
+@app.command()
+def evidence(
+    application: Annotated[str, typer.Argument(help="申请编号")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="写入的文件", dir_okay=False)],
+    redacted: Annotated[bool, typer.Option("--redacted", help="不含个人信息的版本")] = False,
+    wait: Annotated[float, typer.Option(min=0, max=3600, help="等待检查点的秒数")] = 60,
+) -> None:
+    """把证明一件申请的全部材料写成证据包；任何人可用 verify-evidence 离线核验。取得留痕。"""
+    from gateway.commands.evidence import make_bundle
+
+    make_bundle(application, output, redacted=redacted, wait_s=wait)
+
+
+@app.command("evidence-anchors")
+def evidence_anchors(
+    output: Annotated[Path, typer.Option("--output", "-o", help="写入的目录", file_okay=False)],
+) -> None:
+    """导出核验证据包所需的信任材料（根证书、公钥）；独立审计应自行向各方取得。"""
+    from gateway.commands.evidence import export_anchors
+
+    export_anchors(output)
 
 
 @app.command()

@@ -28,6 +28,7 @@ from gateway.clock import Clock, system_clock
 from gateway.crypto import sm2
 from gateway.delivery import router as delivery_router
 from gateway.errors import GatewayError
+from gateway.evidence import router as evidence_router
 from gateway.http.door import hang_door
 from gateway.http.metrics import HttpMetrics
 from gateway.http.reference import serve_reference
@@ -103,6 +104,7 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
         applications_router.router,
         applications_router.operator_router,
         progress_router.router,
+        evidence_router.router,
         licences_router.router,
         approvals_router.router,
         delivery_router.router,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
 from pydantic_settings import NoDecode
 
 
@@ -31,6 +31,19 @@ def _http_url(url: str) -> str:
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 """http or https, without a trailing slash."""
+
+
+def _nats_url(url: SecretStr) -> SecretStr:
+    parts = _split(url.get_secret_value())
+    if parts.scheme not in ("nats", "tls") or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError("must be an address such as nats://127.0.0.1:4222 or tls://user@nats.example:4222")
+    return url
+
+
+NatsUrl = Annotated[SecretStr, AfterValidator(_nats_url)]
+"""``nats`` or ``tls``; it may carry a user and a password."""
+
+NatsPrefix = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 
 
 def _listed(value: object) -> object:

@@ -32,7 +32,18 @@ from pydantic_settings.sources.utils import parse_env_vars
 
 from gateway.crypto.aead import Algorithm
 from gateway.records.notes import COSIGNATURE_TYPE, VerifierKey, is_key_name, parse_vkey
-from gateway.setting_types import HostNames, HttpUrl, Networks, Origins, Paths, ProviderReference, TypeCode, Years
+from gateway.setting_types import (
+    HostNames,
+    HttpUrl,
+    NatsPrefix,
+    NatsUrl,
+    Networks,
+    Origins,
+    Paths,
+    ProviderReference,
+    TypeCode,
+    Years,
+)
 from schemas.departments import ReviewMode
 from schemas.wire import Day, PartnerCode, RegionDigits, Slug
 
@@ -119,6 +130,14 @@ class WitnessSettings(_Part):
         return tuple(parse_vkey(text) for text in self.keys)
 
 
+class TimeStampSettings(_Part):
+    """An authority that stamps checkpoints of the record (RFC 3161), and the PEM file of whom it must lead to."""
+
+    url: HttpUrl
+    anchors: Path
+    every_s: int = Field(default=3600, ge=10, le=86400 * 7)
+
+
 class RetentionSettings(_Part):
     """How many days personal data are kept after what ``gateway.retention.policies`` names."""
 
@@ -168,7 +187,9 @@ class Settings(BaseSettings):
 
     database_url: Annotated[SecretStr, AfterValidator(_database_url)] = SecretStr("sqlite:///./var/bandian.sqlite3")
     database_password_file: Path | None = None
-    nats_url: str | None = Field(default=None, description="Reserved")
+    nats_url: NatsUrl | None = Field(default=None, description="NATS with JetStream, as a channel beside webhooks")
+    nats_password_file: Path | None = None
+    nats_prefix: NatsPrefix = Field(default="bandian", description="First part of subjects: one gateway's on a server")
 
     key_dir: Path = Path("var/keys")
     heads_dir: Path | None = Field(default=None, description="Heads of the record; heads beside the keys if left out")
@@ -183,6 +204,9 @@ class Settings(BaseSettings):
         description="How long an entry may be without a checkpoint before writes are refused; in development never",
     )
     witnesses: tuple[WitnessSettings, ...] = Field(default=(), description="Who co-signs checkpoints")
+    time_stamps: TimeStampSettings | None = Field(
+        default=None, description="Who stamps checkpoints; nobody if left out"
+    )
     checkpoint_sm2_keys: Paths = Field(
         default=(), description="Files of SM2 keys that sign checkpoints too: the first signs, all are published"
     )
@@ -330,6 +354,14 @@ class Settings(BaseSettings):
         address = parts.netloc.rpartition("@")[2]
         return urlunsplit(parts._replace(netloc=f"{parts.username}:{password}@{address}"))
 
+    def nats(self) -> str | None:
+        """The NATS URL with the password of ``nats_password_file`` in it. Raises ``SettingsError``."""
+        if self.nats_url is None or self.nats_password_file is None:
+            return None if self.nats_url is None else self.nats_url.get_secret_value()
+        parts = urlsplit(self.nats_url.get_secret_value())
+        password = "".join(f"%{byte:02X}" for byte in read_secret(self.nats_password_file).encode())
+        return urlunsplit(parts._replace(netloc=f"{parts.username}:{password}@{parts.netloc.rpartition('@')[2]}"))
+
 
 class _Variables(EnvSettingsSource):
     """Reads a given mapping, where its parent reads the process's environment."""
@@ -414,9 +446,26 @@ def _sentence(error: ValidationError) -> str:
     return f"{name}: {said}; correct it and start again."
 
 
+def _refuse_unsafe_nats(settings: Settings) -> None:
+    if settings.nats_url is None:
+        if settings.nats_password_file is not None:
+            raise SettingsError(f"{PREFIX}NATS_PASSWORD_FILE goes with {PREFIX}NATS_URL; set both or neither.")
+        return
+    parts = urlsplit(settings.nats_url.get_secret_value())
+    if settings.nats_password_file is not None and (not parts.username or parts.password):
+        raise SettingsError(
+            f"{PREFIX}NATS_PASSWORD_FILE goes with a {PREFIX}NATS_URL that has a user and no password; mend one of them."
+        )
+    known = {"127.0.0.1", "::1", "localhost", *settings.insecure_endpoint_hosts}
+    if settings.in_production and parts.scheme != "tls" and parts.hostname not in known:
+        raise SettingsError(
+            f"{PREFIX}NATS_URL goes over the network without TLS; write it as tls://, or name the host in "
+            f"{PREFIX}INSECURE_ENDPOINT_HOSTS where that network is your own."
+        )
+
+
 def _refuse_contradictions(settings: Settings) -> None:
-    if settings.nats_url is not None:
-        raise SettingsError(f"{PREFIX}NATS_URL is reserved and does nothing in this version; remove it.")
+    _refuse_unsafe_nats(settings)
     if settings.issuer is not None and _origin(settings.issuer) != _origin(settings.base_url):
         raise SettingsError(
             f"{PREFIX}ISSUER and {PREFIX}PUBLIC_URL name different hosts, so that partners could not find the keys; "
@@ -485,6 +534,7 @@ def _addresses(settings: Settings) -> list[tuple[str, str]]:
     named = [(f"{PREFIX}PUBLIC_URL", settings.base_url), (f"{PREFIX}ISSUER", settings.issuer_url)]
     if settings.identity_provider is not None:
         named.append((f"{PREFIX}IDENTITY_PROVIDER__ISSUER", settings.identity_provider.issuer))
+    named += [(f"{PREFIX}WITNESSES", each.url) for each in settings.witnesses]
     named += [(f"{PREFIX}STATUS_ORIGINS", origin) for origin in settings.status_origins]
     return named + [(f"{PREFIX}SOURCES[{source.code}].url", source.url) for source in settings.sources]
 

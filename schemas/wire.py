@@ -110,6 +110,7 @@ class Typ(StrEnum):
     DELIVERY_RECEIPT = "delivery-receipt+jwt"
     RECONCILIATION = "reconciliation+jwt"
     AGENT_AUTHORISATION = "agent-authorisation+jwt"
+    EVIDENCE_MANIFEST = "evidence-manifest+jwt"
 
 
 MEDIA_JOSE: Final = "application/jose"

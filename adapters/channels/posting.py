@@ -142,19 +142,8 @@ class Poster:
         retry_after: int | None = None,
         outcome: AttemptOutcome | None = None,
     ) -> NotDelivered:
-        """A send that came to nothing and may be tried again.
-
-        ``outcome`` left out: the gateway's own turn means that nothing was sent, anybody else's that it was answered.
-        """
-        own = AttemptOutcome.NOT_SENT if owner is Owner.GATEWAY else AttemptOutcome.DECLINED
-        return NotDelivered(
-            check=f"{self._channel}.{what}",
-            owner=owner,
-            remedy=remedy,
-            partner=partner,
-            retry_after=retry_after,
-            outcome=outcome or own,
-        )
+        """See ``not_delivered``."""
+        return not_delivered(self._channel, partner, what, remedy, owner, retry_after, outcome)
 
     def _no_answer(self, partner: str, what: str, sent: _WatchedBody) -> NotDelivered:
         outcome = AttemptOutcome.UNKNOWN if sent.begun else AttemptOutcome.NOT_SENT
@@ -205,3 +194,27 @@ def parse_retry_after(lines: list[str], at: datetime) -> int | None:
         return None
     until = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
     return max(0, math.ceil((until - at).total_seconds()))
+
+
+def not_delivered(
+    channel: str,
+    partner: str,
+    what: str,
+    remedy: str,
+    owner: Owner = Owner.CALLER,
+    retry_after: int | None = None,
+    outcome: AttemptOutcome | None = None,
+) -> NotDelivered:
+    """A send that came to nothing and may be tried again.
+
+    ``outcome`` left out: the gateway's own turn means that nothing was sent, anybody else's that it was answered.
+    """
+    own = AttemptOutcome.NOT_SENT if owner is Owner.GATEWAY else AttemptOutcome.DECLINED
+    return NotDelivered(
+        check=f"{channel}.{what}",
+        owner=owner,
+        remedy=remedy,
+        partner=partner,
+        retry_after=retry_after,
+        outcome=outcome or own,
+    )

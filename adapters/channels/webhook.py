@@ -1,57 +1,22 @@
 """Events to a utility: CloudEvents under Standard Webhooks signatures, answered by a signed receipt.
 
 Only a valid receipt is a delivery: a 2xx without one shows that something answered, not that the utility holds the
-event. Signatures go over ``{webhook-id}.{webhook-timestamp}.{body}`` (Standard Webhooks 1.0): ``v1`` HMAC-SHA256 with
-the secret shared with this receiver (with two while it changes over), ``v1a`` Ed25519 with the gateway's own key.
+event.
 """
 
-import base64
-import hmac
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from urllib.parse import quote
 
 import aiohttp
-import structlog
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pydantic import ValidationError
 
-from adapters.channels.posting import UNREGISTERED_RETRY_S, Poster
-from gateway.crypto.errors import JoseRefused
-from gateway.crypto.jwk import CurrentKey, VerificationKey
-from gateway.crypto.jws import JwsPolicy, verify_jws
+from adapters.channels.posting import Poster
+from adapters.channels.signed_events import SecretsOf, SignedEvents
+from gateway.crypto.jwk import CurrentKey
 from gateway.delivery.cloud_events import encode_cloud_event
 from gateway.delivery.ports import ChannelKind, Event, Receipt
-from gateway.errors import Owner
 from gateway.partners.directory import Directory
-from gateway.partners.model import Endpoint, KeyUse
-from gateway.records.entries import digest
-from schemas.events import HEADER_ID, HEADER_SIGNATURE, HEADER_TIMESTAMP, DeliveryReceipt
-from schemas.wire import MEDIA_CLOUDEVENT, MEDIA_JOSE, Typ
-
-SECRET_PREFIX = "whsec_"  # noqa: S105 - what secrets begin with
-MIN_SECRET_BYTES, MAX_SECRET_BYTES = 24, 64
-log = structlog.get_logger()
-
-_RECEIPT_TYP = frozenset({Typ.DELIVERY_RECEIPT.value})
-_RECEIPT_CLAIMS = frozenset({"iss", "aud", "jti", "iat", "event_id", "body_sha256", "status"})
-
-SecretsOf = Callable[[str], tuple[bytes, ...]]
-"""Answers the HMAC secrets that a ``secret_ref`` names, the newest first; none where it names nothing.
-
-Raises ``ValueError`` where what it names is no secret.
-"""
-
-
-def parse_secret(text: str) -> bytes:
-    """The bytes of a ``whsec_<base64>`` secret (24 to 64 of them). Raises ``ValueError``, which never quotes it."""
-    try:
-        secret = base64.b64decode(text.removeprefix(SECRET_PREFIX).encode("ascii"), validate=True)
-    except ValueError:
-        raise ValueError("a webhook secret is whsec_ and base64") from None
-    if not text.startswith(SECRET_PREFIX) or not MIN_SECRET_BYTES <= len(secret) <= MAX_SECRET_BYTES:
-        raise ValueError("a webhook secret is whsec_ and base64 of 24 to 64 bytes")
-    return secret
+from gateway.partners.model import KeyUse
+from schemas.wire import MEDIA_JOSE
 
 
 class WebhookChannel:
@@ -74,18 +39,17 @@ class WebhookChannel:
         self._poster = Poster(session, ChannelKind.WEBHOOK.value, insecure_hosts)
         self._directory = directory
         self._issuer = issuer
-        self._signing_key = signing_key
-        self._sign(b"")
-        self._secrets_of = secrets_of
+        self._signed = SignedEvents(ChannelKind.WEBHOOK, issuer, signing_key, secrets_of)
 
     async def send(self, event: Event, at: datetime) -> Receipt:
         """See ``Channel.send``."""
         snapshot = await self._directory.snapshot()
         endpoint = self._poster.endpoint_of(snapshot, event.destination)
         body = encode_cloud_event(event, self._issuer)
-        answer = await self._poster.post(endpoint, body, self._headers(event, endpoint, body, at), at)
+        headers = {**self._signed.headers(event, endpoint, body, at), "Accept": MEDIA_JOSE}
+        answer = await self._poster.post(endpoint, body, headers, at)
         keys = snapshot.verification_keys(event.destination, KeyUse.RECEIPT, at)
-        return self._verify_receipt(event, body, answer.body, keys, at)
+        return self._signed.verify_receipt(event, body, answer.body, keys, at)
 
     async def find_receipt(self, event: Event, at: datetime) -> Receipt | None:
         """See ``Channel.find_receipt``: ``GET {status_url}/{event id}``, signed like a webhook of an empty body."""
@@ -94,76 +58,11 @@ class WebhookChannel:
         if endpoint.status_url is None:
             return None
         url = f"{endpoint.status_url.rstrip('/')}/{quote(event.event_id, safe='')}"
-        headers = self._headers(event, endpoint, b"", at)
+        headers = {**self._signed.headers(event, endpoint, b"", at), "Accept": MEDIA_JOSE}
         del headers["Content-Type"]
         answer = await self._poster.ask(event.destination, url, headers, at)
         if answer is None:
             return None
         body = encode_cloud_event(event, self._issuer)
         keys = snapshot.verification_keys(event.destination, KeyUse.RECEIPT, at)
-        return self._verify_receipt(event, body, answer.body, keys, at)
-
-    def _headers(self, event: Event, endpoint: Endpoint, body: bytes, at: datetime) -> dict[str, str]:
-        timestamp = str(int(at.timestamp()))
-        signed = f"{event.event_id}.{timestamp}.".encode() + body
-        signatures = ["v1a," + _base64(self._sign(signed))]
-        if endpoint.secret_ref is not None:
-            secrets = self._secrets(endpoint.secret_ref)
-            if not secrets:
-                raise self._poster.unavailable(
-                    event.destination,
-                    "secret_missing",
-                    "请配置该接收方的 Webhook 密钥",
-                    Owner.GATEWAY,
-                    UNREGISTERED_RETRY_S,
-                )
-            signatures[:0] = ["v1," + _base64(hmac.digest(secret, signed, "sha256")) for secret in secrets]
-        return {
-            "Content-Type": MEDIA_CLOUDEVENT,
-            "Accept": MEDIA_JOSE,
-            HEADER_ID: event.event_id,
-            HEADER_TIMESTAMP: timestamp,
-            HEADER_SIGNATURE: " ".join(signatures),
-        }
-
-    def _sign(self, signed: bytes) -> bytes:
-        key = self._signing_key().private_key
-        if not isinstance(key, Ed25519PrivateKey):
-            raise ValueError("v1a is an Ed25519 signature")
-        return key.sign(signed)
-
-    def _secrets(self, reference: str) -> tuple[bytes, ...]:
-        try:
-            return self._secrets_of(reference)
-        except ValueError as unfit:
-            log.error("webhook.secret_unfit", secret_ref=reference, fault=type(unfit).__name__)
-            return ()
-
-    def _verify_receipt(
-        self, event: Event, body: bytes, document: bytes, keys: tuple[VerificationKey, ...], at: datetime
-    ) -> Receipt:
-        """The receipt, when the receiver's own key signed that it holds these very bytes of this very event."""
-        policy = JwsPolicy(
-            typ=_RECEIPT_TYP,
-            audience=frozenset({self._issuer}),
-            issuer=event.destination,
-            required=_RECEIPT_CLAIMS,
-            leeway=timedelta(seconds=60),
-        )
-        remedy = "接收方须以登记的密钥签发送达回执，写明事件编号与所收内容的摘要"
-        try:
-            receipt = DeliveryReceipt.model_validate(verify_jws(document.strip(), keys, policy, at).claims)
-        except JoseRefused as refusal:
-            what = refusal.check.removeprefix("jose.")
-            raise self._poster.unavailable(event.destination, f"receipt.{what}", remedy) from None
-        except ValidationError:
-            raise self._poster.unavailable(event.destination, "receipt.claims", remedy) from None
-        if receipt.event_id != event.event_id:
-            raise self._poster.unavailable(event.destination, "receipt.event_id", remedy)
-        if receipt.body_sha256 != digest(body):
-            raise self._poster.unavailable(event.destination, "receipt.body_sha256", remedy)
-        return Receipt(document.decode("ascii").strip(), receipt.status == "duplicate")
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
+        return self._signed.verify_receipt(event, body, answer.body, keys, at)

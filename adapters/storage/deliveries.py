@@ -13,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     insert,
+    text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -54,11 +55,11 @@ outbox = Table(
     Column("settled_at", UtcInstant),
     Column("last_reason", Text),
     Column("erased_at", UtcInstant),
-    Column("body_sha256", Text),
     Column("unknown_since", UtcInstant),
     Column("scheduled_at", UtcInstant),
     Column("tried_for_s", Float),
     Column("body_form", Integer),
+    Column("body_sha256", Text),
     Index("uq_outbox_destination_position", "destination", "position", unique=True),
     Index("uq_outbox_destination_subject_sequence", "destination", "subject", "sequence", unique=True),
 )
@@ -85,13 +86,14 @@ Index(
     postgresql_where=is_pending,
 )
 
-_undigested = outbox.c.body_sha256.is_(None) & (outbox.c.channel != ChannelKind.DEPARTMENT.value)
+undigested = text("channel != 'department' AND (body_sha256 IS NULL OR (body_form IS NULL AND attempts > 0))")
+"""Whose body's digest is not kept, or not the one of what the previous release sent first: a former form of body."""
 Index(
     "ix_outbox_undigested",
     outbox.c.destination,
     outbox.c.position,
-    sqlite_where=_undigested,
-    postgresql_where=_undigested,
+    sqlite_where=undigested,
+    postgresql_where=undigested,
 )
 
 _has_data = outbox.c.erased_at.is_(None)
@@ -158,9 +160,9 @@ class BatchOutbox:
                     "state": DeliveryState.PENDING.value,
                     "attempts": 0,
                     "next_attempt_at": draft.at,
-                    "body_sha256": self._body_sha256(draft, position, sequence),
                     "scheduled_at": draft.at,
                     "tried_for_s": 0.0,
+                    "body_sha256": self._body_sha256(draft, position, sequence),
                 }
                 for draft, position, sequence in zip(self.drafts, positions, sequences, strict=True)
             ],

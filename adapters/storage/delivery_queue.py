@@ -136,6 +136,11 @@ class SqlDeliveryQueue:
                     (outbox.c.attempts == 0, BODY_WITH_POSITION),
                     else_=BODY_WITHOUT_POSITION,
                 ),
+                # The digest kept at the commit is of the form that this release would have sent first.
+                body_sha256=case(
+                    (outbox.c.body_form.is_not(None) | (outbox.c.attempts == 0), outbox.c.body_sha256),
+                    else_=None,
+                ),
             )
         )
         attempts = [
@@ -391,11 +396,10 @@ def _stored(state: DeliveryState) -> str:
 
 
 def _moved(settlement: Settlement, unknown_since: datetime | None) -> dict[str, Any]:
-    match settlement.state:
-        case DeliveryState.UNKNOWN:
-            unknown_since = unknown_since or settlement.finished_at
-        case DeliveryState.PENDING | DeliveryState.DELIVERED:
-            unknown_since = None
+    if settlement.outcome is AttemptOutcome.UNKNOWN or settlement.state is DeliveryState.UNKNOWN:
+        unknown_since = unknown_since or settlement.finished_at
+    if settlement.state is DeliveryState.DELIVERED:
+        unknown_since = None
     moved = {
         "event_id": settlement.event_id,
         "state": _stored(settlement.state),

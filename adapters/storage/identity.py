@@ -25,6 +25,7 @@ verification_sessions = Table(
     Column("status", Text, nullable=False),
     Column("failure", Text),
     Column("applicant", SealedJson),
+    Column("assertion", SealedText),
     Index("ix_verification_sessions_expires_at", "expires_at"),
 )
 
@@ -84,4 +85,5 @@ def _session(row: dict[str, Any]) -> VerificationSession:
         status=SessionStatus(row["status"]),
         failure=ProviderFailure(row["failure"]) if row["failure"] else None,
         applicant=VerifiedApplicant.from_json(row["applicant"]) if row["applicant"] else None,
+        assertion=row["assertion"],
     )

@@ -186,6 +186,10 @@ class SqlPartnerRepository:
         keyed = [partner_endpoints.c.partner_code, partner_endpoints.c.channel]
         self._statements.execute(given.on_conflict_do_update(index_elements=keyed, set_=place))
 
+    def remove_endpoint(self, partner_code: str, channel: str) -> None:
+        gone = (partner_endpoints.c.partner_code == partner_code, partner_endpoints.c.channel == channel)
+        self._statements.execute(delete(partner_endpoints).where(*gone))
+
     def endpoints(self, partner_code: str | None = None) -> Sequence[Endpoint]:
         order = (partner_endpoints.c.partner_code, partner_endpoints.c.channel)
         query = _of(select(partner_endpoints).order_by(*order), partner_endpoints, partner_code)

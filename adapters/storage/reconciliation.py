@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    case,
     exists,
     func,
     or_,
@@ -25,13 +26,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
-from adapters.storage.deliveries import delivery_attempts, outbox, outbox_counters
+from adapters.storage.deliveries import delivery_attempts, outbox, outbox_counters, undigested
 from adapters.storage.delivery_queue import SqlDeliveryQueue
 from adapters.storage.sealed import SealedJson
 from adapters.storage.statements import Statements
 from adapters.storage.tables import UtcInstant, metadata
 from gateway.crypto.sealing import StoredDataUnreadable
-from gateway.delivery.ports import ChannelKind, DeliveryState
+from gateway.delivery.ports import BODY_WITHOUT_POSITION, DeliveryState
 from gateway.reconciliation.days import DayEvent, DayRange
 from gateway.reconciliation.ports import StoredReport, Undigested
 
@@ -69,8 +70,8 @@ _LEAF = (
     outbox.c.body_sha256,
     outbox.c.state,
     outbox.c.erased_at,
+    outbox.c.unknown_since,
 )
-_SPEAKS_CLOUDEVENTS = outbox.c.channel != ChannelKind.DEPARTMENT.value
 
 
 class SqlDayBook:
@@ -166,8 +167,7 @@ class SqlDayBook:
         rows = self._statements.execute(
             select(outbox.c.event_id)
             .where(
-                outbox.c.body_sha256.is_(None),
-                _SPEAKS_CLOUDEVENTS,
+                undigested,
                 or_(outbox.c.erased_at.is_(None), receipted),
                 tuple_(outbox.c.destination, outbox.c.position) > tuple_(*after),
             )
@@ -175,8 +175,8 @@ class SqlDayBook:
         )
         found: list[Undigested] = []
         for event_id in rows.scalars():
-            undigested = self._undigested(event_id)
-            found += [undigested] if undigested is not None else []
+            each = self._undigested(event_id)
+            found += [each] if each is not None else []
             if len(found) == limit:
                 break
         return found
@@ -184,8 +184,14 @@ class SqlDayBook:
     def keep_digest(self, event_id: str, body_sha256: str) -> None:
         self._statements.execute(
             update(outbox)
-            .where(outbox.c.event_id == event_id, outbox.c.body_sha256.is_(None))
-            .values(body_sha256=body_sha256)
+            .where(outbox.c.event_id == event_id, undigested)
+            .values(
+                body_sha256=body_sha256,
+                body_form=case(
+                    (outbox.c.attempts > 0, func.coalesce(outbox.c.body_form, BODY_WITHOUT_POSITION)),
+                    else_=outbox.c.body_form,
+                ),
+            )
         )
 
     def keep_report(self, report: StoredReport) -> None:
@@ -252,6 +258,7 @@ def _day(row: Row[Any] | None) -> DayRange | None:
 
 
 def _day_event(row: Row[Any]) -> DayEvent:
+    state = DeliveryState(row.state)
     return DayEvent(
         row.position,
         row.event_id,
@@ -259,6 +266,6 @@ def _day_event(row: Row[Any]) -> DayEvent:
         row.subject,
         row.sequence,
         row.body_sha256,
-        DeliveryState(row.state),
+        DeliveryState.UNKNOWN if state.under_way and row.unknown_since is not None else state,
         row.erased_at is not None,
     )

@@ -205,25 +205,25 @@ class SqlRecordReader:
         self._statements = statements
 
     def log_ids(self) -> Sequence[str]:
-        known = union(*(select(_raw(table.c.log_id)) for table in (record_logs, record_seals, record_entries)))
-        return sorted(_text(log_id, "log_id of a log") for (log_id,) in self._statements.execute(known))
+        known = union(*(select(raw(table.c.log_id)) for table in (record_logs, record_seals, record_entries)))
+        return sorted(as_text(log_id, "log_id of a log") for (log_id,) in self._statements.execute(known))
 
     def heads(self, log_id: str) -> Sequence[LogHead]:
-        rows = self._statements.execute(_all_raw(record_logs).where(record_logs.c.log_id == log_id)).all()
+        rows = self._statements.execute(all_raw(record_logs).where(record_logs.c.log_id == log_id)).all()
         return [_head(log_id, row) for row in rows]
 
     def seals(self, log_id: str) -> Generator[Seal]:
-        for row in self._stream(_all_raw(record_seals), record_seals.c.log_id == log_id, record_seals.c.number):
+        for row in self._stream(all_raw(record_seals), record_seals.c.log_id == log_id, record_seals.c.number):
             yield _seal(log_id, row)
 
     def entries(self, log_id: str) -> Generator[StoredEntry]:
-        for row in self._stream(_all_raw(record_entries), record_entries.c.log_id == log_id, record_entries.c.sequence):
+        for row in self._stream(all_raw(record_entries), record_entries.c.log_id == log_id, record_entries.c.sequence):
             yield stored_entry(row)
 
     def of_subject(self, subject: str, actions: Sequence[str]) -> Sequence[StoredEntry]:
         """Entries about ``subject`` with one of ``actions``, log by log, oldest first."""
         rows = self._statements.execute(
-            _all_raw(record_entries)
+            all_raw(record_entries)
             .where(record_entries.c.subject == subject, record_entries.c.action.in_(actions))
             .order_by(record_entries.c.log_id, record_entries.c.sequence)
         )
@@ -234,12 +234,12 @@ class SqlRecordReader:
         for table in metadata.sorted_tables:
             if "record_id" not in table.c:
                 continue
-            keys = [_raw(column) for column in table.primary_key]
-            named = _raw(table.c.record_id)
+            keys = [raw(column) for column in table.primary_key]
+            named = raw(table.c.record_id)
             for row in self._stream(select(*keys, named), table.c.record_id.is_not(None), *keys):
                 *parts, named_entry = tuple(row)
                 key = "/".join(map(str, parts))
-                yield StoredReference(table.name, key, _text(named_entry, f"record_id of {table.name} {key}"))
+                yield StoredReference(table.name, key, as_text(named_entry, f"record_id of {table.name} {key}"))
 
     def _stream(
         self, query: Select[Any], condition: ColumnElement[bool], *order: ColumnElement[Any]
@@ -249,52 +249,54 @@ class SqlRecordReader:
             yield from rows
 
 
-def _raw(column: Column[Any]) -> ColumnElement[Any]:
+def raw(column: Column[Any]) -> ColumnElement[Any]:
     """The column as the driver answers it."""
     return type_coerce(column, NullType()).label(column.name)
 
 
-def _all_raw(table: Table) -> Select[Any]:
-    return select(*(_raw(column) for column in table.c))
+def all_raw(table: Table) -> Select[Any]:
+    return select(*(raw(column) for column in table.c))
 
 
 def _head(log_id: str, row: Row[Any]) -> LogHead:
     named = f"of the head of {log_id}"
-    peaks = _bytes(row.peaks, f"peaks {named}")
+    peaks = as_bytes(row.peaks, f"peaks {named}")
     try:
-        frontier = Frontier(_whole(row.size, f"size {named}"), cut_peaks(peaks))
+        frontier = Frontier(as_whole(row.size, f"size {named}"), cut_peaks(peaks))
     except ValueError:
         raise NotAsWritten(f"the peaks {named} do not fit its size") from None
-    return LogHead(log_id, _whole(row.seals, f"seals {named}"), frontier, _bytes(row.last_seal_hash, f"hash {named}"))
+    return LogHead(
+        log_id, as_whole(row.seals, f"seals {named}"), frontier, as_bytes(row.last_seal_hash, f"hash {named}")
+    )
 
 
 def _seal(log_id: str, row: Row[Any]) -> Seal:
-    number = _whole(row.number, f"number of a seal of {log_id}")
+    number = as_whole(row.number, f"number of a seal of {log_id}")
     named = f"of seal {number}"
     return Seal(
         log_id=log_id,
         number=number,
-        first_sequence=_whole(row.first_sequence, f"first_sequence {named}"),
-        last_sequence=_whole(row.last_sequence, f"last_sequence {named}"),
-        root=_bytes(row.root, f"root {named}"),
-        previous_hash=_bytes(row.previous_hash, f"previous_hash {named}"),
+        first_sequence=as_whole(row.first_sequence, f"first_sequence {named}"),
+        last_sequence=as_whole(row.last_sequence, f"last_sequence {named}"),
+        root=as_bytes(row.root, f"root {named}"),
+        previous_hash=as_bytes(row.previous_hash, f"previous_hash {named}"),
         sealed_at=_instant(row.sealed_at, f"sealed_at {named}"),
-        key_id=_text(row.key_id, f"key_id {named}"),
-        signature=_bytes(row.signature, f"signature {named}"),
+        key_id=as_text(row.key_id, f"key_id {named}"),
+        signature=as_bytes(row.signature, f"signature {named}"),
     )
 
 
 def stored_entry(row: Row[Any]) -> StoredEntry:
-    log_id = _text(row.log_id, "log_id of an entry")
-    sequence = _whole(row.sequence, f"sequence of an entry of {log_id}")
+    log_id = as_text(row.log_id, "log_id of an entry")
+    sequence = as_whole(row.sequence, f"sequence of an entry of {log_id}")
     named = f"of entry {sequence}"
     return StoredEntry(
         log_id,
         sequence,
-        _bytes(row.leaf, f"leaf {named}"),
-        _bytes(row.leaf_hash, f"leaf_hash {named}"),
-        _text(row.action, f"action {named}"),
-        None if row.subject is None else _text(row.subject, f"subject {named}"),
+        as_bytes(row.leaf, f"leaf {named}"),
+        as_bytes(row.leaf_hash, f"leaf_hash {named}"),
+        as_text(row.action, f"action {named}"),
+        None if row.subject is None else as_text(row.subject, f"subject {named}"),
     )
 
 
@@ -303,19 +305,19 @@ def cut_peaks(peaks: bytes) -> tuple[bytes, ...]:
     return tuple(peaks[start : start + 32] for start in range(0, len(peaks), 32))
 
 
-def _bytes(value: object, what: str) -> bytes:
+def as_bytes(value: object, what: str) -> bytes:
     if isinstance(value, bytes):
         return value
     raise NotAsWritten(f"the {what} is not bytes")
 
 
-def _whole(value: object, what: str) -> int:
+def as_whole(value: object, what: str) -> int:
     if isinstance(value, int):
         return value
     raise NotAsWritten(f"the {what} is not a whole number")
 
 
-def _text(value: object, what: str) -> str:
+def as_text(value: object, what: str) -> str:
     if isinstance(value, str):
         return value
     raise NotAsWritten(f"the {what} is not text")

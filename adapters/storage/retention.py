@@ -9,6 +9,7 @@ from sqlalchemy import Column, ColumnElement, Select, Table, delete, func, selec
 from adapters.storage.applications import application_parties, applications, intakes
 from adapters.storage.certificates import certificate_copies
 from adapters.storage.deliveries import outbox
+from adapters.storage.evidence import evidence_documents, let_go, nobody_rests_on_it
 from adapters.storage.idempotency import idempotency_keys
 from adapters.storage.identity import verification_sessions
 from adapters.storage.statements import Statements
@@ -41,6 +42,10 @@ _OVER: dict[Kept, tuple[Table, Condition]] = {
     Kept.INTAKES: (intakes, lambda _, before: intakes.c.expires_at <= before),
     Kept.SESSIONS: (verification_sessions, lambda _, before: verification_sessions.c.expires_at < before),
     Kept.ANSWERS: (idempotency_keys, lambda _, before: idempotency_keys.c.expires_at <= before),
+    Kept.STATUS_EVIDENCE: (
+        evidence_documents,
+        lambda _, before: (evidence_documents.c.kept_at < before) & nobody_rests_on_it(),
+    ),
     Kept.COPIES: (
         certificate_copies,
         lambda policy, before: (certificate_copies.c.kind == policy.kind) & (certificate_copies.c.fetched_at < before),
@@ -66,7 +71,16 @@ class SqlRemoval:
         some = select(*keys).where(condition(policy, before)).limit(limit).with_for_update(skip_locked=True, of=table)
         if table is outbox:
             return self._erase(some, at)
+        if table is application_parties:
+            return self._forget_parties(some)
         return self._statements.execute(delete(table).where(tuple_(*keys).in_(some))).rowcount
+
+    def _forget_parties(self, some: Select[Any]) -> int:
+        """Who applied, and with it what proves who applied and what was shown: envelopes and assertions."""
+        over = list(self._statements.execute(some).scalars())
+        let_go(self._statements, over)
+        forgotten = delete(application_parties).where(application_parties.c.application_id.in_(over))
+        return self._statements.execute(forgotten).rowcount
 
     def _erase(self, some: Select[Any], at: datetime) -> int:
         """An event keeps its place, its attempts and its receipt; what it said goes."""

@@ -10,14 +10,16 @@ from adapters.storage.certificates import SqlCertificateCopies
 from adapters.storage.deliveries import BatchOutbox, ReadOnlyOutbox
 from adapters.storage.delivery_queue import SqlDeliveryQueue
 from adapters.storage.destinations import SqlDestinations
+from adapters.storage.evidence import SqlApplicationTraces, SqlEvidenceShelf
 from adapters.storage.idempotency import SqlIdempotency
 from adapters.storage.identity import SqlSessions
 from adapters.storage.licences import SqlAskedHolders
 from adapters.storage.partners import SqlPartnerRepository, SqlSpentTokens
 from adapters.storage.rechecks import SqlFeedPositions, SqlRecheckQueue
 from adapters.storage.reconciliation import SqlDayBook
+from adapters.storage.record_audit import SqlAuditReader
 from adapters.storage.record_trees import SqlRecordSubjects, SqlSuperLog
-from adapters.storage.records import BatchRecords, ReadOnlyRecords, SqlRecordReader
+from adapters.storage.records import BatchRecords, ReadOnlyRecords
 from adapters.storage.resealing import SqlSealedRows
 from adapters.storage.restorations import SqlRestorations
 from adapters.storage.retention import SqlRemoval
@@ -61,8 +63,8 @@ class SqlUnitOfWork:
         return SqlDestinations(self._statements)
 
     @cached_property
-    def record_reader(self) -> SqlRecordReader:
-        return SqlRecordReader(self._statements)
+    def record_reader(self) -> SqlAuditReader:
+        return SqlAuditReader(self._statements)
 
     @cached_property
     def restorations(self) -> SqlRestorations:
@@ -143,6 +145,14 @@ class SqlUnitOfWork:
     @cached_property
     def sealed_rows(self) -> SqlSealedRows:
         return SqlSealedRows(self._statements)
+
+    @cached_property
+    def evidence(self) -> SqlEvidenceShelf:
+        return SqlEvidenceShelf(self._statements)
+
+    @cached_property
+    def traces(self) -> SqlApplicationTraces:
+        return SqlApplicationTraces(self._statements, self.deliveries)
 
     @cached_property
     def certificate_copies(self) -> SqlCertificateCopies:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.applications.errors import CertificatesContradict
+from gateway.applications.found_documents import CHOICE_DIGITS
 from gateway.applications.lifecycle import Lifecycle
 from gateway.applications.model import GridConnectionApplication
 from gateway.applications.ports import IntakeTransaction
@@ -24,6 +25,7 @@ from gateway.applications.submission import (
 )
 from gateway.applications.utilities import choose_utility
 from gateway.authorisations.model import Authorisation
+from gateway.certificates.proofs import EvidenceDocument, EvidenceRole, ProofCause
 from gateway.errors import Owner
 from gateway.records.entries import Fact, RecordEntry
 from schemas.applicant_api import Confirmation
@@ -123,8 +125,24 @@ def submit(tx: IntakeTransaction, prepared: Prepared, stored: StoredIntake, inta
     tx.authorisations.add(authorisation)
     tx.outbox.append(submitted_event(prepared.event_id, application, authorisation))
     tx.records.append(authorised_entry(authorisation, application.received_at))
-    record_id = tx.records.append(submitted_entry(application, intake_id))
+    record_id = tx.records.append(submitted_entry(application, intake_id, stored.assertion))
+    _keep_evidence(tx, application, stored)
     return Submitted(application, authorisation, record_id)
+
+
+def _keep_evidence(tx: IntakeTransaction, application: GridConnectionApplication, stored: StoredIntake) -> None:
+    """What proves who applied, and every certificate that the application rests on, as it was judged."""
+    application_id, at = application.application_id, application.received_at
+    if stored.assertion is not None:
+        document = EvidenceDocument(EvidenceRole.ASSERTION, stored.assertion.encode())
+        tx.evidence.attach(application_id, [document], at)
+    standing = {each.document: each.content_digest for each in application.documents if each.verdict is not None}
+    for document_of in stored.documents:
+        digest = standing.get(document_of.document)
+        proof = None if digest is None else document_of.proof(digest[:CHOICE_DIGITS])
+        if digest is not None and proof is not None:
+            tx.evidence.add(application_id, ProofCause.SUBMITTED, proof, (), at)
+            tx.evidence.attach_copy(application_id, document_of.document, application.holder_digest, digest, at)
 
 
 def open_review(

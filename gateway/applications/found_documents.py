@@ -39,6 +39,10 @@ NOTES = {
 """Findings that an applicant can make something of; the others are for those who read records."""
 
 
+CHOICE_DIGITS = 16
+"""Of an envelope's digest: what a certificate is chosen by."""
+
+
 class DocumentState(StrEnum):
     """What was found of a document."""
 
@@ -71,6 +75,7 @@ class Candidate:
     claims: ECertificateClaims | None = field(default=None, repr=False)
     expires_on: date | None = None
     facts_digest: str | None = None
+    verification: Verification | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -166,7 +171,7 @@ def _candidate(
     failed, provenance = verification.failed_check, verification.provenance
     identifier = ECertificateIdentifier.parse(verification.identifier) if verification.identifier else None
     return Candidate(
-        choice=verification.envelope_digest[:16],
+        choice=verification.envelope_digest[:CHOICE_DIGITS],
         verdict=verification.verdict,
         summary=readable_fields(kind, verification.claims, own_codes),
         issuing_authority=verification.issuing_authority,
@@ -185,4 +190,5 @@ def _candidate(
         claims=verification.claims,
         expires_on=verification.expires_on,
         facts_digest=digests.facts(verification.claims) if verification.claims else None,
+        verification=verification,
     )

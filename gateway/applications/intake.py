@@ -37,6 +37,7 @@ from gateway.applications.stored_intake import StoredDocument, StoredIntake
 from gateway.applications.submission import PURPOSE, SUBMITTED, Submitted
 from gateway.applications.utilities import require_utilities, utilities_of
 from gateway.applications.working_days import WorkingCalendar
+from gateway.certificates.proofs import documents_behind
 from gateway.certificates.service import CertificateService
 from gateway.clock import Clock, date_in_china
 from gateway.errors import Owner
@@ -148,8 +149,9 @@ class IntakeService:
             view=view,
             findings=preview.findings,
             authorisation=applicant.authorisation,
+            assertion=applicant.assertion,
         )
-        await self._transactions.write(lambda tx: _keep(tx, preview, stored, applicant.holder_digest, now))
+        await self._transactions.write(lambda tx: _keep(tx, preview, stored, applicant, now))
         return view
 
     async def show(self, applicant: VerifiedApplicant, intake_id: str) -> IntakeView:
@@ -286,14 +288,20 @@ def _require_room(tx: IntakeTransaction, holder_digest: str, now: datetime) -> N
         )
 
 
-def _keep(tx: IntakeTransaction, preview: Preview, stored: StoredIntake, holder_digest: str, now: datetime) -> None:
+def _keep(
+    tx: IntakeTransaction, preview: Preview, stored: StoredIntake, applicant: VerifiedApplicant, now: datetime
+) -> None:
+    holder_digest = applicant.holder_digest
     _require_room(tx, holder_digest, now)
     tx.intakes.add(preview.intake_id, holder_digest, preview.expires_at, stored.to_json())
+    found = [each.verification for document in preview.documents for each in document.candidates]
+    tx.evidence.keep([behind for each in found if each is not None for behind in documents_behind(each)], now)
     facts: dict[str, Fact] = {
         "intake": preview.intake.value,
         "customer_class": preview.derivation.customer_class.value,
         "clause": preview.derivation.clause,
         "consistency": preview.compared,
+        "session": applicant.session_id,
     }
     if stored.authorisation is not None:
         facts["agent_authorisation_sha256"] = digest(stored.authorisation)

@@ -12,7 +12,7 @@ from gateway.applications.errors import ApplicationClosed, ApplicationUnknown, A
 from gateway.applications.lifecycle import StageAction, StageEvent, apply
 from gateway.applications.model import GridConnectionApplication
 from gateway.applications.ports import HolderTransaction
-from gateway.applications.submission import AUTHORISED_AT_MOST
+from gateway.applications.submission import AUTHORISED_AT_MOST, renewal_statement
 from gateway.authorisations.errors import AlreadyWithdrawn, AuthorisationUnknown
 from gateway.authorisations.model import Authorisation
 from gateway.authorisations.service import WITHDRAWN as AUTHORISATION_WITHDRAWN
@@ -110,9 +110,8 @@ class OwnApplicationService:
                 owner=Owner.APPLICANT,
                 remedy="续期须晚于现有期限和当前时间，自今日起不超过一年，并注明时区",
             )
-        statement = (
-            f"本人同意将{self._gateway_name}为办理用电报装（{application_id}）向{authorisation.utility}提供"
-            f"{'、'.join(sorted(authorisation.kinds))}的授权延至{until.isoformat()}；可随时撤回。"
+        statement = renewal_statement(
+            self._gateway_name, application_id, authorisation.utility, authorisation.kinds, until
         )
         renewed = replace(authorisation, until=until, statement_digest=digest(statement))
         if not tx.authorisations.renew(renewed.authorisation_id, until, renewed.statement_digest):

@@ -8,6 +8,7 @@ from gateway.applications.lifecycle import Lifecycle
 from gateway.applications.model import ApplicationDocument, GridConnectionApplication, Party
 from gateway.applications.review_tasks import Look, ReviewState, ReviewTask, Settlement
 from gateway.authorisations.ports import AuthorisationRepository
+from gateway.certificates.proofs import EvidenceShelf
 from gateway.delivery.ports import Outbox
 from gateway.records.ports import RecordAppender
 
@@ -150,6 +151,8 @@ class IntakeTransaction(Protocol):
     def authorisations(self) -> AuthorisationRepository: ...
     @property
     def certificate_copies(self) -> CopiesOfHolder: ...
+    @property
+    def evidence(self) -> EvidenceShelf: ...
     @property
     def records(self) -> RecordAppender: ...
     @property

@@ -9,6 +9,7 @@ from gateway.applications.found_documents import FoundDocument
 from gateway.applications.model import ApplicationDocument, Demand, IntakeKind, Party
 from gateway.applications.reconciliation.finding import ChosenFinding
 from gateway.applications.review_tasks import chosen_from_json, chosen_to_json
+from gateway.certificates.proofs import Proof
 from gateway.certificates.verdicts import Verdict
 from schemas.applicant_api import Confirmation, IntakeView
 from schemas.identity import ApplicantKind
@@ -40,6 +41,7 @@ class StoredDocument:
                     "version": candidate.version,
                     "expires_on": candidate.expires_on.isoformat() if candidate.expires_on else None,
                     "facts_digest": candidate.facts_digest,
+                    "proof": Proof.of(candidate.verification).to_json() if candidate.verification else None,
                 }
                 for candidate in found.candidates
                 if candidate.verdict is Verdict.VALID
@@ -71,6 +73,11 @@ class StoredDocument:
             facts_digest=kept.get("facts_digest"),
         )
 
+    def proof(self, wanted: str | None) -> Proof | None:
+        """What the verdict about the certificate that stands for the document rested on; None where it was not kept."""
+        kept = self.valid.get(self.choice(wanted) or "") or {}
+        return Proof.from_json(kept["proof"]) if kept.get("proof") else None
+
     def declared(self, content_digest: str) -> ApplicationDocument:
         """The applicant's own upload in its place, marked self-declared (容缺)."""
         return ApplicationDocument(self.document, self.title, None, None, None, None, content_digest)
@@ -80,8 +87,8 @@ class StoredDocument:
 class StoredIntake:
     """All that a confirmation needs. ``findings`` hold no values.
 
-    ``authorisation`` is the agent's, as it was presented. ``confirmation`` and ``review_task_id`` are there while the
-    intake waits for an officer.
+    ``authorisation`` is the agent's, as it was presented; ``assertion`` what the identity provider signed.
+    ``confirmation`` and ``review_task_id`` are there while the intake waits for an officer.
     """
 
     intake: IntakeKind
@@ -94,6 +101,7 @@ class StoredIntake:
     authorisation: str | None = field(default=None, repr=False)
     confirmation: dict[str, Any] | None = field(default=None, repr=False)
     review_task_id: str | None = None
+    assertion: str | None = field(default=None, repr=False)
 
     def chosen(self, confirmation: Confirmation) -> dict[str, str]:
         """Which certificate stands for each document, by the confirmation or because it is the only one."""
@@ -113,6 +121,7 @@ class StoredIntake:
             "authorisation": self.authorisation,
             "confirmation": self.confirmation,
             "review_task_id": self.review_task_id,
+            "assertion": self.assertion,
         }
 
     @classmethod
@@ -132,4 +141,5 @@ class StoredIntake:
             authorisation=body["authorisation"],
             confirmation=body["confirmation"],
             review_task_id=body["review_task_id"],
+            assertion=body.get("assertion"),
         )

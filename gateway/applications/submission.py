@@ -1,5 +1,6 @@
 """A confirmed intake becomes an application: its documents, its authorisation, its event and its entries. Pure."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -84,10 +85,7 @@ def authorise(
     kinds = source_documents(application.customer_class, application)
     if with_address:
         kinds |= {SITE_ADDRESS}
-    statement = (
-        f"本人同意{gateway_name}为办理用电报装（{application.application_id}）向{application.utility}提供："
-        f"{'、'.join(sorted(kinds))}，至{until.isoformat()}止；可随时撤回。"
-    )
+    statement = grant_statement(gateway_name, application.application_id, application.utility, kinds, until)
     return Authorisation(
         authorisation_id=authorisation_id,
         application_id=application.application_id,
@@ -98,6 +96,26 @@ def authorise(
         statement_digest=digest(statement),
         granted_at=now,
         until=until,
+    )
+
+
+def grant_statement(
+    gateway_name: str, application_id: str, utility: str, kinds: Collection[str], until: datetime
+) -> str:
+    """The words that the applicant agrees to; their digest is recorded. They name no person."""
+    return (
+        f"本人同意{gateway_name}为办理用电报装（{application_id}）向{utility}提供："
+        f"{'、'.join(sorted(kinds))}，至{until.isoformat()}止；可随时撤回。"
+    )
+
+
+def renewal_statement(
+    gateway_name: str, application_id: str, utility: str, kinds: Collection[str], until: datetime
+) -> str:
+    """The same for a longer time."""
+    return (
+        f"本人同意将{gateway_name}为办理用电报装（{application_id}）向{utility}提供"
+        f"{'、'.join(sorted(kinds))}的授权延至{until.isoformat()}；可随时撤回。"
     )
 
 
@@ -170,7 +188,7 @@ def authorised_entry(authorisation: Authorisation, now: datetime) -> RecordEntry
     )
 
 
-def submitted_entry(application: GridConnectionApplication, intake_id: str) -> RecordEntry:
+def submitted_entry(application: GridConnectionApplication, intake_id: str, assertion: str | None) -> RecordEntry:
     facts: dict[str, Fact] = {
         "intake_id": intake_id,
         "intake": application.intake.value,
@@ -183,5 +201,6 @@ def submitted_entry(application: GridConnectionApplication, intake_id: str) -> R
             f":{document.content_digest or ''}"
             for document in application.documents
         ],
+        "identity_sha256": digest(assertion) if assertion else None,
     }
     return RecordEntry(SUBMITTED, application.received_at, "applicant", application.application_id, facts=facts)

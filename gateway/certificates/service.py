@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from gateway.certificates.errors import NoECertificate
@@ -139,10 +139,13 @@ class CertificateService:
         references = [self._verifier.references(copy.envelope, kind, at) for copy in copies]
         evidence = await self._evidence.gather(references, at, since)
         verifications = tuple(
-            self._verifier.verify(
-                copy.envelope, kind, at, holder, evidence, _provenance(copy, route, from_copy, source_down)
+            replace(
+                self._verifier.verify(
+                    copy.envelope, kind, at, holder, evidence, _provenance(copy, route, from_copy, source_down)
+                ),
+                evidence=evidence.about(reference.status_list),
             )
-            for copy in copies
+            for copy, reference in zip(copies, references, strict=True)
         )
         first = copies[0]
         return Obtained(verifications, first.source, first.level, route.fell_through, from_copy, source_down)

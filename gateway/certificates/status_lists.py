@@ -61,6 +61,11 @@ class StatusEvidence:
     ocsp: tuple[bytes, ...] = ()
     down: frozenset[str] = frozenset()
 
+    def about(self, status_list: str | None) -> "StatusEvidence":
+        """What is left of it for an envelope that names ``status_list``: no other list says anything of it."""
+        own = {uri: token for uri, token in self.status_lists.items() if uri == status_list}
+        return replace(self, status_lists=own)
+
 
 @dataclass(frozen=True, slots=True)
 class StatusAnswer:

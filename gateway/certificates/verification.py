@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from gateway.certificates.claims import ECertificateClaims
 from gateway.certificates.freshness import Basis
+from gateway.certificates.status_lists import StatusEvidence
 from gateway.certificates.verdicts import Verdict, worst
 from gateway.errors import Owner
 
@@ -53,7 +54,8 @@ class Verification:
     """The answer about one envelope at one instant. ``claims`` is there only when the verdict is valid.
 
     ``findings`` are stable slugs of what is worth telling but does not fail (``identifier.bad_check_character``).
-    ``basis`` lists the copy, the chain, each CRL and OCSP answer and the status list with their ages.
+    ``basis`` lists the copy, the chain, each CRL and OCSP answer and the status list with their ages; ``evidence``
+    holds their bytes, as far as they were at hand.
     """
 
     kind: str
@@ -69,6 +71,7 @@ class Verification:
     envelope_digest: str = ""
     form: str | None = None
     expires_on: date | None = None
+    evidence: StatusEvidence | None = field(default=None, repr=False)
 
     @property
     def failed_check(self) -> CheckResult | None:

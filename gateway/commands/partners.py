@@ -11,7 +11,8 @@ from pydantic import BaseModel, ValidationError
 from gateway.caller import Role
 from gateway.commands.session import actor, fail, with_foundation
 from gateway.delivery.ports import ChannelKind
-from gateway.partners.model import Endpoint, KeyUse
+from gateway.partners.model import KeyUse
+from gateway.partners.terms import endpoint_of
 
 if TYPE_CHECKING:
     from gateway.bootstrap import Foundation
@@ -222,16 +223,27 @@ async def _activate(foundation: "Foundation", agreement_id: str) -> None:
 def set_endpoint(
     code: Code,
     channel: Annotated[ChannelKind, typer.Argument(help="接收通道")],
-    url: Annotated[str, typer.Argument(help="接收地址，https")],
+    url: Annotated[str | None, typer.Argument(help="接收地址，https；nats 通道没有自己的地址，不填")] = None,
     secret_ref: Annotated[str | None, typer.Option(help="密钥文件名（在密钥目录中），不是密钥本身")] = None,
     status_url: Annotated[str | None, typer.Option(help="送达状态查询地址，其后加 /事件编号")] = None,
 ) -> None:
     """设置事件接收地址，替换该通道原有的地址。"""
 
     async def work(foundation: "Foundation") -> None:
-        endpoint = Endpoint(code, channel.value, url, secret_ref, status_url)
+        endpoint = endpoint_of(code, channel.value, url, secret_ref, status_url)
         made = await foundation.partners.set_endpoint(endpoint, actor=actor(), at=foundation.clock())
         typer.echo(f"已设置 {code} 的 {channel} 接收地址（存证 {made.record_id}）")
+
+    with_foundation(work)
+
+
+@app.command("remove-endpoint")
+def remove_endpoint(code: Code, channel: Annotated[ChannelKind, typer.Argument(help="接收通道")]) -> None:
+    """取消一个事件接收通道；此后的事件走另一通道，或等待登记。"""
+
+    async def work(foundation: "Foundation") -> None:
+        made = await foundation.partners.remove_endpoint(code, channel.value, actor=actor(), at=foundation.clock())
+        typer.echo(f"已取消 {code} 的 {channel} 接收通道（存证 {made.record_id}）")
 
     with_foundation(work)
 

@@ -17,9 +17,14 @@ BODY_WITH_POSITION: Final = 2
 
 
 class ChannelKind(StrEnum):
-    """How an event travels; one adapter each in ``adapters/channels`` or ``adapters/departments``."""
+    """How an event travels; one adapter each in ``adapters/channels``.
+
+    Events to utilities are appended as ``WEBHOOK``; which of the two ways one takes is decided at each attempt, by what
+    the utility has registered.
+    """
 
     WEBHOOK = "webhook"
+    NATS = "nats"
     DEPARTMENT = "department"
 
 

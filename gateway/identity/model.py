@@ -20,6 +20,9 @@ VERIFIED_FOR = timedelta(hours=2)
 """How long a verified session lets its holder apply and look."""
 
 
+_OF_THE_SESSION = ("assertion", "session_id")
+
+
 class SessionStatus(StrEnum):
     """Where a session stands."""
 
@@ -33,6 +36,8 @@ class VerifiedApplicant:
     """Who was established. ``holder_code`` is the enterprise's 统一社会信用代码, or the resident's 公民身份号码.
 
     ``authorisation`` is what an agent (经办人) presented for their authority, as the provider passed it on; not judged.
+    ``assertion`` is what the provider signed, word for word, in the session ``session_id``; both rest with the session,
+    and not in what is stored here.
     """
 
     applicant_kind: ApplicantKind
@@ -44,10 +49,12 @@ class VerifiedApplicant:
     role: ActingRole | None
     holder_digest: str
     authorisation: str | None = field(default=None, repr=False)
+    assertion: str | None = field(default=None, repr=False)
+    session_id: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """For storage; ``from_json`` reads it."""
-        return {**self.__dict__}
+        return {name: value for name, value in self.__dict__.items() if name not in _OF_THE_SESSION}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "VerifiedApplicant":
@@ -78,6 +85,7 @@ class VerificationSession:
     status: SessionStatus = SessionStatus.OPEN
     failure: ProviderFailure | None = None
     applicant: VerifiedApplicant | None = None
+    assertion: str | None = field(default=None, repr=False)
 
     @property
     def alternatives(self) -> tuple[VerificationMethod, ...]:

@@ -39,7 +39,7 @@ from gateway.identity.model import (
     VerifiedApplicant,
 )
 from gateway.identity.ports import IdentityProvider, IdentityTransaction
-from gateway.records.entries import Fact, RecordEntry, Result
+from gateway.records.entries import Fact, RecordEntry, Result, digest
 from gateway.records.refusals import refusals_recorded
 from gateway.transaction import Transactions
 from schemas.identity import (
@@ -171,6 +171,7 @@ class IdentityService:
             status=SessionStatus.VERIFIED,
             expires_at=now + VERIFIED_FOR,
             applicant=self._applicant(assertion, session),
+            assertion=token,
         )
         await self._transactions.write(lambda tx: self._settle(tx, verified, assertion, now))
         return CompletedSession(verified, new_token)
@@ -224,7 +225,7 @@ class IdentityService:
             raise failed_verification(session, session.failure)
         if session.applicant is None:
             raise _session_required()
-        return session.applicant
+        return replace(session.applicant, assertion=session.assertion, session_id=session.session_id)
 
     async def close(self, session_token: str) -> None:
         """Sign out: the session and what it established are removed. Raises ``SessionRequired``."""
@@ -343,5 +344,6 @@ def _entry(
             "method": (session.applicant.method if session.applicant else session.method).value,
             "failure": failure.value if failure else None,
             "holder_digest": session.applicant.holder_digest if session.applicant else None,
+            "assertion_sha256": digest(session.assertion) if session.assertion else None,
         },
     )

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from gateway.applications.ports import ApplicationRepository
 from gateway.authorisations.ports import AuthorisationRepository
+from gateway.certificates.proofs import EvidenceShelf
 from gateway.partners.ports import PartnerRepository
 from gateway.records.ports import RecordAppender
 
@@ -31,6 +32,8 @@ class LicencesTransaction(Protocol):
     def authorisations(self) -> AuthorisationRepository: ...
     @property
     def asked_holders(self) -> AskedHolders: ...
+    @property
+    def evidence(self) -> EvidenceShelf: ...
     @property
     def partners(self) -> PartnerRepository: ...
     @property

@@ -23,6 +23,7 @@ from gateway.applications.submission import PURPOSE
 from gateway.authorisations.model import require_covers
 from gateway.caller import Caller
 from gateway.certificates.disclosure import disclose
+from gateway.certificates.proofs import Proof, ProofCause, documents_behind
 from gateway.certificates.service import CertificateService
 from gateway.certificates.verdicts import Verdict
 from gateway.clock import Clock, date_in_china
@@ -185,6 +186,7 @@ class LicenceService:
             leaving = self._leaving(allowed, compiled, leaving.found, asking.now)
         told = facts_of(allowed, leaving, self._certificates.identifier_digests)
         entry = RecordEntry(asking.action, at, asking.actor, request.application_id, facts={**facts, **told})
+        _keep_evidence(tx, request.application_id, leaving.found, str(facts["holder_digest"]), at)
         return Outcome(asking.now, leaving, tx.records.append(entry))
 
     def _leaving(self, allowed: Allowed, compiled: Compiled, found: Found, now: datetime) -> Leaving:
@@ -197,6 +199,18 @@ def _read(tx: LicencesTransaction, application_id: str) -> Asked:
         tx.authorisations.of_application(application_id),
         tx.applications.party(application_id),
     )
+
+
+def _keep_evidence(
+    tx: LicencesTransaction, application_id: str, found: Found, holder_digest: str, at: datetime
+) -> None:
+    """What the verdict rested on, where there was an envelope to judge."""
+    verification = found.verification
+    digest = verification.envelope_digest
+    if digest and tx.evidence.add(
+        application_id, ProofCause.LICENCE, Proof.of(verification), list(documents_behind(verification)), at
+    ):
+        tx.evidence.attach_copy(application_id, verification.kind, holder_digest, digest, at)
 
 
 def _known_purpose(snapshot: DirectorySnapshot, partner_code: str, purpose: str) -> str:

@@ -120,13 +120,31 @@ def set_endpoint(endpoint: Endpoint, insecure_hosts: frozenset[str], actor: str,
         transaction.partners.put_endpoint(endpoint)
         return endpoint
 
-    facts: dict[str, Fact] = {
+    facts = _endpoint_facts(endpoint)
+    return Change(work, RecordEntry("partner.endpoint_set", at, actor, endpoint.partner_code, facts=facts))
+
+
+def remove_endpoint(code: str, channel: str, actor: str, at: datetime) -> Change[Endpoint]:
+    """A channel that a partner no longer has."""
+
+    def work(transaction: PartnersTransaction) -> Endpoint:
+        existing_partner(transaction, code)
+        found = [each for each in transaction.partners.endpoints(code) if each.channel == channel]
+        if not found:
+            raise not_found("endpoint", "该单位没有登记这一接收通道")
+        transaction.partners.remove_endpoint(code, channel)
+        return found[0]
+
+    return Change(work, RecordEntry("partner.endpoint_removed", at, actor, code, facts={"channel": channel}))
+
+
+def _endpoint_facts(endpoint: Endpoint) -> dict[str, Fact]:
+    return {
         "channel": endpoint.channel,
         "url": endpoint.url,
         "secret_ref": endpoint.secret_ref,
         "status_url": endpoint.status_url,
     }
-    return Change(work, RecordEntry("partner.endpoint_set", at, actor, endpoint.partner_code, facts=facts))
 
 
 def create_agreement(

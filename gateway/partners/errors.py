@@ -78,10 +78,10 @@ class ScopeRefused(Denied):
 
 
 class PartnerNotFound(SubjectUnknown):
-    """No such partner, key or agreement."""
+    """No such partner, key, agreement or endpoint."""
 
     kind = "partner-not-found"
-    title = "未找到接入单位、密钥或协议"
+    title = "未找到接入单位、密钥、协议或接收通道"
 
 
 class PartnerConflict(Conflict):

@@ -22,8 +22,9 @@ from gateway.partners.changes import (
     update,
 )
 from gateway.partners.errors import conflict
-from gateway.partners.model import AgreementStatus, Endpoint, KeyUse, SharingAgreement
+from gateway.partners.model import AgreementStatus, KeyUse, SharingAgreement
 from gateway.partners.ports import PartnersTransaction
+from gateway.partners.terms import endpoint_of
 from gateway.partners.views import AgreementTerms, EndpointTerms, PartnerRegistration
 from gateway.partners.vocabulary import Vocabulary
 from schemas.wire import WireModel
@@ -88,7 +89,7 @@ def _needed(
         if known is None or known.thumbprint != key.thumbprint:
             yield f"登记密钥 {key.kid}", add_key(key, actor, at)
     for terms in entry.endpoints:
-        endpoint = Endpoint(code, terms.channel, terms.url, terms.secret_ref, terms.status_url)
+        endpoint = endpoint_of(code, terms.channel, terms.url, terms.secret_ref, terms.status_url)
         if endpoint not in repository.endpoints(code):
             yield f"设置 {terms.channel} 接收地址", set_endpoint(endpoint, rules.insecure_hosts, actor, at)
     for agreed in entry.agreements:

@@ -20,8 +20,8 @@ from gateway.http.problems import error_response, status_of
 from gateway.http.responses import document
 from gateway.http.services import provide
 from gateway.partners.errors import TokenRequestMalformed
-from gateway.partners.model import Endpoint
 from gateway.partners.service import PartnerService
+from gateway.partners.terms import endpoint_of
 from gateway.partners.tokens import TokenService, claimed_client
 from gateway.partners.views import (
     AgreementTerms,
@@ -227,8 +227,17 @@ async def end_agreement(agreement_id: OpaqueId, operator: Operator, partners: Pa
 async def set_endpoint(
     code: PartnerCode, channel: ChannelKind, body: EndpointTerms, operator: Operator, partners: Partners, at: Now
 ) -> EndpointView:
-    endpoint = Endpoint(code, channel.value, body.url, body.secret_ref, body.status_url)
+    endpoint = endpoint_of(code, channel.value, body.url, body.secret_ref, body.status_url)
     made = await partners.set_endpoint(endpoint, actor=operator.partner_code, at=at)
+    return EndpointView.of(made.value, made.record_id)
+
+
+@operator_router.delete("/partners/{code}/endpoints/{channel}", summary="取消一个事件接收通道")
+async def remove_endpoint(
+    code: PartnerCode, channel: ChannelKind, operator: Operator, partners: Partners, at: Now
+) -> EndpointView:
+    """From then on events take the other channel, or wait for an endpoint."""
+    made = await partners.remove_endpoint(code, channel.value, actor=operator.partner_code, at=at)
     return EndpointView.of(made.value, made.record_id)
 
 

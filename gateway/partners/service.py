@@ -22,6 +22,7 @@ from gateway.partners.changes import (
     insert_key,
     new_key,
     register,
+    remove_endpoint,
     set_agreement,
     set_endpoint,
     set_status,
@@ -179,6 +180,10 @@ class PartnerService:
     async def set_endpoint(self, endpoint: Endpoint, *, actor: str, at: datetime) -> Recorded[Endpoint]:
         """Set where a partner's events go. Raises ``PartnerTermsRejected`` or ``PartnerNotFound``."""
         return await self._change(set_endpoint(endpoint, self._insecure_hosts, actor, at))
+
+    async def remove_endpoint(self, code: str, channel: str, *, actor: str, at: datetime) -> Recorded[Endpoint]:
+        """Take a channel from a partner. Raises ``PartnerNotFound``, also where it has none such."""
+        return await self._change(remove_endpoint(code, channel, actor, at))
 
     async def apply_entry(self, entry: RosterPartner, *, actor: str, at: datetime) -> tuple[str, ...]:
         """Make a roster's partner so, wholly or not at all; answers what was changed, in words.

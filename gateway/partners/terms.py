@@ -71,6 +71,19 @@ def check_agreement_terms(
     _check_regions(regions)
 
 
+def endpoint_of(
+    code: str, channel: str, url: str | None, secret_ref: str | None, status_url: str | None = None
+) -> Endpoint:
+    """An endpoint as it was asked for. Over NATS its address follows from who it is, and may be left out."""
+    if channel == ChannelKind.NATS and url is None:
+        url = _nats_address(code)
+    return Endpoint(code, channel, url or "", secret_ref, status_url)
+
+
+def _nats_address(code: str) -> str:
+    return f"nats:{code}"
+
+
 def check_endpoint(endpoint: Endpoint, *, insecure_hosts: Collection[str]) -> None:
     """Raise ``PartnerTermsRejected`` unless its channel, its address and the name of its secret fit."""
     if endpoint.channel not in {channel.value for channel in ChannelKind}:
@@ -79,6 +92,10 @@ def check_endpoint(endpoint: Endpoint, *, insecure_hosts: Collection[str]) -> No
         raise terms_rejected(
             "endpoint_secret_ref", "密钥引用须为 1 至 64 个小写字母、数字或连字符（文件名，不是密钥本身）"
         )
+    if endpoint.channel == ChannelKind.NATS:
+        if endpoint.url != _nats_address(endpoint.partner_code) or endpoint.status_url is not None:
+            raise terms_rejected("endpoint_nats", "nats 通道的主题由单位代码决定，请勿填写接收地址与状态查询地址")
+        return
     check_endpoint_url(endpoint.url, insecure_hosts=insecure_hosts)
     if endpoint.status_url is not None:
         check_endpoint_url(endpoint.status_url, insecure_hosts=insecure_hosts)

@@ -165,7 +165,12 @@ class AgreementView(OpenWireModel):
 class EndpointTerms(WireModel):
     """``PUT /v1/operator/partners/{code}/endpoints/{channel}``. ``secret_ref`` names a secret kept elsewhere."""
 
-    url: str = Field(max_length=500, examples=["https://events.utility.example/bandian"])
+    url: str | None = Field(
+        default=None,
+        max_length=500,
+        description="接收地址；nats 通道没有自己的地址，不填",
+        examples=["https://events.utility.example/bandian"],
+    )
     secret_ref: str | None = Field(default=None, pattern=r"^[a-z0-9-]{1,64}$", examples=["csg-guangzhou"])
     status_url: str | None = Field(
         default=None,

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from gateway.applications.ports import ApplicationRepository
 from gateway.authorisations.ports import AuthorisationRepository
+from gateway.certificates.proofs import EvidenceShelf
 from gateway.delivery.ports import Outbox
 from gateway.rechecks.model import DueRecheck, Reason
 from gateway.records.ports import RecordAppender
@@ -175,6 +176,8 @@ class RechecksTransaction(Protocol):
     def authorisations(self) -> AuthorisationRepository: ...
     @property
     def certificate_copies(self) -> CopiesOfKind: ...
+    @property
+    def evidence(self) -> EvidenceShelf: ...
     @property
     def application_certificates(self) -> CertificatesOfApplications: ...
     @property

@@ -18,6 +18,7 @@ from gateway.applications.submission import PURPOSE, use_purpose
 from gateway.authorisations.errors import AuthorisationMissing
 from gateway.authorisations.model import Authorisation, require_covers
 from gateway.certificates.errors import NoECertificate
+from gateway.certificates.proofs import Proof, ProofCause, documents_behind
 from gateway.certificates.service import CertificateService
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import HolderExpectation, Verification
@@ -160,6 +161,10 @@ class RecheckService:
             tx.records.append(look_entry(application_id, same, reason, at))
             return Concluded(same)
         tx.applications.put_document(application_id, change.document)
+        if isinstance(look, Verification) and look.envelope_digest:
+            behind = list(documents_behind(look))
+            tx.evidence.add(application_id, ProofCause.RECHECK, Proof.of(look), behind, at)
+            tx.evidence.attach_copy(application_id, kind, application.holder_digest, look.envelope_digest, at)
         tx.certificate_copies.forget_holder(application.holder_digest, kind)
         tx.records.append(change_entry(application_id, change, reason, at))
         tx.outbox.append(change_event(event_id, application, change, reason, at))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -10,7 +10,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from gateway.records.entries import indexed_by
 from gateway.records.log import GENESIS, LogHead, Seal, record_id
 from gateway.records.merkle import EMPTY, Frontier, leaf_hash
-from gateway.records.ports import NotAsWritten, RecordReader, StoredEntry
+from gateway.records.notes import Note, VerifierKey
+from gateway.records.ports import AuditReader, NotAsWritten, RecordReader, StoredEntry
+from gateway.records.super_audit import (
+    AnchorCheck,
+    CheckpointKeys,
+    Flaw,
+    SubtreeCheck,
+    SuperReport,
+    SuperWalk,
+    strays,
+)
 
 SealKeys = Mapping[str, Ed25519PublicKey]
 
@@ -37,14 +47,7 @@ class AuditReport:
     broken: tuple[Break, ...]
     heads: int = 0
     unkept: int = 0
-
-
-class _Broken(Exception):
-    """Ends the walk over a log."""
-
-    def __init__(self, where: str, reason: str) -> None:
-        super().__init__(where, reason)
-        self.found = Break(where, reason)
+    above: SuperReport = field(default_factory=SuperReport)
 
 
 def _flaw_of_signature(seal: Seal, keys: SealKeys) -> str | None:
@@ -62,7 +65,7 @@ class _LogWalk:
     """One log, seal by seal. It stops at its first break, since nothing after it can be trusted."""
 
     def __init__(
-        self, reader: RecordReader, log_id: str, keys: SealKeys, kept: Sequence[Seal], progress: Callable[[int], None]
+        self, reader: AuditReader, log_id: str, keys: SealKeys, kept: Sequence[Seal], progress: Callable[[int], None]
     ) -> None:
         self._reader = reader
         self._log_id = log_id
@@ -81,32 +84,38 @@ class _LogWalk:
             with (
                 closing(self._reader.seals(self._log_id)) as seals,
                 closing(self._reader.entries(self._log_id)) as entries,
+                closing(SubtreeCheck(self._reader, self._log_id)) as subtrees,
+                closing(AnchorCheck(self._reader, self._log_id)) as anchors,
             ):
                 for seal in seals:
-                    self._pass_seal(seal, entries)
+                    self._pass_seal(seal, entries, subtrees)
+                    anchors.meet(seal)
                 for entry in entries:
-                    raise _Broken(self._named(entry.sequence), "no seal covers this entry")
-            self._meet_kept_heads_beyond()
-            self._check_head(self._reader.heads(self._log_id))
-        except _Broken as broken:
-            self.broken = broken.found
+                    raise Flaw(self._named(entry.sequence), "no seal covers this entry")
+                self._meet_kept_heads_beyond()
+                self._check_head(self._reader.heads(self._log_id))
+                anchors.finish(self._next())
+                subtrees.finish(self._next())
+        except Flaw as flaw:
+            self.broken = Break(flaw.where, flaw.reason)
         except NotAsWritten as error:
             self.broken = Break(self._named(self._sequence), str(error))
 
-    def _pass_seal(self, seal: Seal, entries: Iterator[StoredEntry]) -> None:
+    def _pass_seal(self, seal: Seal, entries: Iterator[StoredEntry], subtrees: SubtreeCheck) -> None:
         self._check_link(seal)
-        frontier = self.frontier.grown(self._leaf_hashes(seal, entries))
+        frontier, completed = self.frontier.extended(self._leaf_hashes(seal, entries))
         first = self._named(seal.first_sequence)
         if frontier.root != seal.root:
             covered = f"{first} to {self._named(seal.last_sequence)}"
-            raise _Broken(first, f"the entries {covered} are not those that seal {seal.number} covers")
+            raise Flaw(first, f"the entries {covered} are not those that seal {seal.number} covers")
         flaw = _flaw_of_signature(seal, self._keys)
         if flaw:
-            raise _Broken(first, f"seal {seal.number} {flaw}")
+            raise Flaw(first, f"seal {seal.number} {flaw}")
         here = [head for head in self._kept if head.number == seal.number]
         if any(head.hash() != seal.hash() for head in here):
-            raise _Broken(first, f"seal {seal.number} is not the one that was kept outside the database")
+            raise Flaw(first, f"seal {seal.number} is not the one that was kept outside the database")
         self.heads_met += len(here)
+        subtrees.meet(completed, first)
         self.frontier, self._previous = frontier, seal.hash()
         self.seals += 1
         self._progress(seal.last_sequence - seal.first_sequence + 1)
@@ -114,20 +123,20 @@ class _LogWalk:
     def _check_link(self, seal: Seal) -> None:
         expected = self._named(self.frontier.size + 1)
         if seal.number != self.seals + 1:
-            raise _Broken(expected, f"seal {self.seals + 1} is missing")
+            raise Flaw(expected, f"seal {self.seals + 1} is missing")
         if seal.previous_hash != self._previous:
-            raise _Broken(expected, f"seal {seal.number} does not follow from the seal before it")
+            raise Flaw(expected, f"seal {seal.number} does not follow from the seal before it")
         if seal.first_sequence != self.frontier.size + 1 or seal.last_sequence < seal.first_sequence:
-            raise _Broken(expected, f"seal {seal.number} leaves a gap or overlaps")
+            raise Flaw(expected, f"seal {seal.number} leaves a gap or overlaps")
 
     def _leaf_hashes(self, seal: Seal, entries: Iterator[StoredEntry]) -> Iterator[bytes]:
         for sequence in range(seal.first_sequence, seal.last_sequence + 1):
             self._sequence = sequence
             entry = next(entries, None)
             if entry is not None and entry.sequence < sequence:
-                raise _Broken(self._named(entry.sequence), "the entry lies outside its log")
+                raise Flaw(self._named(entry.sequence), "the entry lies outside its log")
             if entry is None or entry.sequence > sequence:
-                raise _Broken(self._named(sequence), "the entry is missing")
+                raise Flaw(self._named(sequence), "the entry is missing")
             self._check_entry(entry)
             yield entry.leaf_hash
         self._sequence = seal.last_sequence + 1
@@ -135,30 +144,30 @@ class _LogWalk:
     def _check_entry(self, entry: StoredEntry) -> None:
         where = self._named(entry.sequence)
         if leaf_hash(entry.leaf) != entry.leaf_hash:
-            raise _Broken(where, "the entry was changed")
+            raise Flaw(where, "the entry was changed")
         try:
             found_by = indexed_by(entry.leaf)
         except ValueError:
-            raise _Broken(where, "the entry cannot be read") from None
+            raise Flaw(where, "the entry cannot be read") from None
         if found_by != (entry.action, entry.subject):
-            raise _Broken(where, "the entry is filed under another action or subject than it names")
+            raise Flaw(where, "the entry is filed under another action or subject than it names")
 
     def _meet_kept_heads_beyond(self) -> None:
         latest = max((head.number for head in self._kept), default=0)
         if latest > self.seals:
-            raise _Broken(self._next(), f"the log was cut off: head {latest} was kept outside the database")
+            raise Flaw(self._next(), f"the log was cut off: head {latest} was kept outside the database")
 
     def _check_head(self, stored: Sequence[LogHead]) -> None:
         walked = LogHead(self._log_id, self.seals, self.frontier, self._previous)
         if len(stored) != 1:
-            raise _Broken(self._log_id, "the head of the log is missing" if not stored else "the log has two heads")
+            raise Flaw(self._log_id, "the head of the log is missing" if not stored else "the log has two heads")
         (head,) = stored
         if head.frontier.size > walked.frontier.size or head.seals > walked.seals:
             counted = f"{head.frontier.size} entries and {head.seals} seals"
-            raise _Broken(self._next(), f"the log was cut off: its head counts {counted}")
+            raise Flaw(self._next(), f"the log was cut off: its head counts {counted}")
         if head != walked:
             where = min(head.frontier.size, walked.frontier.size) + 1
-            raise _Broken(self._named(where), "the head of the log is not that of its last seal")
+            raise Flaw(self._named(where), "the head of the log is not that of its last seal")
 
     def _named(self, sequence: int) -> str:
         return record_id(self._log_id, sequence)
@@ -167,16 +176,32 @@ class _LogWalk:
         return self._named(self.frontier.size + 1)
 
 
+@dataclass(frozen=True)
+class Outside:
+    """What an audit is given that did not come from the database.
+
+    ``checkpoints`` are those that left it, read *before* the reader's snapshot was taken; ``log_keys`` are further keys
+    of the log (SM2, or of other names), ``witness_keys`` those of witnesses; ``stamp_flaw`` tells what is wrong with a
+    time stamp token over a text.
+    """
+
+    checkpoints: Sequence[Note] = ()
+    log_keys: Sequence[VerifierKey] = ()
+    witness_keys: Sequence[VerifierKey] = ()
+    stamp_flaw: Callable[[bytes, bytes], str | None] = lambda token, text: None  # noqa: ARG005
+
+
 def audit(
-    reader: RecordReader,
+    reader: AuditReader,
     keys: SealKeys,
     progress: Callable[[int], None] = lambda _: None,
     kept: Sequence[Seal] = (),
+    outside: Outside = Outside(),
 ) -> AuditReport:
-    """Walk every log of ``reader``, then everything in the database that refers to an entry.
+    """Walk every log of ``reader``, the super log above them, and everything in the database that refers to an entry.
 
     ``keys`` are the seal keys by id; ``kept`` the heads that left the database, read *before* the reader's snapshot
-    was taken. ``progress`` is told how many entries passed. Memory does not grow with the record.
+    was taken. ``progress`` is told how many entries and leaves passed. Memory does not grow with the record.
     """
     broken: list[Break] = []
     try:
@@ -194,6 +219,8 @@ def audit(
         walks[log_id] = walk
         if walk.broken:
             broken.append(walk.broken)
+    above = _walk_above(reader, keys, outside, list(walks), progress)
+    broken += [Break(where, reason) for where, reason in above.flaws]
     broken += _dangling(reader, walks)
     return AuditReport(
         len(stored),
@@ -202,7 +229,20 @@ def audit(
         tuple(broken),
         sum(walk.heads_met for walk in walks.values()),
         len(set(stored) - {head.log_id for head in kept}),
+        above,
     )
+
+
+def _walk_above(
+    reader: AuditReader, keys: SealKeys, outside: Outside, logs: Sequence[str], progress: Callable[[int], None]
+) -> SuperReport:
+    checked = CheckpointKeys(list(keys.values()), outside.log_keys, outside.witness_keys, outside.stamp_flaw)
+    report = SuperWalk(reader, checked, outside.checkpoints, progress).run(logs)
+    try:
+        report.flaws += strays(reader, logs)
+    except NotAsWritten as error:
+        report.flaws.append(("record", str(error)))
+    return report
 
 
 def _dangling(reader: RecordReader, walks: Mapping[str, _LogWalk]) -> list[Break]:

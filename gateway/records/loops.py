@@ -1,24 +1,26 @@
-"""What a process does for the record beside its work: sign checkpoints, and show them to witnesses."""
+"""What a process does for the record beside its work: sign checkpoints, show them to witnesses, have them stamped."""
 
 import asyncio
 
 from gateway.records.anchoring import Anchoring
+from gateway.records.stamping import Stamping
 from gateway.records.witnessing import Witnessing
 
 
 class RecordLoops:
-    """Both, so that the last checkpoint of a process that stops is shown too."""
+    """All three, so that the last checkpoint of a process that stops is shown too."""
 
-    def __init__(self, anchoring: Anchoring, witnessing: Witnessing) -> None:
+    def __init__(self, anchoring: Anchoring, witnessing: Witnessing, stamping: Stamping) -> None:
         self.anchoring = anchoring
         self.witnessing = witnessing
+        self.stamping = stamping
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop`` is set and what moved before is anchored."""
         anchored = asyncio.Event()
-        shown = asyncio.create_task(self.witnessing.run(anchored))
+        beside = [asyncio.create_task(each.run(anchored)) for each in (self.witnessing, self.stamping)]
         try:
             await self.anchoring.run(stop)
         finally:
             anchored.set()
-            await shown
+            await asyncio.gather(*beside)

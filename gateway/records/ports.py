@@ -78,6 +78,62 @@ class RecordReader(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class StoredSuperLeaf:
+    """A leaf of the super log as it lies in the database; what stands beside ``leaf`` repeats what that says."""
+
+    position: int
+    leaf_hash: bytes
+    leaf: bytes
+    log_id: str
+    last: int
+    number: int
+
+
+class SuperRecordReader(Protocol):
+    """Reads what lies above the logs for audit, as ``RecordReader`` reads them."""
+
+    def super_heads(self) -> Sequence[Frontier]:
+        """Where the super log stands by its own row: one, unless someone meddled."""
+        ...
+
+    def super_leaves(self) -> Generator[StoredSuperLeaf]:
+        """In order of ``position``, in a stream."""
+        ...
+
+    def super_leaves_of(self, log_id: str) -> Generator[StoredSuperLeaf]:
+        """Those that are filed under the log, in order of ``last``, in a stream."""
+        ...
+
+    def checkpoints(self) -> Generator[tuple[int, bytes, str]]:
+        """Size, root and note, in order of size, in a stream."""
+        ...
+
+    def cosignatures(self, size: int) -> Sequence[tuple[str, str, str]]:
+        """Witness, key ID and line of those of one checkpoint."""
+        ...
+
+    def stored_time_stamps(self, size: int) -> Sequence[tuple[str, bytes]]:
+        """Authority and token of those of one checkpoint."""
+        ...
+
+    def subtree_logs(self) -> Sequence[str]: ...
+
+    def subtree_levels(self, log_id: str) -> Sequence[int]: ...
+
+    def subtrees(self, log_id: str, level: int) -> Generator[Subtree]:
+        """In order of position, in a stream."""
+        ...
+
+    def unchecked(self) -> Sequence[tuple[str, int]]:
+        """Table and size of what was signed of a checkpoint that there is not."""
+        ...
+
+
+class AuditReader(RecordReader, SuperRecordReader, Protocol):
+    """Both."""
+
+
 class HeadKeeper(Protocol):
     """Takes heads out of the database: what whoever holds the database can rewrite proves nothing about its end.
 
@@ -243,5 +299,21 @@ class Witness(Protocol):
 
         Raises a ``GatewayError``: ``PartnerUnavailable`` for one that cannot be reached or does not answer as it
         should, ``CheckpointContradicted`` for one that saw something that this checkpoint does not follow from.
+        """
+        ...
+
+
+class TimeStamper(Protocol):
+    """An authority that signs when it was shown something (RFC 3161)."""
+
+    @property
+    def name(self) -> str:
+        """What its tokens are filed under."""
+        ...
+
+    async def stamp(self, text: bytes) -> TimeStamp:
+        """A token over ``text``, proved under a configured anchor.
+
+        Raises ``PartnerUnavailable`` for one that cannot be reached or whose answer is not to be believed.
         """
         ...

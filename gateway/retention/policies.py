@@ -26,6 +26,7 @@ class Kept(StrEnum):
     SESSIONS = "sessions"
     ANSWERS = "answers"
     COPIES = "copies"
+    STATUS_EVIDENCE = "status_evidence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,9 @@ def policies(periods: Periods, copies_kept: Mapping[str, timedelta]) -> tuple[Re
         RetentionPolicy(Kept.INTAKES, "未确认的申请准备", "到期", at_once, PERIOD_OVER),
         RetentionPolicy(Kept.SESSIONS, "身份核验会话", "到期", at_once, PERIOD_OVER),
         RetentionPolicy(Kept.ANSWERS, "为重试而留的应答", "到期（24 小时）", at_once, PERIOD_OVER),
+        RetentionPolicy(
+            Kept.STATUS_EVIDENCE, "不再有申请依据的状态列表与吊销列表", "最近一次取得", days(31), PURPOSE_REACHED
+        ),
         *(
             RetentionPolicy(Kept.COPIES, "证照副本", "向来源取得", kept, PURPOSE_REACHED, kind)
             for kind, kept in sorted(copies_kept.items())

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from adapters.head_keeper import HeadFiles, head_paths, read_head
 from adapters.storage.engine import create_database_engine
-from adapters.storage.records import SqlRecordReader
+from adapters.storage.record_audit import SqlAuditReader
 from adapters.storage.statements import Statements
 from adapters.storage.transactions import reading
 from gateway.records.audit import AuditReport, audit
@@ -61,7 +61,7 @@ class Recorded:
             for statement in statements:
                 given = {name: value for name, value in parameters.items() if f":{name}" in statement}
                 assert connection.execute(text(statement), given).rowcount != 0, statement
-            reader = SqlRecordReader(Statements(connection, AT_REST, savepoint=False))
+            reader = SqlAuditReader(Statements(connection, AT_REST, savepoint=False))
             yield lambda *kept: audit(reader, SEAL_KEYS, kept=kept)
         engine.dispose()
 

@@ -72,6 +72,19 @@ PLAIN: dict[str, dict[str, str]] = {
         "source": PARTNER,
         "level": PLACE,
     },
+    "evidence_documents": {
+        "digest": "SHA-256 of a signed document: nobody can guess the signature in it",
+        "role": WORD,
+    },
+    "application_evidence": {
+        "application_id": REFERENCE,
+        "digest": "SHA-256 of a signed document: nobody can guess the signature in it",
+    },
+    "application_proofs": {
+        "application_id proof_digest": REFERENCE,
+        "cause": WORD,
+        "proof": "kind, verdict, check, addresses of status lists, and digests of signed documents",
+    },
     "joint_reviews": {"review_id application_id utility record_id": REFERENCE, "status": WORD},
     "joint_review_permits": {"permit_id review_id": REFERENCE},
     "approval_outcomes": {

@@ -119,9 +119,13 @@ def time_stamp(
     spoil: bool = False,
     certificates: bool = True,
     answered: bool = False,
+    imprint: bytes | None = None,
 ) -> bytes:
-    """A TimeStampToken by ``authority`` over ``data``; ``answered``: the whole TimeStampResp."""
-    imprint = encode(Tag.SEQUENCE, method, encode(Tag.OCTET_STRING, digest(data)))
+    """A TimeStampToken by ``authority`` over ``data``, or over an ``imprint`` that was asked for.
+
+    ``answered``: the whole TimeStampResp.
+    """
+    imprint = imprint or encode(Tag.SEQUENCE, method, encode(Tag.OCTET_STRING, digest(data)))
     info = encode(
         Tag.SEQUENCE, encode_integer(1), encode(6, b"\x2a\x03\x04"), imprint, encode_integer(7), generalized(at)
     )

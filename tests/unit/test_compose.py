@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from adapters.channels.webhook import parse_secret
+from adapters.channels.signed_events import parse_secret
 from gateway.settings import load_settings, read_secret
 from mock_services.demo.roster import SECRET_REF, UTILITY
 

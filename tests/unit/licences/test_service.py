@@ -6,15 +6,16 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, text
 
 from adapters.storage.authorisations import authorisations
+from adapters.storage.engine import create_database_engine
 from gateway.applications.errors import ApplicationUnknown, DocumentNotAllowed
 from gateway.applications.lifecycle import Lifecycle, StageAction, StageEvent, apply
 from gateway.authorisations.errors import AuthorisationMissing
 from gateway.certificates.errors import NoECertificate
 from gateway.certificates.ports import FetchedEnvelope, SourceQuery
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, Overloaded
 from gateway.licences.errors import HolderNotAllowed, NoOpenStage, StageMoved
 from gateway.partners.errors import AgreementRefused
 from gateway.partners.model import AgreementStatus, PartnerStatus
@@ -49,6 +50,21 @@ async def test_what_is_agreed_is_given_and_the_rest_is_named_as_withheld(room: L
     (entry,) = await room.entries("licence.disclosed")
     assert set(entry["facts"]["fields"]) == given
     assert answer.record_id.endswith("-4"), "previewed, authorised, submitted, disclosed"
+
+
+async def test_what_cannot_be_recorded_is_not_answered(room: LicencesRoom, database_url: str) -> None:
+    application_id = await submitted(room)
+    engine = create_database_engine(database_url, pool_size=1)
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE record_entries RENAME TO hidden"))
+    with pytest.raises(Overloaded) as refused:
+        await room.ask(application_id)
+    assert (refused.value.check, refused.value.retry_after) == ("record.not_written", 1)
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE hidden RENAME TO record_entries"))
+    engine.dispose()
+    assert await room.entries("licence.disclosed") == []
+    assert (await room.ask(application_id)).verdict == "valid"
 
 
 @pytest.mark.parametrize("fields", [["name"], ["holder", "valid_on"], ["valid_on"]])

@@ -13,6 +13,8 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
+UNDIGESTED = "channel != 'department' AND (body_sha256 IS NULL OR (body_form IS NULL AND attempts > 0))"
+
 
 def upgrade() -> None:
     with op.batch_alter_table("outbox", schema=None) as batch_op:
@@ -21,8 +23,8 @@ def upgrade() -> None:
             "ix_outbox_undigested",
             ["destination", "position"],
             unique=False,
-            sqlite_where=sa.text("body_sha256 IS NULL AND channel != 'department'"),
-            postgresql_where=sa.text("body_sha256 IS NULL AND channel != 'department'"),
+            sqlite_where=sa.text(UNDIGESTED),
+            postgresql_where=sa.text(UNDIGESTED),
         )
     op.create_table(
         "reconciliation_days",

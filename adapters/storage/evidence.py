@@ -1,0 +1,217 @@
+"""Tables and repositories of evidence: what verdicts rested on, each document once, and which application needs it."""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Row,
+    Table,
+    Text,
+    and_,
+    delete,
+    exists,
+    select,
+)
+from sqlalchemy.dialects.postgresql import insert as insert_or
+
+from adapters.storage.certificates import certificate_copies
+from adapters.storage.deliveries import outbox
+from adapters.storage.delivery_queue import SqlDeliveryQueue
+from adapters.storage.records import record_entries
+from adapters.storage.sealed import SealedBytes
+from adapters.storage.statements import Statements
+from adapters.storage.tables import JsonDocument, UtcInstant, metadata
+from gateway.certificates.proofs import (
+    PERSONAL_ROLES,
+    EvidenceDocument,
+    EvidenceRole,
+    Proof,
+    ProofCause,
+    ProofOfApplication,
+)
+from gateway.delivery.ports import DeliveryView
+from gateway.records.ports import StoredEntry
+
+evidence_documents = Table(
+    "evidence_documents",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("body", SealedBytes, nullable=False),
+    Column("kept_at", UtcInstant, nullable=False),
+    Index("ix_evidence_documents_kept_at", "kept_at"),
+)
+
+application_evidence = Table(
+    "application_evidence",
+    metadata,
+    Column("application_id", Text, ForeignKey("applications.application_id"), primary_key=True),
+    Column("digest", Text, ForeignKey("evidence_documents.digest"), primary_key=True),
+    Index("ix_application_evidence_digest", "digest"),
+)
+
+application_proofs = Table(
+    "application_proofs",
+    metadata,
+    Column("application_id", Text, ForeignKey("applications.application_id"), primary_key=True),
+    Column("proof_digest", Text, primary_key=True),
+    Column("cause", Text, nullable=False),
+    Column("proof", JsonDocument, nullable=False),
+    Column("judged_at", UtcInstant, nullable=False),
+)
+"""``proof_digest`` is over all that the proof says but its time: the same verdict on the same evidence is one."""
+
+RENEWED_AFTER = timedelta(days=1)
+"""How old ``kept_at`` may grow before a document that is met again is marked as met."""
+LOOSE_FOR = timedelta(days=31)
+"""How long what no application rests on stays: longer than an intake may wait for an officer."""
+
+
+class SqlEvidenceShelf:
+    """``gateway.certificates.proofs.EvidenceShelf``."""
+
+    def __init__(self, statements: Statements) -> None:
+        self._statements = statements
+
+    def keep(self, documents: Sequence[EvidenceDocument], at: datetime) -> None:
+        wanted = {each.digest: each for each in documents}
+        if not wanted:
+            return
+        known = select(evidence_documents.c.digest).where(
+            evidence_documents.c.digest.in_(sorted(wanted)), evidence_documents.c.kept_at > at - RENEWED_AFTER
+        )
+        present = set(self._statements.execute(known).scalars())
+        for digest, document in sorted(wanted.items()):
+            if digest not in present:
+                row = {"digest": digest, "role": document.role.value, "body": document.body, "kept_at": at}
+                self._statements.execute(
+                    insert_or(evidence_documents)
+                    .values(**self._statements.sealed(evidence_documents, row))
+                    .on_conflict_do_update(index_elements=["digest"], set_={"kept_at": at})
+                )
+
+    def attach(self, application_id: str, documents: Sequence[EvidenceDocument], at: datetime) -> None:
+        self.keep(documents, at)
+        self._link(application_id, [each.digest for each in documents])
+
+    def add(
+        self, application_id: str, cause: ProofCause, proof: Proof, documents: Sequence[EvidenceDocument], at: datetime
+    ) -> bool:
+        digest = _proof_digest(proof)
+        same = select(application_proofs.c.cause).where(
+            application_proofs.c.application_id == application_id, application_proofs.c.proof_digest == digest
+        )
+        if self._statements.execute(same).one_or_none() is not None:
+            return False
+        row = {
+            "application_id": application_id,
+            "proof_digest": digest,
+            "cause": cause.value,
+            "proof": proof.to_json(),
+            "judged_at": proof.judged_at,
+        }
+        self._statements.execute(insert_or(application_proofs).values(**row).on_conflict_do_nothing())
+        self.keep(documents, at)
+        self._link(application_id, proof.documents)
+        return True
+
+    def attach_copy(self, application_id: str, kind: str, holder_digest: str, digest: str, at: datetime) -> None:
+        linked = select(application_evidence.c.digest).where(
+            application_evidence.c.application_id == application_id, application_evidence.c.digest == digest
+        )
+        if self._statements.execute(linked).one_or_none() is not None:
+            return
+        own = and_(
+            certificate_copies.c.kind == kind,
+            certificate_copies.c.holder_digest == holder_digest,
+            certificate_copies.c.digest == digest,
+        )
+        row = self._statements.execute(select(certificate_copies).where(own)).one_or_none()
+        if row is not None:
+            envelope = self._statements.opened(certificate_copies, row)["envelope"]
+            self.attach(application_id, [EvidenceDocument(EvidenceRole.ENVELOPE, envelope)], at)
+
+    def proofs(self, application_id: str) -> Sequence[ProofOfApplication]:
+        """Every proof that is kept with the application, oldest first."""
+        rows = self._statements.execute(
+            select(application_proofs)
+            .where(application_proofs.c.application_id == application_id)
+            .order_by(application_proofs.c.judged_at, application_proofs.c.proof_digest)
+        )
+        return [ProofOfApplication(ProofCause(row.cause), Proof.from_json(row.proof)) for row in rows]
+
+    def documents(self, application_id: str) -> Sequence[EvidenceDocument]:
+        """Every document that is kept for the application, in the order of their digests."""
+        rows = self._statements.execute(
+            select(evidence_documents)
+            .join(application_evidence, application_evidence.c.digest == evidence_documents.c.digest)
+            .where(application_evidence.c.application_id == application_id)
+            .order_by(evidence_documents.c.digest)
+        )
+        return [self._document(row) for row in rows]
+
+    def _document(self, row: Row[Any]) -> EvidenceDocument:
+        return EvidenceDocument(EvidenceRole(row.role), self._statements.opened(evidence_documents, row)["body"])
+
+    def _link(self, application_id: str, digests: Sequence[str]) -> None:
+        """To those of ``digests`` that are on the shelf."""
+        there = select(evidence_documents.c.digest).where(evidence_documents.c.digest.in_(sorted(set(digests))))
+        rows = [
+            {"application_id": application_id, "digest": digest}
+            for digest in sorted(self._statements.execute(there).scalars())
+        ]
+        if rows:
+            self._statements.execute(insert_or(application_evidence).values(rows).on_conflict_do_nothing())
+
+
+def let_go(statements: Statements, application_ids: Sequence[str]) -> None:
+    """The time of these applications' personal data is over: so is that of what proves them.
+
+    Verdicts and digests stay; what others may rest on too stays for them.
+    """
+    own = application_evidence.c.application_id.in_(application_ids)
+    digests = sorted(set(statements.execute(select(application_evidence.c.digest).where(own)).scalars()))
+    statements.execute(delete(application_evidence).where(own))
+    personal = evidence_documents.c.role.in_([role.value for role in sorted(PERSONAL_ROLES)])
+    statements.execute(
+        delete(evidence_documents).where(evidence_documents.c.digest.in_(digests), personal, nobody_rests_on_it())
+    )
+
+
+def nobody_rests_on_it() -> ColumnElement[bool]:
+    """Of ``evidence_documents``: no application does."""
+    return ~exists().where(application_evidence.c.digest == evidence_documents.c.digest)
+
+
+def _proof_digest(proof: Proof) -> str:
+    said = (proof.kind, proof.envelope_digest, proof.verdict, proof.check or "", *sorted(proof.documents))
+    return hashlib.sha256("\0".join(said).encode()).hexdigest()
+
+
+class SqlApplicationTraces:
+    """``gateway.evidence.ports.ApplicationTraces``."""
+
+    def __init__(self, statements: Statements, deliveries: SqlDeliveryQueue) -> None:
+        self._statements, self._deliveries = statements, deliveries
+
+    def entries_about(self, subjects: Collection[str]) -> Sequence[StoredEntry]:
+        rows = self._statements.execute(
+            select(record_entries)
+            .where(record_entries.c.subject.in_(sorted(subjects)))
+            .order_by(record_entries.c.log_id, record_entries.c.sequence)
+        )
+        return [StoredEntry(row.log_id, row.sequence, row.leaf, row.leaf_hash, row.action, row.subject) for row in rows]
+
+    def deliveries_of(self, application_id: str, destinations: Collection[str]) -> Sequence[DeliveryView]:
+        own = (outbox.c.subject == application_id) & outbox.c.destination.in_(sorted(destinations))
+        ids = self._statements.execute(
+            select(outbox.c.event_id).where(own).order_by(outbox.c.destination, outbox.c.sequence)
+        ).scalars()
+        views = (self._deliveries.find(event_id) for event_id in list(ids))
+        return [view for view in views if view is not None]

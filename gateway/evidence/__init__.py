@@ -1,0 +1,1 @@
+"""证据包: what proves one application, collected into a file, and its verifier that stands alone."""

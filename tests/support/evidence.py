@@ -1,0 +1,215 @@
+"""A small application with everything that a bundle may hold, in one process; bundles written anew after changes."""
+
+import base64
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from adapters.departments import discover
+from gateway.applications.working_days import WorkingCalendar
+from gateway.approvals.outcomes import OutcomeIntake
+from gateway.approvals.review_requests import GatewayNames
+from gateway.approvals.single_window import SingleWindow
+from gateway.caller import Role
+from gateway.crypto.jwk import SigningKey, export_jwk
+from gateway.crypto.jws import sign_jws
+from gateway.delivery.backoff import Backoff
+from gateway.delivery.cloud_events import encode_cloud_event
+from gateway.delivery.ports import ChannelKind, Event, Receipt
+from gateway.delivery.relay import Relay
+from gateway.evidence.archive import write_archive
+from gateway.evidence.service import EvidenceService
+from gateway.evidence.verify_evidence import MANIFEST, Anchors, read_archive
+from gateway.identity.model import VerifiedApplicant
+from gateway.partners.model import KeyUse
+from gateway.records.checkpoints import NoteSigner, cosign, cosignatures_of
+from gateway.records.entries import RecordEntry, digest
+from gateway.records.notes import COSIGNATURE_TYPE, VerifierKey
+from schemas.partner_api import JointReviewRequest
+from schemas.wire import Typ
+from tests.support.anchoring import LOG_KEY, anchoring
+from tests.support.approvals import LIGHT_MODES, ROAD, FixedDirectory, intake, road_claims
+from tests.support.approvals import utility_caller as reviewing_caller
+from tests.support.licences import PLANT, UTILITY, LicencesRoom, an_applicant, licences_room, province
+from tests.support.partners import ISSUER, ed25519_key, es256_key
+from tests.support.storage import DIGESTS
+
+IDENTITY_ISSUER = "https://identity.example"
+DECLARED = {"document": "project_approval", "sha256": "ab" * 32, "file_name": "pifu.pdf"}
+SESSION = "ses_0000000000000000000001"
+
+
+@dataclass
+class Keys:
+    """Everybody's keys but the province's and the record's."""
+
+    answer: SigningKey = field(default_factory=lambda: es256_key("answer-20260101-test"))
+    identity: SigningKey = field(default_factory=lambda: es256_key("identity-1"))
+    utility: SigningKey = field(default_factory=lambda: ed25519_key("receipts-1"))
+    road: SigningKey = field(default_factory=lambda: ed25519_key("road-1"))
+    witness: SigningKey = field(default_factory=lambda: ed25519_key("witness-1"))
+
+    @property
+    def witness_key(self) -> VerifierKey:
+        public = self.witness.private_key.public_key().public_bytes_raw()  # type: ignore[union-attr]
+        return VerifierKey("witness.example", COSIGNATURE_TYPE, public)
+
+
+class SigningChannel:
+    """A utility that signs for whatever it gets; a department that answers without a signature."""
+
+    def __init__(self, key: SigningKey, clock: Any) -> None:
+        self._key, self._clock, self._numbers = key, clock, count(1)
+
+    async def send(self, event: Event, at: datetime) -> Receipt:
+        if event.channel is ChannelKind.DEPARTMENT:
+            return Receipt('{"accepted": true}', duplicate=False)
+        claims = {
+            "iss": event.destination,
+            "aud": ISSUER,
+            "jti": f"r-{next(self._numbers)}",
+            "iat": int(at.timestamp()),
+            "event_id": event.event_id,
+            "body_sha256": digest(encode_cloud_event(event, ISSUER)),
+            "status": "accepted",
+        }
+        return Receipt(sign_jws(claims, self._key, Typ.DELIVERY_RECEIPT), duplicate=False)
+
+    async def find_receipt(self, event: Event, at: datetime) -> Receipt | None:
+        return None
+
+
+@dataclass
+class EvidenceRoom:
+    """A room with an application whose every trace is there."""
+
+    room: LicencesRoom
+    keys: Keys
+    service: EvidenceService
+    application_id: str = ""
+
+    async def live(self) -> None:
+        """Verify, apply, be asked, reviewed, decided, delivered; then the record is anchored."""
+        assertion = self.assertion(an_applicant())
+        applicant = replace(an_applicant(), assertion=assertion, session_id=SESSION)
+        facts = {"assertion_sha256": digest(assertion), "method": "e_licence"}
+        entry = RecordEntry("identity.verified", self.room.clock(), "applicant", SESSION, facts=facts)
+        await self.room.transactions.write(lambda tx: tx.records.append(entry))
+        self.application_id = (await self.room.apply(PLANT, applicant, declared=[DECLARED])).application.application_id
+        await self.room.ask(self.application_id)
+        await self.reviewed()
+        await self.delivered()
+        await self.anchored()
+
+    def assertion(self, applicant: VerifiedApplicant) -> str:
+        now = int(self.room.clock().timestamp())
+        claims = {
+            "iss": IDENTITY_ISSUER,
+            "sub": "pairwise-1",
+            "aud": "bandian",
+            "iat": now,
+            "exp": now + 300,
+            "auth_time": now,
+            "nonce": "n",
+            "jti": "assertion-1",
+            "amr": ["e_licence"],
+            "person": {"name": applicant.person_name, "resident_identity_number": applicant.person_code},
+            "enterprise": {"name": applicant.holder_name, "unified_social_credit_code": applicant.holder_code},
+        }
+        return sign_jws(claims, self.keys.identity, Typ.IDENTITY_ASSERTION)
+
+    async def reviewed(self) -> None:
+        """A joint review, and what a department decided in it."""
+        directory, clock = FixedDirectory(), self.room.clock
+        directory.add(UTILITY, Role.UTILITY, "440100")
+        directory.add(ROAD, Role.DEPARTMENT, "440100")
+        directory.add_key(ROAD, self.keys.road, KeyUse.OUTCOME)
+        names, numbers, departments = GatewayNames(ISSUER, f"{ISSUER}/"), count(1), discover()
+        common = (WorkingCalendar(), names, lambda kind: f"{kind}_r{next(numbers):04d}")
+        window = SingleWindow(self.room.transactions, directory, departments, *common, LIGHT_MODES, DIGESTS)
+        request: JointReviewRequest = intake({"department": ROAD, "permit": "road_occupation"})
+        opened = await window.open(reviewing_caller(), self.application_id, request, clock())
+        claims = road_claims(opened.view.permits[0].permit_id, 1, "approved", clock(), reason="同意张三占道")
+        signed = sign_jws(claims, self.keys.road, Typ.APPROVAL_OUTCOME.value).encode()
+        outcomes = OutcomeIntake(self.room.transactions, directory, departments, ISSUER, common[2], DIGESTS)
+        await outcomes.receive(ROAD, signed, clock())
+
+    async def delivered(self) -> None:
+        channel = SigningChannel(self.keys.utility, self.room.clock)
+        channels = dict.fromkeys((ChannelKind.WEBHOOK, ChannelKind.DEPARTMENT), channel)
+        relay = Relay("one", self.room.transactions, channels, self.room.clock, Backoff())
+        while await relay.pass_once():
+            await relay.drain()
+
+    async def anchored(self) -> None:
+        """A checkpoint that a witness cosigned."""
+        checkpoint = await anchoring(self.room.transactions, self.room.clock).anchor_once()
+        assert checkpoint is not None
+        private: Any = self.keys.witness.private_key
+        line = cosign(checkpoint.note.text, NoteSigner(self.keys.witness_key, private.sign), self.room.clock())
+        note = checkpoint.note.also_signed([line])
+        found = cosignatures_of(note, [self.keys.witness_key])
+        await self.room.transactions.write(lambda tx: tx.super_log.add_cosignatures(checkpoint.size, found))
+
+    def write_anchors(self, directory: Path) -> None:
+        """DIR, as an auditor has it from everybody."""
+        pki = province()
+        (directory / "anchors").mkdir(parents=True)
+        pem = base64.encodebytes(pki.root)
+        (directory / "anchors" / "root.pem").write_bytes(
+            b"-----BEGIN CERTIFICATE-----\n" + pem + b"-----END CERTIFICATE-----\n"
+        )
+        issuers = [each.model_dump(mode="json", by_alias=True, exclude_none=True) for each in pki.trust().issuers]
+        for name, content in {
+            "issuers.json": issuers,
+            "gateway.jwks.json": {"keys": [export_jwk(self.keys.answer.public())]},
+            "partners.json": {
+                UTILITY: [{"jwk": export_jwk(self.keys.utility.public()), "use": "receipt"}],
+                ROAD: [{"jwk": export_jwk(self.keys.road.public()), "use": "outcome"}],
+            },
+            "identity-provider.json": {"issuer": IDENTITY_ISSUER, "keys": [export_jwk(self.keys.identity.public())]},
+        }.items():
+            (directory / name).write_text(json.dumps(content), "utf-8")
+        (directory / "checkpoints.vkeys").write_text(f"{LOG_KEY}\n", "utf-8")
+        (directory / "witnesses.vkeys").write_text(f"# chosen by the auditor\n{self.keys.witness_key}\n", "utf-8")
+
+
+@asynccontextmanager
+async def evidence_room(database_url: str) -> AsyncIterator[EvidenceRoom]:
+    """The room, before anything happened in it."""
+    with licences_room(database_url) as room:
+        keys, numbers = Keys(), count(1)
+        service = EvidenceService(
+            room.transactions,
+            lambda: keys.answer,
+            room.clock,
+            lambda kind: f"{kind}_{next(numbers):04d}",
+            issuer=ISSUER,
+            gateway_name="共享平台",
+            intermediates=(),
+            wait_s=10,
+        )
+        yield EvidenceRoom(room, keys, service)
+
+
+def anew(bundle: bytes, changes: Mapping[str, bytes | None], key: SigningKey | None = None) -> bytes:
+    """The bundle with files changed, added or (None) taken away; with ``key`` its manifest lists and signs them."""
+    files = {**read_archive(bundle), **{name: body for name, body in changes.items() if body is not None}}
+    files = {name: body for name, body in files.items() if changes.get(name, b"") is not None}
+    if key is not None:
+        part = files[MANIFEST].split(b".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(part + b"=="))
+        listed = {name: body for name, body in files.items() if name != MANIFEST}
+        claims["files"] = {name: {"sha256": digest(body), "size": len(body)} for name, body in sorted(listed.items())}
+        files[MANIFEST] = sign_jws(claims, key, Typ.EVIDENCE_MANIFEST).encode()
+    return write_archive(files)
+
+
+def without(anchors: Anchors, **changes: Any) -> Anchors:
+    """Anchors with something else in their place."""
+    return replace(anchors, **changes)
