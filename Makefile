@@ -1,6 +1,6 @@
 # Everything here starts from a clone and a Python 3.11 or newer; what is missing goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench fuzz serve lint types imports lock clean
+.PHONY: help demo test prove bench fuzz simulate serve lint types imports lock clean
 MAKEFLAGS += --no-print-directory
 # Each of many processes would otherwise compile every module again: half of what a start costs.
 unexport PYTHONDONTWRITEBYTECODE
@@ -22,11 +22,17 @@ demo: $(READY) ## Play a whole province on loopback ports; KEEP=1 leaves it runn
 test: $(READY) ## Run every test this machine can; REQUIRE=all fails on what it cannot; ARGS=… goes to pytest
 	@$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
+prove: $(READY) ## Kill everything everywhere under load, then count; ARGS=… goes to tests.prove
+	@$(BIN)/python -m tests.prove $(ARGS)
+
 bench: $(READY) ## Measure our layers against the bare work below them; ARGS=… goes to tests.bench
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 fuzz: $(READY) $(FUZZ)/.ready ## Fuzz every parser, SECONDS=20 each; ARGS=… goes to tests.fuzz
 	@PYTHONPATH=$(FUZZ) $(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),20) $(ARGS)
+
+simulate: $(READY) ## Live through histories of a simulated province; ARGS=… goes to tests.simulation
+	@$(BIN)/python -m tests.simulation $(ARGS)
 
 serve: $(READY) ## Migrate and serve the gateway on SQLite with development settings
 	@mkdir -p var

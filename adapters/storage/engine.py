@@ -15,7 +15,7 @@ from psycopg import sql
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, StaticPool
 
 LOCK_TIMEOUT_MS = 10_000
 """How long a statement waits for what another holds; longer, and whoever called would rather be told to come back."""
@@ -116,6 +116,18 @@ def create_reading_engine(database_url: str) -> Engine:
         return engine
     arguments = _postgres_arguments(" -c default_transaction_read_only=on")
     return create_engine(url, connect_args=arguments, isolation_level="REPEATABLE READ", poolclass=NullPool)
+
+
+def create_memory_engine() -> Engine:
+    """A SQLite database that lives as long as the engine, on its one connection: for a simulation in one thread."""
+    engine = create_engine(
+        "sqlite+pysqlite://",
+        connect_args={"check_same_thread": False},
+        poolclass=StaticPool,
+        json_serializer=lambda value: orjson.dumps(value).decode(),
+    )
+    _prepare_sqlite(engine, "foreign_keys=ON")
+    return engine
 
 
 def _postgres_arguments(more_options: str = "") -> dict[str, Any]:

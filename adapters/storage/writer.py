@@ -137,9 +137,15 @@ class GroupWriter:
                     self._arrived.wait()
                 if not self._waiting:
                     break
-                batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_UNITS))]
-            self._commit(batch)
+            self.commit_waiting()
         self._release()
+
+    def commit_waiting(self) -> None:
+        """Commit what waits, in one transaction. The thread does so; without ``start`` whoever has none calls this."""
+        with self._arrived:
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_UNITS))]
+        if batch:
+            self._commit(batch)
 
     def _commit(self, batch: list[_Pending]) -> None:
         try:

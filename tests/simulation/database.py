@@ -1,0 +1,119 @@
+"""The gateway's own database and writer over SQLite in memory, in one thread, with faults at its edge.
+
+Everything is the gateway's but the threads: what a turn of the event loop submits together is one group commit.
+"""
+
+import asyncio
+from collections.abc import Callable
+from enum import StrEnum
+from typing import TypeVar
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import text
+
+from adapters.storage.deliveries import ReadOnlyOutbox
+from adapters.storage.engine import create_memory_engine
+from adapters.storage.records import ReadOnlyRecords, record_unavailable
+from adapters.storage.sealed import AtRest
+from adapters.storage.statements import Statements
+from adapters.storage.tables import metadata
+from adapters.storage.unit_of_work import SqlUnitOfWork
+from adapters.storage.writer import GroupWriter
+from gateway.clock import Clock
+from gateway.crypto.keyed_digest import KeyedDigest
+from gateway.crypto.sealing import DataKey, FixedKeys, Sealer
+from gateway.records.audit import AuditReport, audit
+from gateway.records.log import Seal
+from gateway.records.seal_key import SealSigner
+
+ResultT = TypeVar("ResultT")
+
+DIGESTS = KeyedDigest(b"the simulator's own lookup key..")
+SIGNER = SealSigner("seal-simulated", Ed25519PrivateKey.from_private_bytes(b"s" * 32))
+SEAL_KEYS = {SIGNER.key_id: SIGNER.private_key.public_key()}
+AT_REST = AtRest(Sealer(FixedKeys((DataKey("51a0cafe", b"d" * 32),))), DIGESTS)
+
+
+class Died(BaseException):
+    """The gateway's process was killed: whoever asked gets no answer. No handler of the gateway's may catch it."""
+
+
+class WriteFault(StrEnum):
+    """What can befall one write."""
+
+    BUSY = "busy"
+    """Refused with ``Overloaded``; nothing was done."""
+    DIED_BEFORE = "died_before"
+    DIED_AFTER = "died_after"
+    """Committed, and nobody heard."""
+
+
+class KeptHeads:
+    """The latest head of each log, outside of the database."""
+
+    def __init__(self) -> None:
+        self.latest: dict[str, Seal] = {}
+
+    def keep(self, seal: Seal) -> None:
+        self.latest[seal.log_id] = seal
+
+    def close(self) -> None:
+        return
+
+
+class MemoryDatabase:
+    """``gateway.transaction.Transactions``. ``fault`` is drawn once, at the write that it is armed for."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.engine = create_memory_engine()
+        metadata.create_all(self.engine)
+        self.heads = KeptHeads()
+        self.writes = 0
+        self._armed: tuple[int, WriteFault] | None = None
+        self.restart()
+
+    def restart(self) -> None:
+        """Another process's writer takes over; the one before lets go of nothing."""
+        self._writer = GroupWriter(self.engine, SIGNER, AT_REST, self._clock, self.heads)
+
+    def arm(self, fault: WriteFault | None, in_writes: int = 1) -> None:
+        """Let ``fault`` befall the write ``in_writes`` from now; None disarms."""
+        self._armed = None if fault is None else (self.writes + in_writes, fault)
+
+    async def write(self, work: Callable[[SqlUnitOfWork], ResultT]) -> ResultT:
+        self.writes += 1
+        fault = None
+        if self._armed is not None and self.writes >= self._armed[0]:
+            fault, self._armed = self._armed[1], None
+        if fault is WriteFault.BUSY:
+            raise record_unavailable("simulated")
+        if fault is WriteFault.DIED_BEFORE:
+            raise Died
+        asyncio.get_running_loop().call_soon(self._writer.commit_waiting)
+        result = await self._writer.submit(work)
+        if fault is WriteFault.DIED_AFTER:
+            raise Died
+        return result
+
+    async def read(self, work: Callable[[SqlUnitOfWork], ResultT]) -> ResultT:
+        return self.look(work)
+
+    def look(self, work: Callable[[SqlUnitOfWork], ResultT]) -> ResultT:
+        """The same at once, for whoever checks."""
+        with self.engine.connect() as connection:
+            statements = Statements(connection, AT_REST, savepoint=False)
+            return work(SqlUnitOfWork(statements, ReadOnlyRecords(), ReadOnlyOutbox()))
+
+    def rows(self, statement: str, **parameters: object) -> list[tuple[object, ...]]:
+        """Plain SQL, for whoever checks."""
+        with self.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(statement), parameters)]
+
+    def audit(self) -> AuditReport:
+        """What ``bandian audit`` says of the record, with every head that left the database."""
+        kept = list(self.heads.latest.values())
+        return self.look(lambda tx: audit(tx.record_reader, SEAL_KEYS, kept=kept))
+
+    def close(self) -> None:
+        self.engine.dispose()

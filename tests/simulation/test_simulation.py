@@ -1,0 +1,66 @@
+"""Histories of the simulated province: a fresh one each time, those that were wrong once, and one told twice."""
+
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.__main__ import MOST_SEEDS, episodes
+from tests.simulation.simulation import simulate
+
+FRESH_APPLICATIONS = 16
+SEEDS = Path(__file__).with_name("seeds.txt")
+
+
+def regressions() -> list[tuple[int, int]]:
+    lines = [line.split("#")[0].split() for line in SEEDS.read_text("utf-8").splitlines()]
+    return [(int(line[0]), int(line[1])) for line in lines if line]
+
+
+def holds(seed: int, applications: int) -> None:
+    report = simulate(seed, applications)
+    again = f"python -m tests.simulation --seed {seed} --applications {applications} --episode {applications}"
+    told = "\n".join([*report.tail, f"step {report.steps}: {report.violated}", f"again: {again}"])
+    assert report.violated is None, told
+    assert report.counts["applications"] > 0
+    assert report.counts["outcomes"] + report.counts["disclosures"] > 0
+
+
+def test_a_fresh_history_holds() -> None:
+    seed = secrets.randbelow(MOST_SEEDS)
+    print(f"seed {seed}")
+    holds(seed, FRESH_APPLICATIONS)
+
+
+@pytest.mark.parametrize(("seed", "applications"), regressions())
+def test_histories_that_were_wrong_once_hold(seed: int, applications: int) -> None:
+    holds(seed, applications)
+
+
+def test_a_seed_is_a_history_byte_for_byte(tmp_path: Path) -> None:
+    """In another process, with other hashes, other keys and other ids of writers."""
+    told = []
+    for hashes in ("1", "2"):
+        folder = tmp_path / hashes
+        command = [
+            sys.executable,
+            "-m",
+            "tests.simulation",
+            "--seed",
+            "7",
+            "--applications",
+            "5",
+            "--history",
+            str(folder),
+        ]
+        subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PYTHONHASHSEED": hashes})
+        told.append((folder / "7-5.txt").read_bytes())
+    assert told[0] == told[1]
+    assert len(told[0].splitlines()) > 50
+
+
+def test_many_applications_are_histories_of_seeds_that_follow() -> None:
+    assert episodes(40, 1100, 500) == [(40, 500), (41, 500), (42, 100)]
