@@ -38,7 +38,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa,
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 VERSION: Final = 1
-MAX_BUNDLE_BYTES: Final = 64 << 20
+MAX_BUNDLE_BYTES: Final = 256 << 20
 MAX_FILES: Final = 4096
 MANIFEST: Final = "manifest.jws"
 SKEW: Final = timedelta(minutes=5)
