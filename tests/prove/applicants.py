@@ -22,7 +22,7 @@ from mock_services.utility.client import GatewayClient, GatewayRefused, GatewayU
 from schemas.partner_api import JointReviewRequest
 
 LOG = "applicants.jsonl"
-AT_ONCE = 6
+AT_ONCE = 10
 CITY = "440100"
 PERMITS = {
     "planning": "construction_planning",

@@ -133,6 +133,20 @@ BOUNDARIES: tuple[Boundary, ...] = (
         "a head of the record is about to leave the database",
         "the head is kept outside the database",
     ),
+    *_around(
+        "checkpoint",
+        "gateway.records.anchoring:Anchoring._anchor",
+        WORKER,
+        "logs have moved, and no leaf of the super log says so",
+        "leaves are appended and a checkpoint is signed, not committed",
+    ),
+    *_around(
+        "witness",
+        "adapters.witnesses.files:CheckpointFiles.observe",
+        WORKER,
+        "a checkpoint is committed and has not left the database",
+        "the checkpoint is kept outside the database",
+    ),
 )
 """In the order in which an outcome passes them."""
 

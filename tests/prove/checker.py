@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from tests.prove.record_check import Record, check_record, opened, seal_keys
+from tests.prove.super_log_check import check_super_log
 
 SUBMITTED, OPENED = "cn.bandian.application.submitted.v1", "cn.bandian.review.opened.v1"
 FAULTS = ("lost", "duplicated", "out_of_order", "gaps", "altered", "invented", "receipts_missing")
@@ -77,12 +78,19 @@ def check(evidence: Evidence) -> Report:
     _check_applications(report, claimed, said, events)
     _check_order(report, events, effects)
     with opened(evidence.database_url) as database:
-        record = check_record(database, seal_keys(evidence.gateway_keys.read_bytes()))
+        keys = seal_keys(evidence.gateway_keys.read_bytes())
+        record = check_record(database, keys)
+        check_super_log(database, record, keys)
         outbox = database.execute(
             "SELECT event_id, destination, state FROM outbox WHERE channel <> 'department'"
         ).fetchall()
     report.findings += [f"record: {what}" for what in record.broken]
-    report.counts.update(record_logs=record.logs, record_seals=record.seals, record_entries=len(record.entries))
+    report.counts.update(
+        record_logs=record.logs,
+        record_seals=record.seals,
+        record_entries=len(record.entries),
+        checkpoints=record.checkpoints,
+    )
     _check_acknowledgements(report, said, record)
     _check_receipts(report, evidence, record, [tuple(row) for row in outbox], events, receipts)
     report.record_intact = not any(finding.startswith("record:") for finding in report.findings)

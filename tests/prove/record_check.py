@@ -47,6 +47,9 @@ class Record:
 
     logs: int = 0
     seals: int = 0
+    checkpoints: int = 0
+    roots: dict[tuple[str, int], tuple[int, bytes]] = field(default_factory=dict)
+    """Of each seal, by log and number: the last entry and the root over all up to it, computed here."""
     entries: dict[str, dict[str, Any]] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
 
@@ -68,27 +71,28 @@ def check_record(connection: Any, keys: dict[str, Ed25519PublicKey]) -> Record:
             record.broken.append(f"log {log_id} has a gap")
     record.broken += leaves.broken
     record.entries = leaves.entries
-    previous, size, tree = _NOTHING, 0, _Tree()
+    previous, size, tree = _NOTHING, 0, Tree()
     log, expected = "", 1
     for row in connection.execute(_SEALS):
         log_id, number, first, last, root, linked, sealed_at, key_id, signature = row
         if log_id != log:
             record.broken += _unsealed(log, size, leaves)
-            previous, size, tree, log, expected = _NOTHING, 0, _Tree(), log_id, 1
+            previous, size, tree, log, expected = _NOTHING, 0, Tree(), log_id, 1
             record.logs += 1
         named = f"seal {number} of log {log_id}"
-        if (number, first, _bytes(linked)) != (expected, size + 1, previous) or last < first:
+        if (number, first, as_bytes(linked)) != (expected, size + 1, previous) or last < first:
             record.broken.append(f"{named} does not follow from the one before")
         for sequence in range(first, last + 1):
             tree.add(leaves.hashes.get(log_id, {}).get(sequence, _NOTHING))
-        if tree.root() != _bytes(root):
+        if tree.root() != as_bytes(root):
             record.broken.append(f"{named} does not cover what the log holds")
-        body = _seal_body(log_id, number, first, last, _bytes(root), _bytes(linked), sealed_at, key_id)
+        body = _seal_body(log_id, number, first, last, as_bytes(root), as_bytes(linked), sealed_at, key_id)
         try:
-            keys[key_id].verify(_bytes(signature), body)
+            keys[key_id].verify(as_bytes(signature), body)
         except (KeyError, InvalidSignature):
             record.broken.append(f"{named} has no valid signature")
-        previous, size, expected = hashlib.sha256(body + _bytes(signature)).digest(), last, number + 1
+        record.roots[log_id, number] = (last, tree.root())
+        previous, size, expected = hashlib.sha256(body + as_bytes(signature)).digest(), last, number + 1
         record.seals += 1
     record.broken += _unsealed(log, size, leaves)
     sealed = {log_id for (log_id,) in connection.execute("SELECT DISTINCT log_id FROM record_seals")}
@@ -107,12 +111,12 @@ def _read_entries(connection: Any) -> _Leaves:
     found = _Leaves()
     for log_id, sequence, leaf, stored in connection.execute(_ENTRIES):
         named = f"{log_id}-{sequence}"
-        computed = hashlib.sha256(b"\x00" + _bytes(leaf)).digest()
-        if computed != _bytes(stored):
+        computed = hashlib.sha256(b"\x00" + as_bytes(leaf)).digest()
+        if computed != as_bytes(stored):
             found.broken.append(f"entry {named} was changed")
         found.hashes.setdefault(log_id, {})[sequence] = computed
         try:
-            found.entries[named] = json.loads(_bytes(leaf))
+            found.entries[named] = json.loads(as_bytes(leaf))
         except ValueError:
             found.broken.append(f"entry {named} cannot be read")
     return found
@@ -140,7 +144,7 @@ def _seal_body(
     return json.dumps(members, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _bytes(value: Any) -> bytes:
+def as_bytes(value: Any) -> bytes:
     """A column's bytes; what is none is taken as it reads, and fits nothing."""
     return value if isinstance(value, bytes) else bytes(value) if isinstance(value, memoryview) else str(value).encode()
 
@@ -152,7 +156,7 @@ def _milliseconds(value: Any) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
 
 
-class _Tree:
+class Tree:
     """A growing Merkle tree (RFC 9162 §2.1.1): the roots of its full subtrees with their heights."""
 
     def __init__(self) -> None:

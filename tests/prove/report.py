@@ -23,6 +23,8 @@ _ROWS = (
     ("receipts matched", "receipts_matched"),
     ("receipts missing", "receipts_missing"),
     ("record entries", "record_entries"),
+    ("seals", "record_seals"),
+    ("checkpoints", "checkpoints"),
 )
 
 

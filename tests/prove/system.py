@@ -23,7 +23,11 @@ from tests.prove.postgres import Cluster
 from tests.prove.processes import Child, Launcher, Slot
 from tests.prove.proxy import Proxy
 
-IMPATIENT = {"BANDIAN_DELIVERY_TIMEOUT_S": "1.5", "BANDIAN_DELIVERY_LEASE_S": "3"}
+IMPATIENT = {
+    "BANDIAN_DELIVERY_TIMEOUT_S": "1.5",
+    "BANDIAN_DELIVERY_LEASE_S": "3",
+    "BANDIAN_CHECKPOINT_EVERY_S": "0.5",
+}
 """A take-over waits for a lease; half a minute of it after each of 500 kills would prove nothing more."""
 _READY_WITHIN = 60.0
 
@@ -180,14 +184,17 @@ class System:
 
     async def stop(self) -> None:
         """End what is left; SIGTERM first for the gateway, so that its graceful end is part of the proof."""
-        running = [process.child for process in self.processes if process.child is not None]
-        for child in running:
-            child.signal(signal.SIGTERM)
-        for child in running:
-            try:
-                await asyncio.wait_for(child.ended.wait(), 30)
-            except TimeoutError:
-                child.signal(signal.SIGKILL)
+        for role in (Role.SERVE, Role.WORKER):  # the workers last: they sign what the gateways wrote at the end
+            running = [
+                process.child for process in self.processes if process.role is role and process.child is not None
+            ]
+            for child in running:
+                child.signal(signal.SIGTERM)
+            for child in running:
+                try:
+                    await asyncio.wait_for(child.ended.wait(), 30)
+                except TimeoutError:
+                    child.signal(signal.SIGKILL)
         for partner in self.partners.values():
             if partner.child is not None:
                 partner.child.signal(signal.SIGKILL)

@@ -18,11 +18,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from gateway.records.checkpoints import Checkpoint, NoteSigner, sign_checkpoint
 from gateway.records.entries import RecordEntry, encode_entry
 from gateway.records.log import LogHead
-from gateway.records.merkle import leaf_hash
+from gateway.records.merkle import EMPTY, leaf_hash
+from gateway.records.notes import ED25519_TYPE, VerifierKey
+from gateway.records.super_log import SuperLeaf, encode_leaf
 from mock_services.jose import SigningKey
-from tests.prove import checker, record_check, utility
+from tests.prove import checker, record_check, super_log_check, utility
 from tests.prove.checker import FAULTS, OPENED, SUBMITTED, Evidence, check
 
 AT = datetime(2026, 11, 28, 1, 2, 3, 456789, UTC)
@@ -32,6 +35,8 @@ _GATEWAY = """
 CREATE TABLE record_entries (log_id TEXT, sequence INTEGER, leaf_hash BLOB, leaf BLOB, action TEXT, subject TEXT);
 CREATE TABLE record_seals (log_id TEXT, number INTEGER, first_sequence INTEGER, last_sequence INTEGER, root BLOB,
     previous_hash BLOB, sealed_at TEXT, key_id TEXT, signature BLOB);
+CREATE TABLE record_super_leaves (position INTEGER, leaf_hash BLOB, leaf BLOB);
+CREATE TABLE record_checkpoints (size INTEGER, root BLOB, note TEXT);
 CREATE TABLE outbox (event_id TEXT, destination TEXT, channel TEXT, state TEXT);
 """
 
@@ -71,14 +76,14 @@ class _Builder:
         self.store = utility.Utility(directory / utility.STORE, "csg", "https://gateway", self.key, bytes(32))
         self.gateway = sqlite3.connect(directory / "gateway.sqlite3")
         self.gateway.executescript(_GATEWAY)
-        self.head = LogHead("log")
+        self.head, self.super_log = LogHead("log"), EMPTY
         self.departments: list[dict[str, object]] = []
         self.applicants: list[dict[str, object]] = []
         self.events = 0
 
     def record(self, action: str, **facts: str | int) -> str:
         leaf = encode_entry(RecordEntry(action, AT, "gateway", facts=facts))
-        seal, self.head = self.head.sealed([leaf_hash(leaf)], AT, "seal-1", self.seal_key.sign)
+        seal, self.head, _ = self.head.sealed([leaf_hash(leaf)], AT, "seal-1", self.seal_key.sign)
         self.gateway.execute(
             "INSERT INTO record_entries VALUES ('log', ?, ?, ?, ?, NULL)",
             (seal.last_sequence, leaf_hash(leaf), leaf, action),
@@ -125,6 +130,18 @@ class _Builder:
             said = {"permit_id": permit, "outcome_id": outcome, "outcome_sequence": number, "signed_outcome": token}
             self.deliver("cn.bandian.permit.outcome.v1", application, 2 + number, **said)
 
+    def checkpoint(self) -> None:
+        """The log moved: a leaf says so, and a checkpoint is signed over all leaves."""
+        leaf = encode_leaf(SuperLeaf("log", self.head.frontier.size, self.head.seals, self.head.frontier.root))
+        row = (self.super_log.size, leaf_hash(leaf), leaf)
+        self.gateway.execute("INSERT INTO record_super_leaves VALUES (?, ?, ?)", row)
+        self.super_log = self.super_log.grown([leaf_hash(leaf)])
+        key = VerifierKey("gateway/record", ED25519_TYPE, self.seal_key.public_key().public_bytes_raw())
+        said = Checkpoint("gateway/record", self.super_log.size, self.super_log.root)
+        note = str(sign_checkpoint(said, [NoteSigner(key, self.seal_key.sign)]))
+        row = (said.size, said.root, note)
+        self.gateway.execute("INSERT INTO record_checkpoints VALUES (?, ?, ?)", row)
+
     def finish(self) -> None:
         self.gateway.commit()
         self.gateway.close()
@@ -147,6 +164,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     builder = _Builder(tmp_path_factory.mktemp("sound"))
     for application, permit in PERMITS.items():
         builder.application(application, permit)
+        builder.checkpoint()
     builder.finish()
     return builder.directory
 
@@ -289,6 +307,13 @@ def test_what_is_wrong_is_counted_as_what_it_is(
         "UPDATE record_seals SET signature = zeroblob(64) WHERE number = 5",
         "UPDATE record_seals SET sealed_at = '2026-11-28T01:02:04.456789Z' WHERE number = 5",
         "UPDATE record_seals SET root = zeroblob(32) WHERE number = 5",
+        "DELETE FROM record_super_leaves WHERE position = 0",
+        "DELETE FROM record_super_leaves WHERE position = 1",
+        "UPDATE record_super_leaves SET leaf_hash = zeroblob(32) WHERE position = 1",
+        "UPDATE record_super_leaves SET leaf = replace(cast(leaf AS TEXT), 'last\":', 'last\":1') WHERE position = 1",
+        "UPDATE record_checkpoints SET root = zeroblob(32) WHERE size = 2",
+        "UPDATE record_checkpoints SET note = replace(note, 'gateway/record', 'another/record')",
+        "UPDATE record_checkpoints SET note = (SELECT note FROM record_checkpoints WHERE size = 1) WHERE size = 2",
     ],
 )
 def test_a_record_that_was_touched_is_not_intact(world: World, statement: str) -> None:
@@ -301,7 +326,7 @@ def test_an_acknowledgement_of_what_was_never_recorded_breaks_the_record(world: 
     assert not check(world.evidence).record_intact
 
 
-@pytest.mark.parametrize("module", [checker, record_check], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [checker, record_check, super_log_check], ids=lambda module: module.__name__)
 def test_the_checker_shares_no_code_with_what_it_checks(module: ModuleType) -> None:
     imported = set()
     for node in ast.walk(ast.parse(inspect.getsource(module))):
@@ -310,5 +335,5 @@ def test_the_checker_shares_no_code_with_what_it_checks(module: ModuleType) -> N
         elif isinstance(node, ast.ImportFrom):
             imported.add(node.module or "")
     foreign = {name for name in imported if name.partition(".")[0] not in sys.stdlib_module_names}
-    allowed = ("cryptography.", "psycopg", "tests.prove.record_check")
+    allowed = ("cryptography.", "psycopg", "tests.prove.record_check", "tests.prove.super_log_check")
     assert [name for name in foreign if not name.startswith(allowed)] == []
