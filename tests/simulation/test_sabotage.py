@@ -174,6 +174,7 @@ def seal_other_leaves(patch: pytest.MonkeyPatch) -> None:
 
 def believe_what_was_revoked(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(simulation, "FATES", 1.0)
+    patch.setattr(utilities, "STALLED", 1.0)
     judge = StatusListReader.judge
 
     def trusting(self: StatusListReader, *args: Any) -> Any:
