@@ -15,8 +15,11 @@ from prometheus_client import CollectorRegistry
 
 from adapters import departments
 from adapters.channels.department import DepartmentChannel
+from adapters.channels.nats import NatsChannel
+from adapters.channels.nats_link import NatsLink
 from adapters.channels.posting import SEND_TIMEOUT, open_session
 from adapters.channels.signed_events import parse_secret
+from adapters.channels.utility import UtilityChannel
 from adapters.channels.webhook import WebhookChannel
 from adapters.checkpoint_keys import CheckpointKeys
 from adapters.data_keys import LiveDataKeys, open_data_keys
@@ -469,23 +472,40 @@ def build_identity_provider(foundation: Foundation, http: HttpClient) -> OpenIdP
     )
 
 
-def build_relay(foundation: Foundation, session: aiohttp.ClientSession) -> Relay:
+@dataclass(frozen=True)
+class Relaying:
+    """The relay, and what is let go when it has ended."""
+
+    relay: Relay
+    link: NatsLink | None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """See ``Relay.run``."""
+        try:
+            await self.relay.run(stop)
+        finally:
+            if self.link is not None:
+                await self.link.close()
+
+
+def build_relay(foundation: Foundation, session: aiohttp.ClientSession) -> Relaying:
     """The relay over every channel; it claims under a name of its own."""
     settings, keys, directory = foundation.settings, foundation.keys, foundation.directory
     insecure = settings.insecure_endpoint_hosts
-    webhook = WebhookChannel(
-        session,
-        directory,
-        settings.issuer_url,
-        keys.signer(KeyPurpose.WEBHOOK),
-        secrets_in(settings.secrets_dir),
-        insecure_hosts=insecure,
-    )
+    signing = (directory, settings.issuer_url, keys.signer(KeyPurpose.WEBHOOK), secrets_in(settings.secrets_dir))
+    nats_url = settings.nats()
+    link = NatsLink(nats_url, settings.nats_prefix) if nats_url is not None else None
+    nats = NatsChannel(link, *signing, timedelta(seconds=settings.delivery_timeout_s)) if link is not None else None
+    utility = UtilityChannel(directory, WebhookChannel(session, *signing, insecure_hosts=insecure), nats)
     department = DepartmentChannel(session, directory, keys.signer(KeyPurpose.ANSWER), insecure_hosts=insecure)
-    return Relay(
+    relay = Relay(
         owner=uuid4().hex,
         transactions=foundation.transactions,
-        channels={ChannelKind.WEBHOOK: webhook, ChannelKind.DEPARTMENT: department},
+        channels={
+            ChannelKind.WEBHOOK: utility,
+            ChannelKind.NATS: utility,
+            ChannelKind.DEPARTMENT: department,
+        },
         clock=foundation.clock,
         backoff=Backoff(give_up_after=timedelta(days=settings.delivery_give_up_days)),
         limits=RelayLimits(
@@ -497,6 +517,7 @@ def build_relay(foundation: Foundation, session: aiohttp.ClientSession) -> Relay
         progress=Heartbeat(settings.heartbeat_file) if settings.heartbeat_file else None,
         watch=foundation.metrics,
     )
+    return Relaying(relay, link)
 
 
 def checkpoint_keys(foundation: Foundation) -> CheckpointKeys:

@@ -30,6 +30,7 @@ from gateway.delivery import router as delivery_router
 from gateway.errors import GatewayError
 from gateway.evidence import router as evidence_router
 from gateway.http.door import hang_door
+from gateway.http.event_reference import serve_event_reference
 from gateway.http.metrics import HttpMetrics
 from gateway.http.reference import serve_reference
 from gateway.http.services import publish
@@ -116,6 +117,7 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
         app.include_router(router)
     app.get("/healthz", include_in_schema=False)(_alive)
     app.get("/readyz", include_in_schema=False)(_ready)
+    serve_event_reference(app, settings.base_url, settings.nats_prefix)
     serve_reference(app)
     hang_door(
         app,

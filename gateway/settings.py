@@ -454,7 +454,7 @@ def _refuse_unsafe_nats(settings: Settings) -> None:
     parts = urlsplit(settings.nats_url.get_secret_value())
     if settings.nats_password_file is not None and (not parts.username or parts.password):
         raise SettingsError(
-            f"{PREFIX}NATS_PASSWORD_FILE goes with a {PREFIX}NATS_URL that has a user and no password; mend one of them."
+            f"{PREFIX}NATS_PASSWORD_FILE goes with a {PREFIX}NATS_URL that has a user and no password; mend one."
         )
     known = {"127.0.0.1", "::1", "localhost", *settings.insecure_endpoint_hosts}
     if settings.in_production and parts.scheme != "tls" and parts.hostname not in known:

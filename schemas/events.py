@@ -5,6 +5,7 @@ Headers: ``webhook-id`` (= event id), ``webhook-timestamp`` (seconds), ``webhook
 The receiver answers ``200`` with a signed receipt; a repeated event gets the receipt again and has no second effect.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
 from typing import Any, Literal
@@ -204,6 +205,18 @@ class CertificateChanged(OpenWireModel):
     source: PartnerCode | None = Field(default=None, description="The source that was asked")
     identifier_digest: str | None = Field(default=None, description="As in application.submitted, of the version now")
     content_digest: str | None = Field(default=None, description="As in application.submitted, of the version now")
+
+
+EVENT_DATA: Mapping[EventType, type[OpenWireModel]] = {
+    EventType.APPLICATION_SUBMITTED: ApplicationSubmitted,
+    EventType.APPLICATION_WITHDRAWN: ApplicationWithdrawn,
+    EventType.AUTHORISATION_WITHDRAWN: AuthorisationWithdrawn,
+    EventType.REVIEW_OPENED: ReviewOpened,
+    EventType.REVIEW_CHANGED: ReviewChanged,
+    EventType.PERMIT_OUTCOME: PermitOutcome,
+    EventType.CERTIFICATE_CHANGED: CertificateChanged,
+}
+"""What ``data`` of each type of event is."""
 
 
 class DeliveryReceipt(OpenWireModel):

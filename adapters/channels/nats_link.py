@@ -192,24 +192,25 @@ class NatsLink:
         self._prepared.add(utility)
 
     def _streams(self) -> tuple[StreamConfig, StreamConfig]:
-        limits = self._limits
+        events, receipts = events_of(self._prefix, "*"), receipt_subject(self._prefix, "*", "*")
         return (
-            StreamConfig(
-                name=events_stream(self._prefix),
-                subjects=[events_of(self._prefix, "*")],
-                max_bytes=limits.events_bytes,
-                duplicate_window=limits.duplicates.total_seconds(),
-                max_age=limits.kept.total_seconds(),
-                **_KEPT,
-            ),
-            StreamConfig(
-                name=receipts_stream(self._prefix),
-                subjects=[receipt_subject(self._prefix, "*", "*")],
-                max_bytes=limits.receipts_bytes,
-                duplicate_window=limits.duplicates.total_seconds(),
-                max_age=limits.kept.total_seconds(),
-                **_KEPT,
-            ),
+            self._stream(events_stream(self._prefix), events, self._limits.events_bytes),
+            self._stream(receipts_stream(self._prefix), receipts, self._limits.receipts_bytes),
+        )
+
+    def _stream(self, name: str, subjects: str, most_bytes: int) -> StreamConfig:
+        """A subject is one event's: what is sent again takes the place of what was there."""
+        return StreamConfig(
+            name=name,
+            subjects=[subjects],
+            retention=RetentionPolicy.LIMITS,
+            storage=StorageType.FILE,
+            discard=DiscardPolicy.OLD,
+            max_bytes=most_bytes,
+            max_age=self._limits.kept.total_seconds(),
+            max_msgs_per_subject=1,
+            max_msg_size=MAX_MESSAGE_BYTES,
+            duplicate_window=self._limits.duplicates.total_seconds(),
         )
 
     def _consumer(self, utility: str) -> ConsumerConfig:
@@ -227,14 +228,6 @@ class NatsLink:
         return NatsDown(what)
 
 
-_KEPT: Final = {
-    "retention": RetentionPolicy.LIMITS,
-    "storage": StorageType.FILE,
-    "discard": DiscardPolicy.OLD,
-    "max_msgs_per_subject": 1,
-    "max_msg_size": MAX_MESSAGE_BYTES,
-}
-"""A subject is one event's: what is sent again takes the place of what was there."""
 _COMPARED: Final = ("subjects", "max_bytes", "duplicate_window", "max_age", "max_msgs_per_subject", "max_msg_size")
 
 

@@ -45,7 +45,7 @@ def decode_leaf(data: bytes) -> SuperLeaf:
     match said:
         case {"last": int(last), "log": str(log_id), "number": int(number), "root": str(text), "v": 1}:
             leaf = SuperLeaf(log_id, last, number, bytes.fromhex(text))
-            sound = 1 <= number <= last and len(leaf.root) == HASH_BYTES and _LOG_ID.fullmatch(log_id)
-            if sound and encode_leaf(leaf) == data:
+            counted = not isinstance(last, bool) and not isinstance(number, bool) and 1 <= number <= last
+            if counted and len(leaf.root) == HASH_BYTES and _LOG_ID.fullmatch(log_id) and encode_leaf(leaf) == data:
                 return leaf
     raise ValueError("not a leaf of the super log")

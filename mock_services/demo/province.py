@@ -118,6 +118,7 @@ def _environment(directory: Path, port: int, platform: str, identity: str, datab
         "BANDIAN_STATUS_ORIGINS": identity,
         "BANDIAN_SOURCES": json.dumps([source]),
         "BANDIAN_FEED_POLL_S": "1",
+        "BANDIAN_CHECKPOINT_EVERY_S": "1",
         "BANDIAN_REVIEW_MODES": json.dumps(REVIEW_MODES, ensure_ascii=False),
         "BANDIAN_IDENTITY_PROVIDER": json.dumps({"issuer": identity, "client_id": "bandian"}),
         "BANDIAN_INSECURE_ENDPOINT_HOSTS": "127.0.0.1",

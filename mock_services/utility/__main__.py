@@ -26,6 +26,7 @@ from mock_services.utility.app import install
 from mock_services.utility.client import GatewayClient
 from mock_services.utility.driver import Driver
 from mock_services.utility.ledger import Ledger
+from mock_services.utility.nats_consumer import NatsConsumer
 from mock_services.utility.receiver import Receiver
 from mock_services.utility.reconciliation import Reconciler
 from mock_services.utility.scenario import DEFAULT_SCENARIO, Scenario
@@ -60,6 +61,8 @@ def build(_: str, options: argparse.Namespace) -> ASGIApp:
     driver = Driver(client, store, _now)
     reconciler = Reconciler(client, Ledger(store.connection), _now)
 
+    consumer = NatsConsumer(options.nats_url, options.nats_prefix, receiver) if options.nats_url else None
+
     def reset() -> None:
         reconciler.ledger.clear()
         store.clear()
@@ -78,7 +81,10 @@ def build(_: str, options: argparse.Namespace) -> ASGIApp:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with http, running(driver.run()), running(reconciler.run()):
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(http)
+            for work in (driver.run, reconciler.run, *([consumer.run] if consumer else [])):
+                await stack.enter_async_context(running(work()))
             yield
         store.close()
 
@@ -115,6 +121,8 @@ def main() -> None:
     parser.add_argument(
         "--webhook-secret-file", type=Path, help="a file with it, where it must stand on no command line"
     )
+    parser.add_argument("--nats-url", help="take events from NATS JetStream too, as nats://127.0.0.1:4222")
+    parser.add_argument("--nats-prefix", default="bandian", help="the gateway's BANDIAN_NATS_PREFIX")
     parser.add_argument("--departments-url", help="where departments publish keys: {url}/{code}/.well-known/jwks.json")
     parser.add_argument("--scenario", type=Path, default=DEFAULT_SCENARIO, help="a TOML file of plans")
     options = parser.parse_args()

@@ -54,14 +54,16 @@ class Receiver:
     departments_url: str | None = None
     department_keys: dict[str, RemoteKeySet] = field(default_factory=dict)
 
-    async def receive(self, headers: Mapping[str, str], body: bytes) -> str:
+    async def receive(self, headers: Mapping[str, str], body: bytes, sent_at: datetime | None = None) -> str:
         """The signed receipt for a delivery, once its event and effect are durable.
+
+        ``sent_at`` is when a stream took it, where it did not come straight from the gateway.
 
         Raises ``WebhookRefused`` (signatures, ``event``, ``event_data``, ``department_signature``), ``EventChanged``
         for a known id with another body, and ``httpx.HTTPError`` when the gateway's keys cannot be read.
         """
         at = self.clock()
-        delivery = await self._check(headers, body, at)
+        delivery = await self._check(headers, body, at, sent_at or at)
         event = _read_event(delivery)
         effect = await self._effect_of(event, at)
         fresh = self.store.receive(event, body, delivery.body_sha256, effect, at)
@@ -70,7 +72,7 @@ class Receiver:
     async def receipt_of(self, event_id: str, headers: Mapping[str, str]) -> str | None:
         """A receipt for the event as it is held here; None where it is not. Raises as ``receive`` does."""
         at = self.clock()
-        asked = await self._check(headers, b"", at)
+        asked = await self._check(headers, b"", at, at)
         if asked.event_id != event_id:
             raise WebhookRefused("event")
         known = self.store.event(event_id)
@@ -81,16 +83,16 @@ class Receiver:
         at, body = self.clock(), event.model_dump_json().encode()
         self.store.receive(event, body, hashlib.sha256(body).hexdigest(), await self._effect_of(event, at), at)
 
-    async def _check(self, headers: Mapping[str, str], body: bytes, at: datetime) -> Delivery:
+    async def _check(self, headers: Mapping[str, str], body: bytes, at: datetime, sent_at: datetime) -> Delivery:
         keys = await self.gateway_keys.current(at=at)
         try:
-            return check_delivery(headers, body, secret=self.secret, gateway_keys=keys, at=at)
+            return check_delivery(headers, body, secret=self.secret, gateway_keys=keys, at=sent_at)
         except WebhookRefused as error:
             if error.reason != "signature.v1a":
                 raise
         # v1a names no key: the gateway may have a new one.
         keys = await self.gateway_keys.having("", at=at)
-        return check_delivery(headers, body, secret=self.secret, gateway_keys=keys, at=at)
+        return check_delivery(headers, body, secret=self.secret, gateway_keys=keys, at=sent_at)
 
     async def _effect_of(self, event: CloudEvent, at: datetime) -> Effect:
         try:

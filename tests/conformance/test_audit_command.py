@@ -13,9 +13,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner, Result
 
 from adapters.head_keeper import HeadFiles
+from adapters.witnesses.files import LATEST, CheckpointFiles
 from gateway.cli import app
 from gateway.crypto.jwk import VerificationKey, export_jwk
 from gateway.records.entries import RecordEntry
+from gateway.records.ports import Submission
+from tests.support.anchoring import LOG_KEY, anchoring, entry, recorded
 from tests.support.databases import SERVER, Databases
 from tests.support.storage import NOON, SEAL_KEYS, SetClock, opened
 
@@ -115,6 +118,55 @@ def test_a_head_kept_elsewhere_is_heard(auditor: Auditor, databases: Databases) 
     assert other.with_keys("--head", head).exit_code == BROKEN
     named = other.with_keys(BANDIAN_HEADS_DIR=str(elsewhere))
     assert (named.exit_code, f"{head.stem}-1：the log was cut off" in named.stderr) == (BROKEN, True)
+
+
+def anchored(auditor: Auditor) -> Path:
+    """Record and sign a checkpoint, kept where the gateway keeps it; answers its file."""
+
+    async def anchor() -> None:
+        clock = SetClock()
+        with opened(auditor.database_url, clock) as transactions:
+            await recorded(transactions, entry(1), entry(2))
+            latest = await anchoring(transactions, clock).anchor_once()
+            assert latest is not None
+
+            async def proof_from(old_size: int) -> list[bytes]:
+                return []
+
+            await CheckpointFiles(auditor.heads).observe(Submission(latest.note, latest.size, proof_from))
+
+    asyncio.run(anchor())
+    return auditor.heads / LATEST
+
+
+def test_a_checkpoint_kept_outside_is_heard(auditor: Auditor, databases: Databases) -> None:
+    kept = anchored(auditor)
+    said = auditor.with_keys()
+    assert said.exit_code == WHOLE, said.output
+    assert "1 个检查点" in said.stdout
+    assert "库外检查点 1 个相符" in said.stdout
+    other = Auditor(auditor.directory / "elsewhere", databases.sqlite())
+    assert other.audit("--keys", auditor.keys).exit_code == WHOLE
+    cut = other.audit("--keys", auditor.keys, "--checkpoint", kept)
+    assert (cut.exit_code, "a checkpoint of 1 leaves was kept outside" in cut.stderr) == (BROKEN, True)
+    kept.write_bytes(kept.read_bytes()[:-5])
+    damaged = auditor.with_keys()
+    assert (damaged.exit_code, kept.name in damaged.stderr) == (BROKEN, True)
+    assert auditor.with_keys("--checkpoint", kept).exit_code == UNREADABLE
+
+
+def test_a_copy_is_audited_without_the_gateway_s_settings(auditor: Auditor) -> None:
+    kept = anchored(auditor)
+    keys = auditor.directory / "keys.txt"
+    keys.write_text(f"# of the gateway\n{LOG_KEY}\n")
+    arguments = ("--keys", auditor.keys, "--record-keys", keys, "--checkpoint", kept)
+    without = {"BANDIAN_DATABASE_URL": "sqlite:////nowhere/none.sqlite3", "BANDIAN_UNKNOWN": "x"}
+    said = CliRunner().invoke(app, ["audit", *map(str, arguments), "--database", auditor.database_url], env=without)
+    assert said.exit_code == WHOLE, said.output
+    assert "2 条存证" in said.stdout
+    keys.write_text("nonsense\n")
+    assert auditor.with_keys("--record-keys", keys).exit_code == UNREADABLE
+    assert auditor.with_keys("--database", "mysql://x/y").exit_code == USAGE
 
 
 def test_a_damaged_head_where_the_gateway_keeps_them_is_a_doubt(auditor: Auditor) -> None:

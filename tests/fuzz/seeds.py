@@ -13,6 +13,7 @@ from gateway.crypto import sm2
 from gateway.crypto.der import parse
 from gateway.crypto.jwk import VerificationKey, algorithms_of, export_jwk
 from gateway.crypto.schemes import Scheme
+from gateway.records.super_log import SuperLeaf, encode_leaf
 from tests.support import ofd_writer, x509_writer
 from tests.support.ofd_licence import OfdProvince
 from tests.support.ofd_writer import Recipe
@@ -157,6 +158,17 @@ def crls() -> list[bytes]:
         w.crl(made.ca, base=1),
     ]
     return lists + [parse(each).children()[0].raw for each in lists]
+
+
+def notes() -> list[bytes]:
+    line = "— gateway.example/record 1gTATrEBDbnLN0DT/8nFo7RcR0MSkn2pQjKSYBSrgVhoyV5V\n"
+    root = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+    texts = (f"gateway.example/record\n7\n{root}\n", "a\n\nb\n")
+    return [f"{text}\n{line * count}".encode() for text in texts for count in (1, 2)]
+
+
+def record_leaves() -> list[bytes]:
+    return [encode_leaf(SuperLeaf("4f0c5d1e2a3b", last, 1, bytes(32))) for last in (1, 300)]
 
 
 def ocsp_responses() -> list[bytes]:

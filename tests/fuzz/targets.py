@@ -29,6 +29,9 @@ from gateway.crypto.schemes import Scheme, scheme_of
 from gateway.crypto.signatures import load_public_key, verify_signature
 from gateway.crypto.strict_json import parse_object
 from gateway.errors import GatewayError
+from gateway.records.checkpoints import parse_checkpoint
+from gateway.records.notes import NoteInvalid, parse_note
+from gateway.records.super_log import decode_leaf, encode_leaf
 from tests.fuzz import seeds
 from tests.support import ofd_writer, x509_writer
 from tests.support.ecertificates import AT, ENTERPRISE, LIST_URI, x5c
@@ -149,6 +152,25 @@ def crl(data: bytes) -> None:
     load_crl(data)
 
 
+def note(data: bytes) -> None:
+    """A signed note has one spelling, and so has the checkpoint in it."""
+    try:
+        read = parse_note(data)
+        assert str(read).encode() == data
+        assert parse_checkpoint(read.text).text() == read.text
+    except NoteInvalid:
+        return
+
+
+def record_leaf(data: bytes) -> None:
+    """A leaf of the super log has one spelling."""
+    try:
+        read = decode_leaf(data)
+    except ValueError:
+        return
+    assert encode_leaf(read) == data
+
+
 def ocsp(data: bytes) -> None:
     """A response as it comes, and as the body of one that is properly signed."""
     pki = seeds.pki()
@@ -246,6 +268,8 @@ TARGETS = {
         Target("chain", chain, seeds.certificate_bodies),
         Target("crl", crl, seeds.crls, max_bytes=64 * KIB),
         Target("ocsp", ocsp, seeds.ocsp_responses),
+        Target("note", note, seeds.notes, words=(b"\n\n", b"\xe2\x80\x94 ", b"=")),
+        Target("record-leaf", record_leaf, seeds.record_leaves, words=_JSON),
         Target("status-list", status_list, seeds.status_lists, words=_JSON),
         Target("envelope", envelope, seeds.envelopes, max_bytes=256 * KIB, words=_JSON),
         Target("xml", parse_xml, seeds.xml_texts, words=_XML),

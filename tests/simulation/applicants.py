@@ -378,12 +378,17 @@ class Applicants:
         return str(answer)
 
     async def _progress(self, who: Applicant, application_id: str) -> str:
-        known = self.province.model.applications[application_id]
+        known, weather = self.province.model.applications[application_id], self.province.weather
         answer: Answer = await self.province.ask(self.province.gateway.progress.progress(application_id, who.digest))
         if not answer.done:
             return str(answer)
         if not known.unsure and (answer.value.closed_at is not None) != known.closed:
             raise Violated("lifecycle", f"{application_id} is shown as {answer.value.status}")
+        for stage in answer.value.stages:
+            self.province.model.shows(application_id, stage.stage, "started", stage.started_at)
+            self.province.model.shows(application_id, stage.stage, "completed", stage.completed_at)
+        if weather.chance(0.6):
+            self._then(who, "looks", lambda: self._progress(who, application_id), 10, 800_000)
         return f"{answer.value.status} {len(answer.value.accesses)}"
 
     # when -----------------------------------------------------------------------------------------------------------

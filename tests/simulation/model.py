@@ -167,6 +167,8 @@ class Model:
         self.withdrawing: str | None = None
         self.asking: set[str] = set()
         """Holders whose certificates the present step may ask a source for."""
+        self.shown: dict[tuple[str, str, str], datetime] = {}
+        """(application, stage, which end of it) → the time that its applicant was shown."""
         self.disclosures = 0
         self.noticed: Violated | None = None
         """What was noticed inside of a call of the gateway's, which may take it for a fault of its neighbour's."""
@@ -323,6 +325,14 @@ class Model:
         if action == "completed":
             known.at_stage += 1
             known.closed = known.at_stage == len(STAGES[known.customer_class])
+
+    def shows(self, application_id: str, stage: str, which: str, at: datetime | None) -> None:
+        """An applicant is shown when a stage began or ended; once shown, it stays."""
+        before = self.shown.get((application_id, stage, which))
+        if before is not None and at != before:
+            raise Violated("clock", f"{stage} of {application_id} was shown as {which} at {before}, and now at {at}")
+        if at is not None:
+            self.shown[application_id, stage, which] = at
 
     # disclosure -----------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from schemas.events import EventType
 from tests.simulation import applicants, channel, simulation, utilities
 from tests.simulation.simulation import simulate
 
+pytestmark = pytest.mark.timeout(600)
 APPLICATIONS = 8
 SEEDS = (11, 12, 13, 14)
 """One after the other, until one goes wrong: a sabotage may have nothing to spoil in a history."""

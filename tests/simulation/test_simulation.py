@@ -11,6 +11,7 @@ import pytest
 from tests.simulation.__main__ import MOST_SEEDS, episodes
 from tests.simulation.simulation import simulate
 
+pytestmark = pytest.mark.timeout(600)
 FRESH_APPLICATIONS = 16
 SEEDS = Path(__file__).with_name("seeds.txt")
 

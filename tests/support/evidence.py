@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -213,3 +213,15 @@ def anew(bundle: bytes, changes: Mapping[str, bytes | None], key: SigningKey | N
 def without(anchors: Anchors, **changes: Any) -> Anchors:
     """Anchors with something else in their place."""
     return replace(anchors, **changes)
+
+
+def contents(bundle: bytes) -> Iterator[bytes]:
+    """Every file, and whatever is packed in it in base64: leaves of the record, payloads of signed documents."""
+    for name, body in read_archive(bundle).items():
+        yield name.encode() + b"\0" + body
+        for part in body.replace(b"\n", b" ").replace(b'"', b" ").replace(b".", b" ").split():
+            for decode in (base64.b64decode, base64.urlsafe_b64decode):
+                try:
+                    yield decode(part + b"=" * (-len(part) % 4))
+                except ValueError:
+                    continue

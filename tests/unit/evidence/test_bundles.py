@@ -1,10 +1,8 @@
 """A whole bundle proves everything; a redacted one what it can, and tells of nobody."""
 
-import base64
 import io
 import json
 import zipfile
-from collections.abc import Iterator
 from hashlib import sha256
 
 import pytest
@@ -21,7 +19,7 @@ from gateway.evidence.verify_evidence import (
     read_archive,
     verify_evidence,
 )
-from tests.support.evidence import anew, without
+from tests.support.evidence import anew, contents, without
 from tests.support.licences import PLANT, SECRETS, an_applicant
 from tests.support.raw_database import Needles
 from tests.unit.evidence.conftest import Made
@@ -48,18 +46,6 @@ def codes(report: Report, *marks: str) -> set[str]:
 
 def told(report: Report) -> str:
     return "\n".join(each.text("en") for each in report.findings)
-
-
-def contents(bundle: bytes) -> Iterator[bytes]:
-    """Every file, and whatever is packed in it in base64: leaves of the record, payloads of signed documents."""
-    for name, body in read_archive(bundle).items():
-        yield name.encode() + b"\0" + body
-        for part in body.replace(b"\n", b" ").replace(b'"', b" ").replace(b".", b" ").split():
-            for decode in (base64.b64decode, base64.urlsafe_b64decode):
-                try:
-                    yield decode(part + b"=" * (-len(part) % 4))
-                except ValueError:
-                    continue
 
 
 def test_a_whole_bundle_proves_everything(made: Made) -> None:
