@@ -3,8 +3,11 @@
 A new boundary is one line here. A function that is gone makes the launcher refuse to start, so the table cannot rot.
 """
 
+import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class Moment(StrEnum):
@@ -27,24 +30,39 @@ BOTH = SERVE | WORKER
 
 @dataclass(frozen=True)
 class Boundary:
-    """``name`` and ``moment`` make the boundary; ``function`` is ``module:attribute`` or ``module:Class.method``."""
+    """``name`` and ``moment`` make the boundary; ``function`` is ``module:attribute`` or ``module:Class.method``.
+
+    ``rare`` – it is passed seldom: waited for longer, and for its first hit.
+    """
 
     name: str
     moment: Moment
     function: str
     roles: frozenset[Role]
     meaning: str
+    rare: bool = False
 
     @property
     def slug(self) -> str:
         """``commit.before``."""
         return f"{self.name}.{self.moment}"
 
+    def place(self) -> tuple[Any, str, Callable[..., Any]]:
+        """What holds the function, its name there, and the function. Raises ``AttributeError``, ``ImportError``."""
+        module, _, path = self.function.partition(":")
+        *owners, attribute = path.split(".")
+        owner: Any = importlib.import_module(module)
+        for name in owners:
+            owner = getattr(owner, name)
+        return owner, attribute, getattr(owner, attribute)
 
-def _around(name: str, function: str, roles: frozenset[Role], before: str, after: str) -> tuple[Boundary, Boundary]:
+
+def _around(
+    name: str, function: str, roles: frozenset[Role], before: str, after: str, *, rare: bool = False
+) -> tuple[Boundary, Boundary]:
     return (
-        Boundary(name, Moment.BEFORE, function, roles, before),
-        Boundary(name, Moment.AFTER, function, roles, after),
+        Boundary(name, Moment.BEFORE, function, roles, before, rare),
+        Boundary(name, Moment.AFTER, function, roles, after, rare),
     )
 
 
@@ -114,7 +132,7 @@ BOUNDARIES: tuple[Boundary, ...] = (
     ),
     *_around(
         "receipt",
-        "adapters.channels.webhook:WebhookChannel._verify_receipt",
+        "adapters.channels.signed_events:SignedEvents.verify_receipt",
         WORKER,
         "a receipt has come and was not checked",
         "the receipt holds, and nothing of it is stored",
@@ -139,6 +157,7 @@ BOUNDARIES: tuple[Boundary, ...] = (
         WORKER,
         "logs have moved, and no leaf of the super log says so",
         "leaves are appended and a checkpoint is signed, not committed",
+        rare=True,  # the lease of a worker that was killed while it anchored lasts half a minute
     ),
     *_around(
         "witness",
@@ -146,6 +165,7 @@ BOUNDARIES: tuple[Boundary, ...] = (
         WORKER,
         "a checkpoint is committed and has not left the database",
         "the checkpoint is kept outside the database",
+        rare=True,
     ),
 )
 """In the order in which an outcome passes them."""

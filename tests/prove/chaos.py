@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from tests.prove.boundaries import boundaries_of
+from tests.prove.boundaries import Boundary, boundaries_of
 from tests.prove.processes import Slot
 from tests.prove.proxy import LinkFault
 from tests.prove.system import DatabaseKind, GatewayProcess, Partner, System
@@ -20,7 +20,8 @@ AT_A_BOUNDARY = 0.75
 """Share of a gateway's and a worker's kills that are at a named boundary; the others are at any moment."""
 DURING_A_START = 0.1
 MOST_HITS = 5
-NOT_MET_WITHIN = 4.0
+NOT_MET_WITHIN, RARE_NOT_MET_WITHIN = 4.0, 40.0
+"""Seconds after which a boundary that was not passed is given up for a kill at any moment."""
 WHOLE_DATABASE = 0.7
 """Share of the database's kills that end the whole server; the others end one process that serves a connection."""
 
@@ -117,11 +118,11 @@ class Chaos:
             await asyncio.sleep(0.3)
 
     async def _gateway_lane(self, process: GatewayProcess) -> None:
-        chance, boundaries = self._chance(process.name), list(boundaries_of(process.role))
-        coming: list[str] = []
+        chance, boundaries = self._chance(process.name), boundaries_of(process.role)
+        coming: list[Boundary] = []
         while True:
             if not coming:
-                coming = [boundary.slug for boundary in boundaries]
+                coming = list(boundaries)
                 chance.shuffle(coming)
             at_boundary, lives = chance.random() < AT_A_BOUNDARY, chance.uniform(*self._pace.lives)
             hit, in_start = chance.randint(1, MOST_HITS), chance.random() < DURING_A_START
@@ -144,17 +145,18 @@ class Chaos:
         self._tally.ended_by_themselves[process.name] += 1
         await self._running(process)
 
-    async def _kill_at(self, process: GatewayProcess, boundary: str, hit: int) -> None:
+    async def _kill_at(self, process: GatewayProcess, boundary: Boundary, hit: int) -> None:
         assert process.child is not None
-        process.slot.arm(boundary, hit)
+        process.slot.arm(boundary.slug, 1 if boundary.rare else hit)
         try:
-            await asyncio.wait_for(process.child.ended.wait(), NOT_MET_WITHIN)
+            patience = RARE_NOT_MET_WITHIN if boundary.rare else NOT_MET_WITHIN
+            await asyncio.wait_for(process.child.ended.wait(), patience)
         except TimeoutError:
             process.slot.disarm()
             await self._kill(process, f"{process.role}: at any moment")
             return
         if process.slot.fired():
-            self._tally.kills[f"{process.role}: {boundary}"] += 1
+            self._tally.kills[f"{process.role}: {boundary.slug}"] += 1
         else:
             self._tally.ended_by_themselves[process.name] += 1
 

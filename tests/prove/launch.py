@@ -114,13 +114,9 @@ def install_kill_points() -> None:
     by_function: dict[str, dict[Moment, Boundary]] = {}
     for boundary in BOUNDARIES:
         by_function.setdefault(boundary.function, {})[boundary.moment] = boundary
-    for function, moments in by_function.items():
-        module, _, path = function.partition(":")
-        *owners, attribute = path.split(".")
-        owner: Any = importlib.import_module(module)
-        for name in owners:
-            owner = getattr(owner, name)
-        setattr(owner, attribute, _wrapped(getattr(owner, attribute), moments, points))
+    for moments in by_function.values():
+        owner, attribute, call = next(iter(moments.values())).place()
+        setattr(owner, attribute, _wrapped(call, moments, points))
 
 
 def _wrapped(call: Callable[..., Any], moments: dict[Moment, Boundary], points: _KillPoints) -> Callable[..., Any]:
