@@ -396,11 +396,10 @@ def _stored(state: DeliveryState) -> str:
 
 
 def _moved(settlement: Settlement, unknown_since: datetime | None) -> dict[str, Any]:
-    match settlement.state:
-        case DeliveryState.UNKNOWN:
-            unknown_since = unknown_since or settlement.finished_at
-        case DeliveryState.PENDING | DeliveryState.DELIVERED:
-            unknown_since = None
+    if settlement.outcome is AttemptOutcome.UNKNOWN or settlement.state is DeliveryState.UNKNOWN:
+        unknown_since = unknown_since or settlement.finished_at
+    if settlement.state is DeliveryState.DELIVERED:
+        unknown_since = None
     moved = {
         "event_id": settlement.event_id,
         "state": _stored(settlement.state),

@@ -55,9 +55,10 @@ async def _print_list(
 ) -> None:
     for view in await _service(foundation).list(destination, state, limit):
         event = view.event
+        perhaps = "（对方或已收到）" if view.state is DeliveryState.DEAD and view.unknown_since else ""
         typer.echo(
             f"{event.event_id}\t{event.destination}\t{event.type}\t{event.subject}#{event.sequence}\t"
-            f"{view.state}\t{view.attempts} 次\t{view.last_reason or ''}"
+            f"{view.state}\t{view.attempts} 次\t{view.last_reason or ''}{perhaps}"
         )
 
 

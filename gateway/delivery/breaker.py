@@ -58,10 +58,9 @@ class Breaker:
             case BreakerState.HALF_OPEN:
                 return max(0, min(free, self.policy.probes - self.probing))
 
-    def began(self, now: float) -> tuple["Breaker", bool]:
-        """A send begins; answers also whether it is a probe, which its end must tell."""
-        probe = self.state(now) is not BreakerState.CLOSED
-        return (replace(self, probing=self.probing + 1) if probe else self), probe
+    def probe_began(self) -> "Breaker":
+        """A send begins for which there was room although it was not closed; its end must tell that it is a probe."""
+        return replace(self, probing=self.probing + 1)
 
     def succeeded(self, *, probe: bool) -> "Breaker":
         """The receiver answered as agreed: it is closed, whoever found out."""

@@ -131,6 +131,7 @@ class Relay:
             return 0
         at, now = self._clock(), self._elapsed()
         room, look = self._room(total, now), self._jump_is_possible(at, now)
+        half_open = {code for code, breaker in self._breakers.items() if breaker.state(now) is BreakerState.HALF_OPEN}
         claims, moved = await self._transactions.write(lambda tx: self._claim(tx, at, room, look))
         self._passed_at = at
         if look:
@@ -139,7 +140,10 @@ class Relay:
             log.warning("relay.clock_jumped", events=moved)
         for claim in claims:
             self._in_flight[claim.event.event_id] = claim
-            task = asyncio.create_task(self._deliver(claim, self._began(claim.event.destination)))
+            probe = claim.event.destination in half_open
+            if probe:
+                self._move_breaker(claim.event.destination, self._breaker(claim.event.destination).probe_began())
+            task = asyncio.create_task(self._deliver(claim, probe))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         self._tell_takeovers(claims)
@@ -214,15 +218,8 @@ class Relay:
             self._in_flight.pop(claim.event.event_id, None)
             self._freed.set()
 
-    def _began(self, destination: str) -> bool:
-        breaker, probe = self._breakers.get(destination, Breaker(self._policy)).began(self._elapsed())
-        if probe:
-            self._breakers[destination] = breaker
-        return probe
-
     def _ended(self, destination: str, health: ReceiverHealth, probe: bool) -> None:
-        before = self._breakers.get(destination, Breaker(self._policy))
-        now = self._elapsed()
+        before, now = self._breaker(destination), self._elapsed()
         match health:
             case ReceiverHealth.WORKS:
                 after = before.succeeded(probe=probe)
@@ -230,11 +227,19 @@ class Relay:
                 after = before.failed_once(now, probe=probe)
             case ReceiverHealth.UNTOLD:
                 after = before.said_nothing(probe=probe)
-        self._breakers[destination] = after
-        if after == Breaker(self._policy):
-            del self._breakers[destination]
+        self._move_breaker(destination, after)
         if bool(before.openings) != bool(after.openings):
             state = after.state(now)
             log.warning("delivery.breaker", destination=destination, state=state.value)
             if self._watch is not None:
                 self._watch.breaker_moved(destination, state)
+
+    def _breaker(self, destination: str) -> Breaker:
+        return self._breakers.get(destination, Breaker(self._policy))
+
+    def _move_breaker(self, destination: str, breaker: Breaker) -> None:
+        """One of which nothing bad is known is not kept."""
+        if breaker == Breaker(self._policy):
+            self._breakers.pop(destination, None)
+        else:
+            self._breakers[destination] = breaker

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import gzip
+import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -21,8 +22,8 @@ from gateway.approvals.review_requests import REVIEW_REQUESTED
 from gateway.caller import Role
 from gateway.crypto.jwk import SigningKey, export_jwk
 from gateway.crypto.jws import JwsPolicy, verify_jws
-from gateway.delivery.errors import DeliveryRefused
-from gateway.delivery.ports import Channel, ChannelKind, Event
+from gateway.delivery.errors import DeliveryRefused, NotDelivered
+from gateway.delivery.ports import BODY_WITHOUT_POSITION, AttemptOutcome, Channel, ChannelKind, Event
 from gateway.errors import Owner, PartnerUnavailable
 from gateway.partners.model import KeyUse
 from mock_services.jose import KeySet, read_claims
@@ -86,11 +87,14 @@ class Bench:
     async def send(self) -> Any:
         return await self.channel.send(self.event, NOON)
 
-    async def unavailable(self) -> PartnerUnavailable:
-        with pytest.raises(PartnerUnavailable) as caught:
+    async def unavailable(self) -> NotDelivered:
+        with pytest.raises(NotDelivered) as caught:
             await self.send()
         assert caught.value.partner == self.event.destination
         return caught.value
+
+    async def outcome(self) -> AttemptOutcome:
+        return (await self.unavailable()).outcome
 
 
 async def department_takes(got: Received, **changes: Any) -> web.StreamResponse:
@@ -172,6 +176,8 @@ async def test_what_can_be_mended_there_is_tried_again(bench: Bench, status: int
     bench.receiver.behave = answering(status, b"no")
     error = await bench.unavailable()
     assert (error.check, error.retry_after) == (f"{bench.prefix}.status_{status}", None)
+    relayed = status in (502, 504)
+    assert error.outcome is (AttemptOutcome.UNKNOWN if relayed else AttemptOutcome.DECLINED)
 
 
 @pytest.mark.parametrize("status", [410, 422])
@@ -203,6 +209,51 @@ async def test_a_reset_a_stall_and_a_closed_port_are_tried_again(bench: Bench) -
     assert (await bench.unavailable()).check == f"{bench.prefix}.timeout"
     bench.directory.set_endpoint(bench.event.destination, bench.prefix, "http://127.0.0.1:9/receive")
     assert (await bench.unavailable()).check.startswith(f"{bench.prefix}.no_answer")
+
+
+async def cut_mid_answer(got: Received) -> web.StreamResponse:
+    answer = web.StreamResponse(headers={"Content-Length": "500"})
+    await answer.prepare(got.request)
+    await answer.write(b"half an answ")
+    assert got.request.transport is not None
+    got.request.transport.abort()
+    return answer
+
+
+async def test_what_was_sent_without_an_answer_is_told_from_what_was_never_sent(bench: Bench) -> None:
+    for behave in (reset, stall, cut_mid_answer):
+        bench.receiver.behave = behave
+        assert await bench.outcome() is AttemptOutcome.UNKNOWN
+    bench.receiver.behave = answering(200, b"no receipt")
+    assert await bench.outcome() is AttemptOutcome.DECLINED
+    sent = len(bench.receiver.received)
+    for url in ("http://127.0.0.1:9/receive", "http://no-such-host.invalid/receive", "https://127.0.0.1:9/receive"):
+        bench.directory.set_endpoint(bench.event.destination, bench.prefix, url)
+        assert await bench.outcome() is AttemptOutcome.NOT_SENT, url
+    bench.directory.suspend(bench.event.destination)
+    assert await bench.outcome() is AttemptOutcome.NOT_SENT
+    assert len(bench.receiver.received) == sent
+
+
+async def test_a_connection_that_is_never_made_is_nothing_sent(bench: Bench) -> None:
+    """A full backlog: the system takes no further connection, and the sender's patience ends while connecting."""
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        port = full.getsockname()[1]
+        waiting = [socket.socket() for _ in range(3)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(("127.0.0.1", port))
+        bench.directory.set_endpoint(bench.event.destination, bench.prefix, f"http://127.0.0.1:{port}/receive")
+        assert await bench.outcome() is AttemptOutcome.NOT_SENT
+        for each in waiting:
+            each.close()
+
+
+async def test_whoever_cannot_be_asked_is_sent_to_again(bench: Bench) -> None:
+    assert await bench.channel.find_receipt(bench.event, NOON) is None
+    assert bench.receiver.received == []
 
 
 async def test_garbage_instead_of_http_is_tried_again(bench: Bench) -> None:
@@ -271,6 +322,52 @@ async def test_loopback_without_tls_needs_the_setting(bench: Bench) -> None:
     assert bench.receiver.received == []
 
 
+# Asking for a receipt ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def asked(webhook: Bench) -> Bench:
+    """A webhook whose receiver can be asked, and holds the event."""
+    (endpoint,) = webhook.directory.endpoints[UTILITY]
+    status_url = webhook.receiver.url.replace("/receive", "/events/")
+    webhook.directory.endpoints[UTILITY] = [replace(endpoint, status_url=status_url)]
+    await webhook.send()
+    (pushed,) = webhook.receiver.received
+
+    async def status(got: Received) -> web.StreamResponse:
+        return web.Response(body=webhook.utility.receipt(pushed, status="accepted").encode())
+
+    webhook.receiver.behave = status
+    return webhook
+
+
+async def test_a_held_event_is_found_by_a_signed_question(asked: Bench) -> None:
+    receipt = await asked.channel.find_receipt(asked.event, NOON)
+    assert receipt is not None
+    assert not receipt.duplicate
+    _, got = asked.receiver.received
+    assert (got.request.method, got.request.path, got.body) == ("GET", "/events/evt_1", b"")
+    keys = KeySet.parse({"keys": [export_jwk(asked.gateway_key.public())]})
+    check_delivery(got.headers, b"", secret=parse_secret(SECRET_TEXT), gateway_keys=keys, at=NOON)
+
+
+async def test_an_event_that_is_not_held_is_told(asked: Bench) -> None:
+    asked.receiver.behave = answering(404)
+    assert await asked.channel.find_receipt(asked.event, NOON) is None
+
+
+async def test_a_receipt_for_other_bytes_does_not_resolve_anything(asked: Bench) -> None:
+    with pytest.raises(NotDelivered, match=r"webhook\.receipt\.body_sha256"):
+        await asked.channel.find_receipt(replace(asked.event, data={"review_id": "other"}), NOON)
+
+
+@pytest.mark.parametrize("behave", [answering(503), answering(302, Location="/"), answering(200, b"{}"), reset, stall])
+async def test_without_a_sound_answer_nothing_is_found(asked: Bench, behave: Any) -> None:
+    asked.receiver.behave = behave
+    with pytest.raises(NotDelivered):
+        await asked.channel.find_receipt(asked.event, NOON)
+
+
 # Webhook ------------------------------------------------------------------------------------------------------------
 
 
@@ -278,7 +375,8 @@ async def test_a_webhook_carries_a_cloud_event_under_both_signatures(webhook: Be
     await webhook.send()
     (got,) = webhook.receiver.received
     event = CloudEvent.model_validate_json(got.body)
-    assert (event.id, event.source, event.subject, event.sequence) == ("evt_1", ISSUER, "app_1", 3)
+    assert (event.id, event.source, event.subject) == ("evt_1", ISSUER, "app_1")
+    assert (event.sequence, event.position) == (3, 7)
     assert (event.time, event.data) == (NOON, {"review_id": "复审"})
     assert got.headers["content-type"] == "application/cloudevents+json"
     assert got.headers["webhook-id"] == "evt_1"
@@ -304,6 +402,12 @@ async def test_the_body_is_the_same_at_every_attempt_and_a_repeated_event_is_a_d
     one, two = webhook.receiver.received
     assert one.body == two.body
     assert one.headers["webhook-timestamp"] != two.headers["webhook-timestamp"]
+
+
+async def test_what_was_first_sent_without_its_position_is_sent_so_again(webhook: Bench) -> None:
+    await webhook.channel.send(replace(webhook.event, body_form=BODY_WITHOUT_POSITION), NOON)
+    (got,) = webhook.receiver.received
+    assert "position" not in orjson.loads(got.body)
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,8 @@ def test_insecure_hosts_are_a_comma_list_or_a_json_list(value: str, hosts: set[s
         ({"BANDIAN_DATABASE_URL": "sqlite:///:memory:"}, "must name a file"),
         ({"BANDIAN_DATABASE_URL": "sqlite://"}, "must name a file"),
         ({"BANDIAN_PROCESSES": "2"}, "SQLite has one writer"),
+        ({"BANDIAN_DELIVERY_LEASE_S": "19"}, "at least twice BANDIAN_DELIVERY_TIMEOUT_S"),
+        ({"BANDIAN_DELIVERY_GIVE_UP_DAYS": "2"}, "shorter than BANDIAN_DELIVERY_GIVE_UP_DAYS"),
         ({"BANDIAN_NATS_URL": "nats://127.0.0.1:4222"}, "reserved"),
         ({"BANDIAN_PUBLIC_URL": "gateway.example"}, "absolute address"),
         ({"BANDIAN_PUBLIC_URL": "https://u:p@gateway.example"}, "without user information"),

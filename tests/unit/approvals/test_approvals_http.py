@@ -253,6 +253,22 @@ async def test_an_operator_lists_and_may_not_replay_what_is_under_way(door: Door
     assert (under_way.status_code, under_way.json()["type"]) == (409, "urn:bandian:problem:delivery-under-way")
 
 
+async def test_an_operator_sees_receivers_and_replays_or_enables_them(door: Door) -> None:
+    await door.call("POST", REVIEW, json=body())
+    where = "/v1/operator/deliveries/destinations"
+    listed = (await door.call("GET", where, "operator")).json()["destinations"]
+    assert {each["destination"]: (each["pending"], each["disabled_at"]) for each in listed}[ROAD] == (1, None)
+    assert (await door.call("GET", where, UTILITY)).status_code == 403
+    since = {"since": "2026-01-01T00:00:00+08:00", "reason": "receiver_lost_data"}
+    page = await door.call("POST", f"{where}/{ROAD}/replay", "operator", json=since)
+    assert (page.status_code, page.json()["replayed"], page.json()["more"]) == (202, [], False)
+    endless = await door.call("POST", f"{where}/{ROAD}/replay", "operator", json={**since, "limit": 501})
+    assert endless.status_code == 422
+    enabled = await door.call("POST", f"{where}/{ROAD}/enable", "operator", json={"reason": "receiver_restored"})
+    assert (enabled.status_code, enabled.json()["type"]) == (409, "urn:bandian:problem:destination-not-disabled")
+    assert (await door.call("POST", f"{where}/{ROAD}/enable", UTILITY, json={"reason": "drill"})).status_code == 403
+
+
 async def test_the_interface_describes_itself_with_examples(door: Door) -> None:
     document = (await door.http.get("/openapi.json")).json()
     post = document["paths"]["/v1/applications/{application_id}/joint-review"]["post"]

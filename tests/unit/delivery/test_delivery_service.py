@@ -1,14 +1,16 @@
 """The feed and the operators' view, over both databases."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from gateway.caller import Caller, Role
-from gateway.delivery.errors import DeliveryUnknown, NotReplayable
+from gateway.delivery.destinations import untried
+from gateway.delivery.errors import DeliveryUnknown, DestinationNotDisabled, NotReplayable
 from gateway.delivery.ports import ChannelKind, ClaimRoom, DeliveryState, EventDraft, Receipt, ReplayReason, Settlement
-from gateway.delivery.service import DeliveryService
-from gateway.delivery.views import DeliverySummary
+from gateway.delivery.service import DeliveryService, ReplayedSince
+from gateway.delivery.views import DeliverySummary, DestinationView, ReplayedSinceView
 from gateway.records.entries import digest
 from schemas.events import EventType
 from tests.support.approvals import UTILITY, utility_caller
@@ -81,6 +83,48 @@ async def test_an_operator_sees_attempts_and_no_contents(transactions, service: 
     assert await service.list("csg-shenzhen", None, 10) == []
     with pytest.raises(DeliveryUnknown):
         await service.find("none")
+
+
+async def test_a_replay_since_a_time_is_recorded_page_by_page(transactions, service: DeliveryService) -> None:
+    await append(transactions, "e1", "e2", "e3")
+    for _ in range(3):
+        await settle(transactions, DeliveryState.DELIVERED)
+
+    async def replay(after: int, since=NOON) -> ReplayedSince:
+        reason = ReplayReason.RECEIVER_LOST_DATA
+        return await service.replay_since(UTILITY, since, after, 2, reason, "operator", NOON)
+
+    assert (await replay(0, NOON + timedelta(seconds=1))).record_id is None
+    first = await replay(0)
+    view = ReplayedSinceView.of(first)
+    assert (view.replayed, view.cursor, view.more) == (["e1", "e2"], 2, True)
+    assert (await replay(first.page.last_position)).page.event_ids == ["e3"]
+
+    def recorded(tx) -> list[bytes]:
+        return [entry.leaf for entry in tx.record_reader.of_subject(UTILITY, ["delivery.replayed_since"])]
+
+    pages = await transactions.read(recorded)
+    assert [b'"e1","e2"' in leaf for leaf in pages] == [True, False]
+    assert all(b'"receiver_lost_data"' in leaf and b'"operator"' in leaf for leaf in pages)
+
+
+async def test_destinations_show_what_waits_and_how_they_do(transactions, service: DeliveryService) -> None:
+    await append(transactions, "e1", "e2")
+    await settle(transactions, DeliveryState.DEAD)
+    await append(transactions, "other", destination="csg-shenzhen")
+    down = replace(untried("csg-zhuhai").failed(NOON, "webhook.timeout"), disabled_at=NOON)
+    await transactions.write(lambda tx: tx.destinations.put(down))
+    shown = {view.destination: view for view in (DestinationView.of(each) for each in await service.destinations())}
+    assert (shown[UTILITY].pending, shown[UTILITY].dead, shown[UTILITY].disabled_at) == (1, 1, None)
+    assert (shown["csg-shenzhen"].pending, shown["csg-shenzhen"].failing_since) == (1, None)
+    zhuhai = shown["csg-zhuhai"]
+    assert (zhuhai.pending, zhuhai.failing_since, zhuhai.disabled_at) == (0, NOON, NOON)
+    assert zhuhai.last_reason == "webhook.timeout"
+
+
+async def test_only_what_is_disabled_can_be_enabled(transactions, service: DeliveryService) -> None:
+    with pytest.raises(DestinationNotDisabled):
+        await service.enable(UTILITY, ReplayReason.RECEIVER_RESTORED, "operator", NOON)
 
 
 @pytest.mark.parametrize("state", [DeliveryState.DELIVERED, DeliveryState.DEAD])
