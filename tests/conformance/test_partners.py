@@ -45,7 +45,7 @@ async def test_of_many_at_once_one_spends(database_url: str) -> None:
 async def test_everything_reads_back_as_it_was_written(database_url: str) -> None:
     grants = (Grant("business_licence", frozenset({"a", "b"})), Grant("property_right", frozenset({"c"})))
     agreement = an_agreement(grants=grants, stages=frozenset({"acceptance"}), valid_from=date(2026, 2, 28))
-    endpoint = Endpoint("csg-guangzhou", "webhook", "https://h/", None)
+    endpoint = Endpoint("csg-guangzhou", "webhook", "https://h/", None, "https://h/events")
     with partners_room(database_url) as room:
         client = await room.enrol("source-1")
 

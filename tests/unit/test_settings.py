@@ -115,6 +115,8 @@ def test_insecure_hosts_are_a_comma_list_or_a_json_list(value: str, hosts: set[s
         ({"BANDIAN_NATS_URL": "nats://127.0.0.1:4222/streams"}, "BANDIAN_NATS_URL: must be an address"),
         ({"BANDIAN_NATS_PASSWORD_FILE": "/f"}, "set both or neither"),
         ({"BANDIAN_NATS_URL": "nats://h:4222", "BANDIAN_NATS_PASSWORD_FILE": "/f"}, "a user and no password"),
+        ({"BANDIAN_DELIVERY_LEASE_S": "19"}, "at least twice BANDIAN_DELIVERY_TIMEOUT_S"),
+        ({"BANDIAN_DELIVERY_GIVE_UP_DAYS": "2"}, "shorter than BANDIAN_DELIVERY_GIVE_UP_DAYS"),
         ({"BANDIAN_PUBLIC_URL": "gateway.example"}, "absolute address"),
         ({"BANDIAN_PUBLIC_URL": "https://u:p@gateway.example"}, "without user information"),
         ({"BANDIAN_PUBLIC_URL": "https://a.example", "BANDIAN_ISSUER": "https://b.example"}, "different hosts"),

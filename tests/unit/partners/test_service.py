@@ -196,6 +196,9 @@ async def test_unfit_endpoints_are_not_set(room: PartnersRoom, url: str) -> None
     client = await room.enrol()
     with pytest.raises(PartnerTermsRejected):
         await room.service.set_endpoint(Endpoint(client.code, "webhook", url, None), actor="ops", at=room.clock())
+    asked = Endpoint(client.code, "webhook", "https://h/", None, status_url=url)
+    with pytest.raises(PartnerTermsRejected):
+        await room.service.set_endpoint(asked, actor="ops", at=room.clock())
 
 
 @pytest.mark.parametrize(
