@@ -47,6 +47,7 @@ class NatsChannel:
 
     async def send(self, event: Event, at: datetime) -> Receipt:
         """See ``Channel.send``."""
+        patience = asyncio.get_running_loop().time() + self._timeout.total_seconds()
         snapshot, utility = await self._directory.snapshot(), event.destination
         endpoint = _endpoint_of(snapshot, utility)
         body = encode_cloud_event(event, self._issuer)
@@ -54,7 +55,7 @@ class NatsChannel:
         try:
             async with self._link.answer_to(utility, event.event_id) as answer:
                 await self._link.publish(utility, event.type, event.event_id, body, headers)
-                document = await self._answer(event, answer)
+                document = await self._answer(event, answer, patience)
         except NatsDown as down:
             raise _no_way(utility, down.what) from None
         except NatsUnsure:
@@ -73,9 +74,10 @@ class NatsChannel:
             return None
         return self._read(event, encode_cloud_event(event, self._issuer), document, snapshot, at)
 
-    async def _answer(self, event: Event, answer: "asyncio.Future[bytes]") -> bytes:
+    async def _answer(self, event: Event, answer: "asyncio.Future[bytes]", until: float) -> bytes:
         try:
-            return await asyncio.wait_for(asyncio.shield(answer), self._timeout.total_seconds())
+            async with asyncio.timeout_at(until):
+                return await asyncio.shield(answer)
         except TimeoutError:
             # The server may have gone and come back meanwhile: what it kept is the same answer.
             try:

@@ -20,10 +20,21 @@ from schemas.wire import format_instant
 
 VERSION = 1
 RECEIPTED = "delivery.receipted"
-GUESSABLE_BODIES = frozenset({EventType.APPLICATION_SUBMITTED.value})
-"""Events whose content could be guessed from the digest that a receipt states: what the applicant wrote is in them."""
-PERSONAL_BODIES = GUESSABLE_BODIES | {EventType.PERMIT_OUTCOME.value}
-"""Events that hold what somebody wrote. The outcome's is beyond guessing: a department's signature is in it."""
+IMPERSONAL_BODIES = frozenset(
+    event.value
+    for event in (
+        EventType.APPLICATION_WITHDRAWN,
+        EventType.AUTHORISATION_WITHDRAWN,
+        EventType.REVIEW_OPENED,
+        EventType.REVIEW_CHANGED,
+        EventType.CERTIFICATE_CHANGED,
+    )
+)
+"""Events that hold nothing that anybody wrote. Any other one stays out of a redacted bundle."""
+UNGUESSABLE_BODIES = IMPERSONAL_BODIES | {EventType.PERMIT_OUTCOME.value}
+"""Events whose receipt may be shown without them: it states a digest of the content, by which what somebody wrote
+could be tried out word by word – but for an outcome's, which has a department's signature in it.
+"""
 _SUFFIXES = {EvidenceRole.STATUS_LIST: "jwt", EvidenceRole.CRL: "crl", EvidenceRole.OCSP: "ocsp"}
 
 
@@ -232,11 +243,11 @@ def _add_deliveries(
             continue
         receipt = _recorded_receipt(collected, view)
         if receipt is not None:
-            if scope.redacted and event.type in GUESSABLE_BODIES:
+            if scope.redacted and event.type not in UNGUESSABLE_BODIES:
                 left.append({"what": "receipt", "sha256": digest(receipt), "why": "redacted"})
                 continue
             files[f"deliveries/{event.event_id}.jws"] = receipt.encode()
-        if not event.erased and not (scope.redacted and event.type in PERSONAL_BODIES):
+        if not event.erased and (not scope.redacted or event.type in IMPERSONAL_BODIES):
             files[f"deliveries/{event.event_id}.json"] = encode_cloud_event(event, issuer)
     files["deliveries.json"] = _json({"v": VERSION, "events": listed})
 

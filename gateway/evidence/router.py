@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from gateway.caller import Caller, Role
 from gateway.evidence.service import Bundle, EvidenceService
 from gateway.http.callers import require_role
+from gateway.http.limits import RateLimit
 from gateway.http.services import provide
 from gateway.identity.router import Applicant
 from schemas.wire import OpaqueId
@@ -21,6 +22,8 @@ class BundleResponse(Response):
 
 
 router = APIRouter()
+OFTEN = Depends(RateLimit("evidence", "600/minute"))
+"""A bundle proves every entry of its application anew."""
 Service = Annotated[EvidenceService, Depends(provide(EvidenceService))]
 Redacted = Annotated[bool, Query(description="true：不含个人信息的版本")]
 
@@ -30,6 +33,7 @@ Redacted = Annotated[bool, Query(description="true：不含个人信息的版本
     tags=["申请人 · 进度"],
     summary="我的申请的证据包（离线核验：verify-evidence）",
     response_class=BundleResponse,
+    dependencies=[OFTEN],
 )
 async def own_evidence(
     application_id: OpaqueId, applicant: Applicant, service: Service, redacted: Redacted = False
@@ -45,6 +49,7 @@ async def own_evidence(
     tags=["供电企业 · 核验"],
     summary="本单位申请的证据包（不含个人信息）",
     response_class=BundleResponse,
+    dependencies=[OFTEN],
 )
 async def redacted_evidence(
     application_id: OpaqueId,
@@ -60,6 +65,7 @@ async def redacted_evidence(
     tags=["运营方"],
     summary="任一申请的证据包（取得留痕）",
     response_class=BundleResponse,
+    dependencies=[OFTEN],
 )
 async def operator_evidence(
     application_id: OpaqueId,

@@ -38,7 +38,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa,
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 VERSION: Final = 1
-MAX_BUNDLE_BYTES: Final = 64 << 20
+MAX_BUNDLE_BYTES: Final = 256 << 20
 MAX_FILES: Final = 4096
 MANIFEST: Final = "manifest.jws"
 SKEW: Final = timedelta(minutes=5)
@@ -513,8 +513,8 @@ def key_of_jwk(jwk: Mapping[str, Any]) -> PublicKey:
             case "OKP", "Ed25519":
                 return ed25519.Ed25519PublicKey.from_public_bytes(unbase64url(text_of(jwk, "x")))
             case "EC", "SM2":
-                x, y = (unbase64url(text_of(jwk, name)) for name in ("x", "y"))
-                return Sm2Key(int.from_bytes(x), int.from_bytes(y))
+                x, y = (int.from_bytes(unbase64url(text_of(jwk, each))) for each in ("x", "y"))
+                return Sm2Key(x, y)
             case "EC", str(name) if name in _CURVES:
                 x, y = (int.from_bytes(unbase64url(text_of(jwk, each))) for each in ("x", "y"))
                 return ec.EllipticCurvePublicNumbers(x, y, _CURVES[name][0]()).public_key()
@@ -1639,8 +1639,9 @@ class _Checking:
     def _certificates(self) -> None:
         account = self._object("certificates.json") or {}
         others = [self.files[each] for each in sorted(self.files) if each.startswith("chain/")]
-        self._seen |= {each for each in self.files if each.startswith(("chain/", "status/", "certificates/"))}
         judgements = [each for each in _listed(account, "judgements") if isinstance(each, dict)]
+        self._seen |= {each for each in self.files if each.startswith("chain/")}
+        self._seen |= {name for each in judgements for name in self._rested_on(each)}
         covered: set[tuple[str, str]] = set()
         missing: dict[tuple[str, str], str] = {}
         for judgement in judgements:
@@ -1649,8 +1650,8 @@ class _Checking:
             if (kind, digest) not in self._spoken_of():
                 self.say(UNKNOWN, "certificate.unbound", "certificates.json", kind=kind)
             elif judgement.get("verdict") != "valid":
-                verdict = {"verdict": judgement.get("verdict"), "check": judgement.get("check")}
-                self.say(STATED, "certificate.verdict", "certificates.json", kind=kind, **verdict)
+                judged = {"verdict": judgement.get("verdict"), "check": judgement.get("check")}
+                self.say(STATED, "certificate.verdict", "certificates.json", kind=kind, **judged)
             elif (name := self._envelope(digest)) is None:
                 missing.setdefault((kind, digest), "certificates.json")
             else:
@@ -1666,6 +1667,14 @@ class _Checking:
             if (kind, digest) not in covered:
                 mark, why = self._why_absent("envelope", digest)
                 self.say(mark, "certificate.absent", where, kind=kind, why=why, digest=digest)
+
+    def _rested_on(self, judgement: Mapping[str, Any]) -> Iterator[str]:
+        """The files that a judgement names, whatever it has in place of texts."""
+        lists = judgement.get("status_lists")
+        named = [*(lists.values() if isinstance(lists, dict) else ()), *_listed(judgement, "crls")]
+        for digest in (*named, *_listed(judgement, "ocsp")):
+            yield from (f"status/{digest}.{suffix}" for suffix in ("jwt", "crl", "ocsp"))
+        yield from (f"certificates/{judgement.get('envelope_sha256')}.{suffix}" for suffix in ("jws", "ofd"))
 
     def _envelope(self, digest: str) -> str | None:
         return next(
@@ -1926,7 +1935,7 @@ def status_at(listed: Mapping[str, Any], index: int) -> int:
     per_byte = 8 // bits
     if not stream.eof or stream.unused_data or index >= len(unpacked) * per_byte:
         raise Refused("the certificate has no place in the status list")
-    return unpacked[index // per_byte] >> (index % per_byte * bits) & ((1 << bits) - 1)
+    return int(unpacked[index // per_byte] >> (index % per_byte * bits) & ((1 << bits) - 1))
 
 
 # The command ----------------------------------------------------------------------------------------------------------
@@ -1958,7 +1967,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 3
     for finding in report.findings:
         _print(finding.text(options.lang), sys.stdout)
-    counts = {mark: report.count(mark) for mark in (PROVED, UNKNOWN, WRONG, WITHHELD)}
+    counts: dict[str, object] = {mark: report.count(mark) for mark in (PROVED, UNKNOWN, WRONG, WITHHELD)}
     _print(printable(WORDS["summary"][0 if options.lang == "zh" else 1].format_map(counts)), sys.stdout)
     return report.exit_code
 

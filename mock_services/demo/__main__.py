@@ -22,6 +22,7 @@ from mock_services.demo.roster import UTILITY
 from mock_services.demo.screen import Row, Screen
 
 BUILD = Path("build")
+VERIFIER = Path(__file__).parents[2] / "gateway" / "evidence" / "verify_evidence.py"
 
 
 async def play(screen: Screen, province: Province) -> None:
@@ -37,6 +38,22 @@ async def play(screen: Screen, province: Province) -> None:
                 screen.end(row, ok=False)
             else:
                 screen.end(row, ok=True)
+
+
+async def prove_one(processes: Processes, province: Province) -> str:
+    """The evidence of the first application, made, and verified by the verifier that stands alone; its last line."""
+    async with httpx.AsyncClient(timeout=30) as http:
+        held = (await http.get(f"{province.utility}/__admin/applications")).raise_for_status().json()
+    bundle, anchors = province.directory / "evidence.zip", province.directory / "anchors"
+    if not held:
+        return "没有申请"
+    await processes.run_gateway(province.environment, "evidence", held[0]["application_id"], "-o", str(bundle))
+    await processes.run_gateway(province.environment, "evidence-anchors", "-o", str(anchors))
+    verifier = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", str(VERIFIER), str(bundle), "--anchors", str(anchors)), stdout=asyncio.subprocess.PIPE
+    )
+    printed, _ = await verifier.communicate()
+    return f"{printed.decode().splitlines()[-1]}（{bundle}，以 verify-evidence --anchors {anchors} 离线核验）"
 
 
 def report(rows: list[Row], path: Path) -> None:
@@ -97,6 +114,7 @@ async def run(*, keep: bool) -> int:
                 print(f"{row.name}：{row.lines[-1]}", file=sys.stderr)
         audited = await processes.run_gateway(province.environment, "audit")
         print(f"存证核对：{' '.join(audited.split())}")
+        print(f"证据包：{await prove_one(processes, province)}")
         report(screen.rows, BUILD / "demo.json")
         if keep:
             print(how_to_try(province))

@@ -5,7 +5,7 @@ An event and its effect are one transaction, so a repeated event finds its first
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -14,6 +14,7 @@ from typing import Any
 
 from mock_services.utility.scenario import Plan, Step
 from schemas.events import (
+    EPOCH,
     ApplicationSubmitted,
     ApplicationWithdrawn,
     AuthorisationWithdrawn,
@@ -21,6 +22,7 @@ from schemas.events import (
     CloudEvent,
     PermitOutcome,
     ReviewOpened,
+    follows,
 )
 from schemas.partner_api import VerifiedLicence
 from schemas.wire import format_instant
@@ -76,9 +78,16 @@ MOST_HOLES = 100
 
 
 def _holes(numbers: set[int]) -> list[int]:
-    """The first numbers from 1 on that are missing below the highest."""
-    missing = (number for number in range(1, max(numbers, default=0)) if number not in numbers)
-    return list(islice(missing, MOST_HOLES))
+    """The first numbers that are missing below the highest, in each epoch from its first on."""
+    return list(islice(_missing(sorted(numbers)), MOST_HOLES))
+
+
+def _missing(numbers: list[int]) -> Iterator[int]:
+    before = 0
+    for number in numbers:
+        if not follows(number, before):
+            yield from range(max(before, number - number % EPOCH) + 1, number)
+        before = number
 
 
 class EventChanged(Exception):

@@ -44,6 +44,8 @@ FAULTY_WRITES = 0.01
 """Of steps: one of their writes fails, or the gateway dies of it."""
 FATES = 0.1
 """Of applications: an authority does something to a certificate that they rest on."""
+ORDERS = tuple(Order)
+"""What it does, each as often."""
 MOST_DAYS = 300
 """A history that lasts longer goes round in circles."""
 RECORD_EVERY = 4000
@@ -318,7 +320,7 @@ class Simulation:
         records = province.platform.registry.of_holder(known.holder, TYPE_CODES[kind])
         if not records:
             return f"{kind} none"
-        record, order = rng.choice(records), rng.choice(list(Order))
+        record, order = rng.choice(records), rng.choice(ORDERS)
         to = None
         if order is Order.TRANSFER:
             if kind != "property_certificate":

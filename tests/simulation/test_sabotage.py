@@ -19,6 +19,7 @@ from gateway.delivery.attempts import Attempts, ReceiverHealth
 from gateway.delivery.ports import AttemptOutcome, Channel, DeliveryState, Settlement
 from gateway.licences import compiled, judgement
 from gateway.rechecks import service as rechecks
+from mock_services.provincial_platform.registry import Order
 from schemas.events import EventType
 from tests.simulation import applicants, channel, simulation, utilities
 from tests.simulation.simulation import simulate
@@ -174,6 +175,8 @@ def seal_other_leaves(patch: pytest.MonkeyPatch) -> None:
 
 def believe_what_was_revoked(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(simulation, "FATES", 1.0)
+    patch.setattr(simulation, "ORDERS", (Order.REVOKE,))
+    patch.setattr(utilities, "STALLED", 1.0)
     judge = StatusListReader.judge
 
     def trusting(self: StatusListReader, *args: Any) -> Any:

@@ -34,6 +34,8 @@ PERMITS = {
     "traffic": "traffic_works",
     "water": "river_works",
 }
+STALLED = 0.1
+"""Of applications: the utility stops at some stage and never goes on."""
 MISCHIEF = 0.15
 """Of stages: the utility tries something that it may not do."""
 NEVER = ("authorisation.", "requirements.", "application.", "licence.closed")
@@ -85,7 +87,7 @@ class Utilities:
         work = Work(known, demand["region"], demand["voltage_v"])
         stages = STAGES[known.customer_class]
         ends_at = weather.rng.randrange(len(stages)) if weather.chance(0.1) else None
-        stops_at = weather.rng.randrange(len(stages)) if weather.chance(0.1) else None
+        stops_at = weather.rng.randrange(len(stages)) if weather.chance(STALLED) else None
         for number, stage in enumerate(stages):
             kinds = sorted(documents_at(known.customer_class, stage, resident=known.resident))
             work.steps += [("licence", kind) for kind in kinds if weather.chance(0.8)]

@@ -25,6 +25,7 @@ from gateway.commands import deliveries, keys, partners, reconciliation, retenti
 from gateway.main import create_app
 from gateway.settings import IdentityProviderSettings, Settings
 from schemas.departments import ApprovalOutcome
+from schemas.nats import events_stream, receipts_stream
 from schemas.partner_api import JointReviewRequest
 from schemas.share_interface import HolderCodeQuery, ShareRequest
 from tests.support.partners import es256_key, public_jwk
@@ -105,6 +106,7 @@ def test_every_bandian_command_it_names_is_there(page: Path) -> None:
 def test_every_setting_it_names_is_one(page: Path) -> None:
     known = {f"BANDIAN_{name.upper()}" for name in Settings.model_fields}
     known |= {f"BANDIAN_IDENTITY_PROVIDER__{name.upper()}" for name in IdentityProviderSettings.model_fields}
+    known |= {events_stream("bandian"), receipts_stream("bandian")}
     named = set(re.findall(r"BANDIAN_[A-Z0-9_]+", page.read_text("utf-8"))) - {"BANDIAN_"}
     assert named <= known
 
@@ -138,7 +140,9 @@ def test_every_metric_is_told_to_operators() -> None:
 def test_every_gateway_path_it_names_is_served(page: Path) -> None:
     served = set(create_app(Settings()).openapi()["paths"]) | {
         "/docs",
+        "/docs/events",
         "/openapi.json",
+        "/asyncapi.json",
         "/readyz",
         "/healthz",
         "/metrics",

@@ -44,6 +44,14 @@ def test_every_byte_of_the_file(made: Made) -> None:
     assert named > 0.95 * len(made.redacted), "it says in which file"
 
 
+def test_bytes_of_a_whole_one(made: Made) -> None:
+    """The same with everything in it, by a stride that begins elsewhere each time."""
+    offset = random.SystemRandom().randrange(41)
+    for at in range(offset, len(made.whole), 41):
+        report = verify_evidence(flipped(made.whole, at, at % 8), made.anchors)
+        assert report.exit_code == 1, f"byte {at}: {told(report)}"
+
+
 @pytest.mark.parametrize("length", [1, 21, 22, 100, 0.5, -1])
 def test_cut_off(made: Made, length: float) -> None:
     end = int(length * len(made.whole)) if isinstance(length, float) else length

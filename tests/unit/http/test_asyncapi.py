@@ -1,11 +1,14 @@
 """The AsyncAPI document: of the standard's shape, whole, and what the channels really do; served without any CDN."""
 
+import gzip
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from jsonschema import Draft202012Validator
+from jsonschema import Draft7Validator, Draft202012Validator
 
 from gateway.delivery.cloud_events import cloud_event
 from gateway.http.asyncapi import describe_events
@@ -49,6 +52,14 @@ def test_it_has_the_shape_of_asyncapi_3() -> None:
         assert all(each["$ref"].startswith(channel + "/messages/") for each in operation["messages"])
         answered = operation["reply"]["channel"]["$ref"]
         assert all(each["$ref"].startswith(answered + "/messages/") for each in operation["reply"]["messages"])
+
+
+def test_the_standards_own_schema_takes_it() -> None:
+    with gzip.open(Path(__file__).parents[2] / "vectors" / "asyncapi" / "3.0.0.json.gz") as file:
+        standard = Draft7Validator(json.load(file))
+    assert [error.message for error in standard.iter_errors(DOCUMENT)] == []
+    push = {**DOCUMENT["operations"]["push"], "action": "sends"}
+    assert not standard.is_valid({**DOCUMENT, "operations": {**DOCUMENT["operations"], "push": push}})
 
 
 def test_nothing_it_points_at_is_missing_or_outside() -> None:

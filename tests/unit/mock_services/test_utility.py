@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 
 from mock_services.jose import KeySet, SigningKey, base64url, read_claims
-from schemas.events import DeliveryReceipt
+from schemas.events import EPOCH, DeliveryReceipt
 from tests.support.mock_process import running_mock
 from tests.support.tiny_server import Answer, Asked, TinyServer, tiny_server
 from tests.support.waiting import eventually
@@ -338,6 +338,10 @@ def test_holes_and_late_events_show(utility: Utility) -> None:
     assert utility.admin("holes") == {"positions": [3], "sequences": {}, "late": [events[3]]}
     utility.receipt(utility.deliver({**submitted("app-2"), "sequence": 4, "position": 6}))
     assert utility.admin("holes")["sequences"] == {"app-2": [2, 3]}
+    for sequence, position in ((EPOCH + 1, EPOCH + 1), (EPOCH + 3, EPOCH + 2)):  # the gateway was restored
+        utility.receipt(utility.deliver({**submitted("app-2"), "sequence": sequence, "position": position}))
+    assert utility.admin("holes")["positions"] == [3]
+    assert utility.admin("holes")["sequences"] == {"app-2": [2, 3, EPOCH + 2]}
 
 
 @pytest.mark.parametrize(

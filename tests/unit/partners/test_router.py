@@ -177,10 +177,29 @@ async def test_keys_rotate_endpoints_are_set_and_partners_suspended(operator: Ca
     assert [partner["code"] for partner in listed] == ["csg-foshan", "operations"]
 
 
+async def test_nats_has_no_address_of_its_own_and_can_be_taken_back(operator: Caller) -> None:
+    await operator.call("POST", "/v1/operator/partners", json=PARTNER)
+    where = "/v1/operator/partners/csg-foshan/endpoints"
+    for fault in (
+        {"url": "https://u.example/hook"},
+        {"url": "nats:csg-shenzhen"},
+        {"status_url": "https://u.example/s"},
+    ):
+        refused = await operator.call("PUT", f"{where}/nats", json=fault)
+        assert (refused.status_code, refused.json()["check"]) == (422, "partners.endpoint_nats"), fault
+    nowhere = await operator.call("PUT", f"{where}/webhook", json={})
+    assert (nowhere.status_code, nowhere.json()["check"]) == (422, "partners.endpoint_url")
+    put = await operator.call("PUT", f"{where}/nats", json={"secret_ref": "csg-foshan"})
+    assert (put.status_code, put.json()["url"]) == (200, "nats:csg-foshan")
+    assert (await operator.call("DELETE", f"{where}/nats")).status_code == 200
+    gone = await operator.call("DELETE", f"{where}/nats")
+    assert (gone.status_code, gone.json()["check"]) == (404, "partners.endpoint_unknown")
+
+
 async def test_every_operator_route_demands_a_caller(http: httpx.AsyncClient) -> None:
     document = (await http.get("/openapi.json")).json()
     routes = [(m, p) for p, item in document["paths"].items() for m in item if p.startswith("/v1/operator")]
-    assert len(routes) == 13
+    assert len(routes) == 14
     for method, path in routes:
         assert document["paths"][path][method]["security"] == [{"dpop": []}]
         answer = await http.request(method, path.replace("{", "").replace("}", ""), json={})

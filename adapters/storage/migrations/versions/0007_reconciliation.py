@@ -13,19 +13,10 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
-UNDIGESTED = "channel != 'department' AND (body_sha256 IS NULL OR (body_form IS NULL AND attempts > 0))"
-
 
 def upgrade() -> None:
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         batch_op.add_column(sa.Column("body_sha256", sa.Text(), nullable=True))
-        batch_op.create_index(
-            "ix_outbox_undigested",
-            ["destination", "position"],
-            unique=False,
-            sqlite_where=sa.text(UNDIGESTED),
-            postgresql_where=sa.text(UNDIGESTED),
-        )
     op.create_table(
         "reconciliation_days",
         sa.Column("utility", sa.Text(), nullable=False),
