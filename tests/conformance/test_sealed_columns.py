@@ -140,6 +140,8 @@ PLAIN: dict[str, dict[str, str]] = {
     "record_time_stamps": {"authority": PARTNER, "token": "a signature over a checkpoint"},
     "record_logs": {"log_id holder": REFERENCE, "peaks last_seal_hash": "hashes"},
     "record_seals": {"log_id key_id": REFERENCE, "root previous_hash signature": "hashes, and a signature over them"},
+    "restorations": {"backup_sha256": "the digest of a whole backup", "record_id": REFERENCE},
+    "schema_compatibility": {"revision serves_from": "revisions of the schema"},
 }
 _CANNOT_NAME_ANYBODY = (UtcInstant, Date, Integer, Float, Boolean)
 

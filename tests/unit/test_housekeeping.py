@@ -7,10 +7,13 @@ import pytest
 
 from gateway.certificates.registry import KindRegistry
 from gateway.housekeeping import Housekeeping
+from gateway.ids import id_maker
+from gateway.reconciliation.service import ReconciliationService
 from gateway.retention.policies import policies
 from gateway.retention.service import RetentionService
 from tests.support.ecertificates import ENTERPRISE
 from tests.support.licences import LicencesRoom, licences_room
+from tests.support.partners import es256_key
 from tests.support.retention import PERIODS
 
 KEPT = KindRegistry.discover().copies_kept()
@@ -24,7 +27,12 @@ def room(database_url: str) -> Iterator[LicencesRoom]:
 
 @pytest.fixture
 def housekeeping(room: LicencesRoom) -> Housekeeping:
-    return Housekeeping(room.intakes, RetentionService(room.transactions, policies(PERIODS, KEPT), room.clock))
+    retention = RetentionService(room.transactions, policies(PERIODS, KEPT), room.clock)
+    key = es256_key("answers-1")
+    days = ReconciliationService(
+        room.transactions, room.clock, id_maker(room.clock), lambda: key, "https://gateway.example"
+    )
+    return Housekeeping(room.intakes, retention, days)
 
 
 async def test_copies_go_when_they_may_no_longer_stand_in_for_their_source(

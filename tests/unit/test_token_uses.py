@@ -16,7 +16,7 @@ from tests.support.databases import Databases
 from tests.support.entry_points import EntryPoint, Outcomes, lone_entry_points, partner_entry_points
 from tests.support.partners import partners_room
 
-SIGNED_ONLY = {Typ.VERIFIED_LICENCE, Typ.REVIEW_REQUEST, Typ.RECONCILIATION}
+SIGNED_ONLY = {Typ.VERIFIED_LICENCE, Typ.REVIEW_REQUEST, Typ.RECONCILIATION, Typ.EVIDENCE_MANIFEST}
 
 
 @pytest.fixture
