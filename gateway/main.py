@@ -15,7 +15,6 @@ from gateway import __version__
 from gateway.applications import router as applications_router
 from gateway.approvals import router as approvals_router
 from gateway.bootstrap import (
-    GATEWAY_NAME,
     Foundation,
     build_anchoring,
     build_hub,
@@ -24,6 +23,7 @@ from gateway.bootstrap import (
     clients,
     lay_foundation,
 )
+from gateway.bootstrap.foundation import GATEWAY_NAME
 from gateway.clock import Clock, system_clock
 from gateway.crypto import sm2
 from gateway.delivery import router as delivery_router

@@ -121,6 +121,8 @@ def test_what_cannot_work_is_refused_with_what_mends_it(name: str, environment: 
 def test_a_library_without_sm4_is_told_at_start(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load_settings(environment | {"BANDIAN_AT_REST_ALGORITHM": "sm4-gcm"})
     refuse_bad_start(settings)
-    monkeypatch.setattr("gateway.bootstrap.is_available", lambda algorithm: algorithm is Algorithm.AES_256_GCM)
+    monkeypatch.setattr(
+        "gateway.bootstrap.foundation.is_available", lambda algorithm: algorithm is Algorithm.AES_256_GCM
+    )
     with pytest.raises(StartRefused, match="BANDIAN_AT_REST_ALGORITHM=aes-256-gcm"):
         refuse_bad_start(settings)

@@ -28,7 +28,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("BANDIAN_DATABASE_URL", url)
     monkeypatch.setenv("BANDIAN_KEY_DIR", str(tmp_path / "keys"))
     monkeypatch.setenv("BANDIAN_TRUST_DIR", str(tmp_path / "none"))
-    monkeypatch.setattr("gateway.bootstrap.AtRest", lambda *_: AT_REST)
+    monkeypatch.setattr("gateway.bootstrap.foundation.AtRest", lambda *_: AT_REST)
 
     def fill(tx: Any) -> None:
         claims = tx.deliveries.claim("relay", NOON, NOON + timedelta(seconds=30), ClaimRoom(9, 9))

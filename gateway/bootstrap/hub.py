@@ -1,0 +1,200 @@
+"""The services of the serving process; those that a command has too are built one by one."""
+
+import math
+from dataclasses import dataclass
+
+from adapters import departments
+from adapters.http_client import HttpClient
+from adapters.identity_provider import NoIdentityProvider, OpenIdProvider
+from adapters.key_directory import KeyPurpose
+from adapters.live_keys import LiveTokenKeys
+from gateway.applications.agent_authority import AgentAuthorities
+from gateway.applications.dated_rows import RuleTableError
+from gateway.applications.intake import IntakeService
+from gateway.applications.own_application import OwnApplicationService
+from gateway.applications.review_reading import ReviewReader
+from gateway.applications.reviews import ReviewService
+from gateway.applications.stage_events import StageEventService
+from gateway.applications.working_days import WorkingCalendar
+from gateway.approvals.commitments import CommitmentService
+from gateway.approvals.outcomes import OutcomeIntake
+from gateway.approvals.review_modes import ReviewModeRow, ReviewModes
+from gateway.approvals.review_requests import GatewayNames
+from gateway.approvals.single_window import SingleWindow
+from gateway.authorisations.service import AuthorisationService
+from gateway.bootstrap.certificates import build_authorities, build_certificates, trust_of
+from gateway.bootstrap.foundation import GATEWAY_NAME, Foundation, checkpoint_keys, kinds_of
+from gateway.certificates.service import CertificateService
+from gateway.crypto.keyed_digest import KeyedDigest
+from gateway.delivery.service import DeliveryService
+from gateway.evidence.service import EvidenceService
+from gateway.housekeeping import Housekeeping
+from gateway.http.callers import Doorkeeper
+from gateway.http.idempotency import Idempotency
+from gateway.http.limits import RateLimits
+from gateway.http.services import Services
+from gateway.identity.service import IdentityService
+from gateway.licences.service import LicenceService
+from gateway.licences.site import SiteService
+from gateway.partners.router import PublishedKeys
+from gateway.partners.tokens import AccessGate, TokenService
+from gateway.progress.service import ProgressService
+from gateway.reconciliation.service import ReconciliationService
+from gateway.records.service import PublishedVerifierKeys, RecordProofs
+from gateway.retention.policies import Periods, policies
+from gateway.retention.service import RetentionService
+from gateway.settings import Settings, SettingsError
+
+
+@dataclass(frozen=True)
+class Hub:
+    """Everything that the serving process publishes, and what runs beside it."""
+
+    foundation: Foundation
+    services: Services
+    certificates: CertificateService
+    housekeeping: Housekeeping
+
+
+def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
+    """The services of the serving process. Raises ``SettingsError``, ``KeyDirectoryError``,
+    ``TrustDirectoryError``, ``DepartmentSettingsError``.
+    """
+    settings, clock, make_id = foundation.settings, foundation.clock, foundation.make_id
+    transactions, directory, keys = foundation.transactions, foundation.directory, foundation.keys
+    calendar = WorkingCalendar(settings.calendar, settings.calendar_complete_years)
+    certificates = build_certificates(foundation, http)
+    provider = build_identity_provider(foundation, http)
+    digests = KeyedDigest(keys.lookup_secret)
+    token_keys = LiveTokenKeys(keys)
+    tokens = TokenService(
+        transactions,
+        directory,
+        token_keys,
+        issuer=settings.issuer_url,
+        token_uri=f"{settings.base_url}/oauth/token",
+        new_id=lambda: make_id("tok"),
+    )
+    shared = None if settings.on_sqlite else transactions
+    gate = AccessGate(directory, token_keys, settings.issuer_url, shared)
+    limits = RateLimits(settings.partner_rate_limit)
+    authorities = build_authorities(foundation, http)
+    intakes = IntakeService(transactions, certificates, authorities, directory, calendar, clock, make_id, GATEWAY_NAME)
+    offices = departments.discover(settings.department_options())
+    names = GatewayNames(settings.issuer_url, settings.base_url)
+    reconciliation = build_reconciliation(foundation)
+    services = Services(
+        Doorkeeper(gate, clock, settings.base_url, limits.admit),
+        Idempotency(transactions, clock, digests),
+        limits,
+        PublishedKeys(keys.published),
+        foundation.partners,
+        tokens,
+        IdentityService(transactions, provider, digests, clock),
+        intakes,
+        build_reviews(foundation, certificates, authorities),
+        StageEventService(transactions, calendar, clock, digests),
+        OwnApplicationService(transactions, clock, make_id, GATEWAY_NAME),
+        AuthorisationService(transactions, clock, make_id),
+        build_licences(foundation, certificates),
+        SiteService(transactions, clock),
+        SingleWindow(transactions, directory, offices, calendar, names, make_id, review_modes(settings), digests),
+        CommitmentService(transactions, offices, calendar, names, make_id, digests),
+        OutcomeIntake(transactions, directory, offices, settings.issuer_url, make_id, digests),
+        DeliveryService(transactions, settings.issuer_url),
+        reconciliation,
+        ProgressService(transactions, calendar, clock),
+        build_evidence(foundation),
+        RecordProofs(transactions, wait_s=math.ceil(settings.checkpoint_every_s)),
+        PublishedVerifierKeys(checkpoint_keys(foundation).published),
+    )
+    return Hub(foundation, services, certificates, Housekeeping(intakes, build_retention(foundation), reconciliation))
+
+
+def build_reconciliation(foundation: Foundation) -> ReconciliationService:
+    """对账; the serving process and ``bandian reconcile`` have one each."""
+    return ReconciliationService(
+        foundation.transactions,
+        foundation.clock,
+        foundation.make_id,
+        foundation.keys.signer(KeyPurpose.ANSWER),
+        foundation.settings.issuer_url,
+    )
+
+
+def build_licences(foundation: Foundation, certificates: CertificateService) -> LicenceService:
+    """核验; the serving process and ``bandian explain`` have one each."""
+    return LicenceService(
+        foundation.transactions,
+        certificates,
+        foundation.directory,
+        foundation.clock,
+        foundation.make_id,
+        KeyedDigest(foundation.keys.lookup_secret),
+        foundation.keys.signer(KeyPurpose.ANSWER),
+        foundation.settings.issuer_url,
+    )
+
+
+def build_evidence(foundation: Foundation) -> EvidenceService:
+    """证据包; the serving process and ``bandian evidence`` have one each. Raises ``TrustDirectoryError``."""
+    settings = foundation.settings
+    return EvidenceService(
+        foundation.transactions,
+        foundation.keys.signer(KeyPurpose.ANSWER),
+        foundation.clock,
+        foundation.make_id,
+        issuer=settings.issuer_url,
+        gateway_name=GATEWAY_NAME,
+        intermediates=trust_of(settings).intermediates,
+        wait_s=math.ceil(settings.checkpoint_every_s),
+    )
+
+
+def build_retention(foundation: Foundation) -> RetentionService:
+    """What removes personal data when their time is over."""
+    settings = foundation.settings
+    table = policies(Periods(**settings.retention.model_dump()), kinds_of(settings).copies_kept())
+    return RetentionService(foundation.transactions, table, foundation.clock)
+
+
+def build_reviews(
+    foundation: Foundation, certificates: CertificateService, authorities: AgentAuthorities
+) -> ReviewService:
+    """The officers' side of an intake; the serving process and a command have one each."""
+    reader = ReviewReader(certificates, authorities)
+    return ReviewService(
+        foundation.transactions,
+        reader,
+        foundation.directory,
+        foundation.clock,
+        foundation.make_id,
+        GATEWAY_NAME,
+        KeyedDigest(foundation.keys.lookup_secret),
+    )
+
+
+def build_identity_provider(foundation: Foundation, http: HttpClient) -> OpenIdProvider | NoIdentityProvider:
+    """The configured one, or one that answers that there is none."""
+    settings = foundation.settings
+    if settings.identity_provider is None:
+        return NoIdentityProvider()
+    return OpenIdProvider(
+        issuer=settings.identity_provider.issuer,
+        client_id=settings.identity_provider.client_id,
+        redirect_uri=f"{settings.base_url}/v1/identity/callback",
+        client_key=foundation.keys.signer(KeyPurpose.CLIENT),
+        http=http,
+        make_id=foundation.make_id,
+    )
+
+
+def review_modes(settings: Settings) -> ReviewModes:
+    """The modes that regions allow. Raises ``SettingsError`` for rows that contradict each other."""
+    try:
+        return ReviewModes(ReviewModeRow(**row.model_dump()) for row in settings.review_modes)
+    except RuleTableError:
+        raise SettingsError(
+            "BANDIAN_REVIEW_MODES: give each mode but full one row at a time for each permit and region, which ends "
+            "no earlier than it begins; correct it and start again."
+        ) from None

@@ -1,0 +1,164 @@
+"""What the worker runs: relay, rechecks, anchoring of the record."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import aiohttp
+
+from adapters.channels.department import DepartmentChannel
+from adapters.channels.nats import NatsChannel
+from adapters.channels.nats_link import NatsLink
+from adapters.channels.signed_events import parse_secret
+from adapters.channels.utility import UtilityChannel
+from adapters.channels.webhook import WebhookChannel
+from adapters.heartbeat import Heartbeat
+from adapters.http_client import HttpClient
+from adapters.key_directory import KeyPurpose
+from adapters.time_stamping import AnchorsUnreadable, HttpTimeStamps, read_anchors
+from adapters.witnesses.files import CheckpointFiles
+from adapters.witnesses.http import HttpWitness
+from gateway.bootstrap.certificates import platform_of
+from gateway.bootstrap.foundation import Foundation, checkpoint_keys
+from gateway.certificates.service import CertificateService
+from gateway.delivery.backoff import Backoff
+from gateway.delivery.ports import ChannelKind
+from gateway.delivery.relay import Relay, RelayLimits
+from gateway.rechecks.feed import FeedReader
+from gateway.rechecks.loops import RecheckLoops
+from gateway.rechecks.service import RecheckService
+from gateway.rechecks.sweeper import Sweeper
+from gateway.rechecks.worker import RecheckWorker
+from gateway.records.anchoring import Anchoring
+from gateway.records.loops import RecordLoops
+from gateway.records.ports import StoredCheckpoint
+from gateway.records.stamping import Stamping
+from gateway.records.witnessing import Witnessing
+from gateway.settings import SettingsError, read_secret_lines
+
+
+@dataclass(frozen=True)
+class Relaying:
+    """The relay, and what is let go when it has ended."""
+
+    relay: Relay
+    link: NatsLink | None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """See ``Relay.run``."""
+        try:
+            await self.relay.run(stop)
+        finally:
+            if self.link is not None:
+                await self.link.close()
+
+
+def build_relay(foundation: Foundation, session: aiohttp.ClientSession) -> Relaying:
+    """The relay over every channel; it claims under a name of its own."""
+    settings, keys, directory = foundation.settings, foundation.keys, foundation.directory
+    insecure = settings.insecure_endpoint_hosts
+    signing = (directory, settings.issuer_url, keys.signer(KeyPurpose.WEBHOOK), secrets_in(settings.secrets_dir))
+    nats_url = settings.nats()
+    link = NatsLink(nats_url, settings.nats_prefix) if nats_url is not None else None
+    nats = NatsChannel(link, *signing, timedelta(seconds=settings.delivery_timeout_s)) if link is not None else None
+    utility = UtilityChannel(directory, WebhookChannel(session, *signing, insecure_hosts=insecure), nats)
+    department = DepartmentChannel(session, directory, keys.signer(KeyPurpose.ANSWER), insecure_hosts=insecure)
+    relay = Relay(
+        owner=uuid4().hex,
+        transactions=foundation.transactions,
+        channels={
+            ChannelKind.WEBHOOK: utility,
+            ChannelKind.NATS: utility,
+            ChannelKind.DEPARTMENT: department,
+        },
+        clock=foundation.clock,
+        backoff=Backoff(give_up_after=timedelta(days=settings.delivery_give_up_days)),
+        limits=RelayLimits(
+            in_flight=settings.delivery_in_flight,
+            per_destination=settings.delivery_per_destination,
+            lease=timedelta(seconds=settings.delivery_lease_s),
+            disable_after=timedelta(hours=settings.delivery_disable_after_h),
+        ),
+        progress=Heartbeat(settings.heartbeat_file) if settings.heartbeat_file else None,
+        watch=foundation.metrics,
+    )
+    return Relaying(relay, link)
+
+
+def build_rechecks(foundation: Foundation, certificates: CertificateService, http: HttpClient) -> RecheckLoops:
+    """What looks at certificates of open applications again; it leases under a name of its own."""
+    settings, transactions, clock = foundation.settings, foundation.transactions, foundation.clock
+    owner, make_id = uuid4().hex, foundation.make_id
+    service = RecheckService(transactions, certificates, clock, make_id)
+    sources = {source.code: source for source in settings.sources if source.changes}
+    feeds = [platform_of(source, certificates.kinds, http) for source in sources.values()]
+    poll, interval = timedelta(seconds=settings.feed_poll_s), timedelta(days=settings.recheck_days)
+    return RecheckLoops(
+        RecheckWorker(owner, transactions, service, clock, make_id, concluded=foundation.metrics.rechecked),
+        FeedReader(owner, feeds, transactions, certificates.identifier_digests, clock, poll),
+        Sweeper(transactions, clock, interval),
+    )
+
+
+def build_anchoring(foundation: Foundation, http: HttpClient) -> RecordLoops:
+    """What signs checkpoints of the record and shows them to witnesses; it leases under a name of its own.
+
+    Raises as ``checkpoint_keys``, and ``SettingsError``.
+    """
+    settings, transactions = foundation.settings, foundation.transactions
+    witnesses = [HttpWitness(http, each.url, each.verifier_keys()) for each in settings.witnesses]
+    witnessing = Witnessing(
+        transactions,
+        [CheckpointFiles(settings.head_directory), *witnesses],
+        [key for each in settings.witnesses for key in each.verifier_keys()],
+        foundation.metrics.witnessed,
+    )
+    stamping = Stamping(
+        transactions,
+        _time_stampers(foundation, http),
+        foundation.clock,
+        timedelta(seconds=settings.time_stamps.every_s if settings.time_stamps else 0),
+    )
+
+    def signed(latest: StoredCheckpoint) -> None:
+        witnessing.signed(latest)
+        stamping.signed(latest)
+
+    anchoring = Anchoring(
+        transactions,
+        foundation.clock,
+        settings.checkpoint_origin,
+        checkpoint_keys(foundation).signers(),
+        uuid4().hex,
+        timedelta(seconds=settings.checkpoint_every_s),
+        signed,
+    )
+    return RecordLoops(anchoring, witnessing, stamping)
+
+
+def _time_stampers(foundation: Foundation, http: HttpClient) -> list[HttpTimeStamps]:
+    asked = foundation.settings.time_stamps
+    if asked is None:
+        return []
+    try:
+        return [HttpTimeStamps(http, asked.url, read_anchors(asked.anchors), foundation.clock)]
+    except AnchorsUnreadable as error:
+        raise SettingsError(f"BANDIAN_TIME_STAMPS: {error}") from None
+
+
+def secrets_in(directory: Path) -> Callable[[str], tuple[bytes, ...]]:
+    """Answers the webhook secrets that a ``secret_ref`` names: a file of ``directory``, read at each use.
+
+    It holds one, or while the receiver changes over the new and the old one; none where there is no such file.
+    """
+
+    def secrets_of(reference: str) -> tuple[bytes, ...]:
+        path = directory / reference
+        if path.parent != directory or not path.is_file():
+            return ()
+        return tuple(parse_secret(line) for line in read_secret_lines(path, 2))
+
+    return secrets_of
