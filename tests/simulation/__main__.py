@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.simulation.simulation import simulate
+from tests.simulation.simulation import live_through
 
 MOST_SEEDS = 1 << 32
 
@@ -56,20 +56,11 @@ def main() -> int:
 def _run(wanted: list[tuple[int, int]], processes: int, folder: Path | None) -> Iterator[dict[str, Any]]:
     work = [(seed, applications, folder) for seed, applications in wanted]
     if processes == 1:
-        yield from map(_one, work)
+        yield from map(live_through, work)
         return
     context = multiprocessing.get_context("spawn")
     with context.Pool(processes, maxtasksperchild=8) as pool:
-        yield from pool.imap_unordered(_one, work)
-
-
-def _one(work: tuple[int, int, Path | None]) -> dict[str, Any]:
-    seed, applications, folder = work
-    if folder is None:
-        return simulate(seed, applications).to_json()
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{seed}-{applications}.txt").open("w", encoding="utf-8") as file:
-        return simulate(seed, applications, file).to_json()
+        yield from pool.imap_unordered(live_through, work)
 
 
 def _tell(report: dict[str, Any]) -> None:

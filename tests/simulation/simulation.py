@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import IO, Any
 
 import structlog
@@ -418,3 +419,13 @@ def simulate(
     """Run one history to its end."""
     with silence():
         return asyncio.run(Simulation(seed, applications, file, prepare).run())
+
+
+def live_through(work: tuple[int, int, Path | None]) -> dict[str, Any]:
+    """The history of (seed, applications), told in a file of the folder where there is one; for worker processes."""
+    seed, applications, folder = work
+    if folder is None:
+        return simulate(seed, applications).to_json()
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{seed}-{applications}.txt").open("w", encoding="utf-8") as file:
+        return simulate(seed, applications, file).to_json()
