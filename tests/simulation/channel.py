@@ -4,8 +4,8 @@ from gateway.delivery.cloud_events import encode_cloud_event
 from gateway.delivery.errors import DeliveryRefused, NotDelivered
 from gateway.delivery.ports import AttemptOutcome, Event, Receipt
 from gateway.errors import Owner
+from tests.simulation.database import ISSUER
 from tests.simulation.departments import Departments
-from tests.simulation.gateway import ISSUER
 from tests.simulation.province import Province
 from tests.simulation.utilities import Utilities
 

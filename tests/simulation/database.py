@@ -4,19 +4,24 @@ Everything is the gateway's but the threads: what a turn of the event loop submi
 """
 
 import asyncio
+import sqlite3
+import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from enum import StrEnum
+from functools import cache
+from pathlib import Path
 from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
 from adapters.storage.deliveries import ReadOnlyOutbox
 from adapters.storage.engine import create_memory_engine
+from adapters.storage.migrate import migrate
 from adapters.storage.records import ReadOnlyRecords, record_unavailable
 from adapters.storage.sealed import AtRest
 from adapters.storage.statements import Statements
-from adapters.storage.tables import metadata
 from adapters.storage.unit_of_work import SqlUnitOfWork
 from adapters.storage.writer import GroupWriter
 from gateway.clock import Clock
@@ -28,6 +33,7 @@ from gateway.records.seal_key import SealSigner
 
 ResultT = TypeVar("ResultT")
 
+ISSUER = "https://gateway.simulated"
 DIGESTS = KeyedDigest(b"the simulator's own lookup key..")
 SIGNER = SealSigner("seal-simulated", Ed25519PrivateKey.from_private_bytes(b"s" * 32))
 SEAL_KEYS = {SIGNER.key_id: SIGNER.private_key.public_key()}
@@ -67,7 +73,7 @@ class MemoryDatabase:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.engine = create_memory_engine()
-        metadata.create_all(self.engine)
+        _lay_out(self.engine)
         self.heads = KeptHeads()
         self.writes = 0
         self._armed: tuple[int, WriteFault] | None = None
@@ -75,7 +81,7 @@ class MemoryDatabase:
 
     def restart(self) -> None:
         """Another process's writer takes over; the one before lets go of nothing."""
-        self._writer = GroupWriter(self.engine, SIGNER, AT_REST, self._clock, self.heads)
+        self._writer = GroupWriter(self.engine, SIGNER, AT_REST, self._clock, self.heads, ISSUER)
 
     def arm(self, fault: WriteFault | None, in_writes: int = 1) -> None:
         """Let ``fault`` befall the write ``in_writes`` from now; None disarms."""
@@ -95,6 +101,10 @@ class MemoryDatabase:
         if fault is WriteFault.DIED_AFTER:
             raise Died
         return result
+
+    async def write_regardless(self, work: Callable[[SqlUnitOfWork], ResultT]) -> ResultT:
+        """The same: no write is ever held back because checkpoints lag."""
+        return await self.write(work)
 
     async def read(self, work: Callable[[SqlUnitOfWork], ResultT]) -> ResultT:
         return self.look(work)
@@ -117,3 +127,22 @@ class MemoryDatabase:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+@cache
+def _migrated() -> bytes:
+    """An empty database as the migrations make it, rows that they begin with included."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.sqlite3"
+        migrate(f"sqlite:///{path}")
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA journal_mode=DELETE")  # nothing in memory can have a WAL
+            return connection.serialize()
+
+
+def _lay_out(engine: Engine) -> None:
+    with closing(sqlite3.connect(":memory:")) as template, closing(engine.raw_connection()) as pooled:
+        template.deserialize(_migrated())
+        connection = pooled.driver_connection
+        assert isinstance(connection, sqlite3.Connection)
+        template.backup(connection)

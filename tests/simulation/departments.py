@@ -12,7 +12,7 @@ from gateway.delivery.ports import Event
 from schemas.departments import OutcomeKind
 from schemas.project_exchange import STATUS_OF_OUTCOME, HandlingStatus
 from schemas.wire import Typ
-from tests.simulation.gateway import ISSUER
+from tests.simulation.database import ISSUER
 from tests.simulation.province import Province
 from tests.simulation.weather import office_hours
 from tests.simulation.world import Violated

@@ -53,18 +53,25 @@ from gateway.rechecks.feed import FeedReader
 from gateway.rechecks.service import RecheckService
 from gateway.rechecks.sweeper import Sweeper
 from gateway.rechecks.worker import RecheckWorker
+from gateway.reconciliation.service import ReconciliationService
+from gateway.records.anchoring import Anchoring
+from gateway.records.checkpoints import NoteSigner
+from gateway.records.notes import ED25519_TYPE, VerifierKey
 from gateway.retention.policies import Periods, policies
 from gateway.retention.service import RetentionService
 from schemas.departments import ReviewMode
-from tests.simulation.database import DIGESTS, MemoryDatabase
+from tests.simulation.database import DIGESTS, ISSUER, SIGNER, MemoryDatabase
 from tests.simulation.platform import SimulatedPlatform, trust
 from tests.simulation.world import VirtualClock
 
-ISSUER, NAME = "https://gateway.simulated", "政企协同办电信息共享平台"
+ORIGIN, NAME = "gateway.simulated/record", "政企协同办电信息共享平台"
 ANSWER_KEY = SigningKey("answer-simulated", "EdDSA", Ed25519PrivateKey.from_private_bytes(b"a" * 32))
 PERIODS = Periods(parties_days=20, withdrawn_parties_days=5, deliveries_days=25, undelivered_days=30)
 """Short, so that what is kept goes while the history still runs."""
-POLL, SWEPT_EVERY = timedelta(minutes=5), timedelta(days=6)
+POLL, SWEPT_EVERY, ANCHORED_EVERY = timedelta(minutes=5), timedelta(days=6), timedelta(hours=3)
+NOTE_SIGNER = NoteSigner(
+    VerifierKey(ORIGIN, ED25519_TYPE, SIGNER.private_key.public_key().public_bytes_raw()), SIGNER.sign
+)
 LIGHT_MODES = ReviewModes(
     ReviewModeRow(
         mode,
@@ -160,7 +167,8 @@ class SimulatedGateway:
         self.deliveries = DeliveryService(database, ISSUER)
         self.progress = ProgressService(database, calendar, clock)
         retention = RetentionService(database, policies(PERIODS, self.kinds.copies_kept()), clock)
-        self.housekeeping = Housekeeping(self.intakes, retention)
+        days = ReconciliationService(database, clock, make_id, lambda: ANSWER_KEY, ISSUER)
+        self.housekeeping = Housekeeping(self.intakes, retention, days)
         self._start_worker(certificates)
 
     def _start_worker(self, certificates: CertificateService) -> None:
@@ -181,6 +189,7 @@ class SimulatedGateway:
             owner, [self._platform], database, certificates.identifier_digests, clock, POLL, self._rng
         )
         self.sweeper = Sweeper(database, clock, SWEPT_EVERY)
+        self.anchoring = Anchoring(database, clock, ORIGIN, (NOTE_SIGNER,), owner, ANCHORED_EVERY)
 
     def _vocabulary(self) -> Vocabulary:
         fields = {kind.code: kind.disclosable for kind in self.kinds.by_code.values()}

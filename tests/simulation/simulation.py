@@ -162,6 +162,7 @@ class Simulation:
         self._recur("feed", self._read_feed, hours=4)
         self._recur("sweep", self._sweep, hours=6)
         self._recur("operator", self._replay, days=2)
+        self._recur("anchoring", self._anchor, hours=3)
         self._recur("housekeeping", self._keep_house, hours=24)
 
     async def _until(self, over: Callable[[], bool]) -> None:
@@ -268,6 +269,11 @@ class Simulation:
         if asked:
             self.looks_are_due()
         return f"{asked} asked" if asked else None
+
+    async def _anchor(self) -> str | None:
+        before = self.province.database.look(lambda tx: tx.super_log.head().frontier.size)
+        anchored = await self.province.gateway.anchoring.anchor_once()
+        return f"{anchored.size} leaves" if anchored is not None and anchored.size > before else None
 
     async def _keep_house(self) -> str | None:
         removed = await self.province.gateway.housekeeping.purge_once()

@@ -19,7 +19,8 @@ from schemas.partner_api import (
     VerifiedLicenceRequest,
 )
 from schemas.wire import Typ
-from tests.simulation.gateway import ANSWER_KEY, ISSUER
+from tests.simulation.database import ISSUER
+from tests.simulation.gateway import ANSWER_KEY
 from tests.simulation.model import STAGES, Known, documents_at
 from tests.simulation.province import Answer, Province
 from tests.simulation.weather import office_hours
