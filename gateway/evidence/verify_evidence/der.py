@@ -18,11 +18,11 @@ class Der:
         """The elements in a constructed one. Raises ``Refused``."""
         if not self.tag & 0x20:
             raise Refused("DER: not constructed")
-        found, rest = [], self.content
-        while rest:
-            element = der_first(rest)
-            found.append(element)
-            rest = rest[len(element.raw) :]
+        found: list[Der] = []
+        at = 0
+        while at < len(self.content):
+            found.append(der_first(self.content, at))
+            at += len(found[-1].raw)
         return found
 
     def expect(self, tag: int) -> "Der":
@@ -69,21 +69,22 @@ class Der:
         return frozenset(8 * i + b for i, octet in enumerate(content) for b in range(8) if octet << b & 0x80)
 
 
-def der_first(data: bytes) -> Der:
-    """The first element of ``data``. Raises ``Refused``."""
-    if len(data) < 2 or data[0] & 0x1F == 0x1F:
+def der_first(data: bytes, at: int = 0) -> Der:
+    """The element that begins at ``at``. Raises ``Refused``."""
+    if len(data) < at + 2 or data[at] & 0x1F == 0x1F:
         raise Refused("DER: cut off")
-    length, start = data[1], 2
+    length, start = data[at + 1], at + 2
     if length & 0x80:
         count = length & 0x7F
-        if not 1 <= count <= 4 or len(data) < 2 + count:
+        if not 1 <= count <= 4 or len(data) < start + count:
             raise Refused("DER: a length that is not allowed")
-        start, length = 2 + count, int.from_bytes(data[2 : 2 + count])
-        if length < 0x80 or (count > 1 and not data[2]):
+        length = int.from_bytes(data[start : start + count])
+        if length < 0x80 or (count > 1 and not data[start]):
             raise Refused("DER: a length that is not the shortest")
+        start += count
     if len(data) < start + length:
         raise Refused("DER: cut off")
-    return Der(data[0], data[start : start + length], data[: start + length])
+    return Der(data[at], data[start : start + length], data[at : start + length])
 
 
 def der_whole(data: bytes) -> Der:

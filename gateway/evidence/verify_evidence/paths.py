@@ -26,14 +26,20 @@ class Paths:
         self._crls, self._ocsp = list(crls), list(ocsp)
         self._left = 400
 
-    def require(self, leaf: Certificate, carried: Sequence[bytes], at: datetime) -> list[Certificate]:
-        """A path from ``leaf`` to an anchor that was good at ``at``. Raises ``Refused``, ``NotProved``."""
+    def require(
+        self, leaf: Certificate, carried: Sequence[bytes], at: datetime, sealed_at: datetime | None = None
+    ) -> list[Certificate]:
+        """A path from ``leaf`` to an anchor that was good at ``at``; its dates count at ``sealed_at`` where it is told.
+
+        Raises ``Refused``, ``NotProved``.
+        """
         pool = [*(found for each in carried if (found := _readable(each)) is not None), *self._others]
         doubts: list[str] = []
         flaws: list[str] = []
         for path in self._walk([leaf], pool):
             try:
-                self._judge(path, at)
+                self._judge(path, at if sealed_at is None else min(sealed_at, at))
+                self._require_standing(path, at)
             except NotProved as doubt:
                 doubts.append(str(doubt))
             except Refused as flaw:
@@ -86,6 +92,8 @@ class Paths:
             cas_below = sum(ca.subject.raw != ca.issuer for ca in path[1:below])
             if below and not _certifies(each, cas_below):
                 raise Refused("a certificate of the path is no CA for it")
+
+    def _require_standing(self, path: Sequence[Certificate], at: datetime) -> None:
         for one, issuer in pairwise(path):
             self._require_unrevoked(one, issuer, path[1:], at)
 
