@@ -22,7 +22,7 @@ from mock_services.demo.roster import UTILITY
 from mock_services.demo.screen import Row, Screen
 
 BUILD = Path("build")
-VERIFIER = Path(__file__).parents[2] / "gateway" / "evidence" / "verify_evidence.py"
+VERIFIER = Path(__file__).parents[2] / "gateway" / "evidence" / "verify_evidence"
 
 
 async def play(screen: Screen, province: Province) -> None:

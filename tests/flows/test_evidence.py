@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 import shutil
 import sys
+import zipapp
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,15 +34,14 @@ class Evidence:
     whole: bytes = b""
     redacted: bytes = b""
 
-    async def verify(self, bundle: bytes, anchors: Path | None = None, lang: str = "en") -> tuple[int, str]:
-        """``verify-evidence`` with one file and ``cryptography``, and nothing else that could be imported."""
+    async def verify(
+        self, bundle: bytes, anchors: Path | None = None, lang: str = "en", form: str = "run_module('verify_evidence'"
+    ) -> tuple[int, str]:
+        """``verify-evidence`` with one folder and ``cryptography``, and nothing else that could be imported."""
         (self.directory / "bundle.zip").write_bytes(bundle)
-        program = (
-            "import sys, runpy; sys.path.append(sys.argv.pop(1)); runpy.run_path(sys.argv.pop(1), run_name='__main__')"
-        )
+        program = f"import sys, runpy; sys.path += [sys.argv.pop(1), '.']; runpy.{form}, run_name='__main__')"
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", "-c", program, str(self.directory / "lib")),
-            *(str(self.directory / "verify_evidence.py"), str(self.directory / "bundle.zip")),
+            *(sys.executable, "-I", "-S", "-c", program, str(self.directory / "lib"), "bundle.zip"),
             *("--anchors", str(anchors or self.directory / "anchors"), "--lang", lang),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -77,7 +77,9 @@ async def evidence(province: LiveProvince, tmp_path_factory: pytest.TempPathFact
     progress = await stage.finished(applicant, application_id)
     await same_outcomes(stage, application_id, {each["summary"]["permit_id"] for each in progress["permits"]})
     made = Evidence(province, applicant, application_id, directory)
-    shutil.copy(verify_evidence.__file__, directory / "verify_evidence.py")
+    folder = directory / "verify_evidence"
+    shutil.copytree(Path(verify_evidence.__file__).parent, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    zipapp.create_archive(folder, directory / "verify-evidence.pyz")
     (directory / "lib").mkdir()
     for name in ("cryptography", "cffi", "_cffi_backend"):
         spec = importlib.util.find_spec(name)
@@ -104,6 +106,8 @@ async def test_everything_is_proved_where_nothing_of_the_gateway_is(evidence: Ev
     assert printed.count("with this very content") >= 5, "the utility's receipts"
     assert "the identity assertion is" in printed
     assert "not proved 0, wrong 0" in printed
+    for form in ("run_path('verify_evidence'", "run_path('verify-evidence.pyz'"):
+        assert await evidence.verify(evidence.whole, form=form) == (code, printed), "however it is called"
     code, printed = await evidence.verify(evidence.whole, lang="zh")
     assert (code, "未能证明 0，错误 0" in printed) == (0, True)
 

@@ -29,14 +29,20 @@ from tests.vectors.test_vectors import ABOUT, TOKENS, unb64
 AT = datetime.fromisoformat(ABOUT["chains"]["at"])
 
 
-def test_it_imports_nothing_but_the_standard_library_and_cryptography() -> None:
-    tree = ast.parse(Path(alone.__file__).read_text("utf-8"))
-    imported = {
-        name.split(".")[0]
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [each.name for each in node.names])
-    }
+FOLDER = Path(alone.__file__).parent
+
+
+def test_it_imports_nothing_but_itself_the_standard_library_and_cryptography() -> None:
+    imported: set[str] = set()
+    for path in FOLDER.rglob("*.py"):
+        depth = len(path.relative_to(FOLDER).parts)
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {each.name.split(".")[0] for each in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                imported.add((node.module or "").split(".")[0])
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level <= depth, f"{path} reaches out of the folder"
     assert imported - sys.stdlib_module_names == {"cryptography"}
     assert imported.isdisjoint({"socket", "urllib", "http", "ssl", "sqlite3", "subprocess"})
 
@@ -47,7 +53,7 @@ def test_inclusion_in_every_small_tree_and_in_no_other_place() -> None:
         root = merkle.root(leaves[:size])
         for index in range(size):
             proof = merkle.inclusion_proof(leaves[:size], index)
-            assert alone.included(leaves[index], index, size, proof) == root
+            assert alone.record.included(leaves[index], index, size, proof) == root
             for other in (index ^ 1, size - 1 - index):
                 if other != index and other < size:
                     claim = (leaves[index], other, size, proof, root)
@@ -69,8 +75,8 @@ def test_inclusion_proofs_that_were_tampered_with() -> None:
 
 def holds(leaf: bytes, index: int, size: int, proof: list[bytes], root: bytes) -> bool:
     try:
-        return alone.included(leaf, index, size, proof) == root
-    except alone.Refused:
+        return alone.record.included(leaf, index, size, proof) == root
+    except alone.errors.Refused:
         return False
 
 
@@ -90,15 +96,15 @@ def test_no_token_is_taken_that_the_gateway_s_signature_check_refuses(case: dict
     outside = {"jose.signature", "jose.base64url", "jose.compact", "jose.typ", "jose.crit", "jose.header_key"}
     taken = False
     try:
-        token = alone.Jws.read(about, ABOUT["tokens"]["typ"])
+        token = alone.jose.Jws.read(about, ABOUT["tokens"]["typ"])
         for key in keys:
             try:
-                token.verify(alone.key_of_jwk(export_jwk(key)))
+                token.verify(alone.keys.key_of_jwk(export_jwk(key)))
                 token.claims()
                 taken = True
-            except (alone.Refused, alone.NotProved):
+            except (alone.errors.Refused, alone.errors.NotProved):
                 continue
-    except alone.Refused:
+    except alone.errors.Refused:
         taken = False
     assert not (taken and case["check"] in outside), case["why"]
     assert taken or case["check"] is not None, case["why"]
@@ -108,16 +114,16 @@ def test_no_token_is_taken_that_the_gateway_s_signature_check_refuses(case: dict
 def test_tokens_of_the_gateway(make: Any) -> None:
     key: SigningKey = make("k")
     token = sign_jws({"iss": "a"}, key, "note+jwt").encode()
-    read = alone.Jws.read(token, "note+jwt")
-    read.verify(alone.key_of_jwk(export_jwk(key.public())))
+    read = alone.jose.Jws.read(token, "note+jwt")
+    read.verify(alone.keys.key_of_jwk(export_jwk(key.public())))
     assert read.claims() == {"iss": "a"}
     other: SigningKey = make("k")
-    with pytest.raises(alone.Refused):
-        read.verify(alone.key_of_jwk(export_jwk(other.public())))
+    with pytest.raises(alone.errors.Refused):
+        read.verify(alone.keys.key_of_jwk(export_jwk(other.public())))
     for at in range(0, len(token), 7):
         flipped = token[:at] + bytes([token[at] ^ 1]) + token[at + 1 :]
-        with pytest.raises(alone.Refused):
-            alone.Jws.read(flipped, "note+jwt").verify(alone.key_of_jwk(export_jwk(key.public())))
+        with pytest.raises(alone.errors.Refused):
+            alone.jose.Jws.read(flipped, "note+jwt").verify(alone.keys.key_of_jwk(export_jwk(key.public())))
 
 
 @pytest.mark.parametrize("case", ABOUT["chains"]["cases"], ids=lambda case: case["name"])
@@ -125,16 +131,16 @@ def test_no_path_is_proved_that_the_gateway_s_judgement_does_not_allow(
     case: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if case["crls"] is None and case["status"] is None:
-        monkeypatch.setattr(alone.Paths, "_require_unrevoked", lambda *_: None)
+        monkeypatch.setattr(alone.paths.Paths, "_require_unrevoked", lambda *_: None)
     try:
-        anchors = [alone.Certificate.read(each) for each in unb64(case["anchors"]) or []]
-        paths = alone.Paths(anchors, [], unb64(case["crls"]) or [], unb64(case["status"]) or [])
-        leaf = alone.Certificate.read(base64.b64decode(case["leaf"]))
+        anchors = [alone.certificates.Certificate.read(each) for each in unb64(case["anchors"]) or []]
+        paths = alone.paths.Paths(anchors, [], unb64(case["crls"]) or [], unb64(case["status"]) or [])
+        leaf = alone.certificates.Certificate.read(base64.b64decode(case["leaf"]))
         paths.require(leaf, unb64(case["intermediates"]) or [], AT)
         found = "valid"
-    except alone.NotProved:
+    except alone.errors.NotProved:
         found = "indeterminate"
-    except alone.Refused:
+    except alone.errors.Refused:
         found = "invalid"
     allowed = {"valid": {"valid", "indeterminate"}, "invalid": {"invalid", "indeterminate"}}
     judged = allowed.get(case["verdict"], {"indeterminate", "invalid"})
@@ -148,12 +154,12 @@ def test_good_paths_are_proved() -> None:
     assert len(names) > 3
     doubts: list[tuple[str, str]] = []
     for case in names.values():
-        anchors = [alone.Certificate.read(each) for each in unb64(case["anchors"]) or []]
-        paths = alone.Paths(anchors, [], unb64(case["crls"]) or [], unb64(case["status"]) or [])
-        leaf = alone.Certificate.read(base64.b64decode(case["leaf"]))
+        anchors = [alone.certificates.Certificate.read(each) for each in unb64(case["anchors"]) or []]
+        paths = alone.paths.Paths(anchors, [], unb64(case["crls"]) or [], unb64(case["status"]) or [])
+        leaf = alone.certificates.Certificate.read(base64.b64decode(case["leaf"]))
         try:
             paths.require(leaf, unb64(case["intermediates"]) or [], AT)
-        except alone.NotProved as doubt:
+        except alone.errors.NotProved as doubt:
             doubts.append((case["name"], str(doubt)))
     assert len(doubts) < len(names) / 2, doubts
 
@@ -162,22 +168,22 @@ def test_good_paths_are_proved() -> None:
 def test_sm2_of_the_system_s_library() -> None:
     private = sm2.generate_private_key()
     point = sm2.point_of(private.public_key.spki) or b""
-    key = alone.Sm2Key(int.from_bytes(point[1:33]), int.from_bytes(point[33:]))
+    key = alone.sm2.Sm2Key(int.from_bytes(point[1:33]), int.from_bytes(point[33:]))
     for message in (b"", b"message", b"x" * 1000):
         signature = sm2.signature_to_raw(private.sign(message))
         key.verify(signature, message)
         with pytest.raises(InvalidSignature):
             key.verify(signature, message + b"!")
-    assert alone.key_of_spki(private.public_key.spki) == key
+    assert alone.certificates.key_of_spki(private.public_key.spki) == key
     signed = b".".join(encode_base64url(each) for each in (b'{"alg":"SM2-SM3","typ":"note+jwt"}', b"{}"))
     token = signed + b"." + encode_base64url(sm2.signature_to_raw(private.sign(signed)))
-    alone.Jws.read(token, "note+jwt").verify(key)
+    alone.jose.Jws.read(token, "note+jwt").verify(key)
     note_key = VerifierKey("gateway.example/record", SM2_TYPE, point)
     signer = NoteSigner(note_key, lambda text: sm2.signature_to_raw(private.sign(text)))
     note = sign_checkpoint(Checkpoint("gateway.example/record", 1, bytes(32)), [signer])
-    read = alone.Checkpoint.read(str(note))
+    read = alone.record.Checkpoint.read(str(note))
     ((name, hint, line),) = read.lines
-    found = alone.NoteKey.read(str(note_key))
+    found = alone.record.NoteKey.read(str(note_key))
     assert (found.name, found.hint) == (name, hint)
     assert found.verify(line, read.text) is None
 
@@ -187,7 +193,7 @@ def test_verifier_keys_and_checkpoints() -> None:
     private: Any = signing.private_key
     key = VerifierKey("gateway.example/record", ED25519_TYPE, private.public_key().public_bytes_raw())
     note = sign_checkpoint(Checkpoint("gateway.example/record", 7, bytes(range(32))), [NoteSigner(key, private.sign)])
-    found, read = alone.NoteKey.read(str(key)), alone.Checkpoint.read(str(note))
+    found, read = alone.record.NoteKey.read(str(key)), alone.record.Checkpoint.read(str(note))
     assert (read.origin, read.size, read.root) == ("gateway.example/record", 7, bytes(range(32)))
     ((_, _, signature),) = read.lines
     assert found.verify(signature, read.text) is None
@@ -199,12 +205,12 @@ def test_verifier_keys_and_checkpoints() -> None:
 
 def _signed(note: str, key: Any) -> bool:
     try:
-        read = alone.Checkpoint.read(note)
+        read = alone.record.Checkpoint.read(note)
         lines = [line for line in read.lines if (line[0], line[1]) == (key.name, key.hint)]
         for _, _, signature in lines:
             key.verify(signature, read.text)
         return bool(lines) and read.origin == key.name
-    except alone.Refused:
+    except alone.errors.Refused:
         return False
 
 
@@ -213,9 +219,9 @@ def test_status_lists() -> None:
     for bits in (1, 2, 4, 8):
         statuses = [chance.randrange(1 << min(bits, 2)) for _ in range(100)]
         listed = {"bits": bits, "lst": pack_statuses(statuses, bits)}  # type: ignore[arg-type]
-        assert [alone.status_at(listed, index) for index in range(100)] == statuses
-        with pytest.raises(alone.Refused):
-            alone.status_at(listed, 10_000)
+        assert [alone.revocation.status_at(listed, index) for index in range(100)] == statuses
+        with pytest.raises(alone.errors.Refused):
+            alone.revocation.status_at(listed, 10_000)
 
 
 def test_signatures_of_certificates_by_every_scheme() -> None:
@@ -223,17 +229,17 @@ def test_signatures_of_certificates_by_every_scheme() -> None:
     for case in ABOUT["signatures"]["cases"]:
         if case["encoding"] != "raw" or case["refused"] is not None:
             continue
-        key = alone.key_of_spki(bytes.fromhex(case["key"]))
-        alone.verify_jose(case["scheme"], key, bytes.fromhex(case["signature"]), bytes.fromhex(case["message"]))
+        key = alone.certificates.key_of_spki(bytes.fromhex(case["key"]))
+        alone.keys.verify_jose(case["scheme"], key, bytes.fromhex(case["signature"]), bytes.fromhex(case["message"]))
     key = es256_key("k")
-    alone.verify_jose(
-        "ES256", alone.key_of_jwk(export_jwk(key.public())), sign("ES256", key.private_key, message), message
+    alone.keys.verify_jose(
+        "ES256", alone.keys.key_of_jwk(export_jwk(key.public())), sign("ES256", key.private_key, message), message
     )
 
 
 def test_json_with_two_readings_is_refused() -> None:
     for text in (b'{"a": 1, "a": 2}', b'{"a": NaN}', b'{"a": Infinity}', b"\xff", b"[" * 100_000, b"9" * 5000):
-        with pytest.raises(alone.Refused):
-            alone.read_json(text)
-    assert json.loads(b'{"a": [1]}') == alone.read_json(b'{"a": [1]}')
-    assert JoseRefused is not alone.Refused
+        with pytest.raises(alone.errors.Refused):
+            alone.reading.read_json(text)
+    assert json.loads(b'{"a": [1]}') == alone.reading.read_json(b'{"a": [1]}')
+    assert JoseRefused is not alone.errors.Refused

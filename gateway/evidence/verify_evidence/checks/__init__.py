@@ -1,0 +1,1 @@
+"""One module per subject of statements; each looks at one `Examination` and notes what it finds there."""

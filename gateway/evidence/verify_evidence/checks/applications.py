@@ -1,0 +1,97 @@
+"""The application, its authorisation, and who applied."""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from ..errors import NotProved, Refused
+from ..examination import Examination
+from ..jose import Jws, verify_by_one
+from ..reading import SKEW, epoch, instant_of, objects_of, sha256_hex, text_of, told
+from ..record import Entry
+from ..texts import PROVED, UNKNOWN
+from .record import is_identity
+
+
+def check_application(examined: Examination) -> None:
+    """The application's account against the entry of its submission."""
+    name = "application.json"
+    account, submitted = examined.object(name), examined.entries_of("application.submitted")
+    if not submitted:
+        examined.say(UNKNOWN, "application.nosubmission")
+    elif account is not None:
+        examined.attempt(lambda: _compare_application(examined, account, submitted[0]), "application.wrong", name)
+
+
+def _compare_application(examined: Examination, account: Mapping[str, Any], submitted: Entry) -> None:
+    if account.get("application_id") != examined.application:
+        raise Refused("it is another application")
+    for name in ("utility", "region", "customer_class", "intake"):
+        if account.get(name) != submitted.facts.get(name):
+            raise Refused(f"{name} is another")
+    if abs(instant_of(account, "received_at") - submitted.at) > timedelta(seconds=1):
+        raise Refused("received_at is another")
+    facts = {"id": examined.application, "utility": account["utility"], "clazz": account["customer_class"]}
+    examined.say(PROVED, "application", "application.json", **facts)
+
+
+def check_authorisation(examined: Examination) -> None:
+    """The words that were agreed to, by their recorded digest."""
+    name = "authorisation.json"
+    account = examined.object(name)
+    worded: set[str] = set()
+    if account is not None:
+        examined.attempt(lambda: worded.update(_words(examined, account)), "authorisation.wrong", name)
+    for entry in examined.entries_of("authorisation.granted", "authorisation.renewed"):
+        if entry.result == "done" and entry.entry_id not in worded:
+            examined.say(UNKNOWN, "authorisation.nowords", entry.where, entry=entry.entry_id)
+
+
+def _words(examined: Examination, account: Mapping[str, Any]) -> Iterator[str]:
+    granted = examined.entries_of("authorisation.granted")
+    if account.get("application_id") != examined.application or not granted:
+        raise Refused("it is another application's, or was never recorded")
+    for name in ("utility", "kinds", "purposes"):
+        if account.get(name) != granted[0].facts.get(name):
+            raise Refused(f"{name} is another")
+    if account.get("authorisation_id") != granted[0].facts.get("authorisation"):
+        raise Refused("it is another authorisation")
+    for statement in objects_of(account, "statements"):
+        text, entry = text_of(statement, "text"), examined.entries.get(text_of(statement, "record_id"))
+        if entry is None or entry.subject != examined.application:
+            raise Refused("it names an entry that is not in the bundle")
+        if entry.facts.get("statement_sha256") != sha256_hex(text.encode()):
+            raise Refused("the words are not those whose digest was recorded")
+        examined.say(PROVED, "authorisation", "authorisation.json", id=account["authorisation_id"], text=text)
+        yield entry.entry_id
+
+
+def check_identity(examined: Examination) -> None:
+    """Who applied, by the identity provider's signed assertion."""
+    name = "identity/assertion.jws"
+    examined.seen.add(name)
+    named = {each.facts.get("identity_sha256") for each in examined.entries_of("application.submitted")}
+    digest = next((each for each in named if isinstance(each, str)), "")
+    if name in examined.files:
+        examined.attempt(lambda: _assertion(examined, examined.files[name], digest), "identity.wrong", name)
+    elif examined.entries_of("application.submitted"):
+        mark, why = examined.why_absent("assertion", digest)
+        examined.say(mark, "identity.absent", "", why=why)
+
+
+def _assertion(examined: Examination, data: bytes, digest: str) -> None:
+    entry = next((each for each in examined.entries.values() if is_identity(examined, each)), None)
+    if sha256_hex(data) != digest or entry is None or entry.facts.get("assertion_sha256") != digest:
+        raise Refused("it is not the one that was recorded for this application")
+    token = Jws.read(data, "identity-assertion+jwt")
+    claims = token.claims()
+    if examined.anchors.identity_issuer is None:
+        raise NotProved("DIR does not name the identity provider")
+    if claims.get("iss") != examined.anchors.identity_issuer:
+        raise Refused("it is another issuer's")
+    if not epoch(claims.get("iat")) - SKEW <= entry.at <= epoch(claims.get("exp")) + SKEW:
+        raise Refused("it was not in force when it was used")
+    verify_by_one(token, examined.anchors.identity, "any", entry.at, "the identity provider")
+    method = claims.get("amr")
+    facts = {"issuer": claims["iss"], "method": method[0] if isinstance(method, list) and method else "?"}
+    examined.say(PROVED, "identity", "identity/assertion.jws", **facts, at=told(entry.at))

@@ -1,0 +1,63 @@
+"""What was disclosed to whom, when stages began and ended, and what departments decided."""
+
+from ..errors import Refused
+from ..examination import Examination
+from ..jose import Jws, verify_by_one
+from ..reading import members_of, sha256_hex, text_of, told
+from ..texts import PROVED
+
+
+def check_disclosures(examined: Examination) -> None:
+    """Stages and disclosures: the record's entries of them."""
+    for entry in examined.entries_of("stage.started", "stage.completed"):
+        if entry.result == "done":
+            said = {name: entry.facts.get(name) for name in ("stage", "claimed_at", "counted_at")}
+            action = entry.action.removeprefix("stage.")
+            times = {"claimed": said["claimed_at"], "counted": said["counted_at"]}
+            examined.say(PROVED, "stage", entry.where, stage=said["stage"], action=action, **times)
+    for entry in examined.entries_of("licence.disclosed"):
+        facts, fields = entry.facts, entry.facts.get("fields")
+        if entry.result == "done":
+            names = "、".join(map(str, fields)) if isinstance(fields, list) and fields else "—"
+            told_of = {"kind": facts.get("kind"), "verdict": facts.get("verdict"), "fields": names}
+            examined.say(PROVED, "disclosed", entry.where, at=told(entry.at), who=entry.actor, **told_of)
+
+
+def check_outcomes(examined: Examination) -> None:
+    """Each department's own signature over its outcome."""
+    account = examined.object("outcomes.json") or {}
+    kept: set[str] = set()
+    for outcome in members_of(account, "outcomes"):
+        said = outcome if isinstance(outcome, dict) else {"department": "", "outcome_id": ""}
+        facts = {"department": str(said.get("department")), "outcome": str(said.get("outcome_id"))}
+        work = lambda o=outcome: kept.add(_outcome(examined, o))  # noqa: E731
+        examined.attempt(work, "outcome.wrong", "outcomes.json", **facts)
+    examined.seen |= {each for each in examined.files if each.startswith("outcomes/")}
+    for entry in examined.entries_of("outcome.received", "outcome.noted"):
+        digest = str(entry.facts.get("signed_sha256"))
+        if digest not in kept and f"outcomes/{digest}.jws" not in examined.files:
+            mark, why = examined.why_absent("outcome", digest)
+            named = {"department": entry.actor, "outcome": entry.facts.get("outcome")}
+            examined.say(mark, "outcome.absent", entry.where, why=why, **named)
+
+
+def _outcome(examined: Examination, outcome: object) -> str:
+    if not isinstance(outcome, dict):
+        raise Refused("not an object")
+    digest, department = text_of(outcome, "sha256"), text_of(outcome, "department")
+    entry = examined.entries.get(text_of(outcome, "record_id"))
+    if entry is None or entry.subject != examined.application or entry.facts.get("signed_sha256") != digest:
+        raise Refused("the record does not speak of it")
+    if entry.actor != department or entry.facts.get("outcome") != outcome.get("outcome_id"):
+        raise Refused("the record says it of another department or outcome")
+    name = f"outcomes/{digest}.jws"
+    if name not in examined.files:
+        return ""
+    if sha256_hex(examined.files[name]) != digest:
+        raise Refused("the document is not the one whose digest was recorded")
+    token = Jws.read(examined.files[name].strip(), "approval-outcome+jwt")
+    if token.claims().get("iss") != department:
+        raise Refused("it is another department's")
+    verify_by_one(token, examined.anchors.partners.get(department, ()), "outcome", entry.at, department)
+    examined.say(PROVED, "outcome", name, department=department, outcome=outcome["outcome_id"], at=told(entry.at))
+    return digest

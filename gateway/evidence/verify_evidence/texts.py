@@ -1,0 +1,156 @@
+"""What is found, and how it is told in Chinese and in English."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+PROVED, STATED, WITHHELD, UNKNOWN, WRONG = "proved", "stated", "withheld", "unknown", "wrong"
+MARKS: Final = {PROVED: "✓", STATED: "·", WITHHELD: "–", UNKNOWN: "?", WRONG: "✗"}
+
+WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    "unreadable": ("无法读取：{why}", "cannot be read: {why}"),
+    "archive": ("压缩包不是规定的样子：{why}", "the archive is not as it was written: {why}"),
+    "manifest": (
+        "清单由网关密钥 {key} 于 {at} 签名，{files} 个文件逐一相符",
+        "the manifest is signed by the gateway's key {key} at {at}; its {files} files are as it lists them",
+    ),
+    "manifest.wrong": ("清单不可信：{why}", "the manifest cannot be believed: {why}"),
+    "file.digest": ("文件内容与清单不符", "the file is not the one that the manifest lists"),
+    "file.missing": ("清单所列文件不在包内", "the file that the manifest lists is not in the bundle"),
+    "file.extra": ("文件不在清单中", "the manifest does not list this file"),
+    "file.unused": ("不认识的文件，未作核验", "a file of a kind unknown here; nothing was checked"),
+    "file.format": ("文件格式不符：{why}", "the file is malformed: {why}"),
+    "record": ("存证 {entry}：{at} {actor} {action}（{result}）", "record {entry}: {at} {actor} {action} ({result})"),
+    "record.wrong": ("存证 {entry} 不成立：{why}", "record {entry} does not hold: {why}"),
+    "record.other": ("存证 {entry} 属于另一申请", "record {entry} belongs to another application"),
+    "record.nowitness": (
+        "未给出见证方公钥：不能排除网关向不同的人出示不同的存证",
+        "no witness is named in DIR: that everybody was shown the same record is not claimed",
+    ),
+    "checkpoint": ("检查点（{size}）由 {key} 签名", "the checkpoint ({size}) is signed by {key}"),
+    "checkpoint.unsigned": ("检查点没有可信密钥的签名", "no key in checkpoints.vkeys signed the checkpoint"),
+    "checkpoint.wrong": ("检查点签名 {key} 不正确", "the signature of {key} on the checkpoint is wrong"),
+    "witness": ("见证方 {key} 于 {at} 联署检查点（{size}）", "witness {key} cosigned the checkpoint ({size}) at {at}"),
+    "witness.none": ("没有一个所列见证方联署此检查点", "none of the witnesses in DIR cosigned this checkpoint"),
+    "application": (
+        "申请 {id}：{utility}，{clazz}，与提交时的存证一致",
+        "application {id}: {utility}, {clazz}, as recorded when it was submitted",
+    ),
+    "application.wrong": ("申请概况与存证不符：{why}", "the application's account differs from the record: {why}"),
+    "application.nosubmission": ("没有提交申请的存证", "there is no record entry of the submission"),
+    "authorisation": (
+        "授权 {id} 的原文与存证的摘要一致：{text}",
+        "the words of authorisation {id} are those whose digest was recorded: {text}",
+    ),
+    "authorisation.wrong": ("授权与存证不符：{why}", "the authorisation differs from the record: {why}"),
+    "authorisation.nowords": (
+        "存证 {entry} 所指的授权原文不在包内",
+        "the words of the authorisation in record {entry} are not in the bundle",
+    ),
+    "identity": (
+        "身份凭据由 {issuer} 签发，方式 {method}，核验于 {at}",
+        "the identity assertion is {issuer}'s, by {method}, verified at {at}",
+    ),
+    "identity.wrong": ("身份凭据不成立：{why}", "the identity assertion does not hold: {why}"),
+    "identity.absent": ("没有身份凭据：{why}", "there is no identity assertion: {why}"),
+    "certificate": (
+        "{kind}（{title}）于 {at} 有效：签章、证书链、吊销与状态均独立核实",
+        "{kind} ({title}) was valid at {at}: seal, chain, revocation and status checked independently",
+    ),
+    "certificate.wrong": ("{kind} 不成立（{at}）：{why}", "{kind} does not hold ({at}): {why}"),
+    "certificate.unknown": ("{kind} 未能证明（{at}）：{why}", "{kind} is not proved ({at}): {why}"),
+    "certificate.verdict": ("网关判定 {kind} 为 {verdict}（{check}）", "the gateway judged {kind} {verdict} ({check})"),
+    "certificate.absent": (
+        "{kind} 的证照原件不在包内（{why}），存证只有其摘要 {digest}",
+        "the envelope of {kind} is not in the bundle ({why}); the record has its digest {digest}",
+    ),
+    "certificate.unbound": ("{kind} 的判定没有对应的存证", "no record entry speaks of this judgement of {kind}"),
+    "declared": ("{kind} 由申请人自行提供（容缺），未经核验", "{kind} was declared by the applicant and not verified"),
+    "disclosed": (
+        "{at} 向 {who} 提供 {kind} 的 {fields}，判定 {verdict}",
+        "at {at} {who} was given {fields} of {kind}, judged {verdict}",
+    ),
+    "outcome": (
+        "{department} 的审批结果 {outcome}，原件签名成立，收于 {at}",
+        "{department}'s outcome {outcome} bears its signature and was received at {at}",
+    ),
+    "outcome.wrong": (
+        "{department} 的审批结果 {outcome} 不成立：{why}",
+        "{department}'s outcome {outcome} does not hold: {why}",
+    ),
+    "outcome.absent": (
+        "{department} 的审批结果 {outcome} 的原件不在包内（{why}）",
+        "{department}'s outcome {outcome} is not in the bundle ({why})",
+    ),
+    "receipt": (
+        "{destination} 签收事件 {event}（第 {sequence} 件）",
+        "{destination} signed for event {event} (number {sequence})",
+    ),
+    "receipt.body": (
+        "{destination} 签收事件 {event}（第 {sequence} 件），所签正是此内容",
+        "{destination} signed for event {event} (number {sequence}), with this very content",
+    ),
+    "receipt.wrong": (
+        "{destination} 对事件 {event} 的回执不成立：{why}",
+        "{destination}'s receipt for event {event} does not hold: {why}",
+    ),
+    "receipt.absent": (
+        "{destination} 对事件 {event} 的回执不在包内（{why}）",
+        "{destination}'s receipt for event {event} is not in the bundle ({why})",
+    ),
+    "receipt.unsigned": (
+        "{destination} 对事件 {event} 的应答不带签名：只有网关的说法",
+        "{destination}'s answer to event {event} is not signed: it is the gateway's word alone",
+    ),
+    "delivery.open": (
+        "事件 {event} 尚未送达 {destination}（{state}）",
+        "event {event} has not been delivered to {destination} ({state})",
+    ),
+    "delivery.hole": (
+        "发往 {destination} 的事件缺第 {sequence} 件",
+        "number {sequence} of the events for {destination} is missing",
+    ),
+    "attempts": (
+        "网关称：向 {destination} 投递 {event} 共 {count} 次",
+        "the gateway says: {count} attempts to deliver {event} to {destination}",
+    ),
+    "withheld": (
+        "{count} 项 {what} 已隐去（不含个人信息的版本）",
+        "{count} of {what} left out (a bundle without personal data)",
+    ),
+    "fault": ("核验程序自身出错（{why}），结论不可用", "this verifier failed ({why}): nothing is concluded"),
+    "stage": (
+        "环节 {stage} {action}：供电企业申报 {claimed}，按 {counted} 计",
+        "stage {stage} {action}: the utility said {claimed}, counted from {counted}",
+    ),
+    "limits": (
+        "不能由此证明：没有别的存证、没有别的送达；网关的说法（·）只表明网关这样说",
+        "not provable from any bundle: that no other entry or delivery exists; what is marked · is the gateway's word",
+    ),
+    "summary": (
+        "证明 {proved}，未能证明 {unknown}，错误 {wrong}，隐去 {withheld}",
+        "proved {proved}, not proved {unknown}, wrong {wrong}, left out {withheld}",
+    ),
+}
+"""Each statement in Chinese and in English."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One statement: ``mark`` is one of `MARKS`, ``code`` names its words, ``where`` the file of the bundle."""
+
+    mark: str
+    code: str
+    where: str
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+    def text(self, lang: str) -> str:
+        """The statement in ``zh`` or ``en``; characters that do not print are replaced."""
+        words = WORDS[self.code][0 if lang == "zh" else 1].format_map({**self.facts})
+        where = f" [{self.where}]" if self.where else ""
+        return printable(f"{MARKS[self.mark]} {words}{where}")
+
+
+def printable(text: str) -> str:
+    """What was tampered with may hold anything, and is shown on a terminal."""
+    return "".join(each if each.isprintable() else "�" for each in text)
