@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=None, help="a fresh one, printed, if left out")
     parser.add_argument("--database", choices=[kind.value for kind in DatabaseKind], help="both if left out")
     parser.add_argument("--minutes", type=float, default=60.0, help="bound of the load, for each database")
+    parser.add_argument("--together", action="store_true", help="both databases at the same time")
     parser.add_argument("--publish", action="store_true", help="write the table into docs/reliability.md")
     parser.add_argument("--keep", action="store_true", help="leave logs and databases where they are")
     options = parser.parse_args()
@@ -36,7 +37,7 @@ def main() -> None:
     print(f"seed {seed}", flush=True)
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
     plans = [Plan(kind, options.outcomes, options.kills, seed, options.minutes) for kind in kinds]
-    results = asyncio.run(_all(plans, keep=options.keep))
+    results = asyncio.run(_all(plans, keep=options.keep, together=options.together))
     print(table(results))
     OUT.parent.mkdir(exist_ok=True)
     written = {"machine": description(), "databases": {result.plan.database: as_json(result) for result in results}}
@@ -49,22 +50,27 @@ def main() -> None:
     sys.exit(0 if results and all(result.holds for result in results) else 1)
 
 
-async def _all(plans: list[Plan], *, keep: bool) -> list[Result]:
-    results = []
-    for plan in plans:
-        if plan.database is DatabaseKind.POSTGRESQL:
-            try:
-                server_programs()
-            except Skipped as reason:
-                _say(f"skipped: {reason}")
-                continue
-        async with workplace(_say, keep=keep) as (root, launcher, shim):
-            results.append(await prove(plan, _say, launcher, shim, root))
-    return results
+async def _all(plans: list[Plan], *, keep: bool, together: bool) -> list[Result]:
+    found: list[Result | None] = []
+    if together:
+        found += await asyncio.gather(*(_one(plan, keep=keep) for plan in plans))
+    else:
+        found += [await _one(plan, keep=keep) for plan in plans]
+    return [result for result in found if result is not None]
 
 
-def _say(line: str) -> None:
-    print(line, flush=True)
+async def _one(plan: Plan, *, keep: bool) -> Result | None:
+    def say(line: str) -> None:
+        print(f"{plan.database}: {line}", flush=True)
+
+    if plan.database is DatabaseKind.POSTGRESQL:
+        try:
+            server_programs()
+        except Skipped as reason:
+            say(f"skipped: {reason}")
+            return None
+    async with workplace(say, keep=keep) as (root, launcher, shim):
+        return await prove(plan, say, launcher, shim, root)
 
 
 if __name__ == "__main__":
