@@ -60,17 +60,18 @@ async def _all(plans: list[Plan], *, keep: bool, together: bool) -> list[Result]
 
 
 async def _one(plan: Plan, *, keep: bool) -> Result | None:
-    def say(line: str) -> None:
-        print(f"{plan.database}: {line}", flush=True)
-
     if plan.database is DatabaseKind.POSTGRESQL:
         try:
             server_programs()
         except Skipped as reason:
-            say(f"skipped: {reason}")
+            _say(f"skipped: {reason}")
             return None
-    async with workplace(say, keep=keep) as (root, launcher, shim):
-        return await prove(plan, say, launcher, shim, root)
+    async with workplace(_say, keep=keep) as (root, launcher, shim):
+        return await prove(plan, _say, launcher, shim, root)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 if __name__ == "__main__":
