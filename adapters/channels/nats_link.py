@@ -135,6 +135,9 @@ class NatsLink:
         return context
 
     async def _connected(self) -> Client:
+        if self._client is not None and self._client.is_closed and not self._closing:
+            # After an error that the server tells, such as expired credentials, a client does not come back by itself.
+            self._client = self._opening = None
         if self._client is None:
             self._opening = self._opening or asyncio.create_task(self._open())
             try:

@@ -85,6 +85,7 @@ Index(
     sqlite_where=is_pending,
     postgresql_where=is_pending,
 )
+Index("ix_outbox_dead", outbox.c.destination, sqlite_where=is_dead, postgresql_where=is_dead)
 
 undigested = text("channel != 'department' AND (body_sha256 IS NULL OR (body_form IS NULL AND attempts > 0))")
 """Whose body's digest is not kept, or not the one of what the previous release sent first: a former form of body."""

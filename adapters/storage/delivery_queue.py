@@ -370,7 +370,7 @@ def _due(at: datetime, room: ClaimRoom) -> Select[Any]:
 def _replayed(which: ColumnElement[bool], at: datetime) -> Any:
     return (
         update(outbox)
-        .where(which, ~is_pending)
+        .where(which, ~is_pending, outbox.c.erased_at.is_(None))
         .values(
             state=DeliveryState.PENDING.value,
             next_attempt_at=at,

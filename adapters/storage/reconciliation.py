@@ -164,21 +164,22 @@ class SqlDayBook:
         receipted = exists().where(
             delivery_attempts.c.event_id == outbox.c.event_id, delivery_attempts.c.receipt.is_not(None)
         )
-        rows = self._statements.execute(
-            select(outbox.c.event_id)
-            .where(
-                undigested,
-                or_(outbox.c.erased_at.is_(None), receipted),
-                tuple_(outbox.c.destination, outbox.c.position) > tuple_(*after),
-            )
+        place = tuple_(outbox.c.destination, outbox.c.position)
+        page = (
+            select(outbox.c.event_id, outbox.c.destination, outbox.c.position)
+            .where(undigested, or_(outbox.c.erased_at.is_(None), receipted))
             .order_by(outbox.c.destination, outbox.c.position)
+            .limit(limit)
         )
+        # By pages: an upgrade finds every event that there ever was.
         found: list[Undigested] = []
-        for event_id in rows.scalars():
-            each = self._undigested(event_id)
-            found += [each] if each is not None else []
-            if len(found) == limit:
+        while len(found) < limit:
+            rows = self._statements.execute(page.where(place > tuple_(*after))).all()
+            opened = [each for row in rows if (each := self._undigested(row.event_id)) is not None]
+            found += opened[: limit - len(found)]
+            if len(rows) < limit:
                 break
+            after = rows[-1].destination, rows[-1].position
         return found
 
     def keep_digest(self, event_id: str, body_sha256: str) -> None:

@@ -15,7 +15,6 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
-    exists,
     func,
     insert,
     select,
@@ -124,12 +123,13 @@ class SqlSuperLog:
         ]
 
     def unanchored_since(self) -> datetime | None:
-        sealed = _covered(func.max(record_super_leaves.c.number)).scalar_subquery()
-        oldest = (
-            select(func.min(record_seals.c.sealed_at))
-            .join_from(record_logs, record_seals, record_seals.c.log_id == record_logs.c.log_id)
-            .where(record_seals.c.number == func.coalesce(sealed, 0) + 1)
+        # Log by log, each by its indexes: the leaf that goes furthest is the one of the last seal.
+        furthest = record_super_leaves.c.last.desc()
+        sealed = _covered(record_super_leaves.c.number).order_by(furthest).limit(1).scalar_subquery()
+        next_seal = select(record_seals.c.sealed_at).where(
+            record_seals.c.log_id == record_logs.c.log_id, record_seals.c.number == func.coalesce(sealed, 0) + 1
         )
+        oldest = select(func.min(next_seal.correlate(record_logs).scalar_subquery())).select_from(record_logs)
         found: datetime | None = self._statements.execute(oldest).scalar_one()
         return found
 
@@ -179,8 +179,12 @@ class SqlSuperLog:
 
     def checkpoint_covering(self, index: int) -> StoredCheckpoint | None:
         covering = select(record_checkpoints).where(record_checkpoints.c.size > index)
-        witnessed = exists().where(record_cosignatures.c.size == record_checkpoints.c.size)
-        return self._checkpoint(covering.where(witnessed)) or self._checkpoint(covering)
+        cosigned = self._statements.execute(
+            select(func.max(record_cosignatures.c.size)).where(record_cosignatures.c.size > index)
+        ).scalar_one()
+        if cosigned is not None:
+            covering = covering.where(record_checkpoints.c.size == cosigned)
+        return self._checkpoint(covering)
 
     def _checkpoint(self, query: Select[Any]) -> StoredCheckpoint | None:
         row = self._statements.execute(query.order_by(record_checkpoints.c.size.desc()).limit(1)).one_or_none()

@@ -15,6 +15,7 @@ from gateway.delivery.ports import (
     Receipt,
     Settlement,
 )
+from gateway.retention.policies import Kept, RetentionPolicy
 from tests.support.storage import NOON, SetClock, opened
 
 LATER = NOON + timedelta(seconds=30)
@@ -139,3 +140,16 @@ async def test_a_delivered_event_can_be_replayed_and_one_under_way_cannot(databa
         (again,) = await claim(transactions)
         assert (again.event.event_id, again.attempt, again.event.sequence) == ("a/1", 2, 1)
         assert not await transactions.write(lambda tx: tx.deliveries.replay("nothing", NOON))
+
+
+async def test_what_retention_has_erased_is_not_queued_again(database_url: str) -> None:
+    """Whoever replays has looked before; retention may have come between."""
+    with opened(database_url, SetClock()) as transactions:
+        await append(transactions, "a/1")
+        (taken,) = await claim(transactions)
+        done = settled(taken, DeliveryState.DELIVERED, receipt=Receipt("r", False))
+        await transactions.write(lambda tx: tx.deliveries.settle("relay", done))
+        policy = RetentionPolicy(Kept.DELIVERIES, "deliveries", "settled", timedelta(), "test")
+        assert await transactions.write(lambda tx: tx.removal.remove(policy, LATER, LATER, 10)) == 1
+        assert not await transactions.write(lambda tx: tx.deliveries.replay("a/1", LATER))
+        assert await claim(transactions, at=LATER) == []
