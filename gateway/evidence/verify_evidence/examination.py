@@ -21,6 +21,8 @@ class Examination:
         self.application, self.issuer = "", ""
         self.entries: dict[str, Entry] = {}
         self.checkpoints: dict[str, Checkpoint] = {}
+        self.held_by: dict[str, str] = {}
+        """The first file with each checkpoint."""
         self.seen: set[str] = set()
 
     def say(self, mark: str, code: str, where: str = "", **facts: object) -> None:

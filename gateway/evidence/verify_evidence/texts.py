@@ -1,5 +1,6 @@
 """What is found, and how it is told in Chinese and in English."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -59,6 +60,10 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "certificate.wrong": ("{kind} 不成立（{at}）：{why}", "{kind} does not hold ({at}): {why}"),
     "certificate.unknown": ("{kind} 未能证明（{at}）：{why}", "{kind} is not proved ({at}): {why}"),
+    "certificate.otherwhen": (
+        "存证称 {kind} 于 {at} 有效，包内的判定不是那时作出的",
+        "the record says that {kind} was valid at {at}; no judgement in the bundle is of that time",
+    ),
     "certificate.verdict": ("网关判定 {kind} 为 {verdict}（{check}）", "the gateway judged {kind} {verdict} ({check})"),
     "certificate.absent": (
         "{kind} 的证照原件不在包内（{why}），存证只有其摘要 {digest}",
@@ -83,8 +88,8 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "{department}'s outcome {outcome} is not in the bundle ({why})",
     ),
     "receipt": (
-        "{destination} 签收事件 {event}（第 {sequence} 件）",
-        "{destination} signed for event {event} (number {sequence})",
+        "{destination} 签收事件 {event}；内容与序号未核对",
+        "{destination} signed for event {event}; neither its content nor its place in the sequence was compared",
     ),
     "receipt.body": (
         "{destination} 签收事件 {event}（第 {sequence} 件），所签正是此内容",
@@ -105,6 +110,10 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "delivery.open": (
         "事件 {event} 尚未送达 {destination}（{state}）",
         "event {event} has not been delivered to {destination} ({state})",
+    ),
+    "delivery.unlisted": (
+        "存证中向 {destination} 投递的事件 {event} 不在包内",
+        "event {event} for {destination}, of which the record speaks, is not in the bundle",
     ),
     "delivery.hole": (
         "发往 {destination} 的事件缺第 {sequence} 件",
@@ -146,9 +155,23 @@ class Finding:
 
     def text(self, lang: str) -> str:
         """The statement in ``zh`` or ``en``; characters that do not print are replaced."""
-        words = WORDS[self.code][0 if lang == "zh" else 1].format_map({**self.facts})
+        words = WORDS[self.code][0 if lang == "zh" else 1].format_map({k: _quoted(v) for k, v in self.facts.items()})
         where = f" [{self.where}]" if self.where else ""
         return printable(f"{MARKS[self.mark]} {words}{where}")
+
+
+def _quoted(fact: object) -> str:
+    """A fact in a statement: on one line, in no way that a terminal could show as another statement."""
+    if not isinstance(fact, str | int | float | None):
+        return "…"
+    try:
+        text = str(fact)
+    except ValueError:  # more digits than Python writes
+        return "…"
+    return re.sub(r"\s+", " ", text).translate(_NO_MARKS)
+
+
+_NO_MARKS: Final = dict.fromkeys(map(ord, (*"✓✗✔✘☑☒", "\u2800")), "�")
 
 
 def printable(text: str) -> str:

@@ -31,7 +31,9 @@ def _take_entry(examined: Examination, name: str) -> None:
     if name != f"record/{entry.entry_id}.json":
         raise Refused("the file is named after another entry")
     examined.entries[entry.entry_id] = entry
-    examined.checkpoints.setdefault(text_of(proof, "checkpoint"), checkpoint)
+    note = text_of(proof, "checkpoint")
+    examined.checkpoints.setdefault(note, checkpoint)
+    examined.held_by.setdefault(note, name)
 
 
 def _own_subjects(examined: Examination) -> set[str | None]:
@@ -55,8 +57,7 @@ def is_identity(examined: Examination, entry: Entry) -> bool:
 
 
 def _checkpoint(examined: Examination, note: str, checkpoint: Checkpoint) -> None:
-    proofs = sorted(each for each in examined.files if each.startswith("record/"))
-    where = next(each for each in proofs if _holds(examined, each, note))
+    where = examined.held_by[note]
     others = [each for each in examined.checkpoints.values() if each.size == checkpoint.size]
     if any(each.root != checkpoint.root for each in others):
         examined.say(WRONG, "checkpoint.wrong", where, key=checkpoint.origin)
@@ -84,10 +85,3 @@ def _checkpoint(examined: Examination, note: str, checkpoint: Checkpoint) -> Non
         examined.say(UNKNOWN, "checkpoint.unsigned", where)
     if examined.anchors.witnesses and not cosigned:
         examined.say(UNKNOWN, "witness.none", where)
-
-
-def _holds(examined: Examination, name: str, note: str) -> bool:
-    try:
-        return read_object(examined.files[name]).get("checkpoint") == note
-    except Refused:
-        return False
