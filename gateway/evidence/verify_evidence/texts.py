@@ -60,6 +60,10 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "certificate.wrong": ("{kind} 不成立（{at}）：{why}", "{kind} does not hold ({at}): {why}"),
     "certificate.unknown": ("{kind} 未能证明（{at}）：{why}", "{kind} is not proved ({at}): {why}"),
+    "certificate.holder": (
+        "{kind} 的持证主体不是身份凭据中的人或企业",
+        "the holder of {kind} is nobody of whom the identity assertion speaks",
+    ),
     "certificate.otherwhen": (
         "存证称 {kind} 于 {at} 有效，包内的判定不是那时作出的",
         "the record says that {kind} was valid at {at}; no judgement in the bundle is of that time",
@@ -72,8 +76,8 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "certificate.unbound": ("{kind} 的判定没有对应的存证", "no record entry speaks of this judgement of {kind}"),
     "declared": ("{kind} 由申请人自行提供（容缺），未经核验", "{kind} was declared by the applicant and not verified"),
     "disclosed": (
-        "{at} 向 {who} 提供 {kind} 的 {fields}，判定 {verdict}",
-        "at {at} {who} was given {fields} of {kind}, judged {verdict}",
+        "存证称：{at} 向 {who} 提供 {kind} 的 {fields}，判定 {verdict}",
+        "the record says: at {at} {who} was given {fields} of {kind}, judged {verdict}",
     ),
     "outcome": (
         "{department} 的审批结果 {outcome}，原件签名成立，收于 {at}",
@@ -129,12 +133,14 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "fault": ("核验程序自身出错（{why}），结论不可用", "this verifier failed ({why}): nothing is concluded"),
     "stage": (
-        "环节 {stage} {action}：供电企业申报 {claimed}，按 {counted} 计",
-        "stage {stage} {action}: the utility said {claimed}, counted from {counted}",
+        "存证称：环节 {stage} {action}，供电企业申报 {claimed}，按 {counted} 计",
+        "the record says: stage {stage} {action}; the utility said {claimed}, counted from {counted}",
     ),
     "limits": (
-        "不能由此证明：没有别的存证、没有别的送达；网关的说法（·）只表明网关这样说",
-        "not provable from any bundle: that no other entry or delivery exists; what is marked · is the gateway's word",
+        "不能由此证明：没有别的存证、没有别的送达；存证所记之事与时间属实（存证只证明网关当时这样记下，"
+        "时间的上限是见证方联署的时间）；网关的说法（·）只表明网关这样说",
+        "not provable from any bundle: that no other entry or delivery exists; that what an entry says, and its time, "
+        "are true (it was written so, before a witness cosigned it); what is marked · is the gateway's word",
     ),
     "summary": (
         "证明 {proved}，未能证明 {unknown}，错误 {wrong}，隐去 {withheld}",

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from gateway.evidence.verify_evidence import PROVED, UNKNOWN, Finding, read_archive, verify_evidence
+from gateway.evidence.verify_evidence.checks.envelopes import prove_certificate
 from gateway.evidence.verify_evidence.der import Der
 from gateway.evidence.verify_evidence.errors import Refused
+from gateway.evidence.verify_evidence.examination import Examination
 from tests.support.evidence import anew
 from tests.unit.evidence.conftest import Made
 from tests.unit.evidence.test_bundles import codes, told
@@ -76,6 +78,26 @@ class TestCertificates:
         gone = dict.fromkeys(name for name in read_archive(made.whole) if name.startswith(("certificates/", "status/")))
         report = verify_evidence(signed_anew(made, "certificates.json", said, **gone), made.anchors)
         assert (report.exit_code, codes(report, UNKNOWN)) == (2, {"certificate.absent"}), told(report)
+
+
+def test_a_stranger_s_certificate_is_doubted(made: Made) -> None:
+    """Somebody else was verified by the identity provider than the one whom the certificates name."""
+    files = read_archive(made.whole)
+    examined = Examination(made.anchors)
+    examined.files, examined.holders = files, {"110101199003070000"}
+    (judgement,) = [each for each in account(made, "certificates.json")["judgements"] if each["cause"] == "submitted"][
+        :1
+    ]
+    name = f"certificates/{judgement['envelope_sha256']}.jws"
+    prove_certificate(examined, judgement, name, ())
+    assert [each.code for each in examined.findings] == ["certificate.holder", "certificate"]
+
+
+def test_the_record_s_own_words_are_told_as_such(made: Made) -> None:
+    """What was disclosed, and when stages began, nobody but the gateway signed for."""
+    said = [each.text("en") for each in verify_evidence(made.whole, made.anchors).findings if each.code == "disclosed"]
+    assert said
+    assert all("the record says" in each for each in said)
 
 
 class TestTheTerminal:

@@ -2,7 +2,7 @@
 
 from ..errors import NotProved, Refused
 from ..examination import Examination
-from ..reading import read_object, text_of, told
+from ..reading import number_of, read_object, text_of, told, unbase64
 from ..record import Checkpoint, Entry, entry_of
 from ..texts import PROVED, STATED, UNKNOWN, WRONG
 
@@ -31,6 +31,10 @@ def _take_entry(examined: Examination, name: str) -> None:
     if name != f"record/{entry.entry_id}.json":
         raise Refused("the file is named after another entry")
     examined.entries[entry.entry_id] = entry
+    head = (text_of(proof, "log"), number_of(proof, "log_size"))
+    above = read_object(unbase64(proof["super_leaf"]["leaf"]))
+    if examined.heads.setdefault(head, str(above["root"])) != above["root"]:
+        raise Refused("the record has two roots of one log over as many entries")
     note = text_of(proof, "checkpoint")
     examined.checkpoints.setdefault(note, checkpoint)
     examined.held_by.setdefault(note, name)
