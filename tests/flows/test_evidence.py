@@ -14,7 +14,7 @@ import pytest_asyncio
 from gateway.evidence import verify_evidence
 from gateway.evidence.verify_evidence import MANIFEST, read_archive
 from mock_services.demo.applicant import Applicant
-from mock_services.demo.journeys.stage import CHIP_PLANT, apply, same_outcomes, until
+from mock_services.demo.journeys.stage import CHIP_PLANT, HOME, apply, same_outcomes, until
 from tests.flows.test_privacy import personal_words
 from tests.support.evidence import anew, contents
 from tests.support.province import LiveProvince
@@ -128,6 +128,21 @@ async def test_the_applicant_gets_it_over_http_and_nobody_else_does(evidence: Ev
     stranger = evidence.province.applicant("enterprise-small")
     await stranger.verify("enterprise", "e_licence")
     assert (await evidence.over_http(stranger))[0] == 404
+
+
+async def test_licences_on_ofd_are_proved_by_their_seals(evidence: Evidence) -> None:
+    stage = evidence.province.stage()
+    resident = stage.applicant("resident-two-owners")
+    await resident.verify("resident", "face")
+    application_id = await apply(stage, resident, "face-verified", {**HOME, "region": "440305"})
+    bundle = evidence.directory / "ofd.zip"
+    made = await evidence.province.command("evidence", application_id, "-o", str(bundle))
+    assert made[0] == 0, made[1]
+    code, printed = await evidence.verify(bundle.read_bytes())
+    about = [line for line in printed.splitlines() if ".ofd]" in line]
+    assert len(about) >= 2, printed
+    assert all(line.startswith("✓") and "was valid at" in line for line in about), printed
+    assert code != 1, printed
 
 
 async def test_other_anchors_prove_nothing(evidence: Evidence, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -180,6 +181,12 @@ def test_what_the_seal_leaves_out_and_who_else_made_it(province: OfdProvince) ->
     assert proof(province, writer.rewrite(licence, "OFD.xml", root)) == "invalid"
     unlisted = province.recipe(listed_certificate=province.pki.maker.certificate)
     assert proof(province, province.licence(unlisted)) == "invalid"
+    for who in ("signer", "maker"):
+        other = copy(province.pki)
+        setattr(other, who, replace(getattr(other, who), key=sm2.generate_private_key()))
+        forged = writer.build(other, province.recipe())
+        assert province.judge(forged).verdict is Verdict.INVALID
+        assert proof(province, forged) == "invalid", f"by a key that is not the {who}'s"
     twice = province.recipe(custom=[*province.fields(), ("zzmc", "冒名")])
     assert proof(province, province.licence(twice)) == "invalid"
 
