@@ -60,6 +60,10 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "certificate.wrong": ("{kind} 不成立（{at}）：{why}", "{kind} does not hold ({at}): {why}"),
     "certificate.unknown": ("{kind} 未能证明（{at}）：{why}", "{kind} is not proved ({at}): {why}"),
+    "certificate.many": (
+        "判定多达 {count} 项，只核验了前面的",
+        "{count} judgements are more than are looked at; only the first were",
+    ),
     "certificate.holder": (
         "{kind} 的持证主体不是身份凭据中的人或企业",
         "the holder of {kind} is nobody of whom the identity assertion speaks",

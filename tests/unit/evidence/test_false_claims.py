@@ -72,6 +72,14 @@ class TestCertificates:
         spoken = [str(each.facts["kind"]) for each in report.findings if each.code == "certificate.otherwhen"]
         assert sorted(spoken) == ["business_licence", "business_licence", "property_certificate"], told(report)
 
+    def test_judgements_without_end_are_not_all_looked_at(self, made: Made) -> None:
+        said = account(made, "certificates.json")
+        said["judgements"] = [{**said["judgements"][0], "kind": "k", "n": number} for number in range(10_000)]
+        report = verify_evidence(signed_anew(made, "certificates.json", said), made.anchors)
+        assert report.exit_code == 2
+        assert "certificate.many" in codes(report, UNKNOWN)
+        assert len(report.findings) < 1_000
+
     def test_what_was_answered_as_valid_needs_its_proof(self, made: Made) -> None:
         """Also when the account of judgements does not speak of it."""
         said = {**account(made, "certificates.json"), "judgements": []}

@@ -12,6 +12,8 @@ from ..record import Entry
 from ..texts import STATED, UNKNOWN
 from .envelopes import prove_certificate
 
+MAX_JUDGEMENTS: Final = 256
+"""Each may take hundreds of signatures."""
 BEFORE_SUBMISSION: Final = timedelta(days=31)
 """An intake may wait that long for its applicant or an officer after its certificates were judged."""
 BEFORE_ANSWER: Final = timedelta(days=2)
@@ -23,6 +25,9 @@ def check_certificates(examined: Examination) -> None:
     account = examined.object("certificates.json") or {}
     others = [examined.files[each] for each in sorted(examined.files) if each.startswith("chain/")]
     judgements = [each for each in members_of(account, "judgements") if isinstance(each, dict)]
+    if len(judgements) > MAX_JUDGEMENTS:
+        examined.say(UNKNOWN, "certificate.many", "certificates.json", count=len(judgements))
+        judgements = judgements[:MAX_JUDGEMENTS]
     examined.seen |= {each for each in examined.files if each.startswith("chain/")}
     examined.seen |= {name for each in judgements for name in _rested_on(each)}
     covered: dict[tuple[str, str], list[datetime]] = {}
