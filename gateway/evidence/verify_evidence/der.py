@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from .errors import Refused
+
+_MAX_IDENTIFIER: Final = 64
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Der:
     def oid(self) -> str:
         """An OBJECT IDENTIFIER in dotted form. Raises ``Refused``."""
         content = self.expect(0x06).content
+        if len(content) > _MAX_IDENTIFIER:
+            raise Refused("DER: an identifier of an unreasonable length")
         numbers, value = [], 0
         for octet in content:
             value = value << 7 | octet & 0x7F

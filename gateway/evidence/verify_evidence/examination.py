@@ -21,7 +21,13 @@ class Examination:
         self.application, self.issuer = "", ""
         self.entries: dict[str, Entry] = {}
         self.checkpoints: dict[str, Checkpoint] = {}
+        self.heads: dict[tuple[str, int], str] = {}
+        """The root of each log over so many entries."""
+        self.held_by: dict[str, str] = {}
+        """The first file with each checkpoint."""
         self.seen: set[str] = set()
+        self.holders: set[str] = set()
+        """The numbers of whom the identity provider vouched for; empty where its assertion is not proved."""
 
     def say(self, mark: str, code: str, where: str = "", **facts: object) -> None:
         """Note a statement."""

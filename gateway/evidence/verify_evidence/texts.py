@@ -1,5 +1,6 @@
 """What is found, and how it is told in Chinese and in English."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -59,6 +60,18 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "certificate.wrong": ("{kind} 不成立（{at}）：{why}", "{kind} does not hold ({at}): {why}"),
     "certificate.unknown": ("{kind} 未能证明（{at}）：{why}", "{kind} is not proved ({at}): {why}"),
+    "certificate.many": (
+        "判定多达 {count} 项，只核验了前面的",
+        "{count} judgements are more than are looked at; only the first were",
+    ),
+    "certificate.holder": (
+        "{kind} 的持证主体不是身份凭据中的人或企业",
+        "the holder of {kind} is nobody of whom the identity assertion speaks",
+    ),
+    "certificate.otherwhen": (
+        "存证称 {kind} 于 {at} 有效，包内的判定不是那时作出的",
+        "the record says that {kind} was valid at {at}; no judgement in the bundle is of that time",
+    ),
     "certificate.verdict": ("网关判定 {kind} 为 {verdict}（{check}）", "the gateway judged {kind} {verdict} ({check})"),
     "certificate.absent": (
         "{kind} 的证照原件不在包内（{why}），存证只有其摘要 {digest}",
@@ -67,8 +80,8 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "certificate.unbound": ("{kind} 的判定没有对应的存证", "no record entry speaks of this judgement of {kind}"),
     "declared": ("{kind} 由申请人自行提供（容缺），未经核验", "{kind} was declared by the applicant and not verified"),
     "disclosed": (
-        "{at} 向 {who} 提供 {kind} 的 {fields}，判定 {verdict}",
-        "at {at} {who} was given {fields} of {kind}, judged {verdict}",
+        "存证称：{at} 向 {who} 提供 {kind} 的 {fields}，判定 {verdict}",
+        "the record says: at {at} {who} was given {fields} of {kind}, judged {verdict}",
     ),
     "outcome": (
         "{department} 的审批结果 {outcome}，原件签名成立，收于 {at}",
@@ -83,8 +96,8 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "{department}'s outcome {outcome} is not in the bundle ({why})",
     ),
     "receipt": (
-        "{destination} 签收事件 {event}（第 {sequence} 件）",
-        "{destination} signed for event {event} (number {sequence})",
+        "{destination} 签收事件 {event}；内容与序号未核对",
+        "{destination} signed for event {event}; neither its content nor its place in the sequence was compared",
     ),
     "receipt.body": (
         "{destination} 签收事件 {event}（第 {sequence} 件），所签正是此内容",
@@ -106,6 +119,10 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "事件 {event} 尚未送达 {destination}（{state}）",
         "event {event} has not been delivered to {destination} ({state})",
     ),
+    "delivery.unlisted": (
+        "存证中向 {destination} 投递的事件 {event} 不在包内",
+        "event {event} for {destination}, of which the record speaks, is not in the bundle",
+    ),
     "delivery.hole": (
         "发往 {destination} 的事件缺第 {sequence} 件",
         "number {sequence} of the events for {destination} is missing",
@@ -120,12 +137,14 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "fault": ("核验程序自身出错（{why}），结论不可用", "this verifier failed ({why}): nothing is concluded"),
     "stage": (
-        "环节 {stage} {action}：供电企业申报 {claimed}，按 {counted} 计",
-        "stage {stage} {action}: the utility said {claimed}, counted from {counted}",
+        "存证称：环节 {stage} {action}，供电企业申报 {claimed}，按 {counted} 计",
+        "the record says: stage {stage} {action}; the utility said {claimed}, counted from {counted}",
     ),
     "limits": (
-        "不能由此证明：没有别的存证、没有别的送达；网关的说法（·）只表明网关这样说",
-        "not provable from any bundle: that no other entry or delivery exists; what is marked · is the gateway's word",
+        "不能由此证明：没有别的存证、没有别的送达；存证所记之事与时间属实（存证只证明网关当时这样记下，"
+        "时间的上限是见证方联署的时间）；网关的说法（·）只表明网关这样说",
+        "not provable from any bundle: that no other entry or delivery exists; that what an entry says, and its time, "
+        "are true (it was written so, before a witness cosigned it); what is marked · is the gateway's word",
     ),
     "summary": (
         "证明 {proved}，未能证明 {unknown}，错误 {wrong}，隐去 {withheld}",
@@ -146,9 +165,23 @@ class Finding:
 
     def text(self, lang: str) -> str:
         """The statement in ``zh`` or ``en``; characters that do not print are replaced."""
-        words = WORDS[self.code][0 if lang == "zh" else 1].format_map({**self.facts})
+        words = WORDS[self.code][0 if lang == "zh" else 1].format_map({k: _quoted(v) for k, v in self.facts.items()})
         where = f" [{self.where}]" if self.where else ""
         return printable(f"{MARKS[self.mark]} {words}{where}")
+
+
+def _quoted(fact: object) -> str:
+    """A fact in a statement: on one line, in no way that a terminal could show as another statement."""
+    if not isinstance(fact, str | int | float | None):
+        return "…"
+    try:
+        text = str(fact)
+    except ValueError:  # more digits than Python writes
+        return "…"
+    return re.sub(r"\s+", " ", text).translate(_NO_MARKS)
+
+
+_NO_MARKS: Final = dict.fromkeys(map(ord, (*"✓✗✔✘☑☒", "\u2800")), "�")
 
 
 def printable(text: str) -> str:

@@ -9,7 +9,7 @@ from ..examination import Examination
 from ..jose import Jws, verify_by_one
 from ..reading import SKEW, epoch, instant_of, objects_of, sha256_hex, text_of, told
 from ..record import Entry
-from ..texts import PROVED, UNKNOWN
+from ..texts import PROVED, UNKNOWN, WRONG
 from .record import is_identity
 
 
@@ -19,6 +19,8 @@ def check_application(examined: Examination) -> None:
     account, submitted = examined.object(name), examined.entries_of("application.submitted")
     if not submitted:
         examined.say(UNKNOWN, "application.nosubmission")
+    elif len(submitted) > 1:
+        examined.say(WRONG, "application.wrong", submitted[1].where, why="it was submitted twice")
     elif account is not None:
         examined.attempt(lambda: _compare_application(examined, account, submitted[0]), "application.wrong", name)
 
@@ -92,6 +94,18 @@ def _assertion(examined: Examination, data: bytes, digest: str) -> None:
     if not epoch(claims.get("iat")) - SKEW <= entry.at <= epoch(claims.get("exp")) + SKEW:
         raise Refused("it was not in force when it was used")
     verify_by_one(token, examined.anchors.identity, "any", entry.at, "the identity provider")
+    examined.holders = {*_codes(claims, "person", "resident_identity_number")}
+    examined.holders |= {*_codes(claims, "enterprise", "unified_social_credit_code")}
     method = claims.get("amr")
     facts = {"issuer": claims["iss"], "method": method[0] if isinstance(method, list) and method else "?"}
     examined.say(PROVED, "identity", "identity/assertion.jws", **facts, at=told(entry.at))
+
+
+def _codes(claims: Mapping[str, Any], whose: str, name: str) -> Iterator[str]:
+    """Its number; a resident's also as it was before 18 digits (GB 11643)."""
+    holder = claims.get(whose)
+    code = holder.get(name) if isinstance(holder, dict) else None
+    if isinstance(code, str) and len(code) == 18:
+        yield code
+        if whose == "person":
+            yield code[:6] + code[8:17]

@@ -13,7 +13,7 @@ from ..jose import Jws
 from ..ofd.document import licence_date, read_document
 from ..paths import Paths
 from ..reading import SKEW, instant_of, sha256_hex, text_of, texts_of, told
-from ..texts import PROVED
+from ..texts import PROVED, UNKNOWN
 from .seals import sealed, status_file
 from .standing import require_dates, require_entitled, require_standing
 
@@ -33,6 +33,8 @@ def prove_certificate(examined: Examination, judgement: Mapping[str, Any], name:
     kind = text_of(judgement, "kind")
     require_entitled(examined, opened.authority, kind, opened.path[1], at)
     require_standing(examined, opened.claims, judgement, paths, kind, at)
+    if examined.holders and examined.holders.isdisjoint(str(opened.metadata.get("CZZTDM")).split("、")):
+        examined.say(UNKNOWN, "certificate.holder", name, kind=kind)
     examined.say(PROVED, "certificate", name, kind=kind, title=str(opened.metadata.get("ZZMC")), at=told(at))
 
 

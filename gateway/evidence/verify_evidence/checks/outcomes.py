@@ -1,10 +1,10 @@
 """What was disclosed to whom, when stages began and ended, and what departments decided."""
 
-from ..errors import Refused
+from ..errors import NotProved, Refused
 from ..examination import Examination
 from ..jose import Jws, verify_by_one
 from ..reading import members_of, sha256_hex, text_of, told
-from ..texts import PROVED
+from ..texts import PROVED, UNKNOWN
 
 
 def check_disclosures(examined: Examination) -> None:
@@ -35,8 +35,10 @@ def check_outcomes(examined: Examination) -> None:
     examined.seen |= {each for each in examined.files if each.startswith("outcomes/")}
     for entry in examined.entries_of("outcome.received", "outcome.noted"):
         digest = str(entry.facts.get("signed_sha256"))
-        if digest not in kept and f"outcomes/{digest}.jws" not in examined.files:
+        if digest not in kept:
             mark, why = examined.why_absent("outcome", digest)
+            if f"outcomes/{digest}.jws" in examined.files:
+                mark, why = UNKNOWN, "the document is there, and outcomes.json does not say whose, or it does not hold"
             named = {"department": entry.actor, "outcome": entry.facts.get("outcome")}
             examined.say(mark, "outcome.absent", entry.where, why=why, **named)
 
@@ -56,8 +58,13 @@ def _outcome(examined: Examination, outcome: object) -> str:
     if sha256_hex(examined.files[name]) != digest:
         raise Refused("the document is not the one whose digest was recorded")
     token = Jws.read(examined.files[name].strip(), "approval-outcome+jwt")
-    if token.claims().get("iss") != department:
+    claims = token.claims()
+    if claims.get("iss") != department:
         raise Refused("it is another department's")
+    if claims.get("jti") != outcome["outcome_id"]:
+        raise Refused("it is another outcome")
+    if entry.facts.get("permit") not in [each for each in claims.values() if isinstance(each, str)]:
+        raise NotProved("it does not name the permit that the record names")
     verify_by_one(token, examined.anchors.partners.get(department, ()), "outcome", entry.at, department)
     examined.say(PROVED, "outcome", name, department=department, outcome=outcome["outcome_id"], at=told(entry.at))
     return digest

@@ -2,7 +2,7 @@
 
 from ..errors import NotProved, Refused
 from ..examination import Examination
-from ..reading import read_object, text_of, told
+from ..reading import number_of, read_object, text_of, told, unbase64
 from ..record import Checkpoint, Entry, entry_of
 from ..texts import PROVED, STATED, UNKNOWN, WRONG
 
@@ -31,7 +31,13 @@ def _take_entry(examined: Examination, name: str) -> None:
     if name != f"record/{entry.entry_id}.json":
         raise Refused("the file is named after another entry")
     examined.entries[entry.entry_id] = entry
-    examined.checkpoints.setdefault(text_of(proof, "checkpoint"), checkpoint)
+    head = (text_of(proof, "log"), number_of(proof, "log_size"))
+    above = read_object(unbase64(proof["super_leaf"]["leaf"]))
+    if examined.heads.setdefault(head, str(above["root"])) != above["root"]:
+        raise Refused("the record has two roots of one log over as many entries")
+    note = text_of(proof, "checkpoint")
+    examined.checkpoints.setdefault(note, checkpoint)
+    examined.held_by.setdefault(note, name)
 
 
 def _own_subjects(examined: Examination) -> set[str | None]:
@@ -55,8 +61,7 @@ def is_identity(examined: Examination, entry: Entry) -> bool:
 
 
 def _checkpoint(examined: Examination, note: str, checkpoint: Checkpoint) -> None:
-    proofs = sorted(each for each in examined.files if each.startswith("record/"))
-    where = next(each for each in proofs if _holds(examined, each, note))
+    where = examined.held_by[note]
     others = [each for each in examined.checkpoints.values() if each.size == checkpoint.size]
     if any(each.root != checkpoint.root for each in others):
         examined.say(WRONG, "checkpoint.wrong", where, key=checkpoint.origin)
@@ -84,10 +89,3 @@ def _checkpoint(examined: Examination, note: str, checkpoint: Checkpoint) -> Non
         examined.say(UNKNOWN, "checkpoint.unsigned", where)
     if examined.anchors.witnesses and not cosigned:
         examined.say(UNKNOWN, "witness.none", where)
-
-
-def _holds(examined: Examination, name: str, note: str) -> bool:
-    try:
-        return read_object(examined.files[name]).get("checkpoint") == note
-    except Refused:
-        return False
