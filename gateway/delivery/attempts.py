@@ -20,7 +20,7 @@ from gateway.delivery.ports import (
     Receipt,
     Settlement,
 )
-from gateway.errors import GatewayError, PartnerUnavailable
+from gateway.errors import GatewayError, Owner, PartnerUnavailable
 
 log = structlog.get_logger()
 
@@ -85,10 +85,9 @@ class Attempts:
             outcome, works = AttemptOutcome.DECLINED, ReceiverHealth.WORKS
             return _Ended(outcome, error.check, works, error.status, final=True)
         except NotDelivered as error:
-            return _Ended(error.outcome, error.check, ReceiverHealth.FAILS, retry_after=error.retry_after)
+            return _Ended(error.outcome, error.check, _health(error), retry_after=error.retry_after)
         except PartnerUnavailable as error:
-            fails = ReceiverHealth.FAILS
-            return _Ended(AttemptOutcome.UNKNOWN, error.check, fails, retry_after=error.retry_after)
+            return _Ended(AttemptOutcome.UNKNOWN, error.check, _health(error), retry_after=error.retry_after)
         except GatewayError as error:
             return _Ended(AttemptOutcome.UNKNOWN, error.check, ReceiverHealth.UNTOLD)
         except Exception as error:  # a fault of ours must not lose the event or stop the relay
@@ -126,3 +125,8 @@ class Attempts:
             ended.outcome,
             claim.tried_for,
         )
+
+
+def _health(error: PartnerUnavailable) -> ReceiverHealth:
+    """What is ours to mend – an address or a secret not there, a broker down – says nothing of the receiver."""
+    return ReceiverHealth.UNTOLD if error.owner is Owner.GATEWAY else ReceiverHealth.FAILS

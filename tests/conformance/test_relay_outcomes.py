@@ -47,11 +47,9 @@ async def hangs(_event: Event) -> Receipt:
     raise AssertionError
 
 
-def failing(outcome: AttemptOutcome) -> Behave:
+def failing(outcome: AttemptOutcome, owner: Owner = Owner.CALLER) -> Behave:
     async def fail(event: Event) -> Receipt:
-        raise NotDelivered(
-            check="webhook.down", owner=Owner.CALLER, remedy="…", partner=event.destination, outcome=outcome
-        )
+        raise NotDelivered(check="webhook.down", owner=owner, remedy="…", partner=event.destination, outcome=outcome)
 
     return fail
 
@@ -284,6 +282,17 @@ async def test_a_receiver_that_only_fails_is_disabled_loudly_and_its_events_wait
     actions = await scene.actions()
     assert (actions["delivery.destination_disabled"], actions["delivery.destination_enabled"]) == (1, 1)
     assert (await service.find(names[0])).last_reason == "accepted"
+
+
+async def test_what_is_the_gateways_to_mend_disables_no_receiver(scene: Scene) -> None:
+    await scene.append("csg", 2)
+    scene.receivers.behave["csg"] = failing(AttemptOutcome.NOT_SENT, Owner.GATEWAY)
+    relay = scene.relay()
+    for _ in range(8):
+        await scene.passes(relay)
+        scene.advance(minutes=4)
+    assert await scene.states("csg") == {DeliveryState.PENDING: 2}
+    assert all(each.disabled_at is None for each in await scene.database.read(lambda tx: tx.destinations.list()))
 
 
 async def test_a_clock_that_jumps_forward_gives_nothing_up_and_bursts_nothing(scene: Scene) -> None:
