@@ -38,10 +38,11 @@ Redacted = Annotated[bool, Query(description="true：不含个人信息的版本
 async def own_evidence(
     application_id: OpaqueId, applicant: Applicant, service: Service, redacted: Redacted = False
 ) -> BundleResponse:
-    """Everything that proves the application. That it was given is recorded."""
-    return _given(
-        application_id, await service.for_applicant(application_id, applicant.holder_digest, redacted=redacted)
-    )
+    """Everything that proves the application; for another person of the same enterprise without personal data.
+
+    That it was given is recorded.
+    """
+    return _given(application_id, await service.for_applicant(application_id, applicant, redacted=redacted))
 
 
 @router.get(

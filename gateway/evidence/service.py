@@ -1,6 +1,6 @@
 """The bundle that proves one application, for those entitled to it; that it was made is recorded before it is given."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import orjson
@@ -13,6 +13,7 @@ from gateway.evidence.archive import write_archive
 from gateway.evidence.assembly import Scope, assemble, manifest
 from gateway.evidence.collection import Collected, collect, unknown_application
 from gateway.evidence.ports import EvidenceTransaction
+from gateway.identity.model import VerifiedApplicant
 from gateway.ids import MakeId
 from gateway.records.entries import Fact, RecordEntry, digest
 from gateway.transaction import Transactions
@@ -54,9 +55,12 @@ class EvidenceService:
         self._issuer, self._gateway_name = issuer, gateway_name
         self._intermediates, self._wait_s = intermediates, wait_s
 
-    async def for_applicant(self, application_id: str, holder_digest: str, *, redacted: bool) -> Bundle:
-        """The holder's own application. Raises ``ApplicationUnknown``, for another's too, and as ``for_operator``."""
-        return await self._make(application_id, Scope(redacted), "applicant", holder=holder_digest)
+    async def for_applicant(self, application_id: str, applicant: VerifiedApplicant, *, redacted: bool) -> Bundle:
+        """The holder's own application; always without personal data for another person of the same enterprise.
+
+        Raises ``ApplicationUnknown``, for another holder's too, and as ``for_operator``.
+        """
+        return await self._make(application_id, Scope(redacted), "applicant", applicant=applicant)
 
     async def for_utility(self, application_id: str, utility: str) -> Bundle:
         """The utility's own application: always without personal data, and with no deliveries but its own.
@@ -73,15 +77,25 @@ class EvidenceService:
         return await self._make(application_id, Scope(redacted), actor)
 
     async def _make(
-        self, application_id: str, scope: Scope, actor: str, *, holder: str | None = None, utility: str | None = None
+        self,
+        application_id: str,
+        scope: Scope,
+        actor: str,
+        *,
+        applicant: VerifiedApplicant | None = None,
+        utility: str | None = None,
     ) -> Bundle:
-        def read(tx: EvidenceTransaction) -> Collected:
+        def read(tx: EvidenceTransaction) -> tuple[Collected, Scope]:
             application = tx.applications.find(application_id)
+            holder = applicant.holder_digest if applicant else None
             if application is None or not _own(application, holder, utility):
                 raise unknown_application()
-            return collect(tx, application_id, self._wait_s)
+            party = tx.applications.party(application_id)
+            of_another = applicant is not None and party is not None and party.person_code != applicant.person_code
+            given = replace(scope, redacted=True) if of_another else scope
+            return collect(tx, application_id, self._wait_s), given
 
-        collected = await self._transactions.read(read)
+        collected, scope = await self._transactions.read(read)
         now = self._clock()
         archive, files = self._written(collected, scope, now)
         facts: dict[str, Fact] = {"bundle_sha256": digest(archive), "redacted": scope.redacted, "files": files}

@@ -35,8 +35,8 @@ def made(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Made
         async with evidence_room(databases.sqlite()) as room:
             await room.live()
             room.write_anchors(directory)
-            holder, application_id = an_applicant().holder_digest, room.application_id
-            whole = await room.service.for_applicant(application_id, holder, redacted=False)
+            application_id = room.application_id
+            whole = await room.service.for_applicant(application_id, an_applicant(), redacted=False)
             await room.anchored()
             redacted = await room.service.for_operator(application_id, "cli:test", redacted=True)
             await room.anchored()

@@ -1,6 +1,7 @@
 """Who gets a bundle, and that it is on record before it is given."""
 
 import json
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -12,7 +13,7 @@ from tests.support.databases import Databases
 from tests.support.evidence import evidence_room
 from tests.support.licences import OTHER_UTILITY, UTILITY, an_applicant
 
-HOLDER = an_applicant().holder_digest
+HOLDER = an_applicant()
 
 
 async def test_each_gets_their_own_and_it_is_recorded_first(databases: Databases) -> None:
@@ -22,7 +23,7 @@ async def test_each_gets_their_own_and_it_is_recorded_first(databases: Databases
             await room.service.for_applicant(application_id, HOLDER, redacted=False)
         await room.anchored()
         for refused in (
-            room.service.for_applicant(application_id, "0" * 64, redacted=True),
+            room.service.for_applicant(application_id, replace(HOLDER, holder_digest="0" * 64), redacted=True),
             room.service.for_utility(application_id, OTHER_UTILITY),
             room.service.for_operator("app_unknown", "cli:test", redacted=True),
         ):
@@ -43,6 +44,22 @@ async def test_each_gets_their_own_and_it_is_recorded_first(databases: Databases
         assert "identity/assertion.jws" not in read_archive(given.archive), "nobody verified anybody here"
         left = json.loads(_payload(read_archive(given.archive)["manifest.jws"]))["left_out"]
         assert {"what": "assertion", "sha256": "", "why": "never_kept"} in left
+
+
+async def test_a_colleague_learns_nothing_of_who_applied_for_their_enterprise(databases: Databases) -> None:
+    async with evidence_room(databases.sqlite()) as room:
+        await room.live()
+        own = await room.service.for_applicant(room.application_id, HOLDER, redacted=False)
+        assert "identity/assertion.jws" in read_archive(own.archive)
+        await room.anchored()
+        colleague = replace(HOLDER, person_name="同事", person_code="440106190001010013")
+        theirs = read_archive(
+            (await room.service.for_applicant(room.application_id, colleague, redacted=False)).archive
+        )
+        assert "identity/assertion.jws" not in theirs
+        assert not any(HOLDER.person_code.encode() in content for content in theirs.values())
+        (_, last) = await room.room.entries("evidence.bundled")
+        assert last["facts"]["redacted"] is True
 
 
 def _payload(token: bytes) -> bytes:
