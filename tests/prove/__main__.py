@@ -43,7 +43,8 @@ def main() -> None:
     written = {"machine": description(), "databases": {result.plan.database: as_json(result) for result in results}}
     OUT.write_text(json.dumps(written, ensure_ascii=False, indent=2) + "\n", "utf-8")
     if options.publish:
-        publish(results, f'make prove ARGS="--outcomes {options.outcomes} --kills {options.kills} --seed {seed}"')
+        more = f" --together --minutes {options.minutes:g}" if options.together else ""
+        publish(results, f'make prove ARGS="--outcomes {options.outcomes} --kills {options.kills} --seed {seed}{more}"')
     for result in results:
         for finding in result.report.findings[:20]:
             print(f"{result.plan.database}: {finding}")
