@@ -13,17 +13,33 @@ UTILITY = "csg-guangzhou"
 
 @asynccontextmanager
 async def between() -> AsyncIterator[tuple[str, list[asyncio.StreamWriter]]]:
-    """A port that leads to the server, and who came by it."""
+    """A port that leads to the server, and who came by it; whoever is still there at the end is sent away."""
     came: list[asyncio.StreamWriter] = []
+    leading: set[asyncio.Task[None]] = set()
     server = urlsplit(SERVER)
 
     async def lead(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         beyond_reader, beyond_writer = await asyncio.open_connection(server.hostname, server.port)
         came.append(writer)
-        await asyncio.gather(_copy(reader, beyond_writer), _copy(beyond_reader, writer))
+        try:
+            await asyncio.gather(_copy(reader, beyond_writer), _copy(beyond_reader, writer))
+        finally:
+            for each in (writer, beyond_writer):
+                each.close()
+                with suppress(OSError):
+                    await each.wait_closed()
 
-    async with await asyncio.start_server(lead, "127.0.0.1", 0) as listening:
-        yield f"nats://127.0.0.1:{listening.sockets[0].getsockname()[1]}", came
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(lead(reader, writer))
+        leading.add(task)
+
+    async with await asyncio.start_server(begin, "127.0.0.1", 0) as listening:
+        try:
+            yield f"nats://127.0.0.1:{listening.sockets[0].getsockname()[1]}", came
+        finally:
+            for writer in came:
+                writer.close()
+            await asyncio.wait_for(asyncio.gather(*leading, return_exceptions=True), 10)
 
 
 async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:

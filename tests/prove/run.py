@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import math
+import os
 import random
 import shutil
 import sqlite3
@@ -262,6 +263,7 @@ async def workplace(
     say: Callable[[str], None], *, keep: bool = False
 ) -> AsyncIterator[tuple[Path, Launcher, Path | None]]:
     """A directory that every user may enter, a launcher, and the shim where there is a compiler."""
+    before = os.umask(0o022)  # the database's own user has to read what is made here
     root = _directory_for_all()
     shim: Path | None = None
     try:
@@ -276,6 +278,7 @@ async def workplace(
             say(f"kept: {root}")
         else:
             shutil.rmtree(root, ignore_errors=True)
+        os.umask(before)
 
 
 def as_json(result: Result) -> dict[str, Any]:
