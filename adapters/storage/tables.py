@@ -1,5 +1,6 @@
 """The one ``MetaData`` and the column types. A room's tables stand beside its repository in ``storage/<room>.py``."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +20,9 @@ metadata = MetaData(
 )
 
 
+_INSTANT_TEXT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
+
+
 class UtcInstant(TypeDecorator[datetime]):
     """An aware UTC datetime, on both databases: ``timestamptz``, or fixed-width text that sorts as time does."""
 
@@ -34,7 +38,7 @@ class UtcInstant(TypeDecorator[datetime]):
         if value.tzinfo is None:
             raise ValueError("a naive datetime does not say when")
         value = value.astimezone(UTC)
-        return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if dialect.name == "sqlite" else value
+        return value.isoformat(timespec="microseconds")[:-6] + "Z" if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         return None if value is None else read_instant(value)
@@ -44,7 +48,9 @@ def read_instant(value: Any) -> datetime:
     """What a driver answers for a ``UtcInstant``. Raises ``ValueError`` or ``TypeError`` for anything else."""
     if isinstance(value, datetime):
         return value.astimezone(UTC)
-    return datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    if not _INSTANT_TEXT.fullmatch(value):
+        raise ValueError("no instant as this database writes them")
+    return datetime.fromisoformat(value)
 
 
 class JsonDocument(TypeDecorator[Any]):

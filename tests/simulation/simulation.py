@@ -51,6 +51,7 @@ MOST_DAYS = 300
 """A history that lasts longer goes round in circles."""
 RECORD_EVERY = 4000
 """Steps between two audits of the whole record."""
+UNSETTLED = "SELECT count(*) FILTER (WHERE state = 'pending'), count(*) FILTER (WHERE state = 'dead') FROM outbox"
 
 
 @dataclass
@@ -241,15 +242,14 @@ class Simulation:
             return sent
 
         answer = await province.ask(work())
-        backlog = province.database.look(lambda tx: tx.deliveries.backlog())
-        waiting = sum(backlog.pending.values())
-        self._undelivered = waiting > 0
+        waiting, dead = province.database.rows(UNSETTLED)[0]
+        self._undelivered = bool(waiting)
         self._pause = 1.0 if answer.value else min(self._pause * 2, 3600.0)
         if self._undelivered:
             self._call_relay(self._pause)
         if answer.done and not answer.value:
             return None
-        return f"{answer.value if answer.done else answer} waiting={waiting} dead={sum(backlog.dead.values())}"
+        return f"{answer.value if answer.done else answer} waiting={waiting} dead={dead}"
 
     async def _recheck(self) -> str | None:
         looked, worker = 0, self.province.gateway.rechecks
