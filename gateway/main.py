@@ -38,6 +38,7 @@ from gateway.identity import router as identity_router
 from gateway.licences import router as licences_router
 from gateway.logging import configure_logging
 from gateway.partners import router as partners_router
+from gateway.portal.site import serve_pages
 from gateway.progress import router as progress_router
 from gateway.reconciliation import router as reconciliation_router
 from gateway.records import router as records_router
@@ -125,6 +126,7 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
         https=settings.base_url.startswith("https:"),
         max_body_bytes=settings.max_body_bytes,
     )
+    serve_pages(app)
     return app
 
 

@@ -16,6 +16,8 @@ PROVINCES = re.compile(r"tests/(flows|faults)/.*\[(sqlite|postgresql)[-\]]")
 
 def group_of(nodeid: str) -> str:
     """What shares a costly fixture: a module, or all that look at the same province."""
+    if nodeid.startswith("tests/browser/"):
+        return "browser"
     province = PROVINCES.match(nodeid)
     return "-".join(province.groups()) if province else nodeid.partition("::")[0]
 

@@ -38,6 +38,8 @@ from gateway.licences.service import LicenceService
 from gateway.licences.site import SiteService
 from gateway.partners.router import PublishedKeys
 from gateway.partners.tokens import AccessGate, TokenService
+from gateway.portal.assets import Assets
+from gateway.portal.rendering import Pages, Site
 from gateway.progress.service import ProgressService
 from gateway.reconciliation.service import ReconciliationService
 from gateway.records.service import PublishedVerifierKeys, RecordProofs
@@ -107,6 +109,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         build_evidence(foundation),
         RecordProofs(transactions, wait_s=math.ceil(settings.checkpoint_every_s)),
         PublishedVerifierKeys(checkpoint_keys(foundation).published),
+        Pages(Site(GATEWAY_NAME, https=settings.base_url.startswith("https:")), Assets(), clock),
     )
     return Hub(foundation, services, certificates, Housekeeping(intakes, build_retention(foundation), reconciliation))
 

@@ -136,7 +136,14 @@ def install_problem_handlers(app: FastAPI) -> None:
     """Send every error of ``app`` through this door."""
     app.add_exception_handler(GatewayError, _on_gateway_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
-    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(HTTPException, answer_http_exception)
+
+
+def note_refusal(problem: Problem) -> None:
+    """Log and count ``problem``, in whatever form it is told."""
+    kind = problem.type.removeprefix(PROBLEM_TYPE_PREFIX)
+    REFUSED.set(Refusal(kind, problem.check))
+    log.info("problem", kind=kind, check=problem.check, status=problem.status)
 
 
 async def _on_gateway_error(_request: Request, error: Exception) -> Response:
@@ -144,7 +151,8 @@ async def _on_gateway_error(_request: Request, error: Exception) -> Response:
     return error_response(error)
 
 
-async def _on_http_exception(_request: Request, error: Exception) -> Response:
+async def answer_http_exception(_request: Request, error: Exception) -> Response:
+    """The document for a refusal of the framework itself."""
     assert isinstance(error, HTTPException)
     return plain_response(error.status_code, error.headers)
 
@@ -190,7 +198,5 @@ def _respond(
     for name in ("faults", "facts"):
         if not document[name]:
             del document[name]
-    kind = problem.type.removeprefix(PROBLEM_TYPE_PREFIX)
-    REFUSED.set(Refusal(kind, problem.check))
-    log.info("problem", kind=kind, check=problem.check, status=problem.status)
+    note_refusal(problem)
     return Response(orjson.dumps(document), problem.status, sent, MEDIA_PROBLEM)

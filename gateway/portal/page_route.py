@@ -1,0 +1,58 @@
+"""Routes that answer pages. A refusal becomes a page, too: what failed, whose turn it is, how it is mended."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.errors import GatewayError, Owner
+from gateway.http.problems import note_refusal, problem_of, status_of
+from gateway.http.services import services_of
+from gateway.identity.errors import SessionRequired
+from gateway.portal.errors import PageUnknown
+from gateway.portal.rendering import Pages
+
+
+class PageRoute(APIRoute):
+    """``APIRouter(route_class=PageRoute)``."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_as_page(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except GatewayError as error:
+                return error_page(request, error)
+            except RequestValidationError:
+                return error_page(request, page_unknown())
+            except HTTPException as error:
+                if error.status_code != 404:
+                    raise
+                return error_page(request, page_unknown())
+
+        return handle_as_page
+
+
+def error_page(request: Request, error: GatewayError) -> Response:
+    """The page for ``error``, with the status that the interface would answer."""
+    status = status_of(type(error))
+    problem = problem_of(error, status)
+    note_refusal(problem)
+    response = (
+        services_of(request.app)
+        .get(Pages)
+        .render(request, "error.html", status, problem=problem, sign_in=isinstance(error, SessionRequired))
+    )
+    if problem.retry_after is not None:
+        response.headers["retry-after"] = str(problem.retry_after)
+    return response
+
+
+def page_unknown() -> PageUnknown:
+    """What is raised, or answered, where there is no such page."""
+    return PageUnknown(check="request.no_such_page", owner=Owner.APPLICANT, remedy="请核对网址，或从首页重新进入")

@@ -1,0 +1,87 @@
+"""Pages out of templates. ``Pages`` is built once and published; a router asks for it by type."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from gateway.clock import Clock
+from gateway.portal import dates
+from gateway.portal.assets import Assets
+from gateway.portal.catalogues import translations
+from gateway.portal.forms import new_once
+from gateway.portal.preferences import Language, Preferences, preferences_of
+from gateway.portal.visits import visit_of
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+"""Content-Security-Policy of every page: nothing from elsewhere, nothing inline."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """What every page knows of the installation."""
+
+    name: str
+    https: bool
+
+
+class Pages:
+    """Renders templates in the visitor's language; everything in them is escaped."""
+
+    def __init__(self, site: Site, assets: Assets, clock: Clock) -> None:
+        self.site = site
+        self.assets = assets
+        self.clock = clock
+        self._environments = {language: self._environment(language) for language in Language}
+
+    def _environment(self, language: Language) -> Environment:
+        environment = Environment(
+            loader=FileSystemLoader(TEMPLATES),
+            autoescape=True,
+            undefined=StrictUndefined,
+            extensions=["jinja2.ext.i18n"],
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
+        environment.filters["day"] = partial(dates.day, language=language)
+        environment.filters["moment"] = partial(dates.moment, language=language)
+        environment.filters["machine"] = dates.machine
+        environment.filters["say"] = partial(_say, translations(language).gettext)
+        environment.globals.update(asset=self.assets.href, site=self.site, language=language.value)
+        return environment
+
+    def render(self, request: Request, template: str, /, status: int = 200, **context: Any) -> Response:
+        """``template`` (``applicant/start.html``) as an answer, in the language and type of the visitor."""
+        preferences, visit = preferences_of(request), visit_of(request)
+        text = self.text(
+            template,
+            preferences,
+            {**context, "path": request.url.path, "form_token": visit.form_token, "now": self.clock()},
+        )
+        response = HTMLResponse(text, status, {"content-security-policy": POLICY, "vary": "Cookie"})
+        visit.hand_over(response)
+        return response
+
+    def text(self, template: str, preferences: Preferences, context: Mapping[str, Any]) -> str:
+        """The same as text, for whatever is no page (a document to print, a mail)."""
+        environment = self._environments[preferences.language]
+        return environment.get_template(template).render({**context, "large": preferences.large, "new_once": new_once})
+
+    def translate(self, request: Request, text: str) -> str:
+        """A sentence of the code in the visitor's language."""
+        return translations(preferences_of(request).language).gettext(text)
+
+
+def _say(translate: Callable[[str], str], text: str | None) -> str:
+    """A sentence of the code (a title, a remedy) in the page's language; what has no translation stays Chinese."""
+    return translate(text) if text else ""

@@ -1,0 +1,32 @@
+"""Adds the pages to the serving process."""
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.http.problems import answer_http_exception
+from gateway.portal import router as shared
+from gateway.portal.page_route import error_page, page_unknown
+
+AREAS = (shared.router,)
+"""The routers of the areas; a new area is one more line."""
+
+
+def serve_pages(app: FastAPI) -> None:
+    """Hang every area's pages; an address that is nobody's is a page for a browser. After the door was hung."""
+    for router in AREAS:
+        app.include_router(router)
+    app.add_exception_handler(HTTPException, _answer)
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404 and wants_page(request):
+        return error_page(request, page_unknown())
+    return await answer_http_exception(request, error)
+
+
+def wants_page(request: Request) -> bool:
+    """Whether it is a browser that goes somewhere: programs ask for JSON, or for anything."""
+    return request.method in ("GET", "HEAD") and "text/html" in request.headers.get("accept", "")

@@ -1,0 +1,71 @@
+"""A real browser before a real province: Chromium, the gateway, its mocks."""
+
+import json
+import shutil
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, async_playwright
+
+from tests.browser.looking import Findings, Looking
+from tests.support.databases import Databases
+from tests.support.province import LiveProvince, live_province
+from tests.support.require import skip_or_fail
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+QUIET = (
+    "--no-sandbox",  # tests may run as root; nothing but our own pages is opened
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+)
+BUILD = Path("build")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """The machine's own Chromium; a missing one skips (or fails where nothing may be missing).
+
+    Playwright without its pytest plugin: that one wants every async fixture of every test on one loop.
+    """
+    found = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
+    if found is None:
+        skip_or_fail("Chromium")
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path=found, args=list(QUIET))
+        yield launched
+        await launched.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def province(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LiveProvince]:
+    """One for all browser tests, on SQLite: what pages show comes from services that the flows hold on both."""
+    async with live_province(tmp_path_factory.mktemp("browser"), databases.empty_sqlite()) as live:
+        yield live
+
+
+@pytest.fixture(scope="session")
+def findings() -> Iterator[Findings]:
+    """What every looked-at page was found with; kept as ``build/axe.json`` (page → counts)."""
+    kept = Findings()
+    yield kept
+    BUILD.mkdir(exist_ok=True)
+    path = BUILD / "axe.json"
+    before: Mapping[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    path.write_text(json.dumps({**before, **kept.pages}, ensure_ascii=False, indent=1, sort_keys=True), "utf-8")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def looking(browser: Browser, province: LiveProvince, findings: Findings) -> AsyncIterator[Looking]:
+    """Opens contexts (phone or desktop, with or without script) and holds every page to what all must keep."""
+    made = Looking(browser, province.province.gateway, findings, BUILD / "screens")
+    yield made
+    await made.close()
