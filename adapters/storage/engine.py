@@ -12,7 +12,7 @@ from urllib.parse import quote
 import orjson
 import psycopg
 from psycopg import sql
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool, StaticPool
@@ -21,7 +21,8 @@ LOCK_TIMEOUT_MS = 10_000
 """How long a statement waits for what another holds; longer, and whoever called would rather be told to come back."""
 SWEEP_PATIENCE = 60.0
 """Seconds that ``sweep`` waits for others to let go of what was there before."""
-TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", "55P03"})
+LOCK_NOT_AVAILABLE = "55P03"
+TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", LOCK_NOT_AVAILABLE})
 """Serialisation failure, deadlock, lock not available: the same work may succeed when it is run again."""
 
 
@@ -197,6 +198,17 @@ def _not_swept(why: str) -> NotSwept:
         f"The tables were not rewritten ({why}), so that old pages may still hold what was plain; stop whoever uses "
         "the database, and run: bandian keys reseal --sweep"
     )
+
+
+def patient_for_locks(connection: Connection, milliseconds: int) -> None:
+    """How long the transaction's next statements wait for what another holds; on SQLite nobody else writes then."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds}")
+
+
+def is_locked_out(error: Exception) -> bool:
+    """Whether a statement on PostgreSQL gave up waiting for what another holds; what its savepoint did is lost."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE
 
 
 def is_transient(error: DBAPIError) -> bool:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
 
 from adapters.storage.deliveries import BatchOutbox
-from adapters.storage.engine import is_transient
+from adapters.storage.engine import LOCK_TIMEOUT_MS, is_locked_out, is_transient, patient_for_locks
 from adapters.storage.record_trees import store_subtrees
 from adapters.storage.records import (
     BatchRecords,
@@ -47,6 +47,8 @@ MOST_RUNS = 4
 """How often a batch is run when the database asks for it to be run again (deadlock, log taken over)."""
 PATIENCE = 8.0
 """Seconds after which a batch is not run again: each run may have waited for a lock, and callers wait for them all."""
+IMPATIENT_MS = 10
+"""How long a unit behind others waits for a row that another process holds: about as long as a commit takes there."""
 
 _DATABASE_FAULTS = (OperationalError, InterfaceError, InternalError)
 """The database is at fault, not the unit: connection lost, disk full, locked. The whole batch is off."""
@@ -149,7 +151,7 @@ class GroupWriter:
 
     def _commit(self, batch: list[_Pending]) -> None:
         try:
-            self._commit_with_reruns(batch)
+            done = self._commit_with_reruns(batch)
         except Exception as error:
             self._head = None
             log.error("writer.failed", error=type(error).__name__, units=len(batch))
@@ -158,19 +160,22 @@ class GroupWriter:
             for pending in batch:
                 pending.future.set_exception(record_unavailable("not_written"))
             return
-        for pending in batch:
+        if done < len(batch):
+            with self._arrived:
+                self._waiting.extendleft(reversed(batch[done:]))
+        for pending in batch[:done]:
             failed, value = pending.outcome
             if failed:
                 pending.future.set_exception(value)
             else:
                 pending.future.set_result(value)
 
-    def _commit_with_reruns(self, batch: list[_Pending]) -> None:
-        ends = time.monotonic() + PATIENCE
-        for run in range(1, MOST_RUNS + 1):
+    def _commit_with_reruns(self, batch: list[_Pending]) -> int:
+        ends, run = time.monotonic() + PATIENCE, 0
+        while True:
+            run += 1
             try:
-                self._commit_once(batch)
-                return
+                return self._commit_once(batch)
             except LostLog:
                 self._head = None
                 if self._watch is not None:
@@ -183,8 +188,8 @@ class GroupWriter:
                 if run == MOST_RUNS or time.monotonic() >= ends or not may_succeed:
                     raise
 
-    def _commit_once(self, batch: list[_Pending]) -> None:
-        """One run of the batch; its effects are all committed when this returns, and none when it raises.
+    def _commit_once(self, batch: list[_Pending]) -> int:
+        """One run of the batch; answers how many of its units were committed, none of them when it raises.
 
         A connection lost during the commit itself leaves it open whether the batch was committed. It is not run
         again then: ``_commit_phase`` turns that into an error that is no ``DBAPIError``.
@@ -196,8 +201,7 @@ class GroupWriter:
             try:
                 head = taken = self._head or take_log(connection, self._holder, self._clock())
                 records, outbox = BatchRecords(head), BatchOutbox(self._at_rest.sealer, self._source)
-                for pending in batch:
-                    self._run_unit(connection, pending, records, outbox)
+                done = self._run_units(connection, batch, records, outbox)
                 outbox.write(connection)
                 head, seal = self._seal(connection, head, records)
             except BaseException:
@@ -206,11 +210,35 @@ class GroupWriter:
             _commit_phase(transaction)
         self._head = head
         if self._watch is not None:
-            self._watch.committed(len(batch), time.perf_counter() - began)
+            self._watch.committed(done, time.perf_counter() - began)
             if not held and taken.seals:
                 self._watch.log_continued()
         if seal is not None and self._head_keeper is not None:
             self._head_keeper.keep(seal)
+        return done
+
+    def _run_units(
+        self, connection: Connection, batch: list[_Pending], records: BatchRecords, outbox: BatchOutbox
+    ) -> int:
+        """Run them up to one that would have to wait for another process while others' rows are held; how many ran.
+
+        Two processes that wait while they hold what units before took would wait for each other: a deadlock, ended by
+        undoing all that one of them did. Who waits is the first unit of a batch, which finds nothing held.
+        """
+        self._run_unit(connection, batch[0], records, outbox)
+        if len(batch) == 1:
+            return 1
+        patient_for_locks(connection, IMPATIENT_MS)
+        done = 1
+        try:
+            for pending in batch[1:]:
+                self._run_unit(connection, pending, records, outbox)
+                done += 1
+        except OperationalError as error:
+            if not is_locked_out(error):
+                raise
+        patient_for_locks(connection, LOCK_TIMEOUT_MS)
+        return done
 
     def _run_unit(self, connection: Connection, pending: _Pending, records: BatchRecords, outbox: BatchOutbox) -> None:
         entries, drafts = len(records.entries), len(outbox.drafts)
@@ -219,11 +247,14 @@ class GroupWriter:
             value = pending.work(SqlUnitOfWork(statements, records, outbox))
             statements.keep()
         except Exception as error:
-            if isinstance(error, _DATABASE_FAULTS):
+            locked_out = is_locked_out(error)
+            if isinstance(error, _DATABASE_FAULTS) and not locked_out:
                 raise
             statements.discard()
             records.truncate(entries)
             outbox.truncate(drafts)
+            if locked_out:
+                raise
             pending.outcome = (True, error)
         else:
             pending.outcome = (False, value)

@@ -1,17 +1,20 @@
 """The writer's promises, on both databases: all or nothing, one log per writer, answers only after the commit."""
 
 import asyncio
+import threading
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import create_engine, text
 
 from adapters.storage.engine import normalise_url
+from adapters.storage.transactions import SqlTransactions
 from adapters.storage.unit_of_work import SqlUnitOfWork
 from gateway.delivery.ports import ChannelKind, ClaimRoom, EventDraft
 from gateway.errors import Overloaded
 from gateway.records.audit import audit
 from gateway.records.entries import RecordEntry
+from tests.support.databases import Databases
 from tests.support.storage import NOON, SEAL_KEYS, SetClock, opened
 
 LATER = NOON + timedelta(hours=1)
@@ -84,6 +87,47 @@ async def test_two_writers_keep_a_log_each_and_number_events_without_a_gap(datab
             for subject in {event.subject for event in feed}:
                 sequences = [event.sequence for event in feed if event.subject == subject]
                 assert sequences == list(range(1, len(sequences) + 1))
+
+
+async def test_processes_whose_units_want_the_same_rows_the_other_way_round_do_not_wait_for_each_other(
+    databases: Databases,
+) -> None:
+    """One holds A and wants B for the unit behind, the other holds B and wants A. PostgreSQL would end that after a
+    second by undoing all that one of them did. SQLite has one process that writes."""
+    ran: list[str] = []
+    both_hold = threading.Barrier(2)
+
+    def holder(tx: SqlUnitOfWork, token: str) -> bool:
+        spent = tx.spent_tokens.spend("test", "issuer", token, NOON, LATER)
+        ran.append(token)
+        if ran.count(token) == 1:
+            both_hold.wait(30)
+        return spent
+
+    async def units(transactions: SqlTransactions, first: str, second: str) -> list[bool]:
+        """Both, in one batch: they arrive while the writer is at work."""
+        begun, arrived = threading.Event(), threading.Event()
+        busy = asyncio.create_task(transactions.write(lambda _: begun.set() or arrived.wait(30)))
+        assert await asyncio.to_thread(begun.wait, 30)
+        held = asyncio.create_task(transactions.write(lambda tx: holder(tx, first)))
+        await waiting(transactions, 1)
+        wanted = asyncio.create_task(
+            transactions.write(lambda tx: tx.spent_tokens.spend("test", "issuer", second, NOON, LATER))
+        )
+        await waiting(transactions, 2)
+        arrived.set()
+        await busy
+        return [await held, await wanted]
+
+    async def waiting(transactions: SqlTransactions, count: int) -> None:
+        async with asyncio.timeout(30):
+            while transactions.waiting != count:  # noqa: ASYNC110 - the writer's thread tells nobody
+                await asyncio.sleep(0.01)
+
+    with databases.postgresql() as url, opened(url, SetClock()) as one, opened(url, SetClock()) as two:
+        answers = await asyncio.gather(units(one, "a", "b"), units(two, "b", "a"))
+    assert answers == [[True, False], [True, False]]
+    assert sorted(ran) == ["a", "b"], "nothing was undone"
 
 
 async def test_a_log_left_behind_is_continued_and_its_old_holder_cannot_fork_it(database_url: str) -> None:
