@@ -6,7 +6,7 @@ One process at a time does so, by a lease; any other takes over when it lapsed. 
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol, TypeVar
 
 import structlog
@@ -22,6 +22,9 @@ from gateway.transaction import Transactions
 ResultT = TypeVar("ResultT")
 LEASE: Final = timedelta(seconds=30)
 """How long nobody else anchors after a round; rounds that are further apart hold it for three of them."""
+NOBODY: Final = ""
+LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Whose the lease is, and until when, while it is free."""
 FILLED_AT_ONCE: Final = 16
 """Subtrees that one transaction fills in: as many times 256 hashes are read for them."""
 
@@ -65,7 +68,7 @@ class Anchoring:
         self._told = 0
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Anchor until ``stop`` is set, and once more then. What fails is told and tried again."""
+        """Anchor until ``stop`` is set, once more then, and leave it to others. What fails is told and tried again."""
         failing = False
         while True:
             last_round = stop.is_set()
@@ -79,6 +82,7 @@ class Anchoring:
             except Exception as error:  # whatever it is, the next round may find it mended
                 log.error("record.not_anchored", fault=type(error).__name__)
             if last_round:
+                await self._let_go()
                 return
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), self._every.total_seconds())
@@ -101,6 +105,13 @@ class Anchoring:
                 self._told = latest.size
             self._signed(latest)
         return latest
+
+    async def _let_go(self) -> None:
+        """The next process anchors at once. Where that cannot be written, it does when the lease has lapsed."""
+        try:
+            await self._transactions.write_regardless(lambda tx: tx.super_log.take(self._holder, NOBODY, LONG_AGO))
+        except Exception as error:  # a process ends, whatever it is
+            log.warning("record.lease_not_released", error=type(error).__name__)
 
     def _may_hold(self, now: datetime, holder: str, until: datetime) -> bool:
         """A lease further ahead than any is given was given by a clock that was wrong."""

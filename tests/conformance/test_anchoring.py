@@ -100,6 +100,27 @@ async def test_one_process_anchors_at_a_time_and_another_takes_over(database_url
         assert await one.anchor_once() is None
 
 
+async def test_a_process_that_ends_in_good_order_leaves_anchoring_to_the_next_at_once(database_url: str) -> None:
+    """Also to one whose clock is a little behind, and never takes it from one that has it already."""
+    clock, behind = SetClock(), SetClock()
+    behind.advance(seconds=-5)
+    stop = asyncio.Event()
+    stop.set()
+    with opened(database_url, clock) as transactions:
+        await recorded(transactions, entry(1))
+        await anchoring(transactions, clock, "one").run(stop)
+        await recorded(transactions, entry(2))
+        two = anchoring(transactions, behind, "two")
+        taken = await two.anchor_once()
+        assert taken is not None
+        assert taken.size == 2
+        await recorded(transactions, entry(3))
+        await anchoring(transactions, clock, "one").run(stop)
+        await recorded(transactions, entry(4))
+        assert await anchoring(transactions, clock, "three").anchor_once() is None
+        assert await two.anchor_once() is not None
+
+
 async def test_a_lease_given_by_a_clock_that_was_ahead_stops_nobody(database_url: str) -> None:
     ahead, right = SetClock(), SetClock()
     ahead.advance(days=400)
