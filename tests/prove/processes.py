@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tests.prove.launch import ARMED, CLOCK, FIRED, FSYNC_FAILS, SLOT
 
@@ -35,6 +35,21 @@ class Child:
         except ProcessLookupError:
             return False
         return True
+
+
+class Starter(Protocol):
+    """Starts modules of one release of the code."""
+
+    async def start(
+        self,
+        module: str,
+        arguments: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        out: Path | None = None,
+    ) -> Child:
+        """Run ``module`` with ``arguments``; its output goes to the log, or stdout to ``out``."""
+        ...
 
 
 class Launcher:

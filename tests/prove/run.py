@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
 from mock_services.demo.roster import UTILITY
-from tests.prove import applicants, checker, department
+from tests.prove import applicants, checker
 from tests.prove.chaos import PACES, Chaos, Pace, Tally
+from tests.prove.counting import Acknowledged, allow, evidence_of, undelivered_events
 from tests.prove.machine import Skipped, compile_shim, small_disk
 from tests.prove.processes import Launcher
 from tests.prove.system import DatabaseKind, Layout, System
@@ -27,7 +26,6 @@ from tests.prove.system import DatabaseKind, Layout, System
 DEPARTMENTS = len(applicants.PERMITS)
 SPARE = 2
 """A permit may have so many times the outcomes planned for it, where applications are slow to come."""
-_UNDELIVERED = "SELECT count(*) FROM outbox WHERE state NOT IN ('delivered', 'dead')"
 
 
 @dataclass(frozen=True)
@@ -86,27 +84,6 @@ class Result:
         return self.report.sound and self.record_intact and self.undelivered == 0
 
 
-class _Acknowledged:
-    """Counts what stands in the departments' log, reading on from where it was."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._offset = path, 0
-        self.acknowledged = 0
-        self.decided = 0
-
-    def look(self) -> int:
-        """Outcomes acknowledged so far."""
-        if self._path.exists():
-            with self._path.open("rb") as stream:
-                stream.seek(self._offset)
-                read = stream.read()
-            whole = read[: read.rfind(b"\n") + 1]
-            self._offset += len(whole)
-            self.acknowledged += whole.count(b'"what":"acknowledged"')
-            self.decided += whole.count(b'"what":"outcome"')
-        return self.acknowledged
-
-
 async def prove(plan: Plan, say: Callable[[str], None], launcher: Launcher, shim: Path | None, root: Path) -> Result:
     """Run ``plan`` with what lies under ``root``, a directory that every user may enter."""
     skipped: list[str] = [] if shim else ["fsync errors: no shim"]
@@ -117,8 +94,9 @@ async def prove(plan: Plan, say: Callable[[str], None], launcher: Launcher, shim
         except Skipped as reason:
             skipped.append(str(reason))
         system = System(
-            plan.database, Layout(root, disk), launcher, shim, plan.seed, plan.residents, SPARE * plan.of_a_permit
-        )
+            plan.database, Layout(root, disk), launcher, shim, plan.seed, plan.residents, SPARE * plan.of_a_permit,
+            pairs=2 if plan.database is DatabaseKind.POSTGRESQL else 1,
+        )  # fmt: skip
         try:
             return await _Run(plan, system, say, skipped).run()
         finally:
@@ -131,7 +109,7 @@ class _Run:
     def __init__(self, plan: Plan, system: System, say: Callable[[str], None], skipped: list[str]) -> None:
         self._plan, self._system, self._say, self._skipped = plan, system, say, skipped
         self._tally = Tally()
-        self._seen = _Acknowledged(system.layout.departments / department.LOG)
+        self._seen = Acknowledged(system)
 
     async def run(self) -> Result:
         plan, system = self._plan, self._system
@@ -152,7 +130,7 @@ class _Run:
         keys = await system.keep_jwks()
         await system.stop()
         code, said = await system.audit()
-        report = checker.check(self._evidence(keys))
+        report = checker.check(evidence_of(system, keys))
         return Result(
             plan, self._tally, report, code, said.strip(), undelivered, loaded - began, rested - loaded,
             self._skipped, self._versions(), people.failures,
@@ -170,11 +148,7 @@ class _Run:
 
     def _spend(self, share: float) -> None:
         """So many outcomes may be decided by now: load and kills end together."""
-        budget = math.ceil(self._plan.outcomes * share)
-        path = self._system.layout.departments / department.BUDGET
-        draft = path.with_suffix(".draft")
-        draft.write_text(str(budget))
-        draft.rename(path)
+        allow(self._system, math.ceil(self._plan.outcomes * share))
 
     async def _load(self, chaos: Chaos, people: applicants.Applicants, applying: "asyncio.Task[None]") -> None:
         plan = self._plan
@@ -212,34 +186,12 @@ class _Run:
         undelivered = -1
         while time.monotonic() < ends:
             acknowledged = self._seen.look()
-            undelivered = await asyncio.to_thread(self._undelivered)
+            undelivered = await asyncio.to_thread(undelivered_events, self._system)
             pushed = acknowledged == self._seen.decided and acknowledged >= self._plan.outcomes
             if pushed and people.idle and undelivered == 0:
                 break
             await asyncio.sleep(0.3)
         return undelivered
-
-    def _undelivered(self) -> int:
-        cluster = self._system.cluster
-        if cluster is not None:
-            with psycopg.connect(cluster.address) as connection:
-                row = connection.execute(_UNDELIVERED).fetchone()
-                return int(row[0]) if row else -1
-        path = self._system.database_url.removeprefix("sqlite:///")
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-            return int(database.execute(_UNDELIVERED).fetchone()[0])
-
-    def _evidence(self, keys: Path) -> checker.Evidence:
-        layout = self._system.layout
-        return checker.Evidence(
-            departments=layout.departments / department.LOG,
-            applicants=layout.root / applicants.LOG,
-            utility=layout.utility / "utility.sqlite3",
-            roster=layout.root / "roster.json",
-            gateway_keys=keys,
-            database_url=self._system.database_url,
-            utility_code=UTILITY,
-        )
 
     def _versions(self) -> dict[str, str]:
         cluster = self._system.cluster

@@ -20,7 +20,7 @@ from tests.prove.applicants import CITY
 from tests.prove.boundaries import Role
 from tests.prove.machine import SmallDisk
 from tests.prove.postgres import Cluster
-from tests.prove.processes import Child, Launcher, Slot
+from tests.prove.processes import Child, Launcher, Slot, Starter
 from tests.prove.proxy import Proxy
 
 IMPATIENT = {
@@ -41,13 +41,14 @@ class DatabaseKind(StrEnum):
 
 @dataclass(eq=False)
 class GatewayProcess:
-    """A slot for one gateway or one worker, and the process in it."""
+    """A slot for one gateway or one worker, and the process in it; ``settings`` are its alone."""
 
     name: str
     role: Role
     slot: Slot
     port: int
     child: Child | None = None
+    settings: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -94,7 +95,7 @@ class Layout:
 
 @dataclass
 class System:
-    """Everything that runs for one database."""
+    """Everything that runs for one database: ``pairs`` is how many gateways there are, and how many workers."""
 
     kind: DatabaseKind
     layout: Layout
@@ -103,12 +104,18 @@ class System:
     seed: int
     residents: int
     most_of_a_permit: int
+    pairs: int
     processes: list[GatewayProcess] = field(default_factory=list)
     partners: dict[str, Partner] = field(default_factory=dict)
     links: dict[str, Proxy] = field(default_factory=dict)
     cluster: Cluster | None = None
     environment: dict[str, str] = field(default_factory=dict)
     http: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(timeout=5))
+    release: Starter = field(init=False)
+    """Starts the gateway, its worker and its commands, from here on: today's code unless another is put here."""
+
+    def __post_init__(self) -> None:
+        self.release = self.launcher
 
     @property
     def database_url(self) -> str:
@@ -128,6 +135,13 @@ class System:
 
     async def set_up(self) -> None:
         """Start everything, in the order in which one needs the other."""
+        await self.prepare()
+        await asyncio.gather(*(self.start(process) for process in self.processes))
+        for process in self.processes:
+            await self.until_ready(process)
+
+    async def prepare(self) -> None:
+        """Everything but the gateway and its worker: mocks, partners, proxies, a migrated database that knows them."""
         for directory in (self.layout.logs, self.layout.utility, self.layout.departments, self.layout.database):
             directory.mkdir(parents=True, exist_ok=True)
             directory.chmod(0o755)
@@ -138,19 +152,16 @@ class System:
         )
         self.environment = self._environment(platform, identity)
         self._partners()
-        await self._run("migrate")
-        await self._run("partners", "apply", str(self._roster()))
+        await self.run("migrate")
+        await self.run("partners", "apply", str(self._roster()))
         await asyncio.gather(*(self.start_partner(partner) for partner in self.partners.values()))
-        await asyncio.gather(*(self.start(process) for process in self.processes))
-        for process in self.processes:
-            await self.until_ready(process)
 
     async def start(self, process: GatewayProcess) -> None:
         """Fork it; ``until_ready`` waits."""
         process.slot.disarm()
-        environment = {**self.environment, **process.slot.environment, "BANDIAN_PORT": str(process.port)}
-        process.child = await self.launcher.start(
-            "gateway.cli", [process.role], self.layout.log(process.name), environment
+        own = {**process.slot.environment, "BANDIAN_PORT": str(process.port), **process.settings}
+        process.child = await self.release.start(
+            "gateway.cli", [process.role], self.layout.log(process.name), {**self.environment, **own}
         )
 
     async def start_partner(self, partner: Partner) -> None:
@@ -178,6 +189,12 @@ class System:
         path.write_bytes((await self.http.get(f"{self.front}/.well-known/jwks.json")).raise_for_status().content)
         return path
 
+    async def run(self, *command: str) -> None:
+        """``bandian …``. Raises ``RuntimeError`` where it fails."""
+        code, said = await self._ended(*command)
+        if code != 0:
+            raise RuntimeError(f"bandian {' '.join(command)} failed: {said.strip()[-2000:]}")
+
     async def audit(self) -> tuple[int, str]:
         """``bandian audit`` against the database itself: its exit code and what it printed."""
         return await self._ended("audit", BANDIAN_DATABASE_URL=self.database_url)
@@ -203,9 +220,8 @@ class System:
         await self.http.aclose()
 
     async def _database_and_links(self) -> None:
-        many = 2 if self.kind is DatabaseKind.POSTGRESQL else 1
         for role in (Role.SERVE, Role.WORKER):
-            for number in range(1, many + 1):
+            for number in range(1, self.pairs + 1):
                 name = f"{role}-{number}"
                 self.processes.append(GatewayProcess(name, role, Slot(self.layout.root / "slots" / name), free_port()))
         self._ports = {name: free_port() for name in ("utility", "departments")}
@@ -333,14 +349,9 @@ class System:
         path.write_text(json.dumps({"partners": partners}, ensure_ascii=False, indent=1), "utf-8")
         return path
 
-    async def _run(self, *command: str) -> None:
-        code, said = await self._ended(*command)
-        if code != 0:
-            raise RuntimeError(f"bandian {' '.join(command)} failed: {said.strip()[-2000:]}")
-
     async def _ended(self, *command: str, **environment: str) -> tuple[int, str]:
         out = self.layout.logs / f"{command[0]}.out"
         log = self.layout.log(command[0])
-        child = await self.launcher.start("gateway.cli", command, log, {**self.environment, **environment}, out)
+        child = await self.release.start("gateway.cli", command, log, {**self.environment, **environment}, out)
         await child.ended.wait()
         return child.code or 0, out.read_text("utf-8", "replace") + log.read_text("utf-8", "replace")
