@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import structlog
 from fastapi import FastAPI
@@ -49,13 +49,30 @@ DESCRIPTION = """发改能源规〔2020〕1479号第（七）条的政企协同�
 供电企业与审批部门以 `private_key_jwt` 换取 DPoP 绑定的访问令牌；申请人以身份核验会话办理。
 每一次拒绝都是 RFC 9457 问题文档：哪项检查未通过、由谁处理、如何处理、依据哪一条。"""
 
+ROUTERS = (
+    partners_router.router,
+    partners_router.operator_router,
+    identity_router.router,
+    applications_router.router,
+    applications_router.operator_router,
+    progress_router.router,
+    evidence_router.router,
+    licences_router.router,
+    approvals_router.router,
+    delivery_router.router,
+    delivery_router.operator_router,
+    records_router.router,
+    reconciliation_router.router,
+    reconciliation_router.operator_router,
+)
+
 log = structlog.get_logger()
 
 
-def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
-    """The gateway for ``settings``. Database and clients are opened when it starts and closed when it stops."""
-
-    metrics = HttpMetrics()
+def _running(
+    settings: Settings, clock: Clock, metrics: HttpMetrics
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """What is open while the application runs: database and clients, services, loops."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -91,30 +108,21 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
         finally:
             foundation.close()
 
+    return lifespan
+
+
+def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
+    """The gateway for ``settings``. Database and clients are opened when it starts and closed when it stops."""
+    metrics = HttpMetrics()
     app = FastAPI(
         title=f"办电网关 · {GATEWAY_NAME}",
         version=__version__,
         description=DESCRIPTION,
-        lifespan=lifespan,
+        lifespan=_running(settings, clock, metrics),
         docs_url=None,
         redoc_url=None,
     )
-    for router in (
-        partners_router.router,
-        partners_router.operator_router,
-        identity_router.router,
-        applications_router.router,
-        applications_router.operator_router,
-        progress_router.router,
-        evidence_router.router,
-        licences_router.router,
-        approvals_router.router,
-        delivery_router.router,
-        delivery_router.operator_router,
-        records_router.router,
-        reconciliation_router.router,
-        reconciliation_router.operator_router,
-    ):
+    for router in ROUTERS:
         app.include_router(router)
     app.get("/healthz", include_in_schema=False)(_alive)
     app.get("/readyz", include_in_schema=False)(_ready)
