@@ -44,6 +44,96 @@ class Watched(Transactions[WatchedTransaction], Protocol):
         ...
 
 
+class _DeliveryMetrics:
+    """What waits to be delivered, what was tried, who is not sent to."""
+
+    def __init__(self, own: CollectorRegistry) -> None:
+        to = ("destination",)
+        self.pending = Gauge("bandian_outbox_pending", "Events not delivered yet", to, registry=own)
+        self.age = Gauge(
+            "bandian_outbox_oldest_pending_seconds",
+            "Age of the oldest event that is not delivered; 0: none",
+            registry=own,
+        )
+        self.unknown = Gauge("bandian_outbox_unknown", "Of those, events that may have arrived", to, registry=own)
+        self.dead = Gauge("bandian_dead_letters", "Events given up", to, registry=own)
+        self.disabled = Gauge("bandian_destinations_disabled", "1: nothing is sent there", to, registry=own)
+        self.attempts = Counter(
+            "bandian_delivery_attempts", "Attempts of this process", ("destination", "state"), registry=own
+        )
+        self.takeovers = Counter(
+            "bandian_lease_takeovers", "Events that this process took over after a lease lapsed", to, registry=own
+        )
+        self.breakers = Gauge("bandian_breaker_open", "1: this process waits before it tries again", to, registry=own)
+
+    def show(self, backlog: Backlog, destinations: Sequence[Destination], now: datetime) -> None:
+        """What the database says of all processes."""
+        _show(self.pending, backlog.pending)
+        _show(self.unknown, backlog.unknown)
+        _show(self.dead, backlog.dead)
+        _show(self.disabled, {each.code: 1 for each in destinations if each.disabled_at is not None})
+        self.age.set(_seconds_since(backlog.oldest_pending_at, now))
+
+
+class _CertificateMetrics:
+    """What was judged, and what is to be looked at again."""
+
+    def __init__(self, own: CollectorRegistry) -> None:
+        self.verdicts = Counter("bandian_verdicts", "E-certificates judged", ("kind", "verdict"), registry=own)
+        self.rechecks = Counter(
+            "bandian_rechecks",
+            "Looks of this process at certificates that open applications rest on",
+            ("kind", "result"),
+            registry=own,
+        )
+        self.due = Gauge("bandian_rechecks_waiting", "Certificates to be looked at again", registry=own)
+        self.age = Gauge(
+            "bandian_rechecks_oldest_due_seconds", "How long the oldest of them is due; 0: none is", registry=own
+        )
+        self.undecided = Gauge(
+            "bandian_rechecks_undecided", "Of those, what could not be decided at several attempts", registry=own
+        )
+        self.feed_lag = Gauge(
+            "bandian_feed_lag_seconds", "How long ago the end of a change feed was reached", ("source",), registry=own
+        )
+
+    def show(self, queue: QueueState, feeds: Sequence[FeedState], now: datetime) -> None:
+        """What the database says of all processes."""
+        self.due.set(queue.waiting)
+        self.age.set(_seconds_since(queue.oldest_due_at, now))
+        self.undecided.set(queue.undecided)
+        _show(self.feed_lag, {each.source: each.lag_s(now) for each in feeds})
+
+
+class _RecordMetrics:
+    """How far the record is signed, and seen by witnesses."""
+
+    def __init__(self, own: CollectorRegistry) -> None:
+        self.lag = Gauge(
+            "bandian_checkpoint_lag_seconds",
+            "Age of the oldest record entry without a checkpoint; 0: none",
+            registry=own,
+        )
+        self.size = Gauge("bandian_checkpoint_size", "Leaves under the latest checkpoint", registry=own)
+        self.behind = Gauge(
+            "bandian_witness_behind",
+            "Leaves that a witness has not seen, told by who anchors",
+            ("witness",),
+            registry=own,
+        )
+        self.contradicted = Gauge(
+            "bandian_witness_contradicted",
+            "1: a witness saw what no checkpoint follows from",
+            ("witness",),
+            registry=own,
+        )
+
+    def show(self, unanchored_since: datetime | None, anchored: int, now: datetime) -> None:
+        """What the database says of all processes; ``anchored`` leaves are under a checkpoint."""
+        self.lag.set(_seconds_since(unanchored_since, now))
+        self.size.set(anchored)
+
+
 class GatewayMetrics:
     """Counts what it is told of, and asks the database about the outbox when it is scraped."""
 
@@ -53,93 +143,36 @@ class GatewayMetrics:
         self._looked_at: datetime | None = None
         own = self.registry = registry or CollectorRegistry()
         self._up = Gauge("bandian_database_up", "1 when the database answered the last look at it", registry=own)
-        self._pending = Gauge("bandian_outbox_pending", "Events not delivered yet", ("destination",), registry=own)
-        self._age = Gauge(
-            "bandian_outbox_oldest_pending_seconds",
-            "Age of the oldest event that is not delivered; 0: none",
-            registry=self.registry,
-        )
-        self._dead = Gauge("bandian_dead_letters", "Events given up", ("destination",), registry=own)
-        self._attempts = Counter(
-            "bandian_delivery_attempts", "Attempts of this process", ("destination", "state"), registry=own
-        )
-        self._unknown = Gauge(
-            "bandian_outbox_unknown", "Of those, events that may have arrived", ("destination",), registry=own
-        )
-        self._disabled = Gauge(
-            "bandian_destinations_disabled", "1: nothing is sent there", ("destination",), registry=own
-        )
-        self._takeovers = Counter(
-            "bandian_lease_takeovers",
-            "Events that this process took over after a lease lapsed",
-            ("destination",),
-            registry=own,
-        )
-        self._breakers = Gauge(
-            "bandian_breaker_open", "1: this process waits before it tries again", ("destination",), registry=own
-        )
-        self._verdicts = Counter("bandian_verdicts", "E-certificates judged", ("kind", "verdict"), registry=own)
-        self._rechecks = Counter(
-            "bandian_rechecks",
-            "Looks of this process at certificates that open applications rest on",
-            ("kind", "result"),
-            registry=own,
-        )
-        self._rechecks_due = Gauge("bandian_rechecks_waiting", "Certificates to be looked at again", registry=own)
-        self._rechecks_age = Gauge(
-            "bandian_rechecks_oldest_due_seconds", "How long the oldest of them is due; 0: none is", registry=own
-        )
-        self._undecided = Gauge(
-            "bandian_rechecks_undecided", "Of those, what could not be decided at several attempts", registry=own
-        )
-        self._feed_lag = Gauge(
-            "bandian_feed_lag_seconds", "How long ago the end of a change feed was reached", ("source",), registry=own
-        )
-        self._checkpoint_lag = Gauge(
-            "bandian_checkpoint_lag_seconds",
-            "Age of the oldest record entry without a checkpoint; 0: none",
-            registry=own,
-        )
-        self._checkpoint_size = Gauge("bandian_checkpoint_size", "Leaves under the latest checkpoint", registry=own)
-        self._behind = Gauge(
-            "bandian_witness_behind",
-            "Leaves that a witness has not seen, told by who anchors",
-            ("witness",),
-            registry=own,
-        )
-        self._contradicted = Gauge(
-            "bandian_witness_contradicted",
-            "1: a witness saw what no checkpoint follows from",
-            ("witness",),
-            registry=own,
-        )
+        self._deliveries = _DeliveryMetrics(own)
+        self._certificates = _CertificateMetrics(own)
+        self._record = _RecordMetrics(own)
         queue = Gauge("bandian_writer_queue", "Units of work that wait for the next commit", registry=own)
         queue.set_function(lambda: transactions.waiting)
 
     def attempted(self, destination: str, state: DeliveryState) -> None:
         """One attempt at a delivery ended so."""
-        self._attempts.labels(destination, state.value).inc()
+        self._deliveries.attempts.labels(destination, state.value).inc()
 
     def taken_over(self, destination: str, count: int) -> None:
         """So many events were taken over from relays whose leases lapsed."""
-        self._takeovers.labels(destination).inc(count)
+        self._deliveries.takeovers.labels(destination).inc(count)
 
     def breaker_moved(self, destination: str, state: BreakerState) -> None:
         """The breaker of a destination was opened, or closed again."""
-        self._breakers.labels(destination).set(0 if state is BreakerState.CLOSED else 1)
+        self._deliveries.breakers.labels(destination).set(0 if state is BreakerState.CLOSED else 1)
 
     def judged(self, kind: str, verdict: Verdict) -> None:
         """One e-certificate of ``kind`` was judged so."""
-        self._verdicts.labels(kind, verdict.value).inc()
+        self._certificates.verdicts.labels(kind, verdict.value).inc()
 
     def rechecked(self, kind: str, result: str) -> None:
         """One look at a certificate of ``kind`` ended so, in the words of ``RecheckWorker``'s ``concluded``."""
-        self._rechecks.labels(kind, result).inc()
+        self._certificates.rechecks.labels(kind, result).inc()
 
     def witnessed(self, witness: str, behind: int, contradicted: bool) -> None:
         """How one witness of the record stands, as ``gateway.records.witnessing`` tells it."""
-        self._behind.labels(witness).set(behind)
-        self._contradicted.labels(witness).set(contradicted)
+        self._record.behind.labels(witness).set(behind)
+        self._record.contradicted.labels(witness).set(contradicted)
 
     async def exposition(self) -> bytes:
         """Everything in the Prometheus text format. A database that does not answer is told, not waited for."""
@@ -157,18 +190,9 @@ class GatewayMetrics:
             return
         self._up.set(1)
         backlog, destinations, rechecks, feeds, unanchored_since, anchored = seen
-        self._checkpoint_lag.set(_seconds_since(unanchored_since, now))
-        self._checkpoint_size.set(anchored)
-        _show(self._pending, backlog.pending)
-        _show(self._unknown, backlog.unknown)
-        _show(self._dead, backlog.dead)
-        _show(self._disabled, {each.code: 1 for each in destinations if each.disabled_at is not None})
-        oldest = backlog.oldest_pending_at
-        self._age.set(_seconds_since(oldest, now))
-        self._rechecks_due.set(rechecks.waiting)
-        self._rechecks_age.set(_seconds_since(rechecks.oldest_due_at, now))
-        self._undecided.set(rechecks.undecided)
-        _show(self._feed_lag, {each.source: each.lag_s(now) for each in feeds})
+        self._record.show(unanchored_since, anchored, now)
+        self._deliveries.show(backlog, destinations, now)
+        self._certificates.show(rechecks, feeds, now)
 
 
 def _looked(
