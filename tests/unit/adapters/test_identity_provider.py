@@ -61,7 +61,7 @@ UPSTREAM = {
         httpx.Response(200, content=b" " * 70_000, headers={"content-type": "application/json"}),
         "http.oversize",
     ),
-    "packed": (httpx.Response(200, content=b"{}", headers={"content-encoding": "br"}), "http.encoding"),
+    "packed": (httpx.Response(200, content=b"{}", headers={"content-encoding": "compress"}), "http.encoding"),
 }
 
 
