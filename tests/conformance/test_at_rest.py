@@ -15,7 +15,7 @@ from adapters.key_providers import open_provider
 from adapters.storage.applications import application_parties, intakes
 from adapters.storage.certificates import certificate_copies
 from adapters.storage.deliveries import outbox
-from adapters.storage.delivery_queue import ASIDE_FOR
+from adapters.storage.delivery_claims import ASIDE_FOR
 from adapters.storage.engine import create_database_engine
 from adapters.storage.resealing import reseal_everything
 from adapters.storage.sealed import AtRest, SealedValue

@@ -1,0 +1,108 @@
+"""Settling: attempts that have ended are completed, and their events moved, by whoever still holds the lease."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+
+from adapters.storage.deliveries import delivery_attempts, is_pending, outbox
+from adapters.storage.delivery_rows import stored
+from adapters.storage.statements import Statements
+from gateway.delivery.ports import AttemptOutcome, DeliveryState, Settlement
+
+_COMPLETED = (
+    update(delivery_attempts)
+    .where(
+        delivery_attempts.c.event_id == bindparam("b_event_id"), delivery_attempts.c.attempt == bindparam("b_attempt")
+    )
+    .values(
+        {
+            name: bindparam(f"b_{name}")
+            for name in ("started_at", "finished_at", "state", "reason", "status", "receipt", "outcome")
+        }
+    )
+)
+_MOVED = (
+    update(outbox)
+    .where(outbox.c.event_id == bindparam("b_event_id"))
+    .values(
+        lease_owner=None,
+        lease_until=None,
+        **{
+            name: bindparam(f"b_{name}")
+            for name in (
+                "state",
+                "next_attempt_at",
+                "scheduled_at",
+                "tried_for_s",
+                "unknown_since",
+                "settled_at",
+                "last_reason",
+            )
+        },
+    )
+)
+
+
+def settle(statements: Statements, owner: str, settlements: Sequence[Settlement]) -> Sequence[str]:
+    """See ``gateway.delivery.ports.DeliveryQueue.settle``."""
+    leased = (
+        select(outbox.c.event_id, outbox.c.attempts, outbox.c.unknown_since)
+        .where(
+            outbox.c.event_id.in_([settlement.event_id for settlement in settlements]),
+            outbox.c.lease_owner == owner,
+            is_pending,
+        )
+        .order_by(outbox.c.event_id)
+        .with_for_update(of=outbox)
+    )
+    rows = {row.event_id: row for row in statements.execute(leased)}
+    held = [
+        settlement
+        for settlement in settlements
+        if (row := rows.get(settlement.event_id)) is not None and row.attempts == settlement.attempt
+    ]
+    if held:
+        moved = [_moved(settlement, rows[settlement.event_id].unknown_since) for settlement in held]
+        statements.execute(_MOVED, moved)
+        statements.execute(_COMPLETED, [_completed(statements, settlement) for settlement in held])
+    return [settlement.event_id for settlement in held]
+
+
+def _completed(statements: Statements, settlement: Settlement) -> dict[str, Any]:
+    delivered = settlement.state is DeliveryState.DELIVERED
+    attempt = {
+        "event_id": settlement.event_id,
+        "attempt": settlement.attempt,
+        "started_at": settlement.started_at,
+        "finished_at": settlement.finished_at,
+        "state": stored(settlement.state),
+        "reason": settlement.reason,
+        "status": settlement.status,
+        "receipt": settlement.receipt.document if settlement.receipt else None,
+        "outcome": (AttemptOutcome.RECEIPTED if delivered else settlement.outcome).value,
+    }
+    return _bound(statements.sealed(delivery_attempts, attempt))
+
+
+def _moved(settlement: Settlement, unknown_since: datetime | None) -> dict[str, Any]:
+    if settlement.outcome is AttemptOutcome.UNKNOWN or settlement.state is DeliveryState.UNKNOWN:
+        unknown_since = unknown_since or settlement.finished_at
+    if settlement.state is DeliveryState.DELIVERED:
+        unknown_since = None
+    moved = {
+        "event_id": settlement.event_id,
+        "state": stored(settlement.state),
+        "next_attempt_at": settlement.next_attempt_at,
+        "scheduled_at": settlement.finished_at,
+        "tried_for_s": settlement.tried_for.total_seconds(),
+        "unknown_since": unknown_since,
+        "settled_at": None if settlement.state.under_way else settlement.finished_at,
+        "last_reason": settlement.reason,
+    }
+    return _bound(moved)
+
+
+def _bound(values: dict[str, Any]) -> dict[str, Any]:
+    return {f"b_{name}": value for name, value in values.items()}
