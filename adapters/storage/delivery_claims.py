@@ -1,11 +1,10 @@
 """Claims: which events are due, whose leases are taken, and what became of the attempts of leases that lapsed."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, case, exists, func, insert, literal, or_, select, update
+from sqlalchemy import Row, Select, case, exists, func, insert, literal, literal_column, or_, select, update
 
 from adapters.storage.deliveries import delivery_attempts, is_pending, outbox
 from adapters.storage.delivery_rows import event_of
@@ -32,24 +31,29 @@ def claim(
     statements: Statements, owner: str, at: datetime, lease_until: datetime, room: ClaimRoom
 ) -> Sequence[ClaimedDelivery]:
     """See ``gateway.delivery.ports.DeliveryQueue.claim``."""
-    # Selected and locked first, because what the lease was before decides what the last attempt came to.
-    taken: Counter[str] = Counter()
+    # Receiver by receiver, so that nothing is looked at of one that nothing can be sent to.
     claims: list[ClaimedDelivery] = []
-    for row in statements.execute(_due(at, room)).all():
-        if taken[row.destination] >= room.per_destination.get(row.destination, room.each):
-            continue
-        try:
-            claims.append(_claimed(statements, row, at))
-        except StoredDataUnreadable as error:
-            _put_aside(statements, row.event_id, error.check, at)
-        else:
-            taken[row.destination] += 1
+    for destination in statements.execute(_with_something_due(at)).scalars().all():
+        free = min(room.per_destination.get(destination, room.each), room.total - len(claims))
+        if free > 0:
+            claims += _claimed(statements, _due(destination, at, free, room.holding), at)
     if claims:
         _lease(statements, claims, owner, at, lease_until)
     return sorted(claims, key=lambda claim: (claim.event.destination, claim.event.position))
 
 
-def _claimed(statements: Statements, row: Row[Any], at: datetime) -> ClaimedDelivery:
+def _claimed(statements: Statements, due: Select[Any], at: datetime) -> list[ClaimedDelivery]:
+    # Selected and locked first, because what the lease was before decides what the last attempt came to.
+    claims: list[ClaimedDelivery] = []
+    for row in statements.execute(due).all():
+        try:
+            claims.append(_claim_of(statements, row, at))
+        except StoredDataUnreadable as error:
+            _put_aside(statements, row.event_id, error.check, at)
+    return claims
+
+
+def _claim_of(statements: Statements, row: Row[Any], at: datetime) -> ClaimedDelivery:
     spent = timedelta(seconds=row.tried_for_s or 0.0)
     if row.attempts and row.scheduled_at is not None:
         spent += tried(row.scheduled_at, row.next_attempt_at, at)
@@ -132,31 +136,41 @@ def _put_aside(statements: Statements, event_id: str, reason: str, at: datetime)
     )
 
 
-def _due(at: datetime, room: ClaimRoom) -> Select[Any]:
-    """What can be claimed, oldest first, and is locked against others who look at the same moment."""
-    earlier = outbox.alias("earlier")
+def _with_something_due(at: datetime) -> Select[tuple[str]]:
+    """The receivers that are sent to and have something due, by how long it is; a probe of the index for each."""
+    earliest = select(func.min(outbox.c.destination).label("code")).where(is_pending)
+    waiting = earliest.cte("waiting", recursive=True)
+    following = select(func.min(outbox.c.destination)).where(is_pending, outbox.c.destination > waiting.c.code)
+    waiting = waiting.union_all(select(following.scalar_subquery()).where(waiting.c.code.is_not(None)))
+    first_due = select(func.min(outbox.c.next_attempt_at)).where(is_pending, outbox.c.destination == waiting.c.code)
+    found = select(waiting.c.code, first_due.scalar_subquery().label("due_at")).subquery("found")
     disabled = select(delivery_destinations.c.code).where(delivery_destinations.c.disabled_at.is_not(None))
+    return (
+        select(found.c.code)
+        .where(found.c.due_at <= at, found.c.code.not_in(disabled))
+        .order_by(found.c.due_at, found.c.code)
+    )
+
+
+def _due(destination: str, at: datetime, most: int, holding: Collection[str]) -> Select[Any]:
+    """What can be claimed of ``destination``, oldest first; it is locked against others who look at the same moment."""
+    earlier = outbox.alias("earlier")
     due = (
         select(outbox)
         .where(
             is_pending,
+            outbox.c.destination == destination,
             outbox.c.next_attempt_at <= at,
             or_(outbox.c.lease_until.is_(None), outbox.c.lease_until < at),
-            outbox.c.destination.not_in(disabled),
             ~exists().where(
                 earlier.c.destination == outbox.c.destination,
                 earlier.c.subject == outbox.c.subject,
                 earlier.c.sequence < outbox.c.sequence,
-                earlier.c.state == DeliveryState.PENDING.value,
+                earlier.c.state == literal_column(f"'{DeliveryState.PENDING.value}'"),
             ),
         )
         .order_by(outbox.c.next_attempt_at, outbox.c.position)
-        .limit(min(room.total, room.each))
+        .limit(most)
         .with_for_update(skip_locked=True, of=outbox)
     )
-    full = sorted(code for code, left in room.per_destination.items() if left <= 0)
-    if full:
-        due = due.where(outbox.c.destination.not_in(full))
-    if room.holding:
-        due = due.where(outbox.c.event_id.not_in(sorted(room.holding)))
-    return due
+    return due.where(outbox.c.event_id.not_in(sorted(holding))) if holding else due

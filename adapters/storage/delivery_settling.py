@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 
 from adapters.storage.deliveries import delivery_attempts, is_pending, outbox
 from adapters.storage.delivery_rows import stored
@@ -43,12 +43,47 @@ _MOVED = (
         },
     )
 )
+_LATER = (
+    update(outbox)
+    .where(
+        outbox.c.destination == bindparam("b_destination"),
+        outbox.c.subject == bindparam("b_subject"),
+        outbox.c.sequence > bindparam("b_sequence"),
+        is_pending,
+        outbox.c.attempts == 0,
+        # Not as a bound of an index: SQLite would rather read all that is due of the receiver.
+        func.coalesce(outbox.c.next_attempt_at, bindparam("b_next_attempt_at")) < bindparam("b_next_attempt_at"),
+    )
+    .values(next_attempt_at=bindparam("b_next_attempt_at"), scheduled_at=bindparam("b_scheduled_at"))
+)
+
+
+def wait_behind(statements: Statements, waits: Sequence[tuple[Row[Any], datetime, datetime]]) -> None:
+    """What comes after an event in its application cannot go before it: while it waits, no claim has to look at that.
+
+    ``waits`` are rows with ``destination``, ``subject`` and ``sequence``, until when each waits, and since when. What
+    has been tried before keeps its own time.
+    """
+    if waits:
+        statements.execute(_LATER, [_bound(_later(*each)) for each in waits])
+
+
+def _later(event: Row[Any], until: datetime, at: datetime) -> dict[str, Any]:
+    place = {"destination": event.destination, "subject": event.subject, "sequence": event.sequence}
+    return {**place, "next_attempt_at": until, "scheduled_at": at}
 
 
 def settle(statements: Statements, owner: str, settlements: Sequence[Settlement]) -> Sequence[str]:
     """See ``gateway.delivery.ports.DeliveryQueue.settle``."""
     leased = (
-        select(outbox.c.event_id, outbox.c.attempts, outbox.c.unknown_since)
+        select(
+            outbox.c.event_id,
+            outbox.c.destination,
+            outbox.c.subject,
+            outbox.c.sequence,
+            outbox.c.attempts,
+            outbox.c.unknown_since,
+        )
         .where(
             outbox.c.event_id.in_([settlement.event_id for settlement in settlements]),
             outbox.c.lease_owner == owner,
@@ -67,6 +102,8 @@ def settle(statements: Statements, owner: str, settlements: Sequence[Settlement]
         moved = [_moved(settlement, rows[settlement.event_id].unknown_since) for settlement in held]
         statements.execute(_MOVED, moved)
         statements.execute(_COMPLETED, [_completed(statements, settlement) for settlement in held])
+        waits = [(rows[each.event_id], each.next_attempt_at, each.finished_at) for each in held]
+        wait_behind(statements, [(row, until, since) for row, until, since in waits if until is not None])
     return [settlement.event_id for settlement in held]
 
 

@@ -171,7 +171,7 @@ async def test_nothing_is_claimed_for_a_disabled_destination_until_it_is_enabled
         assert (listed.code, listed.disabled_at, listed.failing_since) == ("down", NOON, None)
         assert await transactions.write(lambda tx: tx.destinations.enable("down"))
         assert not await transactions.write(lambda tx: tx.destinations.enable("down"))
-        assert await transactions.write(lambda tx: tx.deliveries.hasten("down", NOON)) == 1
+        assert await transactions.write(lambda tx: tx.deliveries.hasten("down", NOON)) == 2
         assert names(await claim(transactions)) == ["a/1"]
         assert await transactions.read(lambda tx: tx.destinations.list()) == []
 
@@ -210,6 +210,51 @@ async def test_a_clock_set_back_does_not_stall_what_waits(database_url: str) -> 
         after_lease = early + LEASE + timedelta(seconds=1)
         taken = {each.event.event_id: each for each in await claim(transactions, "heir", after_lease)}
         assert taken["leased/1"].taken_over
+
+
+async def test_what_waits_behind_an_event_is_due_as_soon_as_that_one_is_through(database_url: str) -> None:
+    """It is put off with the event before it, and no longer: also where that one is refused, or waited for a day."""
+    with opened(database_url, SetClock()) as transactions:
+        await append(transactions, "a/1", "a/2", "b/1", "b/2", "c/1")
+        claims = {each.event.event_id: each for each in await claim(transactions)}
+        day = timedelta(days=1)
+        await settle(transactions, retry(claims["a/1"]), retry(claims["b/1"], wait=day))
+        at = NOON + timedelta(seconds=10)
+        (again,) = await claim(transactions, at=at)
+        assert (await found(transactions, "a/2")).next_attempt_at == at
+        await settle(transactions, ended(again, DeliveryState.DEAD, AttemptOutcome.DECLINED, at))
+        assert names(await claim(transactions, at=at)) == ["a/2"]
+        assert (await found(transactions, "b/2")).next_attempt_at == NOON + day
+        (again,) = [each for each in await claim(transactions, "heir", NOON + day) if each.event.subject == "b"]
+        done = ended(again, DeliveryState.DELIVERED, AttemptOutcome.RECEIPTED, NOON + day)
+        await settle(transactions, done, owner="heir")
+        assert names(await claim(transactions, at=NOON + day)) == ["b/2"]
+
+
+async def test_a_clock_set_back_does_not_stall_what_waits_behind_an_event(database_url: str) -> None:
+    with opened(database_url, SetClock()) as transactions:
+        early = NOON - timedelta(hours=3)
+        await append(transactions, "a/1", "a/2", at=early)
+        (first,) = await claim(transactions)
+        await settle(transactions, retry(first))
+        await transactions.write(lambda tx: tx.deliveries.undo_clock_jump(early, early + LEASE))
+        (first,) = await claim(transactions, at=early)
+        await settle(transactions, ended(first, DeliveryState.DELIVERED, AttemptOutcome.RECEIPTED, early))
+        assert names(await claim(transactions, at=early)) == ["a/2"]
+
+
+async def test_what_was_tried_before_keeps_its_own_time(database_url: str) -> None:
+    """An event that is replayed while a later one is under way puts off nothing that counts its time of trying."""
+    with opened(database_url, SetClock()) as transactions:
+        await append(transactions, "a/1", "a/2")
+        (first,) = await claim(transactions)
+        await settle(transactions, ended(first, DeliveryState.DELIVERED, AttemptOutcome.RECEIPTED))
+        (second,) = await claim(transactions)
+        await settle(transactions, retry(second, wait=timedelta(seconds=20)))
+        assert await transactions.write(lambda tx: tx.deliveries.replay("a/1", NOON))
+        (again,) = await claim(transactions)
+        await settle(transactions, retry(again, wait=timedelta(minutes=5)))
+        assert (await found(transactions, "a/2")).next_attempt_at == NOON + timedelta(seconds=20)
 
 
 async def test_what_merely_waits_its_turn_is_left_to_wait(database_url: str) -> None:

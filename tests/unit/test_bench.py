@@ -4,8 +4,10 @@ import pytest
 
 from gateway.crypto import sm2
 from tests.bench import __main__ as bench
+from tests.bench import claims
 from tests.bench.paired import compare
 from tests.bench.signatures import bare_evp
+from tests.support.databases import Databases
 
 
 def test_the_ratio_and_its_interval_come_from_rounds() -> None:
@@ -50,3 +52,10 @@ def test_a_library_without_sm2_ends_the_command_in_one_sentence(monkeypatch: pyt
             bench.main()
     finally:
         sm2.use_library(None)
+
+
+def test_the_same_events_are_claimed_whatever_waits_beside_them(databases: Databases) -> None:
+    told = {case: claimed for case, (_, _, claimed) in claims.measured(databases.sqlite(), 60)}
+    oldest = claims.LIVE_EVENTS // claims.EVENTS_EACH
+    assert told.pop("nothing due") == 0
+    assert set(told.values()) == {oldest}
