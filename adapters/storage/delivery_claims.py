@@ -4,10 +4,24 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, case, exists, func, insert, literal, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    case,
+    exists,
+    func,
+    insert,
+    literal,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from adapters.storage.deliveries import delivery_attempts, is_pending, outbox
 from adapters.storage.delivery_rows import event_of
+from adapters.storage.delivery_settling import wait_behind
 from adapters.storage.destinations import delivery_destinations
 from adapters.storage.statements import Statements
 from adapters.storage.tables import UtcInstant
@@ -49,7 +63,7 @@ def _claimed(statements: Statements, due: Select[Any], at: datetime) -> list[Cla
         try:
             claims.append(_claim_of(statements, row, at))
         except StoredDataUnreadable as error:
-            _put_aside(statements, row.event_id, error.check, at)
+            _put_aside(statements, row, error.check, at)
     return claims
 
 
@@ -72,16 +86,7 @@ def _lease(
     statements: Statements, claims: Sequence[ClaimedDelivery], owner: str, at: datetime, lease_until: datetime
 ) -> None:
     now = literal(at, UtcInstant())
-    lapsed = [claim.event.event_id for claim in claims if claim.taken_over]
-    if lapsed:
-        statements.execute(
-            update(delivery_attempts)
-            .where(
-                delivery_attempts.c.event_id.in_(lapsed),
-                delivery_attempts.c.outcome == AttemptOutcome.OPEN.value,
-            )
-            .values(finished_at=at, outcome=AttemptOutcome.UNKNOWN.value, reason=LEASE_LAPSED)
-        )
+    _end_lapsed(statements, [claim.event.event_id for claim in claims if claim.taken_over], at)
     statements.execute(
         update(outbox)
         .where(outbox.c.event_id.in_([claim.event.event_id for claim in claims]))
@@ -90,10 +95,7 @@ def _lease(
             lease_until=lease_until,
             attempts=outbox.c.attempts + 1,
             first_attempt_at=func.coalesce(outbox.c.first_attempt_at, now),
-            unknown_since=case(
-                (outbox.c.lease_owner.is_not(None), func.coalesce(outbox.c.unknown_since, now)),
-                else_=outbox.c.unknown_since,
-            ),
+            unknown_since=_unknown_since(at),
             body_form=case(
                 (outbox.c.body_form.is_not(None), outbox.c.body_form),
                 (outbox.c.attempts == 0, BODY_WITH_POSITION),
@@ -121,19 +123,43 @@ def _lease(
     statements.execute(insert(delivery_attempts), attempts)
 
 
-def _put_aside(statements: Statements, event_id: str, reason: str, at: datetime) -> None:
+def _put_aside(statements: Statements, row: Row[Any], reason: str, at: datetime) -> None:
     """What cannot be opened waits for somebody to mend it, and holds up nothing but its own application."""
+    until = at + ASIDE_FOR
+    if row.lease_owner is not None:
+        _end_lapsed(statements, [row.event_id], at)
     statements.execute(
         update(outbox)
-        .where(outbox.c.event_id == event_id)
+        .where(outbox.c.event_id == row.event_id)
         .values(
-            next_attempt_at=at + ASIDE_FOR,
+            next_attempt_at=until,
             scheduled_at=at,
             lease_owner=None,
             lease_until=None,
+            unknown_since=_unknown_since(at),
             last_reason=reason,
         )
     )
+    wait_behind(statements, [(row, until, at)])
+
+
+def _end_lapsed(statements: Statements, event_ids: Sequence[str], at: datetime) -> None:
+    """Of attempts whose lease lapsed nobody will tell any more how they ended."""
+    if event_ids:
+        statements.execute(
+            update(delivery_attempts)
+            .where(
+                delivery_attempts.c.event_id.in_(event_ids),
+                delivery_attempts.c.outcome == AttemptOutcome.OPEN.value,
+            )
+            .values(finished_at=at, outcome=AttemptOutcome.UNKNOWN.value, reason=LEASE_LAPSED)
+        )
+
+
+def _unknown_since(at: datetime) -> ColumnElement[datetime | None]:
+    """``unknown_since`` after a claim: whoever held a lease that lapsed may have sent it."""
+    since = func.coalesce(outbox.c.unknown_since, literal(at, UtcInstant()))
+    return case((outbox.c.lease_owner.is_not(None), since), else_=outbox.c.unknown_since)
 
 
 def _with_something_due(at: datetime) -> Select[tuple[str]]:

@@ -6,8 +6,11 @@ from datetime import timedelta
 
 from sqlalchemy import create_engine, text
 
+from adapters.storage.delivery_claims import ASIDE_FOR
 from adapters.storage.engine import normalise_url
+from adapters.storage.sealed import AtRest
 from adapters.storage.transactions import SqlTransactions
+from gateway.crypto.sealing import DataKey, FixedKeys, Sealer
 from gateway.delivery.backoff import LATE
 from gateway.delivery.destinations import LONGEST_GAP, untried
 from gateway.delivery.ports import (
@@ -24,10 +27,12 @@ from gateway.delivery.ports import (
     Receipt,
     Settlement,
 )
-from tests.support.storage import NOON, SetClock, opened
+from tests.support.storage import DIGESTS, NOON, SetClock, opened
 
 LEASE = timedelta(seconds=30)
 ROOM = ClaimRoom(50, 50)
+LOST = AtRest(Sealer(FixedKeys((DataKey("10571057", b"l" * 32),))), DIGESTS)
+"""Without the key of what lies there."""
 
 
 async def append(transactions: SqlTransactions, *names: str, destination: str = "utility", at=NOON) -> None:
@@ -116,6 +121,25 @@ async def test_of_a_dead_relay_the_attempt_ends_unknown_and_so_does_the_delivery
         await settle(transactions, ended(heir["a/1"], DeliveryState.DELIVERED, AttemptOutcome.RECEIPTED), owner="heir")
         view = await found(transactions)
         assert (view.state, view.unknown_since) == (DeliveryState.DELIVERED, None)
+
+
+async def test_what_a_dead_relay_had_and_nobody_can_open_is_unknown_too(database_url: str) -> None:
+    """It is left until its key is back. Meanwhile nobody may take it for an event that was never sent."""
+    with opened(database_url, SetClock()) as transactions, opened(database_url, SetClock(), at_rest=LOST) as keyless:
+        await append(transactions, "a/1", "a/2", "b/1")
+        _lost, other = await claim(transactions, "dead")
+        await settle(transactions, retry(other), owner="dead")
+        later = NOON + LEASE + timedelta(seconds=1)
+        assert await claim(keyless, "heir", later) == []
+        view = await found(transactions)
+        assert (view.state, view.unknown_since, view.attempts) == (DeliveryState.UNKNOWN, later, 1)
+        (attempt,) = view.history
+        assert (attempt.outcome, attempt.reason, attempt.finished_at) == (AttemptOutcome.UNKNOWN, LEASE_LAPSED, later)
+        never_lapsed = await found(transactions, "b/1")
+        assert (never_lapsed.state, never_lapsed.unknown_since) == (DeliveryState.PENDING, None)
+        mended = {each.event.event_id: each for each in await claim(transactions, "heir", later + ASIDE_FOR)}
+        assert mended.keys() == {"a/1", "b/1"}
+        assert (mended["a/1"].unknown, mended["b/1"].unknown) == (True, False)
 
 
 async def test_an_unknown_delivery_stays_claimable_and_keeps_its_place(database_url: str) -> None:
