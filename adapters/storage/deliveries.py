@@ -11,10 +11,13 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    ScalarSelect,
+    Subquery,
     Table,
     Text,
     insert,
     literal_column,
+    select,
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -103,6 +106,30 @@ Index(
     postgresql_where=is_pending,
 )
 Index("ix_outbox_dead", outbox.c.destination, sqlite_where=is_dead, postgresql_where=is_dead)
+is_unknown = is_pending & outbox.c.unknown_since.is_not(None)
+for _name, _state in (("pending", is_pending), ("unknown", is_unknown), ("dead", is_dead)):
+    Index(
+        f"ix_outbox_{_name}_by_id",
+        outbox.c.destination,
+        outbox.c.event_id,
+        sqlite_where=_state,
+        postgresql_where=_state,
+    )
+
+
+def destinations_with(state: ColumnElement[bool]) -> Subquery:
+    """The receivers (``code``) with rows in ``state``: a probe of the index of that state for each."""
+
+    def first(*beyond: ColumnElement[bool]) -> ScalarSelect[str]:
+        # Ordered as that index alone is, so that nobody reads through what is in no such state.
+        by_id = select(outbox.c.destination).where(state, *beyond).order_by(outbox.c.destination, outbox.c.event_id)
+        return by_id.limit(1).scalar_subquery()
+
+    found = select(first().label("code")).cte("found", recursive=True)
+    following = select(first(outbox.c.destination > found.c.code)).where(found.c.code.is_not(None))
+    found = found.union_all(following)
+    return select(found.c.code).where(found.c.code.is_not(None)).subquery("receivers")
+
 
 undigested = text("channel != 'department' AND (body_sha256 IS NULL OR (body_form IS NULL AND attempts > 0))")
 """Whose body's digest is not kept, or not the one of what the previous release sent first: a former form of body."""

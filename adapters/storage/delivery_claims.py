@@ -16,10 +16,11 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    tuple_,
     update,
 )
 
-from adapters.storage.deliveries import delivery_attempts, is_pending, outbox
+from adapters.storage.deliveries import delivery_attempts, destinations_with, is_pending, outbox
 from adapters.storage.delivery_rows import event_of
 from adapters.storage.delivery_settling import wait_behind
 from adapters.storage.destinations import delivery_destinations
@@ -162,14 +163,17 @@ def _unknown_since(at: datetime) -> ColumnElement[datetime | None]:
     return case((outbox.c.lease_owner.is_not(None), since), else_=outbox.c.unknown_since)
 
 
+# What follows is bounded and ordered as ``ix_outbox_destination_due`` alone is, all three columns of it: along an index
+# of all receivers, which another plan could take, lies whatever waits for those that nothing is sent to.
+_PLACE: Final = (outbox.c.destination, outbox.c.next_attempt_at, outbox.c.position)
+
+
 def _with_something_due(at: datetime) -> Select[tuple[str]]:
-    """The receivers that are sent to and have something due, by how long it is; a probe of the index for each."""
-    earliest = select(func.min(outbox.c.destination).label("code")).where(is_pending)
-    waiting = earliest.cte("waiting", recursive=True)
-    following = select(func.min(outbox.c.destination)).where(is_pending, outbox.c.destination > waiting.c.code)
-    waiting = waiting.union_all(select(following.scalar_subquery()).where(waiting.c.code.is_not(None)))
-    first_due = select(func.min(outbox.c.next_attempt_at)).where(is_pending, outbox.c.destination == waiting.c.code)
-    found = select(waiting.c.code, first_due.scalar_subquery().label("due_at")).subquery("found")
+    """The receivers that are sent to and have something due, by how long it is."""
+    code = destinations_with(is_pending).c.code
+    own = is_pending & (outbox.c.destination >= code) & (outbox.c.destination <= code)
+    earliest = select(outbox.c.next_attempt_at).where(own).order_by(*_PLACE).limit(1).correlate(code.table)
+    found = select(code, earliest.scalar_subquery().label("due_at")).subquery("found")
     disabled = select(delivery_destinations.c.code).where(delivery_destinations.c.disabled_at.is_not(None))
     return (
         select(found.c.code)
@@ -185,8 +189,8 @@ def _due(destination: str, at: datetime, most: int, holding: Collection[str]) ->
         select(outbox)
         .where(
             is_pending,
-            outbox.c.destination == destination,
-            outbox.c.next_attempt_at <= at,
+            outbox.c.destination >= destination,
+            tuple_(outbox.c.destination, outbox.c.next_attempt_at) <= tuple_(destination, literal(at, UtcInstant())),
             or_(outbox.c.lease_until.is_(None), outbox.c.lease_until < at),
             ~exists().where(
                 earlier.c.destination == outbox.c.destination,
@@ -195,7 +199,7 @@ def _due(destination: str, at: datetime, most: int, holding: Collection[str]) ->
                 earlier.c.state == literal_column(f"'{DeliveryState.PENDING.value}'"),
             ),
         )
-        .order_by(outbox.c.next_attempt_at, outbox.c.position)
+        .order_by(*_PLACE)
         .limit(most)
         .with_for_update(skip_locked=True, of=outbox)
     )

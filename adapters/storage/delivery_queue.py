@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, func, or_, select, update
 
 from adapters.storage.deliveries import delivery_attempts, is_dead, is_pending, outbox
 from adapters.storage.delivery_claims import claim
+from adapters.storage.delivery_list import newest
 from adapters.storage.delivery_rows import attempt_of, event_of, in_state, view_of
 from adapters.storage.delivery_settling import settle
 from adapters.storage.statements import Statements
@@ -76,13 +77,10 @@ class SqlDeliveryQueue:
         )
         return view_of(self._statements, row, [attempt_of(self._statements, attempt) for attempt in attempts])
 
-    def list(self, destination: str | None, state: DeliveryState | None, limit: int) -> Sequence[DeliveryView]:
-        query = select(outbox).order_by(outbox.c.at.desc(), outbox.c.position.desc()).limit(limit)
-        if destination is not None:
-            query = query.where(outbox.c.destination == destination)
-        if state is not None:
-            query = query.where(in_state(state))
-        return [view_of(self._statements, row, []) for row in self._statements.execute(query)]
+    def list(
+        self, destination: str | None, state: DeliveryState | None, limit: int, before: str | None = None
+    ) -> Sequence[DeliveryView]:
+        return newest(self._statements, destination, state, limit, before)
 
     def replay(self, event_id: str, at: datetime) -> bool:
         replayed = self._statements.execute(_replayed(outbox.c.event_id == event_id, at))

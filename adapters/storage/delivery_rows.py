@@ -1,11 +1,11 @@
 """What rows of the outbox and of attempts say, as the queue's callers read it."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row
 
-from adapters.storage.deliveries import delivery_attempts, is_pending, outbox
+from adapters.storage.deliveries import delivery_attempts, is_dead, is_pending, is_unknown, outbox
 from adapters.storage.statements import Statements
 from gateway.delivery.ports import (
     BODY_WITH_POSITION,
@@ -22,6 +22,10 @@ from gateway.delivery.ports import (
 
 def event_of(statements: Statements, row: Row[Any]) -> Event:
     """Raises ``StoredDataUnreadable``."""
+    return _event(row, statements.opened(outbox, row)["data"])
+
+
+def _event(row: Row[Any], data: dict[str, Any]) -> Event:
     return Event(
         row.event_id,
         row.destination,
@@ -31,7 +35,7 @@ def event_of(statements: Statements, row: Row[Any]) -> Event:
         row.sequence,
         row.position,
         row.at,
-        statements.opened(outbox, row)["data"],
+        data,
         row.erased_at is not None,
         row.body_form or (BODY_WITHOUT_POSITION if row.attempts else BODY_WITH_POSITION),
     )
@@ -55,9 +59,22 @@ def attempt_of(statements: Statements, row: Row[Any]) -> Attempt:
 
 def view_of(statements: Statements, row: Row[Any], history: Sequence[Attempt]) -> DeliveryView:
     """Raises ``StoredDataUnreadable``."""
+    return _view(event_of(statements, row), row, history)
+
+
+SUMMARY: Final = tuple(column for column in outbox.c if column is not outbox.c.data)
+"""The columns that ``summary_of`` reads."""
+
+
+def summary_of(row: Row[Any]) -> DeliveryView:
+    """Without attempts, and without what the event carries, which need not be opened."""
+    return _view(_event(row, {}), row, ())
+
+
+def _view(event: Event, row: Row[Any], history: Sequence[Attempt]) -> DeliveryView:
     pending = row.state == DeliveryState.PENDING.value
     return DeliveryView(
-        event_of(statements, row),
+        event,
         DeliveryState.UNKNOWN if pending and row.unknown_since is not None else DeliveryState(row.state),
         row.attempts,
         row.next_attempt_at,
@@ -70,10 +87,15 @@ def view_of(statements: Statements, row: Row[Any], history: Sequence[Attempt]) -
 
 def in_state(state: DeliveryState) -> ColumnElement[bool]:
     """Whether a row of the outbox is in ``state``."""
-    if not state.under_way:
-        return outbox.c.state == state.value
-    known = outbox.c.unknown_since.is_(None)
-    return is_pending & (known if state is DeliveryState.PENDING else ~known)
+    match state:
+        case DeliveryState.PENDING:
+            return is_pending & outbox.c.unknown_since.is_(None)
+        case DeliveryState.UNKNOWN:
+            return is_unknown
+        case DeliveryState.DEAD:
+            return is_dead
+        case DeliveryState.DELIVERED:
+            return outbox.c.state == state.value
 
 
 def stored(state: DeliveryState) -> str:

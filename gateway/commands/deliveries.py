@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 REPLAYED_AT_ONCE: Final = 200
 
 app = typer.Typer(no_args_is_help=True, help="事件送达、死信与重放")
+Before = Annotated[str | None, typer.Option(help="只看列在此事件之后的（更早的），用于翻页")]
 
 
 def _service(foundation: "Foundation") -> "DeliveryService":
@@ -28,11 +29,12 @@ def list_deliveries(
     destination: Annotated[str | None, typer.Option(help="只看某一接收单位")] = None,
     state: Annotated[DeliveryState | None, typer.Option(help="pending、unknown（结果未知）、delivered 或 dead")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    before: Before = None,
 ) -> None:
     """最近的送达，新的在前。"""
 
     async def work(foundation: "Foundation") -> None:
-        await _print_list(foundation, destination, state, limit)
+        await _print_list(foundation, destination, state, limit, before)
 
     with_foundation(work)
 
@@ -41,25 +43,29 @@ def list_deliveries(
 def dead(
     destination: Annotated[str | None, typer.Option(help="只看某一接收单位")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    before: Before = None,
 ) -> None:
     """死信及其原因，新的在前。"""
 
     async def work(foundation: "Foundation") -> None:
-        await _print_list(foundation, destination, DeliveryState.DEAD, limit)
+        await _print_list(foundation, destination, DeliveryState.DEAD, limit, before)
 
     with_foundation(work)
 
 
 async def _print_list(
-    foundation: "Foundation", destination: str | None, state: DeliveryState | None, limit: int
+    foundation: "Foundation", destination: str | None, state: DeliveryState | None, limit: int, before: str | None
 ) -> None:
-    for view in await _service(foundation).list(destination, state, limit):
+    page = await _service(foundation).list(destination, state, limit, before)
+    for view in page.deliveries:
         event = view.event
         perhaps = "（对方或已收到）" if view.state is DeliveryState.DEAD and view.unknown_since else ""
         typer.echo(
             f"{event.event_id}\t{event.destination}\t{event.type}\t{event.subject}#{event.sequence}\t"
             f"{view.state}\t{view.attempts} 次\t{view.last_reason or ''}{perhaps}"
         )
+    if page.more:
+        typer.echo(f"更早的：--before {page.deliveries[-1].event.event_id}", err=True)
 
 
 @app.command()

@@ -252,7 +252,15 @@ class DeliveryQueue(Protocol):
 
     def find(self, event_id: str) -> DeliveryView | None: ...
 
-    def list(self, destination: str | None, state: DeliveryState | None, limit: int) -> Sequence[DeliveryView]: ...
+    def list(
+        self, destination: str | None, state: DeliveryState | None, limit: int, before: str | None = None
+    ) -> Sequence[DeliveryView]:
+        """Newest first, without attempts and without what the events carry; those that come after ``before`` there.
+
+        Ids order them, which are made when events are. Of one receiver what is in no state in particular, or
+        delivered, is ordered by position; an id that is none of its events has nothing after it.
+        """
+        ...
 
     def replay(self, event_id: str, at: datetime) -> bool:
         """Make a delivered or dead event due again; False where there is none."""

@@ -46,16 +46,16 @@ async def events(
     return Response(page.model_dump_json(), media_type="application/json")
 
 
-@operator_router.get("", summary="列出最近的送达")
+@operator_router.get("", summary="列出最近的送达，新的在前（逐页）")
 async def list_deliveries(
     _operator: Operator,
     deliveries: Deliveries,
     destination: Annotated[PartnerCode | None, Query(examples=["csg-guangzhou"])] = None,
     state: Annotated[DeliveryState | None, Query()] = None,
+    before: Annotated[OpaqueId | None, Query(description="上一页的 cursor；首次不填")] = None,
     limit: Limit = 100,
 ) -> DeliveryList:
-    found = await deliveries.list(destination, state, limit)
-    return DeliveryList(deliveries=[DeliverySummary.of(view) for view in found])
+    return DeliveryList.of(await deliveries.list(destination, state, limit, before))
 
 
 @operator_router.get("/destinations", summary="各接收单位：待送、结果未知、死信，及是否被停用")

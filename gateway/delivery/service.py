@@ -34,6 +34,14 @@ class ReplayedSince:
 
 
 @dataclass(frozen=True)
+class DeliveryPage:
+    """Deliveries as listed; ``more`` of them come after the last one."""
+
+    deliveries: Sequence[DeliveryView]
+    more: bool
+
+
+@dataclass(frozen=True)
 class DestinationState:
     """A receiver with what waits for it, and how it does. ``unknown`` are among the ``pending``."""
 
@@ -63,9 +71,12 @@ class DeliveryService:
             more=len(events) > limit,
         )
 
-    async def list(self, destination: str | None, state: DeliveryState | None, limit: int) -> Sequence[DeliveryView]:
-        """The latest deliveries, newest first, without their attempts."""
-        return await self._transactions.read(lambda tx: tx.deliveries.list(destination, state, limit))
+    async def list(
+        self, destination: str | None, state: DeliveryState | None, limit: int, before: str | None = None
+    ) -> DeliveryPage:
+        """At most ``limit`` deliveries, newest first, without their attempts: those after the event ``before``."""
+        found = await self._transactions.read(lambda tx: tx.deliveries.list(destination, state, limit + 1, before))
+        return DeliveryPage(found[:limit], len(found) > limit)
 
     async def find(self, event_id: str) -> DeliveryView:
         """One delivery with its attempts. Raises ``DeliveryUnknown``."""

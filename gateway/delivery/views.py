@@ -5,7 +5,7 @@ from typing import Self
 from pydantic import Field
 
 from gateway.delivery.ports import Attempt, AttemptOutcome, ChannelKind, DeliveryState, DeliveryView, ReplayReason
-from gateway.delivery.service import DestinationState, ReplayedSince
+from gateway.delivery.service import DeliveryPage, DestinationState, ReplayedSince
 from gateway.records.entries import digest
 from schemas.wire import Instant, OpaqueId, OpenWireModel, PartnerCode, WireModel
 
@@ -157,6 +157,13 @@ class DeliverySummary(OpenWireModel):
 
 
 class DeliveryList(OpenWireModel):
-    """The latest deliveries, newest first."""
+    """Deliveries, newest first. Ask again with ``before`` = ``cursor``, if there is one, for older ones."""
 
     deliveries: list[DeliverySummary]
+    cursor: OpaqueId | None = None
+
+    @classmethod
+    def of(cls, page: DeliveryPage) -> Self:
+        """The view of one page."""
+        last = page.deliveries[-1].event.event_id if page.more else None
+        return cls(deliveries=[DeliverySummary.of(view) for view in page.deliveries], cursor=last)

@@ -283,7 +283,7 @@ class Simulation:
         """The operator enables whoever was disabled, and sends every dead letter again, the oldest first."""
         await self._enable()
         deliveries = self.province.gateway.deliveries
-        dead = await deliveries.list(None, DeliveryState.DEAD, 100_000)
+        dead = (await deliveries.list(None, DeliveryState.DEAD, 100_000)).deliveries
         for view in reversed(dead):
             answer = await self.province.ask(
                 deliveries.replay(view.event.event_id, ReplayReason.RECEIVER_RESTORED, "operator", self.province.now)

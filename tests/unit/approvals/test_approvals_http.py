@@ -245,6 +245,14 @@ async def test_an_operator_lists_and_may_not_replay_what_is_under_way(door: Door
     await door.call("POST", REVIEW, json=body())
     listed = (await door.call("GET", f"/v1/operator/deliveries?destination={ROAD}&state=pending", "operator")).json()
     (delivery,) = listed["deliveries"]
+    assert listed["cursor"] is None
+    newest = (await door.call("GET", "/v1/operator/deliveries?limit=1", "operator")).json()
+    older = f"/v1/operator/deliveries?limit=500&before={newest['cursor']}"
+    rest = (await door.call("GET", older, "operator")).json()
+    whole = (await door.call("GET", "/v1/operator/deliveries", "operator")).json()
+    assert len(whole["deliveries"]) > 1
+    assert newest["deliveries"] + rest["deliveries"] == whole["deliveries"]
+    assert (await door.call("GET", "/v1/operator/deliveries?before=<b>", "operator")).status_code == 422
     shown = await door.call("GET", f"/v1/operator/deliveries/{delivery['event_id']}", "operator")
     assert shown.json()["channel"] == "department"
     path = f"/v1/operator/deliveries/{delivery['event_id']}/replay"

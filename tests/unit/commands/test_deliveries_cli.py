@@ -58,6 +58,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 def test_dead_letters_show_why_and_one_can_be_sent_again(run: Run) -> None:
     assert run("dead").output.count("webhook.timeout（对方或已收到）") == 2
     assert run("dead", "--destination", "csg-zhuhai").output == ""
+    first = run("dead", "--limit", "1")
+    assert first.stdout.startswith("evt_2\t")
+    assert first.stderr == "更早的：--before evt_2\n"
+    assert run("dead", "--before", "evt_2").stdout.startswith("evt_1\t")
     assert "第 1 次 2026-03-02T04:00:00+00:00 unknown webhook.timeout" in run("show", "evt_1").output
     assert "已重新排队" in run("replay", "evt_1", "--reason", "drill").output
     assert run("dead").output.count("webhook.timeout") == 1

@@ -79,8 +79,8 @@ async def test_an_operator_sees_attempts_and_no_contents(transactions, service: 
     assert (attempt.reason, attempt.receipt_sha256) == ("said", digest("signed"))
     assert "data" not in summary.model_dump()
     pending = await service.list(None, DeliveryState.PENDING, 10)
-    assert [view.event.event_id for view in pending] == ["e2"]
-    assert await service.list("csg-shenzhen", None, 10) == []
+    assert [view.event.event_id for view in pending.deliveries] == ["e2"]
+    assert (await service.list("csg-shenzhen", None, 10)).deliveries == []
     with pytest.raises(DeliveryUnknown):
         await service.find("none")
 
