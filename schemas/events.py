@@ -229,3 +229,18 @@ class DeliveryReceipt(OpenWireModel):
     event_id: OpaqueId
     body_sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the body as received, hexadecimal")
     status: Literal["accepted", "duplicate"]
+
+
+class DeliveryRefusal(OpenWireModel):
+    """Claims of a receiver's refusal over NATS (``typ`` delivery-refusal+jwt), signed as its receipts are.
+
+    It will never take the event. Over HTTP the status of the answer says so, which TLS shows to be the receiver's.
+    """
+
+    iss: PartnerCode
+    aud: str
+    jti: OpaqueId
+    iat: int
+    event_id: OpaqueId
+    body_sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the body as received, hexadecimal")
+    status: Literal[410, 422] = Field(description="410: gone, such events are not wanted; 422: the event is unfit")

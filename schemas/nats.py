@@ -4,8 +4,8 @@
     {prefix}.{utility}.receipts.{event id}          the utility's answer to it, in the stream {PREFIX}_RECEIPTS
 
 A utility pulls from the durable consumer of {PREFIX}_EVENTS that bears its code, publishes its answer, and only then
-acknowledges the message. The answer is its signed receipt (``schemas.events.DeliveryReceipt``), or a problem document
-whose ``status`` is read as that of an answer to a webhook.
+acknowledges the message. The answer is its signed receipt (``schemas.events.DeliveryReceipt``), its signed refusal
+(``DeliveryRefusal``), or a problem document: whatever nobody signed has the event sent again, whichever its ``status``.
 """
 
 from typing import Final

@@ -108,6 +108,7 @@ class Typ(StrEnum):
     REVIEW_REQUEST = "review-request+jwt"
     VERIFIED_LICENCE = "verified-licence+jwt"
     DELIVERY_RECEIPT = "delivery-receipt+jwt"
+    DELIVERY_REFUSAL = "delivery-refusal+jwt"
     RECONCILIATION = "reconciliation+jwt"
     AGENT_AUTHORISATION = "agent-authorisation+jwt"
     EVIDENCE_MANIFEST = "evidence-manifest+jwt"

@@ -1,19 +1,21 @@
 """Events to a utility over NATS JetStream: the same body and signatures as a webhook's, in headers of the message.
 
 The stream's acknowledgement says that the stream has the event, not that the utility has: an event is settled by the
-utility's own signed receipt, which it publishes. Receipts lie in a stream of their own, so that one that arrives while
-no relay listens is found by the next attempt.
+utility's own signed receipt, or its signed refusal, which it publishes. They lie in a stream of their own, so that one
+that arrives while no relay listens is found by the next attempt. Whoever may publish there can say anything: what no
+key of the utility's signed has the event sent again, and its outcome is unknown, so that a receipt is looked for first.
 """
 
 import asyncio
 from datetime import datetime, timedelta
+from typing import Final
 
 from adapters.channels.nats_link import NatsDown, NatsLink, NatsUnsure
 from adapters.channels.posting import SEND_TIMEOUT, UNREGISTERED_RETRY_S, not_delivered
 from adapters.channels.signed_events import SecretsOf, SignedEvents
 from gateway.crypto.errors import JoseRefused
 from gateway.crypto.jwk import CurrentKey
-from gateway.crypto.strict_json import parse_object
+from gateway.crypto.strict_json import decode_base64url, parse_object
 from gateway.delivery.cloud_events import encode_cloud_event
 from gateway.delivery.errors import DeliveryRefused, NotDelivered
 from gateway.delivery.ports import AttemptOutcome, ChannelKind, Event, Receipt
@@ -21,10 +23,12 @@ from gateway.errors import Owner
 from gateway.partners.directory import Directory, DirectorySnapshot
 from gateway.partners.model import Endpoint, KeyUse
 from schemas.nats import HEADER_MESSAGE_ID
+from schemas.wire import Typ
 
-MAX_ANSWER_BYTES = 64 * 1024
+MAX_ANSWER_BYTES: Final = 64 * 1024
+MOST_UNSIGNED_WAIT_S: Final = 600
+"""Seconds for which an answer that nobody signed may put an event off."""
 _KIND = ChannelKind.NATS
-_FINAL = frozenset({410, 422})
 
 
 class NatsChannel:
@@ -42,7 +46,7 @@ class NatsChannel:
         self._link = link
         self._directory = directory
         self._issuer = issuer
-        self._signed = SignedEvents(_KIND, issuer, signing_key, secrets_of)
+        self._signed = SignedEvents(_KIND, issuer, signing_key, secrets_of, apart=True)
         self._timeout = timeout
 
     async def send(self, event: Event, at: datetime) -> Receipt:
@@ -89,22 +93,24 @@ class NatsChannel:
         return stored
 
     def _read(self, event: Event, body: bytes, document: bytes, snapshot: DirectorySnapshot, at: datetime) -> Receipt:
+        """The utility's word is what its key signed; anything else may be anybody's, and settles nothing."""
         utility, status = event.destination, _status_in(document)
-        if status in _FINAL:
-            raise DeliveryRefused(
-                check=f"{_KIND}.status_{status}",
-                owner=Owner.CALLER,
-                remedy="接收方拒绝接收此事件；请与其核对后由运营方重放",
-                partner=utility,
-                status=status,
-            )
         if status is not None:
-            remedy = "接收方暂未接收，请检查其服务与配置"
-            raise not_delivered(_KIND, utility, f"status_{status}", remedy, retry_after=_retry_after_in(document))
+            remedy = "接收方暂未接收，请检查其服务与配置；最终拒绝须以登记的密钥签名"
+            raise _unsure(utility, f"status_{status}", remedy, _retry_after_in(document))
         if len(document) > MAX_ANSWER_BYTES:
-            raise not_delivered(_KIND, utility, "answer_too_long", "接收方的应答过长，请按接口文档应答")
+            raise _unsure(utility, "answer_too_long", "接收方的应答过长，请按接口文档应答")
         keys = snapshot.verification_keys(utility, KeyUse.RECEIPT, at)
-        return self._signed.verify_receipt(event, body, document, keys, at)
+        if not _says_refusal(document):
+            return self._signed.verify_receipt(event, body, document, keys, at)
+        refused = self._signed.verify_refusal(event, body, document, keys, at)
+        raise DeliveryRefused(
+            check=f"{_KIND}.status_{refused}",
+            owner=Owner.CALLER,
+            remedy="接收方拒绝接收此事件；请与其核对后由运营方重放",
+            partner=utility,
+            status=refused,
+        )
 
 
 def _endpoint_of(snapshot: DirectorySnapshot, utility: str) -> Endpoint:
@@ -119,8 +125,18 @@ def _no_way(utility: str, what: str) -> NotDelivered:
     return not_delivered(_KIND, utility, what, "请检查 NATS 服务、其 JetStream 与权限", Owner.GATEWAY)
 
 
-def _unsure(utility: str, what: str, remedy: str) -> NotDelivered:
-    return not_delivered(_KIND, utility, what, remedy, outcome=AttemptOutcome.UNKNOWN)
+def _unsure(utility: str, what: str, remedy: str, retry_after: int | None = None) -> NotDelivered:
+    return not_delivered(_KIND, utility, what, remedy, Owner.CALLER, retry_after, AttemptOutcome.UNKNOWN)
+
+
+def _says_refusal(document: bytes) -> bool:
+    """By its ``typ``, which is still to be verified."""
+    try:
+        header = parse_object(decode_base64url(document.strip().partition(b".")[0]), max_bytes=MAX_ANSWER_BYTES)
+    except JoseRefused:
+        return False
+    typ = header.get("typ")
+    return isinstance(typ, str) and typ.lower().removeprefix("application/") == Typ.DELIVERY_REFUSAL
 
 
 def _members(document: bytes) -> dict[str, object]:
@@ -140,4 +156,4 @@ def _status_in(document: bytes) -> int | None:
 
 def _retry_after_in(document: bytes) -> int | None:
     seconds = _members(document).get("retry_after")
-    return seconds if type(seconds) is int and 0 <= seconds < 10**9 else None
+    return min(seconds, MOST_UNSIGNED_WAIT_S) if type(seconds) is int and seconds >= 0 else None

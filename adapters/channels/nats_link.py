@@ -88,12 +88,12 @@ class NatsLink:
         context = await self._ready(utility)
         subject = receipt_subject(self._prefix, utility, event_id)
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        try:
+            await context.purge_stream(receipts_stream(self._prefix), subject=subject)
+        except (nats.errors.Error, TimeoutError) as error:
+            raise self._down("streams", error) from None
         self._expected[subject] = future
         try:
-            try:
-                await context.purge_stream(receipts_stream(self._prefix), subject=subject)
-            except (nats.errors.Error, TimeoutError) as error:
-                raise self._down("streams", error) from None
             yield future
         finally:
             self._expected.pop(subject, None)

@@ -8,6 +8,7 @@ import base64
 import hmac
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,19 +18,22 @@ from adapters.channels.posting import UNREGISTERED_RETRY_S, not_delivered
 from gateway.crypto.errors import JoseRefused
 from gateway.crypto.jwk import CurrentKey, VerificationKey
 from gateway.crypto.jws import JwsPolicy, verify_jws
-from gateway.delivery.ports import ChannelKind, Event, Receipt
+from gateway.delivery.errors import NotDelivered
+from gateway.delivery.ports import AttemptOutcome, ChannelKind, Event, Receipt
 from gateway.errors import Owner
 from gateway.partners.model import Endpoint
 from gateway.records.entries import digest
-from schemas.events import HEADER_ID, HEADER_SIGNATURE, HEADER_TIMESTAMP, DeliveryReceipt
+from schemas.events import HEADER_ID, HEADER_SIGNATURE, HEADER_TIMESTAMP, DeliveryReceipt, DeliveryRefusal
 from schemas.wire import MEDIA_CLOUDEVENT, Typ
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what secrets begin with
 MIN_SECRET_BYTES, MAX_SECRET_BYTES = 24, 64
 log = structlog.get_logger()
 
-_RECEIPT_TYP = frozenset({Typ.DELIVERY_RECEIPT.value})
-_RECEIPT_CLAIMS = frozenset({"iss", "aud", "jti", "iat", "event_id", "body_sha256", "status"})
+_SLUGS: Final = {Typ.DELIVERY_RECEIPT: "receipt", Typ.DELIVERY_REFUSAL: "refusal"}
+_CLAIMS: Final = frozenset({"iss", "aud", "jti", "iat", "event_id", "body_sha256", "status"})
+
+AnswerT = TypeVar("AnswerT", DeliveryReceipt, DeliveryRefusal)
 
 SecretsOf = Callable[[str], tuple[bytes, ...]]
 """Answers the HMAC secrets that a ``secret_ref`` names, the newest first; none where it names nothing.
@@ -56,8 +60,20 @@ class SignedEvents:
     Ed25519 key (``ValueError`` otherwise).
     """
 
-    def __init__(self, channel: ChannelKind, issuer: str, signing_key: CurrentKey, secrets_of: SecretsOf) -> None:
+    def __init__(
+        self,
+        channel: ChannelKind,
+        issuer: str,
+        signing_key: CurrentKey,
+        secrets_of: SecretsOf,
+        *,
+        apart: bool = False,
+    ) -> None:
+        """``apart``: answers do not come on the connection of the send, so that anybody may have said what proves
+        nothing, and what is found may be an answer to an earlier send.
+        """
         self._channel = channel.value
+        self._apart = apart
         self._issuer = issuer
         self._signing_key = signing_key
         self._sign(b"")
@@ -107,26 +123,53 @@ class SignedEvents:
 
         Raises ``NotDelivered``.
         """
+        claims = self._signed_by_receiver(event, document, keys, at, Typ.DELIVERY_RECEIPT)
+        receipt = self._about(event, body, claims, Typ.DELIVERY_RECEIPT, DeliveryReceipt)
+        return Receipt(document.decode("ascii").strip(), receipt.status == "duplicate")
+
+    def verify_refusal(
+        self, event: Event, body: bytes, document: bytes, keys: tuple[VerificationKey, ...], at: datetime
+    ) -> int:
+        """Its status, when the receiver's own key signed that it will never take these bytes. As ``verify_receipt``."""
+        claims = self._signed_by_receiver(event, document, keys, at, Typ.DELIVERY_REFUSAL)
+        return self._about(event, body, claims, Typ.DELIVERY_REFUSAL, DeliveryRefusal).status
+
+    def _signed_by_receiver(
+        self, event: Event, document: bytes, keys: tuple[VerificationKey, ...], at: datetime, typ: Typ
+    ) -> dict[str, Any]:
         policy = JwsPolicy(
-            typ=_RECEIPT_TYP,
+            typ=frozenset({typ.value}),
             audience=frozenset({self._issuer}),
             issuer=event.destination,
-            required=_RECEIPT_CLAIMS,
+            required=_CLAIMS,
             leeway=timedelta(seconds=60),
         )
-        remedy = "接收方须以登记的密钥签发送达回执，写明事件编号与所收内容的摘要"
         try:
-            receipt = DeliveryReceipt.model_validate(verify_jws(document.strip(), keys, policy, at).claims)
+            return verify_jws(document.strip(), keys, policy, at).claims
         except JoseRefused as refusal:
-            what = refusal.check.removeprefix("jose.")
-            raise not_delivered(self._channel, event.destination, f"receipt.{what}", remedy) from None
+            raise self._unproven(event, typ, refusal.check.removeprefix("jose.")) from None
+
+    def _about(self, event: Event, body: bytes, claims: dict[str, Any], typ: Typ, model: type[AnswerT]) -> AnswerT:
+        try:
+            answer = model.model_validate(claims)
         except ValidationError:
-            raise not_delivered(self._channel, event.destination, "receipt.claims", remedy) from None
-        if receipt.event_id != event.event_id:
-            raise not_delivered(self._channel, event.destination, "receipt.event_id", remedy)
-        if receipt.body_sha256 != digest(body):
-            raise not_delivered(self._channel, event.destination, "receipt.body_sha256", remedy)
-        return Receipt(document.decode("ascii").strip(), receipt.status == "duplicate")
+            raise self._unproven(event, typ, "claims") from None
+        if answer.event_id != event.event_id:
+            raise self._unproven(event, typ, "event_id")
+        if answer.body_sha256 != digest(body):
+            raise self._unproven(event, typ, "body_sha256")
+        if self._apart and event.replayed_at is not None and answer.iat < int(event.replayed_at.timestamp()):
+            raise self._unproven(event, typ, "stale")
+        return answer
+
+    def _unproven(self, event: Event, typ: Typ, what: str) -> NotDelivered:
+        return not_delivered(
+            self._channel,
+            event.destination,
+            f"{_SLUGS[typ]}.{what}",
+            "接收方须以登记的密钥签发送达回执，写明事件编号与所收内容的摘要",
+            outcome=AttemptOutcome.UNKNOWN if self._apart else AttemptOutcome.DECLINED,
+        )
 
 
 def _base64(data: bytes) -> str:

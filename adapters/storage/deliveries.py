@@ -65,6 +65,7 @@ outbox = Table(
     Column("tried_for_s", Float),
     Column("body_form", Integer),
     Column("body_sha256", Text),
+    Column("replayed_at", UtcInstant),
     Index("uq_outbox_destination_position", "destination", "position", unique=True),
     Index("uq_outbox_destination_subject_sequence", "destination", "subject", "sequence", unique=True),
 )

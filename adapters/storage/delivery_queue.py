@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, case, func, literal, or_, select, update
 
 from adapters.storage.deliveries import delivery_attempts, is_dead, is_pending, outbox
 from adapters.storage.delivery_claims import claim
@@ -12,6 +12,7 @@ from adapters.storage.delivery_list import newest
 from adapters.storage.delivery_rows import attempt_of, event_of, in_state, view_of
 from adapters.storage.delivery_settling import settle
 from adapters.storage.statements import Statements
+from adapters.storage.tables import UtcInstant
 from gateway.delivery.backoff import LONGEST_WAIT
 from gateway.delivery.ports import (
     Backlog,
@@ -41,19 +42,24 @@ class SqlDeliveryQueue:
         return settle(self._statements, owner, settlements)
 
     def undo_clock_jump(self, at: datetime, lease_until: datetime) -> int:
+        replayed_at = case((outbox.c.replayed_at > at, literal(at, UtcInstant())), else_=outbox.c.replayed_at)
         waiting = self._statements.execute(
             update(outbox)
             .where(
                 is_pending,
                 outbox.c.lease_owner.is_(None),
-                or_(outbox.c.scheduled_at > at + SKEW, outbox.c.next_attempt_at > at + LONGEST_WAIT),
+                or_(
+                    outbox.c.scheduled_at > at + SKEW,
+                    outbox.c.next_attempt_at > at + LONGEST_WAIT,
+                    outbox.c.replayed_at > at + SKEW,
+                ),
             )
-            .values(next_attempt_at=at, scheduled_at=at)
+            .values(next_attempt_at=at, scheduled_at=at, replayed_at=replayed_at)
         )
         leased = self._statements.execute(
             update(outbox)
             .where(is_pending, outbox.c.lease_until > lease_until + SKEW)
-            .values(lease_until=lease_until, next_attempt_at=at, scheduled_at=at)
+            .values(lease_until=lease_until, next_attempt_at=at, scheduled_at=at, replayed_at=replayed_at)
         )
         return waiting.rowcount + leased.rowcount
 
@@ -131,6 +137,7 @@ def _replayed(which: ColumnElement[bool], at: datetime) -> Any:
             state=DeliveryState.PENDING.value,
             next_attempt_at=at,
             scheduled_at=at,
+            replayed_at=at,
             first_attempt_at=None,
             tried_for_s=0.0,
             unknown_since=None,

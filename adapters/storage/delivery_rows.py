@@ -38,6 +38,7 @@ def _event(row: Row[Any], data: dict[str, Any]) -> Event:
         data,
         row.erased_at is not None,
         row.body_form or (BODY_WITHOUT_POSITION if row.attempts else BODY_WITH_POSITION),
+        row.replayed_at,
     )
 
 

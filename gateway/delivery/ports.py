@@ -88,7 +88,8 @@ class Event:
     """A committed event. ``position`` counts a receiver's events, ``sequence`` those of one subject; both from 1.
 
     Of an ``erased`` one the retention period is over: ``data`` is empty, and it is not sent again. ``body_form`` is one
-    of ``BODY_WITHOUT_POSITION`` (first sent by a version that told none) and ``BODY_WITH_POSITION``.
+    of ``BODY_WITHOUT_POSITION`` (first sent by a version that told none) and ``BODY_WITH_POSITION``. ``replayed_at`` is
+    when it was last asked to be sent anew: what the receiver signed before settles nothing.
     """
 
     event_id: str
@@ -102,6 +103,7 @@ class Event:
     data: dict[str, Any]
     erased: bool = False
     body_form: int = BODY_WITH_POSITION
+    replayed_at: datetime | None = None
 
 
 @dataclass(frozen=True)

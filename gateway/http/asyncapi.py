@@ -12,6 +12,7 @@ from schemas.events import (
     HEADER_TIMESTAMP,
     CloudEvent,
     DeliveryReceipt,
+    DeliveryRefusal,
     EventType,
 )
 from schemas.nats import HEADER_MESSAGE_ID, event_subjects, receipt_subject
@@ -46,7 +47,11 @@ def describe_events(title: str, version: str, base_url: str, prefix: str) -> dic
         "channels": _channels(prefix),
         "operations": _operations(),
         "components": {
-            "messages": {**{_name(each): _message(each) for each in EventType}, "receipt": _receipt()},
+            "messages": {
+                **{_name(each): _message(each) for each in EventType},
+                "receipt": _receipt(),
+                "refusal": _refusal(),
+            },
             "schemas": _schemas(),
             "securitySchemes": {
                 "dpop": {
@@ -76,7 +81,7 @@ def _channels(prefix: str) -> dict[str, Any]:
             "title": "NATS: receipts",
             "description": "Where the utility answers, before it acknowledges the message to the stream.",
             "parameters": parameters | {"event": {"description": "The event's id, a dot in it written as %2E"}},
-            "messages": receipt,
+            "messages": receipt | {"refusal": _ref("messages/refusal")},
         },
     }
     for each in EventType:
@@ -113,7 +118,7 @@ def _operations() -> dict[str, Any]:
             "messages": [{"$ref": f"#/channels/{channel}/messages/{_name(each)}"}],
             "reply": {
                 "channel": {"$ref": "#/channels/receipts"},
-                "messages": [{"$ref": "#/channels/receipts/messages/receipt"}],
+                "messages": [{"$ref": f"#/channels/receipts/messages/{name}"} for name in ("receipt", "refusal")],
             },
         }
     return operations
@@ -141,15 +146,26 @@ def _receipt() -> dict[str, Any]:
         "name": "delivery-receipt",
         "title": "Signed receipt",
         "summary": "A compact JWS (typ delivery-receipt+jwt) with the utility's registered key; its claims are "
-        "DeliveryReceipt. Over NATS a problem document in its place says why the event was not taken: status 410 and "
-        "422 are final, any other is tried again.",
+        "DeliveryReceipt. Over NATS one that was signed before an event was replayed does not count, and whatever is "
+        "not signed, such as a problem document, has the event sent again, whichever its status.",
         "contentType": MEDIA_JOSE,
         "payload": {"type": "string", "description": "Claims: #/components/schemas/DeliveryReceipt"},
     }
 
 
+def _refusal() -> dict[str, Any]:
+    return {
+        "name": "delivery-refusal",
+        "title": "Signed refusal",
+        "summary": "Over NATS alone. A compact JWS (typ delivery-refusal+jwt) with the key of receipts; its claims are "
+        "DeliveryRefusal. The event is given up: an operator of the gateway can send it again.",
+        "contentType": MEDIA_JOSE,
+        "payload": {"type": "string", "description": "Claims: #/components/schemas/DeliveryRefusal"},
+    }
+
+
 def _schemas() -> dict[str, Any]:
-    models: list[type[BaseModel]] = [CloudEvent, DeliveryReceipt, *EVENT_DATA.values()]
+    models: list[type[BaseModel]] = [CloudEvent, DeliveryReceipt, DeliveryRefusal, *EVENT_DATA.values()]
     _, made = models_json_schema([(model, "serialization") for model in models], ref_template=_SCHEMAS + "{model}")
     text = {"type": "string"}
     headers = {

@@ -1,8 +1,9 @@
 """Takes the gateway's events from NATS JetStream, as an integrator would: receive, answer, and only then acknowledge.
 
 The durable consumer bears our code and is made by the gateway. The answer is published to the receipts of the event:
-the signed receipt, or a problem document whose ``status`` says why not. The timestamp that was signed is compared with
-the time at which the stream took the message: how long it lay there is nobody's fault.
+the signed receipt, a signed refusal of what will never do, or a problem document that says why it has to come again.
+The timestamp that was signed is compared with the time at which the stream took the message: how long it lay there is
+nobody's fault.
 """
 
 import asyncio
@@ -83,7 +84,9 @@ class NatsConsumer:
             receipt = await self.receiver.receive(headers, message.data, sent_at=message.metadata.timestamp)
             return receipt.encode()
         except WebhookRefused as error:
-            return _problem(422 if error.reason in _UNFIT else 401, error.reason)
+            if error.reason in _UNFIT:
+                return self.receiver.refusal(headers[HEADER_ID], message.data).encode()
+            return _problem(401, error.reason)
         except EventChanged:
             return _problem(409, "event_changed")
         except (httpx.HTTPError, TokenRefused):

@@ -20,6 +20,7 @@ from schemas.events import (
     CertificateChanged,
     CloudEvent,
     DeliveryReceipt,
+    DeliveryRefusal,
     EventType,
     PermitOutcome,
     ReviewChanged,
@@ -77,6 +78,19 @@ class Receiver:
             raise WebhookRefused("event")
         known = self.store.event(event_id)
         return None if known is None else self._receipt(event_id, known["body_sha256"], at, duplicate=False)
+
+    def refusal(self, event_id: str, body: bytes) -> str:
+        """Signed: an event whose signatures held is unfit, and will be however often it comes."""
+        refusal = DeliveryRefusal(
+            iss=self.partner,
+            aud=self.gateway_issuer,
+            jti=secrets.token_urlsafe(16),
+            iat=int(self.clock().timestamp()),
+            event_id=event_id,
+            body_sha256=hashlib.sha256(body).hexdigest(),
+            status=422,
+        )
+        return self.signing_key.sign(Typ.DELIVERY_REFUSAL, refusal.model_dump(mode="json"))
 
     async def plant(self, event: CloudEvent) -> None:
         """Take ``event`` as if it had been delivered: a seed, without a signature. Raises as ``receive`` does."""

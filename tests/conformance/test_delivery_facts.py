@@ -281,6 +281,24 @@ async def test_what_was_tried_before_keeps_its_own_time(database_url: str) -> No
         assert (await found(transactions, "a/2")).next_attempt_at == NOON + timedelta(seconds=20)
 
 
+async def test_a_replay_tells_since_when_nothing_from_before_counts(database_url: str) -> None:
+    """And does so by the clock as it was set right: otherwise no receipt would count until it is that late again."""
+    with opened(database_url, SetClock()) as transactions:
+        early = NOON - timedelta(hours=3)
+        await append(transactions, "a/1", "b/1", "c/1", at=early)
+        claims = await claim(transactions, at=early)
+        assert {each.event.replayed_at for each in claims} == {None}
+        for each in claims:
+            await settle(transactions, ended(each, DeliveryState.DELIVERED, AttemptOutcome.RECEIPTED, early))
+            assert await transactions.write(lambda tx, e=each: tx.deliveries.replay(e.event.event_id, NOON))
+        _leased, sent = await claim(transactions, room=ClaimRoom(2, 2))
+        assert sent.event.replayed_at == NOON
+        await settle(transactions, retry(sent, at=early))  # the clock is right again, and only the replay is ahead
+        assert await transactions.write(lambda tx: tx.deliveries.undo_clock_jump(early, early + LEASE)) == 3
+        later = early + LEASE + timedelta(seconds=1)
+        assert [each.event.replayed_at for each in await claim(transactions, at=later)] == [early] * 3
+
+
 async def test_what_merely_waits_its_turn_is_left_to_wait(database_url: str) -> None:
     with opened(database_url, SetClock()) as transactions:
         await append(transactions, "a/1", "b/1", "c/1")

@@ -17,7 +17,7 @@ from adapters.storage.transactions import SqlTransactions
 from gateway.caller import Role
 from gateway.crypto.jwk import export_jwk, parse_jwk
 from gateway.delivery.backoff import Backoff
-from gateway.delivery.ports import ChannelKind, DeliveryState, EventDraft
+from gateway.delivery.ports import ChannelKind, ClaimRoom, DeliveryState, EventDraft
 from gateway.delivery.relay import Relay, RelayLimits
 from gateway.partners.directory import HeldKey
 from gateway.partners.model import KeyUse, PartnerKey
@@ -195,6 +195,40 @@ async def test_relay_server_and_utility_come_and_go_and_every_event_arrives_once
             await world.append("evt_5")
             await world.delivered("evt_5")
         assert set(await world.held()) == {f"evt_{number}" for number in range(1, 6)}
+
+
+async def test_what_the_utility_refuses_under_its_signature_is_given_up_at_once(world: World) -> None:
+    with world.utility():
+        async with world.relay():
+            at, kind = datetime.now(UTC), EventType.AUTHORISATION_WITHDRAWN.value
+            unfit = EventDraft("evt_1", UTILITY, ChannelKind.WEBHOOK, kind, "app_1", at, {"application_id": "app_1"})
+            await world.transactions.write(lambda tx: tx.outbox.append(unfit))
+
+            async def settled() -> bool:
+                return not (await world.state("evt_1")).under_way
+
+            await until(settled, "it is settled")
+    view = await world.transactions.read(lambda tx: tx.deliveries.find("evt_1"))
+    assert (view.state, view.attempts, view.last_reason) == (DeliveryState.DEAD, 1, "nats.status_422")
+
+
+async def test_the_receipt_of_the_first_time_settles_no_replay_whose_relay_died(world: World) -> None:
+    """It lies in its stream for days, and the relay that was to remove it and send died before it did."""
+    with world.utility():
+        async with world.relay():
+            await world.append("evt_1")
+            await world.delivered("evt_1")
+        await world.http.post(f"{world.utility_url}/__admin/events/forget", json=["evt_1"])
+        await asyncio.sleep(1.1)  # receipts count time in seconds
+        at = datetime.now(UTC)
+        assert await world.transactions.write(lambda tx: tx.deliveries.replay("evt_1", at))
+        lease_until, room = at + timedelta(milliseconds=100), ClaimRoom(1, 1)
+        (claim,) = await world.transactions.write(lambda tx: tx.deliveries.claim("dead", at, lease_until, room))
+        assert claim.event.event_id == "evt_1"
+        async with world.relay():
+            await world.delivered("evt_1")
+        view = await world.transactions.read(lambda tx: tx.deliveries.find("evt_1"))
+        assert (set(await world.held()), view.last_reason) == ({"evt_1"}, "accepted")
 
 
 async def test_a_replayed_event_is_really_sent_again(world: World) -> None:

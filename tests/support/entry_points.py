@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from adapters.channels.signed_events import SignedEvents
 from adapters.channels.webhook import WebhookChannel
 from adapters.http_client import HttpReply, HttpRequest
 from adapters.identity_provider import OpenIdProvider
@@ -184,6 +185,23 @@ class Receipts:
         return await self._channel.send(self.event, NOON)
 
 
+class Refusals(Receipts):
+    """A utility's refusal over NATS."""
+
+    use = Typ.DELIVERY_REFUSAL
+
+    def good(self, typ: str) -> str:
+        own = {"iss": UTILITY, "aud": ISSUER, "jti": new_id(), "iat": seconds(NOON), "status": 422}
+        body_sha256 = digest(encode_cloud_event(self.event, ISSUER))
+        return sign_jws(own | {"event_id": self.event.event_id, "body_sha256": body_sha256}, self.key, typ)
+
+    async def present(self, token: str) -> Any:
+        sender = ed25519_key("gateway-ed")
+        signed = SignedEvents(ChannelKind.NATS, ISSUER, lambda: sender, lambda _: (), apart=True)
+        body, keys = encode_cloud_event(self.event, ISSUER), (self.key.public(),)
+        return signed.verify_refusal(self.event, body, token.encode(), keys, NOON)
+
+
 def an_event(event_id: str) -> Event:
     """An event on its way to the utility."""
     return Event(
@@ -339,6 +357,7 @@ def lone_entry_points() -> list[EntryPoint]:
     province = Province()
     return [
         Receipts(),
+        Refusals(),
         IdentityAssertions(),
         Certificates(province),
         StatusLists(province),

@@ -103,8 +103,24 @@ class UtilityBehaviour:
             "body_sha256": digest(got.body),
             "status": "duplicate" if event_id in self.held else "accepted",
         }
-        claims = {name: value for name, value in (claims | false).items() if value is not None}
-        return sign_jws(claims, key or self.key, typ or Typ.DELIVERY_RECEIPT.value)
+        return self._signed(claims | false, key, typ or Typ.DELIVERY_RECEIPT.value)
+
+    def refusal(self, got: Received, *, key: SigningKey | None = None, typ: str | None = None, **false: Any) -> str:
+        """Says for good that the event is not taken; 422 unless ``status`` is told."""
+        event_id = got.headers["webhook-id"]
+        claims = {
+            "iss": self.code,
+            "aud": ISSUER,
+            "jti": f"refusal-{event_id}",
+            "iat": int(self.at()),
+            "event_id": event_id,
+            "body_sha256": digest(got.body),
+            "status": 422,
+        }
+        return self._signed(claims | false, key, typ or "delivery-refusal+jwt")
+
+    def _signed(self, claims: dict[str, Any], key: SigningKey | None, typ: str) -> str:
+        return sign_jws({name: value for name, value in claims.items() if value is not None}, key or self.key, typ)
 
     async def take(self, got: Received) -> web.StreamResponse:
         """Keep the event, once, and answer with the receipt."""

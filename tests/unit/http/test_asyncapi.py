@@ -67,7 +67,10 @@ def test_nothing_it_points_at_is_missing_or_outside() -> None:
     assert all(each.startswith("#/") for each in pointed_at)
     assert all(resolved(each) for each in pointed_at)
     names = {f"#/components/schemas/{name}" for name in DOCUMENT["components"]["schemas"]}
-    assert names - pointed_at <= {"#/components/schemas/DeliveryReceipt"}, "nothing stands there for nothing"
+    claims = {f"#/components/schemas/{name}" for name in ("DeliveryReceipt", "DeliveryRefusal")}
+    assert names - pointed_at == claims, "nothing stands there for nothing"
+    told = [each["payload"].get("description", "") for each in DOCUMENT["components"]["messages"].values()]
+    assert {each.removeprefix("Claims: ") for each in told if each} == claims
 
 
 @pytest.mark.parametrize("event_type", EventType)
