@@ -16,12 +16,10 @@ from gateway.applications import router as applications_router
 from gateway.approvals import router as approvals_router
 from gateway.bootstrap import (
     Foundation,
-    build_anchoring,
     build_hub,
-    build_rechecks,
-    build_relay,
     clients,
     lay_foundation,
+    loops_beside_serving,
 )
 from gateway.bootstrap.foundation import GATEWAY_NAME
 from gateway.clock import Clock, system_clock
@@ -86,15 +84,7 @@ def _running(
                 app.state.draining.install()
                 metrics.more = foundation.exposition
                 stop = asyncio.Event()
-                loops = [
-                    asyncio.create_task(run(stop))
-                    for run in (hub.housekeeping.run, foundation.keys.run, foundation.lag.run)
-                ]
-                if settings.embedded_worker:
-                    loops.append(asyncio.create_task(build_relay(foundation, session).run(stop)))
-                    rechecks = build_rechecks(foundation, hub.certificates, http)
-                    loops.append(asyncio.create_task(rechecks.run(stop)))
-                    loops.append(asyncio.create_task(build_anchoring(foundation, http).run(stop)))
+                loops = [asyncio.create_task(loop) for loop in loops_beside_serving(hub, http, session, stop)]
                 if not settings.sources:
                     log.warning("sources.none", remedy="no source is configured: every certificate is out of reach")
                 if (sm2_by := sm2.self_test()) is None:
@@ -151,7 +141,10 @@ async def _alive() -> Response:
 
 
 async def _ready(request: Request) -> Response:
-    """The process can do its work: the database answers, has a schema this version serves, and none told it to stop."""
+    """The process can do its work: the database answers, has a schema this version serves, and none told it to stop.
+
+    Loops that died and are begun anew are told, and keep nobody from asking here: every process may have met the fault.
+    """
     if request.app.state.draining.begun:
         return JSONResponse({"status": "not_ready", "failed": {"process": "draining"}}, 503)
     foundation: Foundation = request.app.state.foundation
@@ -170,4 +163,5 @@ async def _ready(request: Request) -> Response:
             failed[name] = "timeout"
         if failed:
             break
-    return JSONResponse({"status": "ready" if not failed else "not_ready", "failed": failed}, 503 if failed else 200)
+    status, restarting = "ready" if not failed else "not_ready", dict(foundation.supervisor.restarting)
+    return JSONResponse({"status": status, "failed": failed, "restarting": restarting}, 503 if failed else 200)

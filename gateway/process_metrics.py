@@ -36,6 +36,12 @@ class ProcessMetrics:
             "bandian_record_log_takeovers", "Logs of others that this one continued", registry=registry
         )
         self._lost = Counter("bandian_record_logs_lost", "Logs that another process took over", registry=registry)
+        self._loop_faults = Counter(
+            "bandian_loop_faults",
+            "Loops beside this process's work that died and were begun anew",
+            ("loop", "fault"),
+            registry=registry,
+        )
         self._disk = Gauge("bandian_disk_free_bytes", "Free space where it is written", ("place",), registry=registry)
         self._heads = Gauge("bandian_heads_not_kept", "Logs whose head could not be written outside", registry=registry)
         self._own_keys = Gauge(
@@ -67,6 +73,10 @@ class ProcessMetrics:
     def log_lost(self) -> None:
         """Another process holds the log that this one was about to extend."""
         self._lost.inc()
+
+    def loop_ended(self, loop: str, fault: str) -> None:
+        """``loop`` died of ``fault``, the type of what was raised (``gateway.supervision.LoopWatch``)."""
+        self._loop_faults.labels(loop, fault).inc()
 
     def watch_disk(self, place: str, free_bytes: Callable[[], float]) -> None:
         """Ask ``free_bytes`` at each scrape."""

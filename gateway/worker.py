@@ -34,8 +34,8 @@ async def run_worker(
             await asyncio.gather(
                 build_relay(foundation, session).run(stop),
                 rechecks.run(stop),
-                foundation.keys.run(stop),
-                foundation.lag.run(stop),
+                foundation.supervisor.run("keys", foundation.keys.run, stop),
+                foundation.supervisor.run("lag", foundation.lag.run, stop),
                 build_anchoring(foundation, http).run(stop),
             )
     finally:

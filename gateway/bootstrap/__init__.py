@@ -21,7 +21,14 @@ from gateway.bootstrap.hub import (
     build_reviews,
     review_modes,
 )
-from gateway.bootstrap.loops import Relaying, build_anchoring, build_rechecks, build_relay, secrets_in
+from gateway.bootstrap.loops import (
+    Relaying,
+    build_anchoring,
+    build_rechecks,
+    build_relay,
+    loops_beside_serving,
+    secrets_in,
+)
 
 __all__ = [
     "Foundation",
@@ -44,6 +51,7 @@ __all__ = [
     "clients",
     "kinds_of",
     "lay_foundation",
+    "loops_beside_serving",
     "open_key_provider",
     "open_live_data_keys",
     "review_modes",

@@ -34,6 +34,7 @@ from gateway.partners.vocabulary import Vocabulary
 from gateway.process_metrics import ProcessMetrics
 from gateway.records.lag import CheckpointLag
 from gateway.settings import Settings, SettingsError
+from gateway.supervision import Supervisor
 
 GATEWAY_NAME = "政企协同办电信息共享平台"
 
@@ -52,6 +53,7 @@ class Foundation:
     metrics: GatewayMetrics
     process_metrics: ProcessMetrics
     lag: CheckpointLag
+    supervisor: Supervisor
 
     async def exposition(self) -> bytes:
         """All that is watched, in the Prometheus text format. Partners are left as they were while nothing answers."""
@@ -98,7 +100,19 @@ def lay_foundation(settings: Settings, clock: Clock = system_clock) -> Foundatio
     )
     _watch_machine(watch, settings, keys, heads)
     metrics = GatewayMetrics(transactions, clock, registry)
-    return Foundation(settings, clock, make_id, keys, transactions, directory, partners, metrics, watch, lag)
+    return Foundation(
+        settings,
+        clock,
+        make_id,
+        keys,
+        transactions,
+        directory,
+        partners,
+        metrics,
+        watch,
+        lag,
+        Supervisor(watch),
+    )
 
 
 def _watch_machine(watch: ProcessMetrics, settings: Settings, keys: LiveKeys, heads: HeadFiles) -> None:

@@ -1,10 +1,11 @@
-"""What the worker runs: relay, rechecks, anchoring of the record."""
+"""What runs beside: relay, rechecks, anchoring of the record, and the loops of a serving process."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import aiohttp
@@ -23,6 +24,7 @@ from adapters.witnesses.files import CheckpointFiles
 from adapters.witnesses.http import HttpWitness
 from gateway.bootstrap.certificates import platform_of
 from gateway.bootstrap.foundation import Foundation, checkpoint_keys
+from gateway.bootstrap.hub import Hub
 from gateway.certificates.service import CertificateService
 from gateway.delivery.backoff import Backoff
 from gateway.delivery.ports import ChannelKind
@@ -38,6 +40,7 @@ from gateway.records.ports import StoredCheckpoint
 from gateway.records.stamping import Stamping
 from gateway.records.witnessing import Witnessing
 from gateway.settings import SettingsError, read_secret_lines
+from gateway.supervision import Loop, Supervisor
 
 
 @dataclass(frozen=True)
@@ -46,14 +49,37 @@ class Relaying:
 
     relay: Relay
     link: NatsLink | None
+    supervisor: Supervisor
 
     async def run(self, stop: asyncio.Event) -> None:
         """See ``Relay.run``."""
         try:
-            await self.relay.run(stop)
+            await self.supervisor.run("relay", self.relay.run, stop)
         finally:
             if self.link is not None:
                 await self.link.close()
+
+
+def loops_beside_serving(
+    hub: Hub, http: HttpClient, session: aiohttp.ClientSession, stop: asyncio.Event
+) -> list[Coroutine[Any, Any, None]]:
+    """What a serving process runs until ``stop`` is set; with an embedded worker that one's loops too.
+
+    Raises as ``build_anchoring``.
+    """
+    foundation = hub.foundation
+    own: dict[str, Loop] = {
+        "housekeeping": hub.housekeeping.run,
+        "keys": foundation.keys.run,
+        "lag": foundation.lag.run,
+    }
+    if not foundation.settings.embedded_worker:
+        workers: list[Relaying | RecheckLoops | RecordLoops] = []
+    else:
+        rechecks = build_rechecks(foundation, hub.certificates, http)
+        workers = [build_relay(foundation, session), rechecks, build_anchoring(foundation, http)]
+    supervised = [foundation.supervisor.run(name, loop, stop) for name, loop in own.items()]
+    return [*supervised, *(worker.run(stop) for worker in workers)]
 
 
 def build_relay(foundation: Foundation, session: aiohttp.ClientSession) -> Relaying:
@@ -85,7 +111,7 @@ def build_relay(foundation: Foundation, session: aiohttp.ClientSession) -> Relay
         progress=Heartbeat(settings.heartbeat_file) if settings.heartbeat_file else None,
         watch=foundation.metrics,
     )
-    return Relaying(relay, link)
+    return Relaying(relay, link, foundation.supervisor)
 
 
 def build_rechecks(foundation: Foundation, certificates: CertificateService, http: HttpClient) -> RecheckLoops:
@@ -100,6 +126,7 @@ def build_rechecks(foundation: Foundation, certificates: CertificateService, htt
         RecheckWorker(owner, transactions, service, clock, make_id, concluded=foundation.metrics.rechecked),
         FeedReader(owner, feeds, transactions, certificates.identifier_digests, clock, poll),
         Sweeper(transactions, clock, interval),
+        foundation.supervisor,
     )
 
 
@@ -136,7 +163,7 @@ def build_anchoring(foundation: Foundation, http: HttpClient) -> RecordLoops:
         timedelta(seconds=settings.checkpoint_every_s),
         signed,
     )
-    return RecordLoops(anchoring, witnessing, stamping)
+    return RecordLoops(anchoring, witnessing, stamping, foundation.supervisor)
 
 
 def _time_stampers(foundation: Foundation, http: HttpClient) -> list[HttpTimeStamps]:

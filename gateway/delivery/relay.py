@@ -213,6 +213,8 @@ class Relay:
             )
         except Overloaded as error:
             log.warning("delivery.unsettled", event_id=claim.event.event_id, check=error.check)
+        except Exception as error:  # a fault of ours: when the lease has lapsed, the event is taken over
+            log.error("delivery.unsettled", event_id=claim.event.event_id, fault=type(error).__name__)
         finally:
             self._ended(claim.event.destination, health, probe)
             self._in_flight.pop(claim.event.event_id, None)

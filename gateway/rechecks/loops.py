@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from gateway.rechecks.feed import FeedReader
 from gateway.rechecks.sweeper import Sweeper
 from gateway.rechecks.worker import RecheckWorker
+from gateway.supervision import Loop, Supervisor
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,13 @@ class RecheckLoops:
     worker: RecheckWorker
     feeds: FeedReader
     sweeper: Sweeper
+    supervisor: Supervisor
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop`` is set; looks under way are finished."""
-        await asyncio.gather(self.worker.run(stop), self.feeds.run(stop), self.sweeper.run(stop))
+        loops: dict[str, Loop] = {
+            "rechecks": self.worker.run,
+            "feeds": self.feeds.run,
+            "sweep": self.sweeper.run,
+        }
+        await asyncio.gather(*(self.supervisor.run(name, loop, stop) for name, loop in loops.items()))

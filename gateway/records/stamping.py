@@ -1,7 +1,6 @@
 """Time stamps of checkpoints: an authority signs when it was shown one, now and then, beside everything else."""
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -11,6 +10,7 @@ from gateway.clock import Clock
 from gateway.errors import GatewayError
 from gateway.records.anchoring import AnchoringTransactions
 from gateway.records.ports import StoredCheckpoint, TimeStamper
+from gateway.supervision import run_until
 
 log = structlog.get_logger()
 
@@ -35,11 +35,7 @@ class Stamping:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop`` is set."""
-        work = asyncio.create_task(self._follow())
-        await stop.wait()
-        work.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await work
+        await run_until(stop, self._follow())
 
     async def _follow(self) -> None:
         while True:

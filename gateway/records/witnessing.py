@@ -18,6 +18,7 @@ from gateway.records.notes import VerifierKey
 from gateway.records.ports import StoredCheckpoint, Submission, Witness
 from gateway.records.stored_tree import StoredTree
 from gateway.records.super_log import SUPER_LOG
+from gateway.supervision import run_until
 
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 300.0
@@ -64,11 +65,7 @@ class Witnessing:
         if not self._witnesses:
             await stop.wait()
             return
-        loops = [asyncio.create_task(self._follow(witness)) for witness in self._witnesses]
-        await stop.wait()
-        for task in loops:
-            task.cancel()
-        await asyncio.gather(*loops, return_exceptions=True)
+        await run_until(stop, *(self._follow(witness) for witness in self._witnesses))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_WITHIN_S):
                 await asyncio.gather(*(self.show(witness) for witness in self._witnesses))
