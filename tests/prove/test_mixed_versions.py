@@ -15,7 +15,7 @@ from tests.prove.system import DatabaseKind
 from tests.prove.takeover import Plan
 from tests.support.require import skip_or_fail
 
-pytestmark = pytest.mark.timeout(480)
+pytestmark = pytest.mark.timeout(600)
 OUTCOMES = 40
 STAGES = 6
 
