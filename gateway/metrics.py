@@ -127,6 +127,11 @@ class _RecordMetrics:
             ("witness",),
             registry=own,
         )
+        self.refused = Gauge(
+            "bandian_checkpoint_refused",
+            "1: this process signs no checkpoint, because the record does not follow from the last one kept",
+            registry=own,
+        )
 
     def show(self, unanchored_since: datetime | None, anchored: int, now: datetime) -> None:
         """What the database says of all processes; ``anchored`` leaves are under a checkpoint."""
@@ -173,6 +178,10 @@ class GatewayMetrics:
         """How one witness of the record stands, as ``gateway.records.witnessing`` tells it."""
         self._record.behind.labels(witness).set(behind)
         self._record.contradicted.labels(witness).set(contradicted)
+
+    def record_contradicted(self, contradicted: bool) -> None:
+        """Whether the record follows from the checkpoints that were kept, as ``Anchoring`` found at its last round."""
+        self._record.refused.set(contradicted)
 
     async def exposition(self) -> bytes:
         """Everything in the Prometheus text format. A database that does not answer is told, not waited for."""

@@ -22,6 +22,13 @@ class TimeStampView(OpenWireModel):
     token: str
 
 
+class StampedCheckpointView(OpenWireModel):
+    """A checkpoint beside those that entries are proved in, and the time stamps over its text."""
+
+    checkpoint: str = Field(description="C2SP tlog-checkpoint with every signature line")
+    time_stamps: list[TimeStampView]
+
+
 class RecordProofView(OpenWireModel):
     """That entry ``sequence`` (from 1) of ``log`` is ``leaf``, by RFC 9162 up to a signed checkpoint."""
 
@@ -42,6 +49,12 @@ class ConsistencyView(OpenWireModel):
     old_size: int = Field(ge=0)
     new_size: int = Field(ge=0)
     proof: list[str]
+
+
+class LogGrowthView(ConsistencyView):
+    """The same of any log; ``log`` is ``super`` for the one above all."""
+
+    log: str
 
 
 class SuperLeavesView(OpenWireModel):

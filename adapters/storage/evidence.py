@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
+from adapters.storage.applications import stage_events
 from adapters.storage.certificates import certificate_copies
 from adapters.storage.deliveries import outbox
 from adapters.storage.delivery_queue import SqlDeliveryQueue
@@ -215,3 +216,8 @@ class SqlApplicationTraces:
         ).scalars()
         views = (self._deliveries.find(event_id) for event_id in list(ids))
         return [view for view in views if view is not None]
+
+    def stage_event_of(self, application_id: str, record_id: str) -> str | None:
+        own = (stage_events.c.application_id == application_id) & (stage_events.c.record_id == record_id)
+        found: str | None = self._statements.execute(select(stage_events.c.event_id).where(own)).scalar_one_or_none()
+        return found

@@ -199,6 +199,13 @@ class SqlSuperLog:
         note = parse_note(row.note.encode()).also_signed(cosigned)
         return StoredCheckpoint(row.size, row.root, row.signed_at, note)
 
+    def stamped_checkpoint(self, size: int) -> StoredCheckpoint | None:
+        own = record_time_stamps.c.size
+        covering = select(func.min(own)).where(own >= size).scalar_subquery()
+        newest = select(func.max(own)).scalar_subquery()
+        found = self._statements.execute(select(func.coalesce(covering, newest))).scalar_one()
+        return self._checkpoint(select(record_checkpoints).where(record_checkpoints.c.size == found))
+
     def root_signed_at(self, size: int) -> bytes | None:
         found: bytes | None = self._statements.execute(
             select(record_checkpoints.c.root).where(record_checkpoints.c.size == size)

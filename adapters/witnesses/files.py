@@ -1,7 +1,8 @@
 """Checkpoints as files outside the database: ``record.checkpoint``, the latest, beside the heads of the logs.
 
-One that the record does not follow from is never written over: it proves that the database lost or changed something.
-It stays beside the new one as ``record.{size}.checkpoint``.
+One that the record does not follow from is never written over: it proves that the database lost or changed something,
+and while it is there no checkpoint is signed under its name. Only a record under another name takes its place; then it
+stays beside the new one as ``record.{size}.checkpoint``.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from typing import Final
 from adapters.head_keeper import write_whole
 from gateway.errors import Owner
 from gateway.records.checkpoints import Checkpoint, parse_checkpoint
-from gateway.records.errors import CheckpointContradicted
+from gateway.records.errors import CheckpointContradicted, checkpoint_refused
 from gateway.records.merkle import ProofInvalid, verify_consistency
 from gateway.records.notes import MAX_NOTE_BYTES, Note, NoteInvalid, SignatureLine, parse_note
 from gateway.records.ports import Submission
@@ -32,31 +33,44 @@ class CheckpointFiles:
 
     async def observe(self, submission: Submission) -> Sequence[SignatureLine]:
         """See ``Witness.observe``. Raises ``OSError`` too."""
-        path = self._directory / LATEST
-        kept = await asyncio.to_thread(_kept_at, path)
-        contradicted = kept is not None and not await _follows(kept, submission)
-        await asyncio.to_thread(self._replace, path, kept if contradicted else None, submission.note)
-        if contradicted:
+        before = await asyncio.to_thread(latest_checkpoint, self._directory)
+        after = parse_checkpoint(submission.note.text)
+        ended = before if before is not None and before.origin != after.origin else None
+        if before is not None and ended is None and not await _follows(before, after, submission):
             raise CheckpointContradicted(
                 check="record.kept_checkpoint_contradicted",
                 owner=Owner.GATEWAY,
                 remedy="库外保存的检查点与数据库不一致，请核查数据库是否被改动或回退",
                 partner=self.name,
             )
+        await asyncio.to_thread(self._replace, ended, submission.note)
         return ()
 
-    def _replace(self, path: Path, contradicted: Note | None, note: Note) -> None:
+    def _replace(self, ended: Checkpoint | None, note: Note) -> None:
+        path = self._directory / LATEST
         self._directory.mkdir(parents=True, exist_ok=True)
-        if contradicted is not None:
-            size = parse_checkpoint(contradicted.text).size
-            path.replace(self._directory / f"record.{size}{SUFFIX}")
+        if ended is not None:
+            path.replace(self._directory / f"record.{ended.size}{SUFFIX}")
         write_whole(path, str(note).encode())
 
 
-async def _follows(kept: Note, submission: Submission) -> bool:
-    before, after = parse_checkpoint(kept.text), parse_checkpoint(submission.note.text)
-    if before.origin != after.origin:
-        return False
+class KeptCheckpointFile:
+    """``gateway.records.ports.KeptCheckpoint``: what ``CheckpointFiles`` keeps in ``directory``."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def latest(self) -> Checkpoint | None:
+        """See ``KeptCheckpoint.latest``."""
+        try:
+            return latest_checkpoint(self._directory)
+        except OSError:
+            raise checkpoint_refused(
+                "unreadable", "库外保存的检查点无法读取，不再签发：请检查 BANDIAN_HEADS_DIR 的权限与磁盘"
+            ) from None
+
+
+async def _follows(before: Checkpoint, after: Checkpoint, submission: Submission) -> bool:
     try:
         verify_consistency(before.size, after.size, await submission.proof_from(before.size), before.root, after.root)
     except ProofInvalid:

@@ -27,6 +27,7 @@ from gateway.bootstrap.foundation import GATEWAY_NAME, Foundation, checkpoint_ke
 from gateway.certificates.service import CertificateService
 from gateway.crypto.keyed_digest import KeyedDigest
 from gateway.delivery.service import DeliveryService
+from gateway.evidence.router import EVIDENCE
 from gateway.evidence.service import EvidenceService
 from gateway.housekeeping import Housekeeping
 from gateway.http.callers import Doorkeeper
@@ -79,7 +80,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
     )
     shared = None if settings.on_sqlite else transactions
     gate = AccessGate(directory, token_keys, settings.issuer_url, shared)
-    limits = RateLimits(settings.partner_rate_limit)
+    limits = RateLimits(settings.partner_rate_limit, {EVIDENCE: settings.evidence_rate_limit})
     authorities = build_authorities(foundation, http)
     intakes = IntakeService(transactions, certificates, authorities, directory, calendar, clock, make_id, GATEWAY_NAME)
     offices = departments.discover(settings.department_options())
@@ -147,6 +148,7 @@ def build_evidence(foundation: Foundation) -> EvidenceService:
         foundation.keys.signer(KeyPurpose.ANSWER),
         foundation.clock,
         foundation.make_id,
+        KeyedDigest(foundation.keys.lookup_secret),
         issuer=settings.issuer_url,
         gateway_name=GATEWAY_NAME,
         intermediates=trust_of(settings).intermediates,

@@ -20,7 +20,7 @@ from adapters.heartbeat import Heartbeat
 from adapters.http_client import HttpClient
 from adapters.key_directory import KeyPurpose
 from adapters.time_stamping import AnchorsUnreadable, HttpTimeStamps, read_anchors
-from adapters.witnesses.files import CheckpointFiles
+from adapters.witnesses.files import CheckpointFiles, KeptCheckpointFile
 from adapters.witnesses.http import HttpWitness
 from gateway.bootstrap.certificates import platform_of
 from gateway.bootstrap.foundation import Foundation, checkpoint_keys
@@ -162,6 +162,9 @@ def build_anchoring(foundation: Foundation, http: HttpClient) -> RecordLoops:
         uuid4().hex,
         timedelta(seconds=settings.checkpoint_every_s),
         signed,
+        kept=KeptCheckpointFile(settings.head_directory),
+        contradicted=foundation.metrics.record_contradicted,
+        lease=timedelta(seconds=settings.checkpoint_lease_s),
     )
     return RecordLoops(anchoring, witnessing, stamping, foundation.supervisor)
 

@@ -53,7 +53,8 @@ def export_anchors(directory: Path) -> None:
     """Write what a bundle of this installation is verified against. An auditor has it from each source itself."""
 
     async def work(foundation: "Foundation") -> None:
-        from gateway.bootstrap import build_identity_provider, checkpoint_keys, clients, trust_of
+        from adapters.time_stamping import read_anchors
+        from gateway.bootstrap import build_identity_provider, checkpoint_keys, clients, kinds_of, trust_of
         from gateway.crypto.jwk import export_jwk
 
         settings, trust = foundation.settings, trust_of(foundation.settings)
@@ -62,16 +63,21 @@ def export_anchors(directory: Path) -> None:
         }
         issuers = [each.model_dump(mode="json", by_alias=True, exclude_none=True) for each in trust.issuers]
         files["issuers.json"] = _json(issuers)
+        files["kinds.json"] = _json({code: [*kind.type_codes] for code, kind in kinds_of(settings).by_code.items()})
         files["gateway.jwks.json"] = _json({"keys": [export_jwk(key) for key in foundation.keys.published()]})
         files["partners.json"] = _json(_partner_keys(await foundation.directory.snapshot()))
         files["checkpoints.vkeys"] = _lines(checkpoint_keys(foundation).published())
         if settings.witnesses:
             files["witnesses.vkeys"] = _lines([key for each in settings.witnesses for key in each.keys])
+        if settings.time_stamps is not None:
+            for number, root in enumerate(read_anchors(settings.time_stamps.anchors), 1):
+                files[f"time-stamps/{number:02}.pem"] = _pem(root)
         if settings.identity_provider is not None:
             async with clients() as (http, _):
                 provider = build_identity_provider(foundation, http)
                 keys = [export_jwk(key) for key in await provider.published_keys(foundation.clock())]
-            files["identity-provider.json"] = _json({"issuer": settings.identity_provider.issuer, "keys": keys})
+            named = {"issuer": settings.identity_provider.issuer, "audience": settings.identity_provider.client_id}
+            files["identity-provider.json"] = _json({**named, "keys": keys})
         for name, content in files.items():
             path = directory / name
             path.parent.mkdir(parents=True, exist_ok=True)

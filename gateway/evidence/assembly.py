@@ -10,11 +10,12 @@ import orjson
 
 from gateway.applications.submission import grant_statement, renewal_statement
 from gateway.certificates.proofs import EvidenceRole
+from gateway.crypto.strict_json import decode_base64url
 from gateway.delivery.cloud_events import encode_cloud_event
 from gateway.delivery.ports import ChannelKind, DeliveryView
 from gateway.evidence.collection import SUBMITTED, Collected
 from gateway.records.entries import digest
-from gateway.records.views import proof_view
+from gateway.records.views import log_growth_view, proof_view, stamped_view
 from schemas.events import EventType
 from schemas.wire import format_instant
 
@@ -68,10 +69,14 @@ def assemble(
     _add_identity(files, left, collected, scope)
     _add_outcomes(files, left, collected, scope)
     _add_deliveries(files, left, collected, scope, issuer)
+    _add_reasons(files, left, collected, scope)
     for entry in collected.entries:
-        if scope.destination is None or entry.said["subject"] == collected.application.application_id:
-            view = proof_view(entry.proof)
-            files[f"record/{entry.record_id}.json"] = _json(view.model_dump(mode="json"))
+        files[f"record/{entry.record_id}.json"] = _json(proof_view(entry.proof, entry.stamps).model_dump(mode="json"))
+    if collected.stamped is not None:
+        stamped = stamped_view(collected.stamped.note, collected.stamped.stamps).model_dump(mode="json")
+        files["checkpoints.json"] = _json({"v": VERSION, "checkpoints": [stamped]})
+    growth = [log_growth_view(each).model_dump(mode="json") for each in collected.growth]
+    files["consistency.json"] = _json({"v": VERSION, "growth": growth})
     return Assembled(files, left)
 
 
@@ -247,7 +252,11 @@ def _add_deliveries(
                 left.append({"what": "receipt", "sha256": digest(receipt), "why": "redacted"})
                 continue
             files[f"deliveries/{event.event_id}.jws"] = receipt.encode()
-        if not event.erased and (not scope.redacted or event.type in IMPERSONAL_BODIES):
+        told = not event.erased and (not scope.redacted or event.type in IMPERSONAL_BODIES)
+        if receipt is not None and not told:
+            why = "redacted" if scope.redacted else "retention"
+            left.append({"what": "event", "sha256": _content_digest(receipt), "why": why})
+        if told:
             files[f"deliveries/{event.event_id}.json"] = encode_cloud_event(event, issuer)
     files["deliveries.json"] = _json({"v": VERSION, "events": listed})
 
@@ -282,6 +291,23 @@ def _recorded_receipt(collected: Collected, view: DeliveryView) -> str | None:
     recorded = {each.facts.get("receipt_sha256") for each in collected.of(RECEIPTED)}
     receipts = [each.receipt.document for each in view.history if each.receipt is not None]
     return next((each for each in reversed(receipts) if digest(each) in recorded), None)
+
+
+def _content_digest(receipt: str) -> str:
+    """Of the content that a kept receipt is for, as the receiver signed it; the receipt was verified when it came."""
+    payload = decode_base64url(receipt.split(".")[1].encode())
+    return str(orjson.loads(payload)["body_sha256"])
+
+
+def _add_reasons(files: dict[str, bytes], left: list[dict[str, Any]], collected: Collected, scope: Scope) -> None:
+    told = []
+    for reason in collected.reasons:
+        if scope.redacted or reason.text is None:
+            why = "redacted" if scope.redacted else "never_kept"
+            left.append({"what": "reason", "sha256": reason.digest, "why": why})
+        else:
+            told.append({"record_id": reason.record_id, "text": reason.text, "opening": reason.opening.hex()})
+    files["reasons.json"] = _json({"v": VERSION, "reasons": told})
 
 
 def _why(collected: Collected, scope: Scope) -> str:

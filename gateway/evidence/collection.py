@@ -11,25 +11,37 @@ from gateway.applications.model import GridConnectionApplication
 from gateway.approvals.ports import KeptOutcome
 from gateway.authorisations.model import Authorisation
 from gateway.certificates.proofs import EvidenceDocument, ProofOfApplication
+from gateway.crypto.keyed_digest import KeyedDigest, Use
 from gateway.delivery.ports import DeliveryView
 from gateway.errors import Owner
 from gateway.evidence.ports import EvidenceTransaction
+from gateway.records.checkpoints import parse_checkpoint
 from gateway.records.errors import RecordNotAnchored
+from gateway.records.growth import LogGrowth, growth_between
 from gateway.records.log import record_id
-from gateway.records.ports import StoredEntry
+from gateway.records.notes import Note
+from gateway.records.ports import StoredEntry, TimeStamp
 from gateway.records.record_proof import RecordProof
 from gateway.records.service import prove_entry
 
+REASON = "reason_digest"
+"""The fact of an entry that a reason was given for: a commitment, see ``KeyedDigest``."""
 SUBMITTED, PREVIEWED, REVIEW_OPENED = "application.submitted", "intake.previewed", "review.opened"
 
 
 @dataclass(frozen=True)
 class ProvedEntry:
-    """A record entry, what it says, and its proof."""
+    """A record entry, what it says, its proof, and the time stamps of the checkpoint that it is proved in."""
 
     record_id: str
     said: Mapping[str, Any]
     proof: RecordProof
+    stamps: Sequence[TimeStamp]
+
+    @property
+    def anchored(self) -> int:
+        """How many leaves a checkpoint has at least that holds it."""
+        return self.proof.super_index + 1
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -38,8 +50,33 @@ class ProvedEntry:
 
 
 @dataclass(frozen=True)
+class StampedCheckpoint:
+    """A checkpoint, and what authorities said of when they saw it."""
+
+    note: Note
+    stamps: Sequence[TimeStamp]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What somebody wrote as the reason of an entry, and the opening (32 bytes) that ties it to its ``digest`` there.
+
+    ``text`` is None where nothing that is kept has that digest.
+    """
+
+    record_id: str
+    digest: str
+    text: str | None
+    opening: bytes
+
+
+@dataclass(frozen=True)
 class Collected:
-    """What a bundle is made from. ``personal`` is False once the applicant's personal data are gone."""
+    """What a bundle is made from.
+
+    ``stamped`` bounds when ``entries`` were written, ``growth`` shows that both are of one record. ``personal`` is
+    False once the applicant's personal data are gone.
+    """
 
     application: GridConnectionApplication
     authorisation: Authorisation | None
@@ -48,6 +85,9 @@ class Collected:
     outcomes: Sequence[KeptOutcome]
     deliveries: Sequence[DeliveryView]
     entries: Sequence[ProvedEntry]
+    stamped: StampedCheckpoint | None
+    growth: Sequence[LogGrowth]
+    reasons: Sequence[Reason]
     personal: bool
 
     def of(self, *actions: str) -> list[ProvedEntry]:
@@ -56,8 +96,10 @@ class Collected:
         return [each for each in self.entries if each.said["action"] in actions and each.said["subject"] == own]
 
 
-def collect(tx: EvidenceTransaction, application_id: str, retry_after: int) -> Collected:
-    """Everything about the application, in one unit of work.
+def collect(
+    tx: EvidenceTransaction, application_id: str, digests: KeyedDigest, retry_after: int, *, own_only: bool
+) -> Collected:
+    """Everything about the application, in one unit of work; ``own_only`` without entries of its intake and review.
 
     Raises ``ApplicationUnknown``; ``RecordNotAnchored`` (to be tried again in ``retry_after`` seconds) while an entry
     is in no checkpoint yet, ``RecordDamaged``.
@@ -68,7 +110,10 @@ def collect(tx: EvidenceTransaction, application_id: str, retry_after: int) -> C
     review = tx.joint_reviews.find_by_application(application_id)
     permits = review.review.permits if review else ()
     destinations = {application.utility, *(permit.department for permit in permits)}
-    entries = _entries(tx, application_id)
+    found = _entries(tx, application_id)
+    entries = [_proved(tx, each, retry_after) for each in found if not own_only or each.subject == application_id]
+    stamped = _stamped(tx, max((each.anchored for each in entries), default=0))
+    more = [] if stamped is None else [parse_checkpoint(stamped.note.text)]
     return Collected(
         application,
         tx.authorisations.of_application(application_id),
@@ -76,9 +121,30 @@ def collect(tx: EvidenceTransaction, application_id: str, retry_after: int) -> C
         tx.evidence.documents(application_id),
         [outcome for permit in permits for outcome in tx.approval_outcomes.of_permit(permit.permit_id)],
         tx.traces.deliveries_of(application_id, destinations),
-        [_proved(tx, each, retry_after) for each in entries],
+        entries,
+        stamped,
+        growth_between(tx.super_log, [each.proof for each in entries], more),
+        [reason for each in entries if (reason := _reason(tx, application, each, digests)) is not None],
         tx.applications.party(application_id) is not None,
     )
+
+
+def _reason(
+    tx: EvidenceTransaction, application: GridConnectionApplication, entry: ProvedEntry, digests: KeyedDigest
+) -> Reason | None:
+    """Of a stage, an ending or a settled review: of whatever was written there, that which has the digest."""
+    digest = entry.facts.get(REASON)
+    if not isinstance(digest, str):
+        return None
+    if entry.said["subject"] == application.application_id:
+        event_id = tx.traces.stage_event_of(application.application_id, entry.record_id)
+        reference = f"{application.application_id}/{event_id}"
+        written = {step.reason for step in application.lifecycle.steps}
+    else:
+        task = tx.reviews.of_application(application.application_id)
+        reference, written = str(entry.said["subject"]), {task.reason if task is not None else None}
+    matching = (each for each in written if each and digests.commitment(Use.REASON, reference, each) == digest)
+    return Reason(entry.record_id, digest, next(matching, None), digests.opening(Use.REASON, reference))
 
 
 def unknown_application() -> ApplicationUnknown:
@@ -106,4 +172,10 @@ def _proved(tx: EvidenceTransaction, entry: StoredEntry, retry_after: int) -> Pr
     proof = prove_entry(tx.super_log, entry)
     if proof is None:
         raise RecordNotAnchored(retry_after=retry_after)
-    return ProvedEntry(record_id(entry.log_id, entry.sequence), orjson.loads(entry.leaf), proof)
+    stamps = tx.super_log.time_stamps(parse_checkpoint(proof.checkpoint.text).size)
+    return ProvedEntry(record_id(entry.log_id, entry.sequence), orjson.loads(entry.leaf), proof, stamps)
+
+
+def _stamped(tx: EvidenceTransaction, size: int) -> StampedCheckpoint | None:
+    found = tx.super_log.stamped_checkpoint(size)
+    return None if found is None else StampedCheckpoint(found.note, tx.super_log.time_stamps(found.size))

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from gateway.applications.ports import ApplicationRepository
+from gateway.applications.review_tasks import ReviewTask
 from gateway.approvals.ports import JointReviewRepository, OutcomeRepository
 from gateway.authorisations.ports import AuthorisationRepository
 from gateway.certificates.proofs import EvidenceDocument, ProofOfApplication
@@ -34,12 +35,26 @@ class ApplicationTraces(Protocol):
         """Every event about the application for one of ``destinations``, with each attempt, in order of sequence."""
         ...
 
+    def stage_event_of(self, application_id: str, record_id: str) -> str | None:
+        """The utility's own id of what it said, by the entry of it; None where it said nothing there."""
+        ...
+
+
+class SettledReviews(Protocol):
+    """Reviews that made applications."""
+
+    def of_application(self, application_id: str) -> ReviewTask | None:
+        """The task whose acceptance made the application."""
+        ...
+
 
 class EvidenceTransaction(Protocol):
     """The room's slice of the unit of work."""
 
     @property
     def applications(self) -> ApplicationRepository: ...
+    @property
+    def reviews(self) -> SettledReviews: ...
     @property
     def authorisations(self) -> AuthorisationRepository: ...
     @property

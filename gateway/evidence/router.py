@@ -22,8 +22,10 @@ class BundleResponse(Response):
 
 
 router = APIRouter()
-OFTEN = Depends(RateLimit("evidence", "600/minute"))
-"""A bundle proves every entry of its application anew."""
+EVIDENCE = "evidence"
+"""The use that bundles are counted under."""
+SELDOM = Depends(RateLimit(EVIDENCE, "30/minute"))
+"""A bundle proves every entry of its application anew, and holds every document."""
 Service = Annotated[EvidenceService, Depends(provide(EvidenceService))]
 Redacted = Annotated[bool, Query(description="true：不含个人信息的版本")]
 
@@ -33,7 +35,7 @@ Redacted = Annotated[bool, Query(description="true：不含个人信息的版本
     tags=["申请人 · 进度"],
     summary="我的申请的证据包（离线核验：verify-evidence）",
     response_class=BundleResponse,
-    dependencies=[OFTEN],
+    dependencies=[SELDOM],
 )
 async def own_evidence(
     application_id: OpaqueId, applicant: Applicant, service: Service, redacted: Redacted = False
@@ -50,7 +52,7 @@ async def own_evidence(
     tags=["供电企业 · 核验"],
     summary="本单位申请的证据包（不含个人信息）",
     response_class=BundleResponse,
-    dependencies=[OFTEN],
+    dependencies=[SELDOM],
 )
 async def redacted_evidence(
     application_id: OpaqueId,
@@ -66,7 +68,7 @@ async def redacted_evidence(
     tags=["运营方"],
     summary="任一申请的证据包（取得留痕）",
     response_class=BundleResponse,
-    dependencies=[OFTEN],
+    dependencies=[SELDOM],
 )
 async def operator_evidence(
     application_id: OpaqueId,

@@ -9,6 +9,7 @@ from gateway.applications.model import GridConnectionApplication
 from gateway.clock import Clock
 from gateway.crypto.jwk import CurrentKey
 from gateway.crypto.jws import sign_jws
+from gateway.crypto.keyed_digest import KeyedDigest
 from gateway.evidence.archive import write_archive
 from gateway.evidence.assembly import Scope, assemble, manifest
 from gateway.evidence.collection import Collected, collect, unknown_application
@@ -42,16 +43,19 @@ class EvidenceService:
         answer_key: CurrentKey,
         clock: Clock,
         make_id: MakeId,
+        digests: KeyedDigest,
         *,
         issuer: str,
         gateway_name: str,
         intermediates: tuple[bytes, ...],
         wait_s: int,
     ) -> None:
-        """``intermediates`` are CA certificates that envelopes do not carry; ``wait_s`` – until the next checkpoint."""
+        """``digests`` open the reasons on record; ``intermediates`` are CA certificates that envelopes do not carry;
+        ``wait_s`` – until the next checkpoint.
+        """
         self._transactions = transactions
         self._answer_key = answer_key
-        self._clock, self._make_id = clock, make_id
+        self._clock, self._make_id, self._digests = clock, make_id, digests
         self._issuer, self._gateway_name = issuer, gateway_name
         self._intermediates, self._wait_s = intermediates, wait_s
 
@@ -93,7 +97,8 @@ class EvidenceService:
             party = tx.applications.party(application_id)
             of_another = applicant is not None and party is not None and party.person_code != applicant.person_code
             given = replace(scope, redacted=True) if of_another else scope
-            return collect(tx, application_id, self._wait_s), given
+            own_only = given.destination is not None
+            return collect(tx, application_id, self._digests, self._wait_s, own_only=own_only), given
 
         collected, scope = await self._transactions.read(read)
         now = self._clock()

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Mapping
 from typing import Final
 
 from fastapi import Request
@@ -55,16 +56,22 @@ class BodyLimit:
 class RateLimits:
     """Counts requests in memory over a sliding window; ``limits`` reads the time itself.
 
-    ``partner_limit`` is how many requests of one partner are let in a minute, over all routes.
+    ``partner_limit`` is how many requests of one partner are let in a minute, over all routes. ``set_for`` has how many
+    a minute the operator set for single uses, in place of what their routes say.
     """
 
-    def __init__(self, partner_limit: int = PARTNER_LIMIT) -> None:
+    def __init__(self, partner_limit: int = PARTNER_LIMIT, set_for: Mapping[str, int] | None = None) -> None:
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._partner_limit = parse(f"{partner_limit}/minute")
+        self._set_for = {use: parse(f"{limit}/minute") for use, limit in (set_for or {}).items()}
 
     def admit(self, caller: Caller) -> None:
         """Count one request of an authenticated partner. Raises ``RateLimited``."""
         self.hit(self._partner_limit, "partner", caller.partner_code)
+
+    def limit_of(self, use: str, otherwise: RateLimitItem) -> RateLimitItem:
+        """What was set for ``use``, or ``otherwise``."""
+        return self._set_for.get(use, otherwise)
 
     def count(self, limit: RateLimitItem, use: str, who: str) -> None:
         """Count without a refusal: ``require`` refuses later."""
@@ -92,7 +99,7 @@ class RateLimits:
 
 
 class RateLimit:
-    """A dependency: at most ``limit`` (``600/minute``) requests of ``use`` from one address.
+    """A dependency: at most ``limit`` (``600/minute``) requests of ``use`` from one address, unless another is set.
 
     Many people may share an address (a service hall, an office behind one router), so such limits are generous.
     """
@@ -102,7 +109,8 @@ class RateLimit:
         self._limit = parse(limit)
 
     async def __call__(self, request: Request) -> None:
-        services_of(request.app).get(RateLimits).hit(self._limit, self._use, address_of(request))
+        limits = services_of(request.app).get(RateLimits)
+        limits.hit(limits.limit_of(self._use, self._limit), self._use, address_of(request))
 
 
 def address_of(request: Request) -> str:

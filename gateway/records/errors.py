@@ -52,6 +52,11 @@ class CheckpointContradicted(PartnerUnavailable):
     title = "见证方所见与检查点矛盾"
 
 
+def checkpoint_refused(check: str, remedy: str) -> RecordDamaged:
+    """No checkpoint is signed. ``check`` is told behind ``record.kept_checkpoint_``."""
+    return RecordDamaged(check=f"record.kept_checkpoint_{check}", remedy=remedy)
+
+
 def record_unknown() -> RecordUnknown:
     """Says nothing of whether there is such an entry."""
     return RecordUnknown(

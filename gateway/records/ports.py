@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from gateway.records.checkpoints import Cosignature
+from gateway.records.checkpoints import Checkpoint, Cosignature
 from gateway.records.entries import RecordEntry
 from gateway.records.log import LogHead, Seal
 from gateway.records.merkle import Frontier, Subtree
@@ -207,6 +207,10 @@ class SuperLog(NodeReader, Protocol):
         """The newest one that has the leaf ``index`` and that a witness signed; else the newest that has it."""
         ...
 
+    def stamped_checkpoint(self, size: int) -> StoredCheckpoint | None:
+        """The oldest of at least ``size`` leaves that has a time stamp; else the newest that has one."""
+        ...
+
     def root_signed_at(self, size: int) -> bytes | None:
         """The root in the checkpoint of that size; None where none was signed at it."""
         ...
@@ -300,6 +304,14 @@ class Witness(Protocol):
         Raises a ``GatewayError``: ``PartnerUnavailable`` for one that cannot be reached or does not answer as it
         should, ``CheckpointContradicted`` for one that saw something that this checkpoint does not follow from.
         """
+        ...
+
+
+class KeptCheckpoint(Protocol):
+    """Where the last checkpoint is kept that left the database."""
+
+    def latest(self) -> Checkpoint | None:
+        """None where none was kept yet. May wait for a disk. Raises ``RecordDamaged`` where it cannot be read."""
         ...
 
 

@@ -4,10 +4,20 @@ import base64
 from collections.abc import Sequence
 
 from gateway.records.checkpoints import parse_checkpoint
+from gateway.records.growth import LogGrowth
+from gateway.records.notes import Note
 from gateway.records.ports import TimeStamp
 from gateway.records.record_proof import RecordProof
 from gateway.records.service import Growth, LeafPage
-from schemas.record_proofs import ConsistencyView, RecordProofView, SuperLeafProof, SuperLeavesView, TimeStampView
+from schemas.record_proofs import (
+    ConsistencyView,
+    LogGrowthView,
+    RecordProofView,
+    StampedCheckpointView,
+    SuperLeafProof,
+    SuperLeavesView,
+    TimeStampView,
+)
 
 
 def proof_view(proof: RecordProof, stamps: Sequence[TimeStamp] = ()) -> RecordProofView:
@@ -26,19 +36,32 @@ def proof_view(proof: RecordProof, stamps: Sequence[TimeStamp] = ()) -> RecordPr
             inclusion=_texts(proof.super_inclusion),
         ),
         checkpoint=str(proof.checkpoint),
-        time_stamps=[
-            TimeStampView(authority=each.authority, stamped_at=each.stamped_at, token=_text(each.token))
-            for each in stamps
-        ],
+        time_stamps=_stamps(stamps),
     )
+
+
+def stamped_view(note: Note, stamps: Sequence[TimeStamp]) -> StampedCheckpointView:
+    return StampedCheckpointView(checkpoint=str(note), time_stamps=_stamps(stamps))
 
 
 def growth_view(growth: Growth) -> ConsistencyView:
     return ConsistencyView(old_size=growth.old_size, new_size=growth.new_size, proof=_texts(growth.proof))
 
 
+def log_growth_view(growth: LogGrowth) -> LogGrowthView:
+    return LogGrowthView(
+        log=growth.log_id, old_size=growth.old_size, new_size=growth.new_size, proof=_texts(growth.proof)
+    )
+
+
 def leaves_view(page: LeafPage) -> SuperLeavesView:
     return SuperLeavesView(first=page.first, size=page.size, leaves=_texts(page.leaves))
+
+
+def _stamps(stamps: Sequence[TimeStamp]) -> list[TimeStampView]:
+    return [
+        TimeStampView(authority=each.authority, stamped_at=each.stamped_at, token=_text(each.token)) for each in stamps
+    ]
 
 
 def _text(data: bytes) -> str:

@@ -61,6 +61,9 @@ class RecordSettings(KeySettings):
         default=None, max_length=200, description="The record's name in checkpoints; ISSUER-HOST/record if left out"
     )
     checkpoint_every_s: float = Field(default=10, ge=0.05, le=3600, description="Pause between signed checkpoints")
+    checkpoint_lease_s: float = Field(
+        default=30, ge=1, le=3600, description="How long no other process signs checkpoints after one did"
+    )
     checkpoint_lag_limit_s: int | None = Field(
         default=None,
         ge=1,

@@ -116,14 +116,23 @@ async def test_a_fork_is_refused_and_what_was_seen_stays(mock: Mock, case: str) 
 
 
 @pytest.mark.parametrize("case", FORKS)
-async def test_a_file_that_contradicts_is_set_aside(tmp_path: Path, case: str) -> None:
+async def test_a_file_that_is_contradicted_stays(tmp_path: Path, case: str) -> None:
     witness = CheckpointFiles(tmp_path)
     await witness.observe(submission(8))
-    with pytest.raises(CheckpointContradicted):
-        await witness.observe(FORKS[case])
+    for _ in range(2):
+        with pytest.raises(CheckpointContradicted):
+            await witness.observe(FORKS[case])
+    assert parse_note((tmp_path / LATEST).read_bytes()) == submission(8).note
+    assert await witness.observe(submission(9)) == ()
+
+
+async def test_a_record_under_another_name_takes_its_place_and_sets_it_aside(tmp_path: Path) -> None:
+    witness = CheckpointFiles(tmp_path)
+    await witness.observe(submission(8))
+    renamed = submission(5, FORK, origin=f"{ORIGIN}-2")
+    assert await witness.observe(renamed) == ()
     assert parse_note((tmp_path / "record.8.checkpoint").read_bytes()) == submission(8).note
-    assert parse_note((tmp_path / LATEST).read_bytes()) == FORKS[case].note
-    assert await witness.observe(FORKS[case]) == ()
+    assert parse_note((tmp_path / LATEST).read_bytes()) == renamed.note
 
 
 async def test_a_log_or_key_that_a_witness_does_not_know(mock: Mock) -> None:

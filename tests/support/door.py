@@ -35,10 +35,12 @@ class NamedGate:
         return Caller(code, Role(role), "thumbprint", frozenset({"licences"}))
 
 
-def app_behind_the_door(*services: object, gate: NamedGate | None = None, max_body_bytes: int = 1024) -> FastAPI:
+def app_behind_the_door(
+    *services: object, gate: NamedGate | None = None, max_body_bytes: int = 1024, limits: RateLimits | None = None
+) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None)
     clock = SetClock()
-    publish(app, Services(Doorkeeper(gate or NamedGate(), clock, PUBLIC_URL), RateLimits(), *services))
+    publish(app, Services(Doorkeeper(gate or NamedGate(), clock, PUBLIC_URL), limits or RateLimits(), *services))
     hang_door(app, HttpMetrics(), https=True, max_body_bytes=max_body_bytes)
     return app
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import count
+from itertools import combinations, count
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,19 @@ from gateway.evidence.service import EvidenceService
 from gateway.evidence.verify_evidence import MANIFEST, Anchors, read_archive
 from gateway.identity.model import VerifiedApplicant
 from gateway.partners.model import KeyUse
-from gateway.records.checkpoints import NoteSigner, cosign, cosignatures_of
-from gateway.records.entries import RecordEntry, digest
-from gateway.records.notes import COSIGNATURE_TYPE, VerifierKey
-from schemas.partner_api import JointReviewRequest
+from gateway.records.checkpoints import Checkpoint, NoteSigner, cosign, cosignatures_of, sign_checkpoint
+from gateway.records.entries import RecordEntry, digest, encode_entry
+from gateway.records.growth import LogGrowth
+from gateway.records.merkle import leaf_hash
+from gateway.records.notes import COSIGNATURE_TYPE, Note, VerifierKey
+from gateway.records.record_proof import RecordProof
+from gateway.records.stored_tree import StoredTree
+from gateway.records.super_log import SUPER_LOG, SuperLeaf, encode_leaf
+from gateway.records.views import log_growth_view, proof_view
+from schemas.ecertificates import TYPE_CODES
+from schemas.partner_api import JointReviewRequest, StageEventRequest
 from schemas.wire import Typ
-from tests.support.anchoring import LOG_KEY, anchoring
+from tests.support.anchoring import LOG_KEY, LOG_SIGNER, ORIGIN, anchoring
 from tests.support.approvals import LIGHT_MODES, ROAD, FixedDirectory, intake, road_claims
 from tests.support.approvals import utility_caller as reviewing_caller
 from tests.support.licences import PLANT, UTILITY, LicencesRoom, an_applicant, licences_room, province
@@ -41,6 +48,8 @@ from tests.support.storage import DIGESTS
 
 IDENTITY_ISSUER = "https://identity.example"
 DECLARED = {"document": "project_approval", "sha256": "ab" * 32, "file_name": "pifu.pdf"}
+AUDIENCE = "bandian"
+PAUSED_FOR = "等候张三补交材料"
 SESSION = "ses_0000000000000000000001"
 
 
@@ -58,6 +67,11 @@ class Keys:
     def witness_key(self) -> VerifierKey:
         public = self.witness.private_key.public_key().public_bytes_raw()  # type: ignore[union-attr]
         return VerifierKey("witness.example", COSIGNATURE_TYPE, public)
+
+    def cosigned(self, note: Note, at: datetime) -> Note:
+        """What the witness makes of a checkpoint, whatever it is."""
+        private: Any = self.witness.private_key
+        return note.also_signed([cosign(note.text, NoteSigner(self.witness_key, private.sign), at)])
 
 
 class SigningChannel:
@@ -102,6 +116,8 @@ class EvidenceRoom:
         await self.room.transactions.write(lambda tx: tx.records.append(entry))
         self.application_id = (await self.room.apply(PLANT, applicant, declared=[DECLARED])).application.application_id
         await self.room.ask(self.application_id)
+        await self.paused()
+        await self.anchored()
         await self.reviewed()
         await self.delivered()
         await self.anchored()
@@ -111,7 +127,7 @@ class EvidenceRoom:
         claims = {
             "iss": IDENTITY_ISSUER,
             "sub": "pairwise-1",
-            "aud": "bandian",
+            "aud": AUDIENCE,
             "iat": now,
             "exp": now + 300,
             "auth_time": now,
@@ -122,6 +138,18 @@ class EvidenceRoom:
             "enterprise": {"name": applicant.holder_name, "unified_social_credit_code": applicant.holder_code},
         }
         return sign_jws(claims, self.keys.identity, Typ.IDENTITY_ASSERTION)
+
+    async def paused(self) -> None:
+        """The utility begins a stage and pauses it, with its reason."""
+        for action, reason in (("started", None), ("paused", PAUSED_FOR)):
+            event = StageEventRequest(
+                event_id=f"ev-{action}",
+                stage="acceptance",
+                action=action,
+                claimed_at=self.room.clock.advance(minutes=1),
+                reason=reason,
+            )
+            await self.room.stages.hear(UTILITY, self.application_id, event)
 
     async def reviewed(self) -> None:
         """A joint review, and what a department decided in it."""
@@ -146,15 +174,43 @@ class EvidenceRoom:
         while await relay.pass_once():
             await relay.drain()
 
-    async def anchored(self) -> None:
-        """A checkpoint that a witness cosigned."""
+    async def given(self) -> bytes:
+        """The applicant's own bundle."""
+        return (await self.service.for_applicant(self.application_id, an_applicant(), redacted=False)).archive
+
+    async def noted(self) -> None:
+        """One more entry about the application."""
+        entry = RecordEntry("test.noted", self.room.clock(), "gateway", self.application_id)
+        await self.room.transactions.write(lambda tx: tx.records.append(entry))
+
+    async def growth(self, *bundles: bytes) -> bytes:
+        """A ``consistency.json`` for entries out of several bundles: every size of every log to every larger one."""
+        sizes: dict[str, set[int]] = {}
+        for bundle in bundles:
+            for name, body in read_archive(bundle).items():
+                if name.startswith("record/"):
+                    proof = json.loads(body)
+                    sizes.setdefault(proof["log"], set()).add(proof["log_size"])
+                    sizes.setdefault(SUPER_LOG, set()).add(proof["super_leaf"]["size"])
+
+        def read(tx: Any) -> list[LogGrowth]:
+            return [
+                LogGrowth(log, old, new, StoredTree(tx.super_log, log, new).consistency_proof(old))
+                for log, known in sizes.items()
+                for old, new in combinations(sorted(known), 2)
+            ]
+
+        proofs = await self.room.transactions.read(read)
+        return json.dumps({"v": 1, "growth": [log_growth_view(each).model_dump() for each in proofs]}).encode()
+
+    async def anchored(self, seen_at: datetime | None = None, *, cosigned: bool = True) -> None:
+        """A checkpoint that a witness cosigned, at ``seen_at`` or now."""
         checkpoint = await anchoring(self.room.transactions, self.room.clock).anchor_once()
         assert checkpoint is not None
-        private: Any = self.keys.witness.private_key
-        line = cosign(checkpoint.note.text, NoteSigner(self.keys.witness_key, private.sign), self.room.clock())
-        note = checkpoint.note.also_signed([line])
-        found = cosignatures_of(note, [self.keys.witness_key])
-        await self.room.transactions.write(lambda tx: tx.super_log.add_cosignatures(checkpoint.size, found))
+        if cosigned:
+            note = self.keys.cosigned(checkpoint.note, seen_at or self.room.clock())
+            found = cosignatures_of(note, [self.keys.witness_key])
+            await self.room.transactions.write(lambda tx: tx.super_log.add_cosignatures(checkpoint.size, found))
 
     def write_anchors(self, directory: Path) -> None:
         """DIR, as an auditor has it from everybody."""
@@ -167,12 +223,17 @@ class EvidenceRoom:
         issuers = [each.model_dump(mode="json", by_alias=True, exclude_none=True) for each in pki.trust().issuers]
         for name, content in {
             "issuers.json": issuers,
+            "kinds.json": {kind: [code] for kind, code in TYPE_CODES.items()},
             "gateway.jwks.json": {"keys": [export_jwk(self.keys.answer.public())]},
             "partners.json": {
                 UTILITY: [{"jwk": export_jwk(self.keys.utility.public()), "use": "receipt"}],
                 ROAD: [{"jwk": export_jwk(self.keys.road.public()), "use": "outcome"}],
             },
-            "identity-provider.json": {"issuer": IDENTITY_ISSUER, "keys": [export_jwk(self.keys.identity.public())]},
+            "identity-provider.json": {
+                "issuer": IDENTITY_ISSUER,
+                "audience": AUDIENCE,
+                "keys": [export_jwk(self.keys.identity.public())],
+            },
         }.items():
             (directory / name).write_text(json.dumps(content), "utf-8")
         (directory / "checkpoints.vkeys").write_text(f"{LOG_KEY}\n", "utf-8")
@@ -189,6 +250,7 @@ async def evidence_room(database_url: str) -> AsyncIterator[EvidenceRoom]:
             lambda: keys.answer,
             room.clock,
             lambda kind: f"{kind}_{next(numbers):04d}",
+            DIGESTS,
             issuer=ISSUER,
             gateway_name="共享平台",
             intermediates=(),
@@ -197,13 +259,25 @@ async def evidence_room(database_url: str) -> AsyncIterator[EvidenceRoom]:
         yield EvidenceRoom(room, keys, service)
 
 
-def anew(bundle: bytes, changes: Mapping[str, bytes | None], key: SigningKey | None = None) -> bytes:
-    """The bundle with files changed, added or (None) taken away; with ``key`` its manifest lists and signs them."""
+def lone_entry(keys: Keys, entry: RecordEntry, seen_at: datetime, log: str = "lone") -> dict[str, bytes]:
+    """The proof of an entry in a record of its own, signed and cosigned as any other, as a file of a bundle."""
+    leaf = encode_entry(entry)
+    head = encode_leaf(SuperLeaf(log, 1, 1, leaf_hash(leaf)))
+    note = keys.cosigned(sign_checkpoint(Checkpoint(ORIGIN, 1, leaf_hash(head)), [LOG_SIGNER]), seen_at)
+    proof = RecordProof(log, 1, leaf, 1, [], head, 0, [], note)
+    return {f"record/{log}-1.json": proof_view(proof).model_dump_json().encode()}
+
+
+def anew(bundle: bytes, changes: Mapping[str, bytes | None], key: SigningKey | None = None, **claimed: object) -> bytes:
+    """The bundle with files changed, added or (None) taken away; with ``key`` its manifest lists and signs them, and
+    says ``claimed`` too.
+    """
     files = {**read_archive(bundle), **{name: body for name, body in changes.items() if body is not None}}
     files = {name: body for name, body in files.items() if changes.get(name, b"") is not None}
     if key is not None:
         part = files[MANIFEST].split(b".")[1]
         claims = json.loads(base64.urlsafe_b64decode(part + b"=="))
+        claims |= claimed
         listed = {name: body for name, body in files.items() if name != MANIFEST}
         claims["files"] = {name: {"sha256": digest(body), "size": len(body)} for name, body in sorted(listed.items())}
         files[MANIFEST] = sign_jws(claims, key, Typ.EVIDENCE_MANIFEST).encode()

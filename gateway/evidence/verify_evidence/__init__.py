@@ -6,11 +6,13 @@ bundle is, and what each statement means, stands in ``docs/evidence.md``. Whom t
 
     anchors/*.pem               roots of the certificates that seal e-certificates and their status lists
     issuers.json                which authority may issue which kind, and under which CA (as in BANDIAN_TRUST_DIR)
+    kinds.json                  {"business_licence": [证照类型代码 …]}: the codes that each kind is issued under
     gateway.jwks.json           the gateway's published keys (RFC 7517), retired ones included
     partners.json               the departments' and utilities' registered keys, by partner code
-    identity-provider.json      {"issuer": …, "keys": [JWK …]}
+    identity-provider.json      {"issuer": …, "audience": what it calls the gateway, "keys": [JWK …]}
     checkpoints.vkeys           verifier keys of the record's checkpoints, one a line (C2SP signed-note)
     witnesses.vkeys             verifier keys of the witnesses that somebody independent chose; optional
+    time-stamps/*.pem           roots of authorities that stamp checkpoints (RFC 3161); optional
 
 Exit codes: 0 everything that the bundle states is proved; 1 something is wrong, and it is named; 2 something could not
 be proved; 3 the bundle or DIR cannot be read.

@@ -23,12 +23,18 @@ class Anchors:
 
     roots: tuple[Certificate, ...] = ()
     issuers: tuple[Mapping[str, Any], ...] | None = None
+    kinds: Mapping[str, frozenset[str]] | None = None
+    """The codes (证照类型代码) that each kind is issued under."""
     gateway: tuple[NamedKey, ...] = ()
     partners: Mapping[str, tuple[NamedKey, ...]] = field(default_factory=dict)
     identity_issuer: str | None = None
+    identity_audience: str | None = None
+    """What the identity provider calls the gateway (its client id): for whom an assertion must be."""
     identity: tuple[NamedKey, ...] = ()
     checkpoints: tuple[NoteKey, ...] = ()
     witnesses: tuple[NoteKey, ...] = ()
+    time_stamping: tuple[Certificate, ...] = ()
+    """Roots of authorities that stamp checkpoints."""
 
     @classmethod
     def read(cls, directory: Path) -> "Anchors":
@@ -39,14 +45,17 @@ class Anchors:
         partners = _json_file(directory, "partners.json") or {}
         issuers = _json_file(directory, "issuers.json", list)
         return cls(
-            tuple(root for path in sorted((directory / "anchors").glob("*.pem")) for root in _roots(path)),
+            _roots(directory, "anchors"),
             None if issuers is None else tuple(each for each in issuers if isinstance(each, dict)),
+            _kinds(_json_file(directory, "kinds.json")),
             _keys("gateway.jwks.json", (_json_file(directory, "gateway.jwks.json") or {}).get("keys", [])),
             {code: _keys("partners.json", keys) for code, keys in partners.items()},
-            identity.get("issuer") if isinstance(identity.get("issuer"), str) else None,
+            _named(identity, "issuer"),
+            _named(identity, "audience"),
             _keys("identity-provider.json", identity.get("keys", [])),
             _note_keys(directory / "checkpoints.vkeys"),
             _note_keys(directory / "witnesses.vkeys"),
+            _roots(directory, "time-stamps"),
         )
 
 
@@ -61,6 +70,20 @@ def _json_file(directory: Path, name: str, kind: type = dict) -> Any:
     if not isinstance(found, kind):
         raise Unreadable(f"{name} in DIR is not as it should be")
     return found
+
+
+def _kinds(members: Mapping[str, Any] | None) -> Mapping[str, frozenset[str]] | None:
+    if members is None:
+        return None
+    for codes in members.values():
+        if not isinstance(codes, list) or not all(isinstance(each, str) for each in codes):
+            raise Unreadable("kinds.json in DIR is not as it should be")
+    return {kind: frozenset(codes) for kind, codes in members.items()}
+
+
+def _named(members: Mapping[str, Any], name: str) -> str | None:
+    found = members.get(name)
+    return found if isinstance(found, str) else None
 
 
 def _keys(name: str, members: object) -> tuple[NamedKey, ...]:
@@ -90,12 +113,16 @@ def _note_keys(path: Path) -> tuple[NoteKey, ...]:
         raise Unreadable(f"{path.name} in DIR holds something that is no verifier key") from None
 
 
-def _roots(path: Path) -> list[Certificate]:
+def _roots(directory: Path, name: str) -> tuple[Certificate, ...]:
+    return tuple(root for path in sorted((directory / name).glob("*.pem")) for root in _roots_in(path))
+
+
+def _roots_in(path: Path) -> list[Certificate]:
     try:
         blocks = _PEM.findall(path.read_bytes())
         found = [Certificate.read(base64.b64decode(b"".join(each.split()), validate=True)) for each in blocks]
     except (OSError, ValueError, Refused):
         found = []
     if not found:
-        raise Unreadable(f"anchors/{path.name} in DIR holds no certificate that can be read")
+        raise Unreadable(f"{path.parent.name}/{path.name} in DIR holds no certificate that can be read")
     return found

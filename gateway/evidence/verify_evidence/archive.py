@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from .errors import Broken
+from .work import spend
 
 MAX_FILES: Final = 4096
+MAX_BUNDLE_BYTES: Final = 256 << 20
 
 _LOCAL: Final = struct.Struct("<4sHHHHHIIIHH")
 _CENTRAL: Final = struct.Struct("<4sHHHHHHIIIHHHHHII")
@@ -25,18 +27,20 @@ def read_archive(data: bytes) -> dict[str, bytes]:
     There is exactly one way to write given files: stored, in the order of their names, dated 1980-01-01, nothing
     before, between or behind. Whatever differs from it by one bit is refused.
     """
+    if len(data) > MAX_BUNDLE_BYTES:
+        raise Broken("", "larger than a bundle may be")
     files: dict[str, bytes] = {}
     offsets: list[int] = []
-    at = 0
+    at, last = 0, ""
     while data[at : at + 4] == b"PK\x03\x04":
         name, body, end = _local_entry(data, at)
-        if files and name <= max(files):
+        if name <= last:
             raise Broken(name, f"at byte {at}: the files are not in the order of their names")
         if len(files) == MAX_FILES:
             raise Broken(name, "too many files")
         files[name] = body
         offsets.append(at)
-        at = end
+        at, last = end, name
     expected = _directory(files, offsets, at)
     rest = data[at:]
     if rest != expected:
@@ -61,6 +65,7 @@ def _local_entry(data: bytes, at: int) -> tuple[str, bytes, int]:
         raise Broken(name, f"at byte {at}: the header is not as it is written")
     start += name_length
     body = data[start : start + size]
+    spend("bytes", len(body))
     if len(body) != size or zlib.crc32(body) != crc:
         raise Broken(name, f"from byte {start}: the content does not have the checksum of its header")
     return name, body, start + size

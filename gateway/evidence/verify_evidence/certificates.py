@@ -14,6 +14,12 @@ from .der import Der, der_whole
 from .errors import NotProved, Refused
 from .keys import PublicKey
 from .sm2 import Sm2Key
+from .work import once, spend
+
+MAX_CERTIFICATE_BYTES: Final = 64 << 10
+MAX_RSA_BITS: Final = 8192
+MAX_RSA_EXPONENT: Final = 1 << 32
+"""A larger exponent makes verifying as slow as signing."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,8 @@ class Signed:
 
     def verify(self, spki: bytes) -> None:
         """Raises ``Refused`` (wrong), ``NotProved`` (an algorithm unknown here)."""
-        verify_x509(self.algorithm, spki, self.signature, self.body.raw)
+        parts = (self.algorithm.raw, spki, self.signature, self.body.raw)
+        once(("signed", *parts), lambda: verify_x509(self.algorithm, *parts[1:]))
 
 
 def _too_short() -> NoReturn:
@@ -53,8 +60,8 @@ _X509_HASHES: Final[Mapping[str, Callable[[], hashes.HashAlgorithm]]] = {
 
 def key_of_spki(spki: bytes) -> PublicKey:
     """The key in a SubjectPublicKeyInfo. Raises ``Refused``, ``NotProved``."""
-    parts = der_whole(spki).children()
-    algorithm = parts[0].children() if parts else []
+    parts = der_whole(spki).expect(0x30).children()
+    algorithm = parts[0].expect(0x30).children() if parts else []
     if len(algorithm) == 2 and algorithm[1].tag == 0x06 and algorithm[1].oid() == "1.2.156.10197.1.301":
         point = parts[1].content if len(parts) > 1 else b""
         if len(point) != 66 or point[:2] != b"\0\4":
@@ -64,6 +71,8 @@ def key_of_spki(spki: bytes) -> PublicKey:
         key = load_der_public_key(spki)
     except (ValueError, UnsupportedAlgorithm):
         raise NotProved("a public key that cannot be read here") from None
+    if isinstance(key, rsa.RSAPublicKey) and (key.key_size > MAX_RSA_BITS or key.public_numbers().e > MAX_RSA_EXPONENT):
+        raise NotProved("a public key that is larger than is looked at")
     if isinstance(key, ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
         return key
     raise NotProved("a public key of a type unknown here")
@@ -72,8 +81,14 @@ def key_of_spki(spki: bytes) -> PublicKey:
 def verify_x509(algorithm: Der, spki: bytes, signature: bytes, message: bytes) -> None:
     """A signature of a certificate, list or answer. Raises ``Refused``, ``NotProved``."""
     parts = algorithm.children()
-    name = parts[0].oid() if parts else ""
+    verify_by_name(parts[0].oid() if parts else "", spki, signature, message)
+
+
+def verify_by_name(name: str, spki: bytes, signature: bytes, message: bytes) -> None:
+    """A signature by the algorithm of that object identifier. Raises ``Refused``, ``NotProved``."""
     key = key_of_spki(spki)
+    spend("signatures")
+    spend("bytes", len(message))
     try:
         if name == "1.2.156.10197.1.501" and isinstance(key, Sm2Key):
             r, s = der_whole(signature).expect(0x30).children()
@@ -106,6 +121,9 @@ class Certificate:
     @classmethod
     def read(cls, der: bytes) -> "Certificate":
         """Raises ``Refused``."""
+        spend("certificates")
+        if len(der) > MAX_CERTIFICATE_BYTES:
+            raise Refused("X.509: larger than any certificate")
         try:
             return cls._read(der)
         except (ValueError, IndexError):

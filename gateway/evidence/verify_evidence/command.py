@@ -4,14 +4,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 from .anchors import Anchors
+from .archive import MAX_BUNDLE_BYTES
 from .errors import Unreadable
 from .report import verify_evidence
 from .texts import PROVED, UNKNOWN, WITHHELD, WORDS, WRONG, Finding, printable
-
-MAX_BUNDLE_BYTES: Final = 256 << 20
 
 
 class _Parser(argparse.ArgumentParser):

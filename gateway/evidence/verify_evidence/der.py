@@ -1,15 +1,18 @@
 """DER (X.690), as far as certificates, lists, answers and seals need it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from .errors import Refused
+from .work import spend
 
 _MAX_IDENTIFIER: Final = 64
+MAX_CHILDREN: Final = 4096
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Der:
     """One element: its tag, its content, and all its bytes."""
 
@@ -18,15 +21,23 @@ class Der:
     raw: bytes
 
     def children(self) -> list["Der"]:
-        """The elements in a constructed one. Raises ``Refused``."""
+        """The elements in a constructed one, at most ``MAX_CHILDREN``. Raises ``Refused``."""
+        found: list[Der] = []
+        for each in self.stream():
+            if len(found) == MAX_CHILDREN:
+                raise Refused("DER: more elements than are read")
+            found.append(each)
+        return found
+
+    def stream(self) -> Iterator["Der"]:
+        """Them one by one, however many. Raises ``Refused``."""
         if not self.tag & 0x20:
             raise Refused("DER: not constructed")
-        found: list[Der] = []
         at = 0
         while at < len(self.content):
-            found.append(der_first(self.content, at))
-            at += len(found[-1].raw)
-        return found
+            element = der_first(self.content, at)
+            at += len(element.raw)
+            yield element
 
     def expect(self, tag: int) -> "Der":
         """Itself, where it has that tag. Raises ``Refused``."""
@@ -62,9 +73,10 @@ class Der:
                 text = ("20" if int(text[:2]) < 50 else "19") + text
             elif self.tag != 0x18:
                 raise ValueError
-            if len(text) != 15:
+            if len(text) != 15 or not text[:14].isdigit() or text[14] != "Z":
                 raise ValueError
-            return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
+            month, day, hour, minute, second = (int(text[i : i + 2]) for i in range(4, 14, 2))
+            return datetime(int(text[:4]), month, day, hour, minute, second, tzinfo=UTC)
         except ValueError:
             raise Refused("DER: not a time") from None
 
@@ -76,6 +88,7 @@ class Der:
 
 def der_first(data: bytes, at: int = 0) -> Der:
     """The element that begins at ``at``. Raises ``Refused``."""
+    spend("elements")
     if len(data) < at + 2 or data[at] & 0x1F == 0x1F:
         raise Refused("DER: cut off")
     length, start = data[at + 1], at + 2

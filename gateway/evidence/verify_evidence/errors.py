@@ -9,6 +9,14 @@ class NotProved(Exception):
     """Nothing is known to be wrong, and yet it is not proved; the text says why."""
 
 
+class TooMuch(Exception):
+    """The bundle asks for more of ``what`` than ``limit``: the examination ends."""
+
+    def __init__(self, what: str, limit: int) -> None:
+        super().__init__(what, limit)
+        self.what, self.limit = what, limit
+
+
 class Unreadable(Exception):
     """The bundle or the anchors cannot be read at all."""
 

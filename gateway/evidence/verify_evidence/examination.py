@@ -1,13 +1,19 @@
 """One bundle under examination: what is in it, what was read of it so far, and what was found."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Final
 
 from .anchors import Anchors
 from .errors import NotProved, Refused
-from .reading import read_object
+from .reading import members_of, read_object
 from .record import Checkpoint, Entry
 from .texts import UNKNOWN, WITHHELD, WRONG, Finding
+from .work import spend
+
+VERSION: Final = 1
+"""Of the manifest, and of every account beside it."""
 
 
 class Examination:
@@ -25,12 +31,18 @@ class Examination:
         """The root of each log over so many entries."""
         self.held_by: dict[str, str] = {}
         """The first file with each checkpoint."""
+        self.stamps: dict[str, set[bytes]] = {}
+        """The time stamps over each checkpoint."""
+        self.seen_at: list[tuple[Checkpoint, str, datetime]] = []
+        """Which checkpoints others than the gateway saw, who, and when: no entry in one is younger."""
         self.seen: set[str] = set()
+        self._own: dict[tuple[str, str], list[Entry]] = {}
         self.holders: set[str] = set()
         """The numbers of whom the identity provider vouched for; empty where its assertion is not proved."""
 
     def say(self, mark: str, code: str, where: str = "", **facts: object) -> None:
         """Note a statement."""
+        spend("statements")
         self.findings.append(Finding(mark, code, where, facts))
 
     def attempt(
@@ -53,26 +65,45 @@ class Examination:
             return None
         self.seen.add(name)
         try:
-            return read_object(self.files[name])
+            found = read_object(self.files[name])
+            if found.get("v", VERSION) != VERSION:
+                raise Refused("a version that this verifier does not know")
+            return found
         except Refused as flaw:
             self.say(WRONG, "file.format", name, why=str(flaw))
             return None
 
-    def entries_of(self, *actions: str) -> list[Entry]:
-        """This application's own entries of some actions, oldest first."""
-        own = (each for each in self.entries.values() if each.action in actions and each.subject == self.application)
-        return sorted(own, key=lambda each: (each.at, each.entry_id))
+    def take(self, entry: Entry) -> None:
+        """An entry that is proved to be in the record."""
+        self.entries[entry.entry_id] = entry
+        self._own.clear()
 
-    def left_out(self) -> list[Mapping[str, Any]]:
-        """What the manifest says is not there."""
-        found = self.claims.get("left_out")
-        return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    def entries_of(self, *actions: str, result: str = "done") -> list[Entry]:
+        """This application's own entries of some actions that ended so, oldest first."""
+        if not self._own:
+            for entry in self.entries.values():
+                if entry.subject == self.application:
+                    self._own.setdefault((entry.action, entry.result), []).append(entry)
+        found = [entry for action in actions for entry in self._own.get((action, result), ())]
+        return sorted(found, key=lambda each: (each.at, each.entry_id))
+
+    @cached_property
+    def left_out(self) -> Mapping[tuple[str, str], str]:
+        """Why each document is not there, by what it is and its digest, as the manifest says."""
+        return {
+            (str(each.get("what")), str(each.get("sha256"))): str(each.get("why"))
+            for each in members_of(self.claims, "left_out")
+            if isinstance(each, dict)
+        }
+
+    @property
+    def redacted(self) -> bool:
+        """Whether the bundle is said to be without personal data."""
+        return self.claims["redacted"] is True
 
     def why_absent(self, what: str, digest: str) -> tuple[str, str]:
         """The mark and the reason for a document that is not there."""
-        for each in self.left_out():
-            if each.get("what") == what and each.get("sha256") == digest:
-                why = str(each.get("why"))
-                redacted = why == "redacted" and self.claims["redacted"] is True
-                return (WITHHELD if redacted else UNKNOWN), why
-        return UNKNOWN, "the manifest does not say why"
+        why = self.left_out.get((what, digest))
+        if why is None:
+            return UNKNOWN, "the manifest does not say why"
+        return (WITHHELD if why == "redacted" and self.redacted else UNKNOWN), why

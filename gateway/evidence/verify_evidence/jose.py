@@ -9,6 +9,8 @@ from .errors import NotProved, Refused
 from .keys import PublicKey, verify_jose
 from .reading import SKEW, read_object, text_of, unbase64url
 
+MAX_JWS_BYTES: Final = 16 << 20
+
 _FOREIGN: Final = frozenset(
     ("crit", "b64", "zip", "enc", "epk", "apu", "apv", "p2s", "p2c", "jku", "x5u", "jwk", "iss", "sub", "aud")
 ) | {"x5c", "x5t", "x5t#S256"}
@@ -25,7 +27,11 @@ class Jws:
 
     @classmethod
     def read(cls, data: bytes, typ: str, *, x5c: bool = False) -> "Jws":
-        """Raises ``Refused`` for what is no compact JWS of this ``typ`` in its one spelling; ``x5c`` – with a chain."""
+        """``x5c`` – with a chain. Raises ``Refused`` for what is no compact JWS of this ``typ`` in its one spelling,
+        ``NotProved`` for one that is too large.
+        """
+        if len(data) > MAX_JWS_BYTES:
+            raise NotProved("a JWS that is larger than is looked at")
         parts = data.split(b".")
         if len(parts) != 3:
             raise Refused("not a compact JWS")

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa,
 from .errors import Refused
 from .reading import text_of, unbase64url
 from .sm2 import Sm2Key
+from .work import spend
 
 PublicKey = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey | rsa.RSAPublicKey | Sm2Key
 _CURVES: Final[Mapping[str, tuple[type[ec.EllipticCurve], int]]] = {
@@ -44,6 +45,8 @@ def key_of_jwk(jwk: Mapping[str, Any]) -> PublicKey:
 
 def verify_jose(algorithm: str, key: PublicKey, signature: bytes, message: bytes) -> None:
     """One JWS signature. Raises ``Refused`` where the key does not fit or did not make it."""
+    spend("signatures")
+    spend("bytes", len(message))
     try:
         match algorithm, key:
             case "EdDSA", ed25519.Ed25519PublicKey():

@@ -1,6 +1,6 @@
 """Certification paths to anchors (RFC 5280 §6)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Final
@@ -8,38 +8,56 @@ from typing import Final
 from .certificates import Certificate
 from .errors import NotProved, Refused
 from .revocation import crl_says, ocsp_says
+from .work import once
 
 _CERT_SIGN, _DIGITAL_SIGNATURE, _NON_REPUDIATION = 5, 0, 1
 _KNOWN_CRITICAL: Final = frozenset({"2.5.29.15", "2.5.29.19", "2.5.29.37", "2.5.29.32", "2.5.29.17", "2.5.29.31"})
-_SEALING: Final = frozenset({"1.3.6.1.5.5.7.3.36", "2.5.29.37.0"})
+SEALING: Final = frozenset({"1.3.6.1.5.5.7.3.36", "2.5.29.37.0"})
 """Document signing (RFC 9336) and any purpose."""
+TIME_STAMPING: Final = frozenset({"1.3.6.1.5.5.7.3.8"})
 
 
 class Paths:
     """Paths to anchors (RFC 5280 §6, without policies), with revocation as of then. Bounded work."""
 
     def __init__(
-        self, anchors: Sequence[Certificate], others: Sequence[bytes], crls: Iterable[bytes], ocsp: Iterable[bytes]
+        self,
+        anchors: Sequence[Certificate],
+        others: Sequence[bytes],
+        crls: Iterable[bytes],
+        ocsp: Iterable[bytes],
+        *,
+        purposes: frozenset[str] = SEALING,
     ) -> None:
+        self._purposes = purposes
         self._anchors = list(anchors)
-        self._others = [found for each in others if (found := _readable(each)) is not None]
+        self._others = _by_subject(others)
         self._crls, self._ocsp = list(crls), list(ocsp)
         self._left = 400
 
     def require(
-        self, leaf: Certificate, carried: Sequence[bytes], at: datetime, sealed_at: datetime | None = None
+        self,
+        leaf: Certificate,
+        carried: Sequence[bytes],
+        at: datetime,
+        sealed_at: datetime | None = None,
+        *,
+        revocation: bool = True,
     ) -> list[Certificate]:
         """A path from ``leaf`` to an anchor that was good at ``at``; its dates count at ``sealed_at`` where it is told.
 
-        Raises ``Refused``, ``NotProved``.
+        ``revocation`` – asked too. Raises ``Refused``, ``NotProved``.
         """
-        pool = [*(found for each in carried if (found := _readable(each)) is not None), *self._others]
+        pool = _by_subject(carried)
+        for subject, certificates in self._others.items():
+            pool.setdefault(subject, []).extend(certificates)
         doubts: list[str] = []
         flaws: list[str] = []
         for path in self._walk([leaf], pool):
             try:
                 self._judge(path, at if sealed_at is None else min(sealed_at, at))
-                self._require_standing(path, at)
+                if revocation:
+                    self._require_standing(path, at)
             except NotProved as doubt:
                 doubts.append(str(doubt))
             except Refused as flaw:
@@ -50,16 +68,17 @@ class Paths:
             raise NotProved(doubts[0] if doubts else "no path leads to an anchor in DIR")
         raise Refused(flaws[0])
 
-    def _walk(self, path: list[Certificate], pool: Sequence[Certificate]) -> Iterator[list[Certificate]]:
+    def _walk(
+        self, path: list[Certificate], pool: Mapping[bytes, Sequence[Certificate]]
+    ) -> Iterator[list[Certificate]]:
         last = path[-1]
         for anchor in self._anchors:
             if anchor.subject.raw == last.issuer and self._signed_by(last, anchor):
                 yield path if anchor.der == last.der and len(path) > 1 else [*path, anchor]
         if len(path) >= 8:
             return
-        for candidate in pool:
-            fits = candidate.subject.raw == last.issuer and all(candidate.der != each.der for each in path)
-            if fits and self._signed_by(last, candidate):
+        for candidate in pool.get(last.issuer, ()):
+            if all(candidate.der != each.der for each in path) and self._signed_by(last, candidate):
                 yield from self._walk([*path, candidate], pool)
 
     def _signed_by(self, one: Certificate, issuer: Certificate) -> bool:
@@ -77,7 +96,7 @@ class Paths:
         usage, purposes = leaf.usage(), leaf.purposes()
         if usage is not None and not usage & {_DIGITAL_SIGNATURE, _NON_REPUDIATION}:
             raise Refused("the seal's certificate may not sign")
-        if purposes is not None and not purposes & _SEALING:
+        if purposes is not None and not purposes & self._purposes:
             raise Refused("the seal's certificate is for another purpose")
         for below, each in enumerate(path):
             if not each.not_before <= at <= each.not_after:
@@ -90,7 +109,7 @@ class Paths:
             if "2.5.29.30" in each.extensions:
                 raise NotProved("name constraints are not judged here")
             cas_below = sum(ca.subject.raw != ca.issuer for ca in path[1:below])
-            if below and not _certifies(each, cas_below):
+            if below and not _certifies(each, cas_below, self._purposes):
                 raise Refused("a certificate of the path is no CA for it")
 
     def _require_standing(self, path: Sequence[Certificate], at: datetime) -> None:
@@ -115,15 +134,23 @@ class Paths:
             raise NotProved("no list or answer in the bundle says that a certificate of the path was not revoked then")
 
 
+def _by_subject(certificates: Iterable[bytes]) -> dict[bytes, list[Certificate]]:
+    found: dict[bytes, list[Certificate]] = {}
+    for each in certificates:
+        if (certificate := _readable(each)) is not None:
+            found.setdefault(certificate.subject.raw, []).append(certificate)
+    return found
+
+
 def _readable(der: bytes) -> Certificate | None:
     try:
-        return Certificate.read(der)
+        return once(("certificate", der), lambda: Certificate.read(der))
     except Refused:
         return None
 
 
-def _certifies(certificate: Certificate, cas_below: int) -> bool:
+def _certifies(certificate: Certificate, cas_below: int, wanted: frozenset[str]) -> bool:
     length, purposes = certificate.path_length(), certificate.purposes()
-    if purposes is not None and not purposes & _SEALING:
+    if purposes is not None and not purposes & {*wanted, "2.5.29.37.0"}:
         return False
     return length != -1 and (length is None or cas_below <= length) and certificate.may_sign(_CERT_SIGN)

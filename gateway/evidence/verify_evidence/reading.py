@@ -8,13 +8,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NoReturn
 
-from .errors import Refused
+from .errors import Refused, TooMuch
+from .work import spend
 
 SKEW: Final = timedelta(minutes=5)
+MAX_JSON_BYTES: Final = 8 << 20
+"""Of one document: read, it takes twenty times as much memory."""
 
 
 def sha256_hex(data: bytes) -> str:
     """SHA-256 in hexadecimal."""
+    spend("bytes", len(data))
     return hashlib.sha256(data).hexdigest()
 
 
@@ -31,6 +35,9 @@ def _no_constant(name: str) -> NoReturn:
 
 def read_json(data: bytes | str) -> Any:
     """JSON in UTF-8, no member twice, no NaN. Raises ``Refused``."""
+    if len(data) > MAX_JSON_BYTES:
+        raise TooMuch("bytes of one JSON document", MAX_JSON_BYTES)
+    spend("bytes of JSON", len(data))
     try:
         text = data if isinstance(data, str) else data.decode("utf-8")
         return json.loads(text, object_pairs_hook=_members, parse_constant=_no_constant)
@@ -52,6 +59,14 @@ def text_of(holder: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise Refused(f"{name} is no text")
     return value
+
+
+def utf8(text: str) -> bytes:
+    """Its bytes. Raises ``Refused`` for half a character, which JSON can hold."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise Refused("half a character in a text") from None
 
 
 def number_of(holder: Mapping[str, Any], name: str) -> int:
@@ -98,8 +113,8 @@ def instant_of(holder: Mapping[str, Any], name: str) -> datetime:
 
 
 def epoch(seconds: object) -> datetime:
-    """Seconds since 1970. Raises ``Refused``."""
-    if not isinstance(seconds, int) or isinstance(seconds, bool) or not 0 <= seconds < 1 << 37:
+    """Seconds since 1970 (NumericDate, RFC 7519 §2). Raises ``Refused``."""
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds < 1 << 37:
         raise Refused("not a time in seconds")
     return datetime.fromtimestamp(seconds, UTC)
 
@@ -111,6 +126,7 @@ def told(at: datetime) -> str:
 
 def unbase64url(text: str | bytes) -> bytes:
     """base64url without padding in its one spelling. Raises ``Refused``."""
+    spend("bytes", len(text))
     encoded = text.encode("ascii", "replace") if isinstance(text, str) else text
     try:
         data = base64.b64decode(encoded + b"=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
@@ -125,6 +141,7 @@ def unbase64(text: object) -> bytes:
     """base64 with padding in its one spelling. Raises ``Refused``."""
     if not isinstance(text, str):
         raise Refused("not base64")
+    spend("bytes", len(text))
     try:
         data = base64.b64decode(text.encode("ascii"), validate=True)
     except (binascii.Error, ValueError):
@@ -135,5 +152,6 @@ def unbase64(text: object) -> bytes:
 
 
 def members_of(account: Mapping[str, Any], name: str) -> list[Any]:
+    """A list member; empty where there is none."""
     found = account.get(name)
     return found if isinstance(found, list) else []

@@ -1,5 +1,6 @@
 """From a bundle to all statements about it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .anchors import Anchors
@@ -9,10 +10,12 @@ from .checks.certificates import check_certificates
 from .checks.deliveries import check_deliveries
 from .checks.manifest import check_manifest, check_rest
 from .checks.outcomes import check_disclosures, check_outcomes
+from .checks.reasons import check_reasons
 from .checks.record import check_record
-from .errors import Broken
+from .errors import Broken, TooMuch
 from .examination import Examination
 from .texts import PROVED, UNKNOWN, WRONG, Finding
+from .work import LIMITS, bounded
 
 
 @dataclass(frozen=True)
@@ -42,22 +45,27 @@ _CHECKS = (
     check_disclosures,
     check_outcomes,
     check_deliveries,
+    check_reasons,
     check_rest,
 )
 
 
-def verify_evidence(bundle: bytes, anchors: Anchors) -> Report:
-    """Everything that ``bundle`` states, proved or not. Never raises for what it holds."""
+def verify_evidence(bundle: bytes, anchors: Anchors, limits: Mapping[str, int] = LIMITS) -> Report:
+    """Everything that ``bundle`` states, proved or not. Never raises for what it holds.
+
+    What would cost more than ``limits`` is not looked at, which is said; nothing behind it is either.
+    """
     examined = Examination(anchors)
-    try:
-        examined.files = read_archive(bundle)
-    except Broken as broken:
-        examined.say(WRONG, "archive", broken.name, why=broken.why)
-        return Report(tuple(examined.findings))
-    try:
-        if check_manifest(examined):
-            for check in _CHECKS:
-                check(examined)
-    except Exception as fault:  # a fault of this verifier must not pass for a proof, nor for a traceback
-        examined.say(WRONG, "fault", "", why=type(fault).__name__)
+    with bounded(limits):
+        try:
+            examined.files = read_archive(bundle)
+            if check_manifest(examined):
+                for check in _CHECKS:
+                    check(examined)
+        except Broken as broken:
+            examined.findings.append(Finding(WRONG, "archive", broken.name, {"why": broken.why}))
+        except TooMuch as much:
+            examined.findings.append(Finding(UNKNOWN, "much", "", {"what": much.what, "limit": much.limit}))
+        except Exception as fault:  # a fault of this verifier must not pass for a proof, nor for a traceback
+            examined.findings.append(Finding(WRONG, "fault", "", {"why": type(fault).__name__}))
     return Report(tuple(examined.findings))

@@ -2,53 +2,98 @@
 
 import hashlib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from .certificates import Certificate, Signed
 from .der import Der, der_whole
 from .errors import NotProved, Refused
 from .reading import SKEW, text_of, unbase64url
+from .work import once, spend
 
+MAX_CRL_BYTES: Final = 4 << 20
+MAX_OCSP_BYTES: Final = 64 << 10
+MAX_STATUS_BYTES: Final = 4 << 20
 _CRL_SIGN = 6
+
+
+@dataclass(frozen=True)
+class RevocationList:
+    """A complete CRL (RFC 5280 §5): what it says, whoever signed it. ``revoked`` has serials and since when."""
+
+    signed: Signed
+    issuer: bytes
+    this_update: datetime
+    next_update: datetime
+    revoked: Mapping[bytes, datetime]
+
+    @classmethod
+    def read(cls, der: bytes) -> "RevocationList":
+        """Raises ``Refused``; ``NotProved`` for a delta list, one of another scope, or one with something unknown."""
+        if len(der) > MAX_CRL_BYTES:
+            raise NotProved("a list that is larger than is looked at")
+        try:
+            signed = Signed.read(der_whole(der).expect(0x30).children())
+            parts = signed.body.expect(0x30).children()
+            if parts and parts[0].tag == 0x02:
+                parts = parts[1:]
+            _, name, this_update, next_update, *rest = parts
+            if any(
+                _critical(each) for holder in rest if holder.tag == 0xA0 for each in holder.children()[0].children()
+            ):
+                raise NotProved("a list of another scope")
+            entries = rest[0].stream() if rest and rest[0].tag == 0x30 else ()
+            return cls(signed, name.raw, this_update.time(), next_update.time(), _revoked(entries))
+        except (ValueError, IndexError):
+            raise Refused("not a list") from None
+
+    def signed_by(self, issuer: Certificate) -> bool:
+        """Whether ``issuer`` may sign lists, and signed this one."""
+        try:
+            if issuer.subject.raw != self.issuer or not issuer.may_sign(_CRL_SIGN):
+                return False
+            self.signed.verify(issuer.spki)
+        except (Refused, NotProved):
+            return False
+        return True
+
+
+def _revoked(entries: Iterable[Der]) -> Mapping[bytes, datetime]:
+    found: dict[bytes, datetime] = {}
+    for entry in entries:
+        serial, since, *more = entry.children()
+        if more and any(_critical(each) for each in more[0].children()):
+            raise NotProved("a list with something unknown")
+        at = since.time()
+        found[serial.content] = min(at, found.get(serial.content, at))
+    return found
+
+
+def _critical(extension: Der) -> bool:
+    return any(part.content != b"\0" for part in extension.children()[1:-1])
 
 
 def crl_says(der: bytes, one: Certificate, issuer: Certificate, at: datetime) -> bool | None:
     """Whether a complete CRL of ``issuer`` that stood at ``at`` clears ``one`` (True), lists it (False), or is none."""
     try:
-        signed = Signed.read(der_whole(der).expect(0x30).children())
-        parts = signed.body.expect(0x30).children()
-        if parts and parts[0].tag == 0x02:
-            parts = parts[1:]
-        _, name, this_update, next_update, *rest = parts
-        if name.raw != one.issuer or not issuer.may_sign(_CRL_SIGN):
-            return None
-        for extension in (each for holder in rest if holder.tag == 0xA0 for each in holder.children()[0].children()):
-            critical = any(part.content != b"\0" for part in extension.children()[1:-1])
-            if critical:  # a delta list, one of another scope, or something unknown
-                return None
-        if not this_update.time() - SKEW <= at <= next_update.time():
-            return None
-        signed.verify(issuer.spki)
-        for entry in rest[0].children() if rest and rest[0].tag == 0x30 else ():
-            serial, since, *more = entry.children()
-            if any(part.content == b"\xff" for extension in _extensions(more) for part in extension.children()[1:-1]):
-                return None
-            if serial.content == one.serial and since.time() <= at:
-                return False
-    except (Refused, NotProved, ValueError, IndexError):
+        listed = once(("list", der), lambda: RevocationList.read(der))
+    except (Refused, NotProved):
         return None
-    return True
-
-
-def _extensions(parts: Sequence[Der]) -> Sequence[Der]:
-    return parts[0].children() if parts else ()
+    if listed.issuer != one.issuer or not listed.this_update - SKEW <= at <= listed.next_update:
+        return None
+    if not listed.signed_by(issuer):
+        return None
+    since = listed.revoked.get(one.serial)
+    return since is None or since > at
 
 
 def ocsp_says(der: bytes, one: Certificate, issuer: Certificate, at: datetime) -> bool | None:
     """The same for an OCSP response (RFC 6960) by ``issuer``, or by a responder that it certified for that."""
     try:
+        if len(der) > MAX_OCSP_BYTES:
+            return None
         _, holder = der_whole(der).expect(0x30).children()
         _, octets = holder.children()[0].children()
         basic = der_whole(octets.expect(0x04).content).expect(0x30).children()
@@ -106,7 +151,8 @@ def status_at(listed: Mapping[str, Any], index: int) -> int:
         raise Refused("a status list of another form")
     try:
         stream = zlib.decompressobj()
-        unpacked = stream.decompress(packed, 1 << 22)
+        unpacked = stream.decompress(packed, MAX_STATUS_BYTES)
+        spend("bytes", len(unpacked))
     except zlib.error:
         raise Refused("a status list that cannot be unpacked") from None
     per_byte = 8 // bits

@@ -7,6 +7,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 
 from .errors import NotProved, Refused
+from .work import SM2_COST, SM3_COST, spend
 
 _P: Final = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFFFFFF
 _A: Final = _P - 3
@@ -25,6 +26,7 @@ def sm3(data: bytes) -> bytes:
         digest = hashes.Hash(hashes.SM3())
     except UnsupportedAlgorithm:
         raise NotProved("this installation has no SM3") from None
+    spend("bytes", SM3_COST * len(data))
     digest.update(data)
     return digest.finalize()
 
@@ -66,6 +68,7 @@ class Sm2Key:
         r, s = int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
         if len(signature) != 64 or not (0 < r < _N and 0 < s < _N) or (r + s) % _N == 0:
             raise InvalidSignature
+        spend("signatures", SM2_COST)
         signer = b"1234567812345678"
         parts = (_A, _B, *_G, self.x, self.y)
         z = sm3((8 * len(signer)).to_bytes(2) + signer + b"".join(each.to_bytes(32) for each in parts))

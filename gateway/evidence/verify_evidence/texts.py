@@ -17,7 +17,9 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "manifest.wrong": ("清单不可信：{why}", "the manifest cannot be believed: {why}"),
     "file.digest": ("文件内容与清单不符", "the file is not the one that the manifest lists"),
+    "file.name": ("文件名与其内容的摘要不符", "the file is not the one after whose digest it is named"),
     "file.missing": ("清单所列文件不在包内", "the file that the manifest lists is not in the bundle"),
+    "file.absent": ("包内应有此文件", "a bundle has this file"),
     "file.extra": ("文件不在清单中", "the manifest does not list this file"),
     "file.unused": ("不认识的文件，未作核验", "a file of a kind unknown here; nothing was checked"),
     "file.format": ("文件格式不符：{why}", "the file is malformed: {why}"),
@@ -28,22 +30,59 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "未给出见证方公钥：不能排除网关向不同的人出示不同的存证",
         "no witness is named in DIR: that everybody was shown the same record is not claimed",
     ),
+    "record.time": (
+        "存证 {entry} 的时间 {at} 不成立：{who} 于 {seen} 已见到它",
+        "the time {at} of record {entry} is contradicted: {who} saw it there at {seen}",
+    ),
+    "record.grown": (
+        "日志 {log} 在包内的各个大小（{sizes}）前后一致，只增不改",
+        "log {log} only grew from one size in this bundle to the next ({sizes})",
+    ),
+    "record.apart": (
+        "未能证明日志 {log} 由 {old} 增长到 {new}：{why}",
+        "that log {log} grew from {old} to {new} is not proved: {why}",
+    ),
+    "record.forked": (
+        "日志 {log} 的 {new} 不是由 {old} 增长而来：{why}",
+        "log {log} did not grow from {old} to {new}: {why}",
+    ),
+    "checkpoint.forked": (
+        "大小同为 {size} 的检查点有不同的根：存证被分叉",
+        "two checkpoints of size {size} have different roots: the record was forked",
+    ),
     "checkpoint": ("检查点（{size}）由 {key} 签名", "the checkpoint ({size}) is signed by {key}"),
     "checkpoint.unsigned": ("检查点没有可信密钥的签名", "no key in checkpoints.vkeys signed the checkpoint"),
     "checkpoint.wrong": ("检查点签名 {key} 不正确", "the signature of {key} on the checkpoint is wrong"),
     "witness": ("见证方 {key} 于 {at} 联署检查点（{size}）", "witness {key} cosigned the checkpoint ({size}) at {at}"),
     "witness.none": ("没有一个所列见证方联署此检查点", "none of the witnesses in DIR cosigned this checkpoint"),
+    "stamp": (
+        "时间戳机构 {who} 于 {at} 见到检查点（{size}）；未查其证书的吊销状态",
+        "the authority {who} stamped the checkpoint ({size}) at {at}; whether its certificate was revoked is not asked",
+    ),
+    "stamp.unjudged": (
+        "检查点（{size}）有 {count} 个时间戳，DIR 没有时间戳机构的根证书，未作核验",
+        "the checkpoint ({size}) has {count} time stamps, and DIR no roots of authorities: they were not checked",
+    ),
+    "stamp.wrong": (
+        "检查点（{size}）的时间戳不成立：{why}",
+        "a time stamp of the checkpoint ({size}) does not hold: {why}",
+    ),
     "application": (
         "申请 {id}：{utility}，{clazz}，与提交时的存证一致",
         "application {id}: {utility}, {clazz}, as recorded when it was submitted",
     ),
     "application.wrong": ("申请概况与存证不符：{why}", "the application's account differs from the record: {why}"),
+    "application.status": ("网关称：申请处于 {status}", "the gateway says: the application is {status}"),
     "application.nosubmission": ("没有提交申请的存证", "there is no record entry of the submission"),
     "authorisation": (
         "授权 {id} 的原文与存证的摘要一致：{text}",
         "the words of authorisation {id} are those whose digest was recorded: {text}",
     ),
     "authorisation.wrong": ("授权与存证不符：{why}", "the authorisation differs from the record: {why}"),
+    "authorisation.absent": (
+        "没有给出授权的存证",
+        "there is no record entry of an authorisation",
+    ),
     "authorisation.nowords": (
         "存证 {entry} 所指的授权原文不在包内",
         "the words of the authorisation in record {entry} are not in the bundle",
@@ -53,6 +92,10 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "the identity assertion is {issuer}'s, by {method}, verified at {at}",
     ),
     "identity.wrong": ("身份凭据不成立：{why}", "the identity assertion does not hold: {why}"),
+    "identity.audience": (
+        "身份凭据签发给谁未能证明：identity-provider.json 没有 audience",
+        "for whom the assertion was issued is not proved: identity-provider.json has no audience",
+    ),
     "identity.absent": ("没有身份凭据：{why}", "there is no identity assertion: {why}"),
     "certificate": (
         "{kind}（{title}）于 {at} 有效：签章、证书链、吊销与状态均独立核实",
@@ -76,6 +119,10 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "certificate.absent": (
         "{kind} 的证照原件不在包内（{why}），存证只有其摘要 {digest}",
         "the envelope of {kind} is not in the bundle ({why}); the record has its digest {digest}",
+    ),
+    "certificate.unclear": (
+        "存证 {entry} 所列的一份材料无法辨认",
+        "a document that record {entry} lists cannot be told",
     ),
     "certificate.unbound": ("{kind} 的判定没有对应的存证", "no record entry speaks of this judgement of {kind}"),
     "declared": ("{kind} 由申请人自行提供（容缺），未经核验", "{kind} was declared by the applicant and not verified"),
@@ -102,6 +149,10 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "receipt.body": (
         "{destination} 签收事件 {event}（第 {sequence} 件），所签正是此内容",
         "{destination} signed for event {event} (number {sequence}), with this very content",
+    ),
+    "receipt.nobody": (
+        "{destination} 签收事件 {event}，其内容不在包内（{why}）",
+        "{destination} signed for event {event}; its content is not in the bundle ({why})",
     ),
     "receipt.wrong": (
         "{destination} 对事件 {event} 的回执不成立：{why}",
@@ -134,6 +185,26 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "withheld": (
         "{count} 项 {what} 已隐去（不含个人信息的版本）",
         "{count} of {what} left out (a bundle without personal data)",
+    ),
+    "withheld.whole": (
+        "{count} 项 {what} 被隐去，而清单称此包完整",
+        "{count} of {what} left out as personal data, of a bundle that is said to have them",
+    ),
+    "reason": (
+        "{actor} 在存证 {entry} 中所记的理由正是：{text}",
+        "the reason of {actor} in record {entry} is this one: {text}",
+    ),
+    "reason.wrong": (
+        "存证 {entry} 的理由不成立：{why}",
+        "the reason of record {entry} does not hold: {why}",
+    ),
+    "reason.absent": (
+        "存证 {entry} 的理由不在包内（{why}）",
+        "the reason of record {entry} is not in the bundle ({why})",
+    ),
+    "much": (
+        "超出核验上限（{what}：{limit}），其余未作核验",
+        "more than is looked at ({what}: {limit}); nothing further was checked",
     ),
     "fault": ("核验程序自身出错（{why}），结论不可用", "this verifier failed ({why}): nothing is concluded"),
     "stage": (
@@ -178,10 +249,13 @@ def _quoted(fact: object) -> str:
         text = str(fact)
     except ValueError:  # more digits than Python writes
         return "…"
+    text = text if len(text) <= MAX_TOLD else f"{text[:MAX_TOLD]}…"
     return re.sub(r"\s+", " ", text).translate(_NO_MARKS)
 
 
-_NO_MARKS: Final = dict.fromkeys(map(ord, (*"✓✗✔✘☑☒", "\u2800")), "�")
+MAX_TOLD: Final = 4000
+"""Characters of a fact."""
+_NO_MARKS: Final = dict.fromkeys(map(ord, (*"✓✗✔✘☑☒✅❎❌✖✕×√🗸🗴🗹🗷", "\u2800")), "�")
 
 
 def printable(text: str) -> str:

@@ -41,6 +41,7 @@ def made(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Made
             redacted = await room.service.for_operator(application_id, "cli:test", redacted=True)
             await room.anchored()
             for_utility = await room.service.for_utility(application_id, "csg-guangzhou")
+            room.room.clock.advance(hours=2)
             second = (await room.room.apply(PLANT, declared=[DECLARED])).application.application_id
             await room.anchored()
             other = await room.service.for_operator(second, "cli:test", redacted=False)

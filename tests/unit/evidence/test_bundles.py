@@ -1,12 +1,16 @@
 """A whole bundle proves everything; a redacted one what it can, and tells of nobody."""
 
+import base64
 import io
 import json
 import zipfile
 from hashlib import sha256
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gateway.certificates.registry import KindRegistry
 from gateway.evidence.verify_evidence import (
     MANIFEST,
     PROVED,
@@ -19,9 +23,13 @@ from gateway.evidence.verify_evidence import (
     read_archive,
     verify_evidence,
 )
-from tests.support.evidence import anew, contents, without
+from gateway.retention.policies import policies
+from gateway.retention.service import RetentionService
+from tests.support.databases import Databases
+from tests.support.evidence import PAUSED_FOR, anew, contents, evidence_room, without
 from tests.support.licences import PLANT, SECRETS, an_applicant
 from tests.support.raw_database import Needles
+from tests.support.retention import PERIODS
 from tests.unit.evidence.conftest import Made
 
 REASON = "同意张三占道"
@@ -37,6 +45,9 @@ EVERYTHING = {
     "disclosed",
     "outcome",
     "receipt.body",
+    "reason",
+    "record.grown",
+    "stage",
 }
 
 
@@ -60,9 +71,9 @@ def test_a_whole_bundle_proves_everything(made: Made) -> None:
 def test_a_redacted_one_still_verifies_and_says_what_is_left_out(made: Made) -> None:
     report = verify_evidence(made.redacted, made.anchors)
     assert report.exit_code == 0, told(report)
-    assert codes(report, PROVED) == EVERYTHING - {"identity", "certificate", "outcome"} | {"receipt"}
+    assert codes(report, PROVED) == EVERYTHING - {"identity", "certificate", "outcome", "reason"} | {"receipt"}
     left = {each.facts["what"]: each.facts["count"] for each in report.findings if each.code == "withheld"}
-    assert left == {"assertion": 1, "envelope": 2, "outcome": 1, "receipt": 1}
+    assert left == {"assertion": 1, "envelope": 2, "event": 1, "outcome": 1, "reason": 1, "receipt": 1}
     assert codes(report, UNKNOWN, WRONG) == set()
 
 
@@ -77,7 +88,7 @@ def test_a_utility_gets_its_own_deliveries_and_nobody_s_name(made: Made) -> None
 @pytest.mark.parametrize("form", ["redacted", "for_utility"])
 def test_nobody_is_named_in_a_redacted_one(made: Made, form: str) -> None:
     applicant = an_applicant()
-    words = {*SECRETS, applicant.person_name, applicant.person_code, PLANT.purpose, REASON, "张三"}
+    words = {*SECRETS, applicant.person_name, applicant.person_code, PLANT.purpose, REASON, PAUSED_FOR, "张三"}
     needles = Needles(words)
     assert {found for content in contents(made.whole) for found in needles.found_in(content)}, "they can be found"
     assert {found for content in contents(getattr(made, form)) for found in needles.found_in(content)} == set()
@@ -196,3 +207,26 @@ class TestTheCommand:
 def test_the_manifest_is_the_first_thing_that_is_looked_at(made: Made) -> None:
     report = verify_evidence(anew(made.whole, {MANIFEST: None}), made.anchors)
     assert (report.exit_code, codes(report, WRONG)) == (1, {"file.missing"})
+
+
+async def test_what_retention_removed_is_not_proved_and_said_to_be_gone(databases: Databases, tmp_path: Path) -> None:
+    """The receipts stay; nobody can tell any more what they were for."""
+    async with evidence_room(databases.sqlite()) as room:
+        await room.live()
+        room.write_anchors(tmp_path / "anchors")
+        room.room.clock.advance(days=PERIODS.deliveries_days + 1)
+        table = policies(PERIODS, KindRegistry.discover().copies_kept())
+        await RetentionService(room.room.transactions, table, room.room.clock).run()
+        await room.anchored()
+        bundle = await room.given()
+    left = manifest_of(bundle)["left_out"]
+    assert [(each["what"], each["why"]) for each in left] == [("event", "retention")] * 3
+    report = verify_evidence(bundle, Anchors.read(tmp_path / "anchors"))
+    assert (report.exit_code, codes(report, UNKNOWN)) == (2, {"receipt.nobody"}), told(report)
+    assert all("retention" in each.text("en") for each in report.findings if each.code == "receipt.nobody")
+
+
+def manifest_of(bundle: bytes) -> dict[str, Any]:
+    payload = read_archive(bundle)[MANIFEST].split(b".")[1]
+    found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + b"=="))
+    return found

@@ -1,16 +1,22 @@
 """A gateway that holds all its own keys, and signs a bundle anew that says more than others' signatures bear out."""
 
 import json
+from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
-from gateway.evidence.verify_evidence import PROVED, UNKNOWN, Finding, read_archive, verify_evidence
+from gateway.crypto.jws import sign_jws
+from gateway.evidence.verify_evidence import PROVED, UNKNOWN, WRONG, Finding, read_archive, verify_evidence
+from gateway.evidence.verify_evidence.checks.applications import _assertion
 from gateway.evidence.verify_evidence.checks.envelopes import prove_certificate
+from gateway.evidence.verify_evidence.checks.manifest import check_manifest
+from gateway.evidence.verify_evidence.checks.record import check_record, identity_digests, is_identity
 from gateway.evidence.verify_evidence.der import Der
 from gateway.evidence.verify_evidence.errors import Refused
 from gateway.evidence.verify_evidence.examination import Examination
-from tests.support.evidence import anew
+from tests.support.evidence import anew, without
 from tests.unit.evidence.conftest import Made
 from tests.unit.evidence.test_bundles import codes, told
 
@@ -40,12 +46,12 @@ class TestDeliveries:
         said = account(made, "deliveries.json")
         said["events"] = []
         gone = dict.fromkeys(name for name in read_archive(made.whole) if name.startswith("deliveries/"))
-        for bundle in (
-            signed_anew(made, "deliveries.json", said, **gone),
-            anew(made.whole, {**gone, "deliveries.json": None}, made.keys.answer),
+        for bundle, more in (
+            (signed_anew(made, "deliveries.json", said, **gone), set()),
+            (anew(made.whole, {**gone, "deliveries.json": None}, made.keys.answer), {"file.absent"}),
         ):
             report = verify_evidence(bundle, made.anchors)
-            assert (report.exit_code, codes(report, UNKNOWN)) == (2, {"delivery.unlisted"}), told(report)
+            assert (report.exit_code, codes(report, UNKNOWN)) == (2, {"delivery.unlisted"} | more), told(report)
 
     def test_a_number_is_told_only_where_the_receiver_signed_for_it(self, made: Made) -> None:
         report = verify_evidence(made.redacted, made.anchors)
@@ -59,6 +65,13 @@ def test_a_department_s_document_that_nobody_verified_is_not_passed_over(made: M
     said = {**account(made, "outcomes.json"), "outcomes": []}
     report = verify_evidence(signed_anew(made, "outcomes.json", said), made.anchors)
     assert (report.exit_code, codes(report, UNKNOWN)) == (2, {"outcome.absent"}), told(report)
+
+
+def test_an_event_that_is_listed_twice(made: Made) -> None:
+    said = account(made, "deliveries.json")
+    said["events"].append(said["events"][0])
+    report = verify_evidence(signed_anew(made, "deliveries.json", said), made.anchors)
+    assert (report.exit_code, codes(report, WRONG)) == (1, {"receipt.wrong"}), told(report)
 
 
 class TestCertificates:
@@ -86,6 +99,90 @@ class TestCertificates:
         gone = dict.fromkeys(name for name in read_archive(made.whole) if name.startswith(("certificates/", "status/")))
         report = verify_evidence(signed_anew(made, "certificates.json", said, **gone), made.anchors)
         assert (report.exit_code, codes(report, UNKNOWN)) == (2, {"certificate.absent"}), told(report)
+
+
+class TestIdentity:
+    """The identity provider names for whom it verified somebody; DIR has that name from the provider itself."""
+
+    def test_an_assertion_that_was_made_for_somebody_else(self, made: Made) -> None:
+        """Who logs in at another service of the same provider did not apply here."""
+        report = verify_evidence(made.whole, without(made.anchors, identity_audience="tax-bureau"))
+        (wrong,) = [each for each in report.findings if each.mark == WRONG]
+        assert (wrong.code, report.exit_code) == ("identity.wrong", 1), told(report)
+        assert "somebody else" in wrong.text("en")
+
+    def test_where_the_provider_s_name_for_the_gateway_is_not_known(self, made: Made) -> None:
+        report = verify_evidence(made.whole, without(made.anchors, identity_audience=None))
+        assert (report.exit_code, codes(report, UNKNOWN)) == (2, {"identity.audience"}), told(report)
+
+    def test_it_may_be_for_several(self, made: Made) -> None:
+        (own,) = made.anchors.identity
+        entry = next(each for each in _examined(made).entries.values() if each.action == "identity.verified")
+        for audience, right in ((["bandian", "x"], True), (["x"], False), ([], False), ({"bandian": 1}, False)):
+            claims = {"iss": made.anchors.identity_issuer, "iat": int(entry.at.timestamp()), "aud": audience}
+            claims["exp"] = int(entry.at.timestamp()) + 60
+            data = sign_jws(claims, made.keys.identity, "identity-assertion+jwt").encode()
+            examined = _examined(made)
+            digest = sha256(data).hexdigest()
+            examined.take(replace(entry, facts={"assertion_sha256": digest}))
+            assert own.kid == made.keys.identity.kid
+            try:
+                _assertion(examined, data, digest)
+            except Refused:
+                assert not right
+            else:
+                assert right
+
+    def test_it_is_looked_for_once_however_many_entries_there_are(self, made: Made) -> None:
+        examined = _examined(made)
+        identities = identity_digests(examined)
+        (verified,) = [each for each in examined.entries.values() if is_identity(each, identities)]
+        assert verified.action == "identity.verified"
+        asked = 0
+        entries_of = examined.entries_of
+
+        def counted(*actions: str, result: str = "done") -> Any:
+            nonlocal asked
+            asked += 1
+            return entries_of(*actions, result=result)
+
+        examined.entries_of = counted  # type: ignore[method-assign]
+        for number in range(500):
+            examined.take(replace(verified, entry_id=f"more-{number}", subject="app_of_another"))
+        check_record(examined)
+        assert asked < 20
+
+
+def _examined(made: Made) -> Examination:
+    examined = Examination(made.anchors)
+    examined.files = read_archive(made.whole)
+    assert check_manifest(examined)
+    check_record(examined)
+    examined.findings.clear()
+    return examined
+
+
+class TestWhatWasLeftOut:
+    def test_of_a_bundle_without_personal_data_it_is_said_so(self, made: Made) -> None:
+        said = [
+            each.text("en")
+            for each in verify_evidence(made.redacted, made.anchors).findings
+            if "left out" in each.text("en")
+        ]
+        assert said
+        assert all(each.startswith("–") for each in said)
+
+    def test_a_bundle_that_is_said_to_be_whole_does_not_leave_out_as_if_it_were_not(self, made: Made) -> None:
+        """The statement would be true of a redacted one alone."""
+        left = [{"what": "envelope", "sha256": "ab" * 32, "why": why} for why in ("redacted",)]
+        report = verify_evidence(anew(made.whole, {}, made.keys.answer, left_out=left), made.anchors)
+        assert (report.exit_code, codes(report, UNKNOWN)) == (2, {"withheld.whole"}), told(report)
+        assert "without personal data" not in told(report)
+        for why in ("retention", "never_kept"):
+            left = [{"what": "envelope", "sha256": "ab" * 32, "why": why}]
+            report = verify_evidence(anew(made.whole, {}, made.keys.answer, left_out=left), made.anchors)
+            assert report.exit_code == 0, "nothing in the record asks for it"
+            assert "left out as" not in told(report)
 
 
 def test_a_stranger_s_certificate_is_doubted(made: Made) -> None:

@@ -28,6 +28,7 @@ from mock_services.population import Trouble, build_population
 from mock_services.provincial_platform.certificates import Record
 from mock_services.provincial_platform.ofd_licences import seal_licence
 from mock_services.provincial_platform.registry import Registry
+from schemas.ecertificates import TYPE_CODES
 from schemas.status_lists import StatusListReference
 from tests.support import ofd_writer as writer
 from tests.support.ecertificates import AT, LIST_URI
@@ -90,7 +91,8 @@ def proof(
         for each in AUTHORITIES
     ]
     anchors = [Certificate.read(each) for each in roots or (province.jws.root, province.pki.root.certificate)]
-    examined = Examination(Anchors(tuple(anchors), tuple(entitled if issuers is None else issuers)))
+    trusted = Anchors(tuple(anchors), tuple(entitled if issuers is None else issuers))
+    examined = Examination(replace(trusted, kinds={province.kind: frozenset({TYPE_CODES[province.kind]})}))
     name = f"certificates/{digest(envelope)}.ofd"
     examined.files = {name: envelope}
     for suffix, documents in (("crl", evidence.crls), ("jwt", evidence.status_lists.values())):

@@ -10,6 +10,7 @@ from ..examination import Examination
 from ..reading import SKEW, instant_of, members_of, told
 from ..record import Entry
 from ..texts import STATED, UNKNOWN
+from ..work import spend
 from .envelopes import prove_certificate
 
 MAX_JUDGEMENTS: Final = 256
@@ -30,12 +31,13 @@ def check_certificates(examined: Examination) -> None:
         judgements = judgements[:MAX_JUDGEMENTS]
     examined.seen |= {each for each in examined.files if each.startswith("chain/")}
     examined.seen |= {name for each in judgements for name in _rested_on(each)}
+    spoken = _spoken_of(examined)
     covered: dict[tuple[str, str], list[datetime]] = {}
     missing: dict[tuple[str, str], str] = {}
     for judgement in judgements:
         kind, digest = str(judgement.get("kind")), str(judgement.get("envelope_sha256"))
         facts = {"kind": kind, "at": str(judgement.get("judged_at"))}
-        if (kind, digest) not in _spoken_of(examined):
+        if (kind, digest) not in spoken:
             examined.say(UNKNOWN, "certificate.unbound", "certificates.json", kind=kind)
         elif judgement.get("verdict") != "valid":
             judged = {"verdict": judgement.get("verdict"), "check": judgement.get("check")}
@@ -46,6 +48,8 @@ def check_certificates(examined: Examination) -> None:
             covered.setdefault((kind, digest), []).extend(_time_of(judgement))
             work = lambda j=judgement, n=name: prove_certificate(examined, j, n, others)  # noqa: E731
             examined.attempt(work, "certificate.wrong", name, "certificate.unknown", **facts)
+    for entry in _unclear(examined):
+        examined.say(UNKNOWN, "certificate.unclear", entry.where, entry=entry.entry_id)
     for entry, kind, verdict, digest in _documents(examined):
         if verdict == "self_declared":
             examined.say(STATED, "declared", entry.where, kind=kind)
@@ -74,7 +78,7 @@ def _used(examined: Examination) -> Iterator[tuple[Entry, str, str, timedelta]]:
         if verdict == "valid":
             yield entry, kind, digest, BEFORE_SUBMISSION
     for entry in examined.entries_of("licence.disclosed"):
-        if entry.result == "done" and entry.facts.get("verdict") == "valid":
+        if entry.facts.get("verdict") == "valid":
             yield entry, str(entry.facts.get("kind")), str(entry.facts.get("envelope_sha256")), BEFORE_ANSWER
 
 
@@ -96,10 +100,24 @@ def _envelope(examined: Examination, digest: str) -> str | None:
 def _documents(examined: Examination) -> Iterator[tuple[Entry, str, str, str]]:
     """Kind, verdict and digest of each document that the application rests on, after the entry that says so."""
     for entry in examined.entries_of("application.submitted"):
-        for each in entry.facts.get("documents") or ():
-            parts = str(each).split(":")
-            if len(parts) == 3:
-                yield entry, parts[0], parts[1], parts[2]
+        for each in members_of(entry.facts, "documents"):
+            spend("documents")
+            parts = _parts(each)
+            if parts is not None:
+                yield entry, *parts
+
+
+def _parts(document: object) -> tuple[str, str, str] | None:
+    parts = document.split(":") if isinstance(document, str) else ()
+    return (parts[0], parts[1], parts[2]) if len(parts) == 3 else None
+
+
+def _unclear(examined: Examination) -> Iterator[Entry]:
+    """Submissions that list a document in another way: nobody knows what is asked of it."""
+    for entry in examined.entries_of("application.submitted"):
+        listed = entry.facts.get("documents")
+        if not isinstance(listed, list) or any(_parts(each) is None for each in listed):
+            yield entry
 
 
 def _spoken_of(examined: Examination) -> set[tuple[str, str]]:

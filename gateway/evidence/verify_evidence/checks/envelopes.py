@@ -14,8 +14,9 @@ from ..ofd.document import licence_date, read_document
 from ..paths import Paths
 from ..reading import SKEW, instant_of, sha256_hex, text_of, texts_of, told
 from ..texts import PROVED, UNKNOWN
+from ..work import once
 from .seals import sealed, status_file
-from .standing import require_dates, require_entitled, require_standing
+from .standing import require_dates, require_entitled, require_kind, require_standing
 
 
 def prove_certificate(examined: Examination, judgement: Mapping[str, Any], name: str, others: Sequence[bytes]) -> None:
@@ -23,14 +24,17 @@ def prove_certificate(examined: Examination, judgement: Mapping[str, Any], name:
     at, envelope = instant_of(judgement, "judged_at"), examined.files[name]
     if sha256_hex(envelope) != judgement["envelope_sha256"]:
         raise Refused("the envelope is not the one whose digest was recorded")
-    crls = [status_file(examined, each, "crl") for each in texts_of(judgement, "crls")]
-    ocsp = [status_file(examined, each, "ocsp") for each in texts_of(judgement, "ocsp")]
+    crls, ocsp = (
+        [status_file(examined, each, kind) for each in dict.fromkeys(texts_of(judgement, name))]
+        for name, kind in (("crls", "crl"), ("ocsp", "ocsp"))
+    )
     paths = Paths(examined.anchors.roots, others, crls, ocsp)
     opened = _of_jws(envelope, paths, at) if name.endswith(".jws") else _of_ofd(envelope, paths, at)
     if opened.authority != opened.signer.attribute("2.5.4.97") or opened.metadata.get("ZZBFJGDM") != opened.authority:
         raise Refused("the seal is not that of the authority that the certificate names")
     require_dates(opened.metadata, at)
     kind = text_of(judgement, "kind")
+    require_kind(examined, opened.metadata, kind)
     require_entitled(examined, opened.authority, kind, opened.path[1], at)
     require_standing(examined, opened.claims, judgement, paths, kind, at)
     if examined.holders and examined.holders.isdisjoint(str(opened.metadata.get("CZZTDM")).split("、")):
@@ -61,7 +65,7 @@ def _of_jws(envelope: bytes, paths: Paths, at: datetime) -> _Opened:
 
 def _of_ofd(envelope: bytes, paths: Paths, at: datetime) -> _Opened:
     """The signer's dates count when it sealed, the maker's when it made the seal; revocation as of then."""
-    document = read_document(envelope)
+    document = once(("document", sha256_hex(envelope)), lambda: read_document(envelope))
     value, seal = document.value, document.value.seal
     if value.signed_at > at + SKEW:
         raise Refused("it was sealed later than it was judged")

@@ -1,16 +1,20 @@
 """The manifest: which files there are, by the gateway's signature, and which of them nobody looked at."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
 from ..errors import NotProved, Refused
-from ..examination import Examination
+from ..examination import VERSION, Examination
 from ..jose import Jws, verify_by_one
 from ..reading import epoch, number_of, sha256_hex, text_of, told
 from ..texts import PROVED, STATED, UNKNOWN, WITHHELD, WRONG
 
-VERSION: Final = 1
 MANIFEST: Final = "manifest.jws"
+ACCOUNTS: Final = ("application.json", "certificates.json", "deliveries.json", "outcomes.json", "reasons.json")
+"""What every bundle has, however little there is to tell."""
+BY_DIGEST: Final = ("certificates/", "chain/", "outcomes/", "status/")
+"""Folders whose files are named after their SHA-256."""
 
 
 def check_manifest(examined: Examination) -> bool:
@@ -52,22 +56,26 @@ def _files_are_listed(examined: Examination) -> bool:
             examined.say(WRONG, "file.missing", name)
         elif name not in listed:
             examined.say(WRONG, "file.extra", name)
-        elif listed[name] != {"sha256": sha256_hex(examined.files[name]), "size": len(examined.files[name])}:
-            examined.say(WRONG, "file.digest", name)
         else:
-            continue
+            digest = sha256_hex(examined.files[name])
+            if listed[name] != {"sha256": digest, "size": len(examined.files[name])}:
+                examined.say(WRONG, "file.digest", name)
+            elif name.startswith(BY_DIGEST) and name.partition("/")[2].partition(".")[0] != digest:
+                examined.say(WRONG, "file.name", name)
+            else:
+                continue
         whole = False
     return whole
 
 
 def check_rest(examined: Examination) -> None:
     """What was left out, what no check knows, and what no bundle can prove."""
-    left: dict[str, int] = {}
-    for each in examined.left_out():
-        left[str(each.get("what"))] = left.get(str(each.get("what")), 0) + (each.get("why") == "redacted")
-    for what, count in sorted(left.items()):
-        if count:
-            examined.say(WITHHELD, "withheld", "", what=what, count=count)
+    for name in sorted({*ACCOUNTS} - examined.files.keys()):
+        examined.say(UNKNOWN, "file.absent", name)
+    redacted = Counter(what for (what, _), why in examined.left_out.items() if why == "redacted")
+    mark, code = (WITHHELD, "withheld") if examined.redacted else (UNKNOWN, "withheld.whole")
+    for what, count in sorted(redacted.items()):
+        examined.say(mark, code, "", what=what, count=count)
     for name in sorted(examined.files.keys() - examined.seen):
         examined.say(UNKNOWN, "file.unused", name)
     examined.say(STATED, "limits")

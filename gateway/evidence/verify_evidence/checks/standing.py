@@ -26,6 +26,18 @@ def require_dates(metadata: Mapping[str, Any], at: datetime) -> None:
         raise Refused("it was not within its own dates")
 
 
+def require_kind(examined: Examination, metadata: Mapping[str, Any], kind: str) -> None:
+    """By its 证照类型代码 and ``kinds.json``: who may issue several kinds does not issue one as another.
+
+    Raises ``Refused``, ``NotProved``.
+    """
+    codes = (examined.anchors.kinds or {}).get(kind)
+    if codes is None:
+        raise NotProved("DIR has no kinds.json that says under which codes this kind is issued")
+    if metadata.get("ZZLXDM") not in codes:
+        raise Refused("it is a certificate of another kind")
+
+
 def require_entitled(examined: Examination, authority: str, kind: str, issuing_ca: Certificate, at: datetime) -> None:
     """By ``issuers.json``, on the day in China. Raises ``Refused``, ``NotProved``."""
     if examined.anchors.issuers is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..errors import NotProved, Refused
+from ..work import spend
 
 MAX_BYTES: Final = 64 << 20
 MAX_ENTRIES: Final = 512
@@ -152,6 +153,7 @@ def _behind(data: bytes, entry: _Entry, at: int) -> int:
 
 
 def _unpacked(packed: bytes, entry: _Entry) -> bytes:
+    spend("bytes", entry.size)
     body = packed if entry.method == 0 else _inflated(packed, entry.size)
     if len(body) != entry.size or zlib.crc32(body) != entry.checksum:
         raise Refused("a file in the OFD does not have its checksum")

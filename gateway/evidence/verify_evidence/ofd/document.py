@@ -14,6 +14,7 @@ from typing import Final
 
 from ..errors import NotProved, Refused
 from ..sm2 import sm3
+from ..work import spend
 from .container import read_container
 from .markup import Element, read_xml
 from .seal import SealedValue
@@ -124,6 +125,7 @@ def _covered(files: Mapping[str, bytes], path: str, description: Element) -> set
     covered = set()
     for line in lines:
         target = _located(files, path, line.attributes.get("FileRef"), "a file that the seal covers is not there")
+        spend("bytes", len(files[target]))
         actual = sm3(files[target]) if method in _SM3 else sha256(files[target]).digest()
         if _digest(line) != actual:
             raise Refused(f"{target} is not the file that was sealed")

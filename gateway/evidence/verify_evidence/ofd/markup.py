@@ -6,6 +6,7 @@ from typing import Final
 from xml.parsers import expat
 
 from ..errors import NotProved, Refused
+from ..work import spend
 
 MAX_BYTES: Final = 1 << 20
 MAX_ELEMENTS: Final = 50_000
@@ -79,6 +80,7 @@ class _Builder:
             raise NotProved("an XML file in the OFD in an encoding that is not read here")
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
+        spend("elements", 1 + len(attributes))
         self._count += 1 + len(attributes)
         if self._count > MAX_ELEMENTS or len(self._open) >= MAX_DEPTH:
             raise NotProved("an XML file in the OFD of more elements than are looked at")
