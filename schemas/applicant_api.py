@@ -8,7 +8,7 @@ from pydantic import Field
 from schemas.departments import OutcomeKind
 from schemas.events import PermitSummary
 from schemas.identity import ApplicantKind, VerificationMethod
-from schemas.partner_api import FailedCheck, JointReviewView, StageDeadline, StageView
+from schemas.partner_api import FailedCheck, JointReviewView, PauseView, StageDeadline, StageView
 from schemas.wire import Instant, OpaqueId, OpenWireModel, PartnerCode, RegionDigits, Slug, WireModel
 
 
@@ -235,14 +235,6 @@ class ApplicationAccepted(OpenWireModel):
     record_id: str
 
 
-class PauseView(OpenWireModel):
-    """A span in which the clock stands still, and why."""
-
-    from_at: Instant
-    until_at: Instant | None
-    reason: str
-
-
 class OutcomeView(OpenWireModel):
     """What a department said of a permit. A superseded outcome stays in view and has no effect."""
 
@@ -267,6 +259,7 @@ class PermitProgress(OpenWireModel):
 
     summary: PermitSummary
     overdue: bool
+    used_working_days: int | None = Field(default=None, description="Of the limit of the joint review; pauses left out")
     pauses: list[PauseView]
     outcomes: list[OutcomeView]
     next_step: str | None = None
@@ -320,6 +313,19 @@ class DocumentProgress(OpenWireModel):
     next_step: str | None = None
 
 
+class WithdrawalProgress(OpenWireModel):
+    """How far a withdrawal, of the authorisation or of the application, has come with the utility.
+
+    ``acknowledged_at`` is when it signed that it holds the order to purge what it had obtained; ``receipt_sha256`` is
+    of that receipt. ``stuck``: it could not be told to it, and the operator is at it.
+    """
+
+    told_at: Instant
+    acknowledged_at: Instant | None = None
+    receipt_sha256: str | None = None
+    stuck: bool = False
+
+
 class ProgressView(OpenWireModel):
     """``GET /v1/applications/{id}/progress``."""
 
@@ -337,6 +343,7 @@ class ProgressView(OpenWireModel):
     permits: list[PermitProgress]
     authorised_until: Instant | None
     authorisation_withdrawn_at: Instant | None
+    withdrawal: WithdrawalProgress | None = None
     accesses: list[AccessView]
     hotlines: list[str] = Field(default=["12398", "95598"], description="第（十三）条：监管与服务热线")
 

@@ -173,10 +173,19 @@ class StageDeadline(OpenWireModel):
     """A limit and what has been used of it. Working days; ``due_at`` is the end of that day in China."""
 
     limit_working_days: int | None
+    used_working_days: int | None = None
     clause: str | None
     due_at: Instant | None
     provisional: bool = False
     overdue: bool = False
+
+
+class PauseView(OpenWireModel):
+    """A span in which the clock stands still, and why."""
+
+    from_at: Instant
+    until_at: Instant | None
+    reason: str
 
 
 class StageView(OpenWireModel):
@@ -189,6 +198,7 @@ class StageView(OpenWireModel):
     completed_at: Instant | None = None
     deadline: StageDeadline | None = None
     flags: list[str] = []
+    pauses: list[PauseView] = []
 
 
 class StageEventRecorded(OpenWireModel):

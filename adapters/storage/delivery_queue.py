@@ -15,6 +15,7 @@ from adapters.storage.statements import Statements
 from adapters.storage.tables import UtcInstant
 from gateway.delivery.backoff import LONGEST_WAIT
 from gateway.delivery.ports import (
+    Attempt,
     Backlog,
     ClaimedDelivery,
     ClaimRoom,
@@ -74,14 +75,23 @@ class SqlDeliveryQueue:
 
     def find(self, event_id: str) -> DeliveryView | None:
         row = self._statements.execute(select(outbox).where(outbox.c.event_id == event_id)).one_or_none()
-        if row is None:
-            return None
+        return None if row is None else view_of(self._statements, row, self._attempts(event_id))
+
+    def of_subject(self, destination: str, subject: str, types: Sequence[str]) -> Sequence[DeliveryView]:
+        rows = self._statements.execute(
+            select(outbox)
+            .where(outbox.c.destination == destination, outbox.c.subject == subject, outbox.c.type.in_(types))
+            .order_by(outbox.c.sequence)
+        ).all()
+        return [view_of(self._statements, row, self._attempts(row.event_id)) for row in rows]
+
+    def _attempts(self, event_id: str) -> Sequence[Attempt]:
         attempts = self._statements.execute(
             select(delivery_attempts)
             .where(delivery_attempts.c.event_id == event_id)
             .order_by(delivery_attempts.c.attempt)
         )
-        return view_of(self._statements, row, [attempt_of(self._statements, attempt) for attempt in attempts])
+        return [attempt_of(self._statements, attempt) for attempt in attempts]
 
     def list(
         self, destination: str | None, state: DeliveryState | None, limit: int, before: str | None = None

@@ -18,12 +18,17 @@ def stage_view(deadline: StageDeadline, lifecycle: Lifecycle) -> partner_api.Sta
         completed_at=progress.ended_at,
         deadline=partner_api.StageDeadline(
             limit_working_days=deadline.limit.working_days,
+            used_working_days=clock.used_working_days if clock else None,
             clause=deadline.limit.clause,
             due_at=clock.due_at if clock else None,
             provisional=clock.provisional if clock else False,
             overdue=clock.over if clock else False,
         ),
         flags=sorted(flags),
+        pauses=[
+            partner_api.PauseView(from_at=pause.from_at, until_at=pause.until_at, reason=pause.reason)
+            for pause in progress.pauses
+        ],
     )
 
 
@@ -31,6 +36,7 @@ def whole_view(whole: WholeDeadline) -> partner_api.StageDeadline:
     """The limit of the whole; without a single due day where the stages' own days are summed."""
     return partner_api.StageDeadline(
         limit_working_days=whole.limit.working_days,
+        used_working_days=whole.used_working_days,
         clause=whole.limit.clause,
         due_at=whole.clock.due_at if whole.clock else None,
         provisional=whole.provisional,

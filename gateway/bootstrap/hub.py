@@ -110,7 +110,9 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         build_evidence(foundation),
         RecordProofs(transactions, wait_s=math.ceil(settings.checkpoint_every_s)),
         PublishedVerifierKeys(checkpoint_keys(foundation).published),
-        Pages(Site(GATEWAY_NAME, https=settings.base_url.startswith("https:")), Assets(), clock),
+        offices,
+        directory,
+        Pages(Site(GATEWAY_NAME, settings.base_url.startswith("https:"), settings.base_url), Assets(), clock),
     )
     return Hub(foundation, services, certificates, Housekeeping(intakes, build_retention(foundation), reconciliation))
 

@@ -254,6 +254,10 @@ class DeliveryQueue(Protocol):
 
     def find(self, event_id: str) -> DeliveryView | None: ...
 
+    def of_subject(self, destination: str, subject: str, types: Sequence[str]) -> Sequence[DeliveryView]:
+        """Events of ``types`` about ``subject`` for ``destination``, oldest first, each with its attempts."""
+        ...
+
     def list(
         self, destination: str | None, state: DeliveryState | None, limit: int, before: str | None = None
     ) -> Sequence[DeliveryView]:

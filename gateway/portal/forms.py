@@ -1,5 +1,6 @@
 """Forms of our own pages: ``application/x-www-form-urlencoded``, tied to the visit, and done once."""
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -8,9 +9,10 @@ from typing import Annotated, Final
 from urllib.parse import parse_qs
 
 from fastapi import Depends, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from gateway.errors import Owner
+from gateway.http.errors import RequestInProgress
 from gateway.http.idempotency import Idempotency
 from gateway.http.services import services_of
 from gateway.portal.errors import FormMalformed, FormNotOwn
@@ -20,6 +22,10 @@ TOKEN_FIELD: Final = "form_token"  # noqa: S105 - the name of a field
 ONCE_FIELD: Final = "once"
 MOST_FIELDS: Final = 200
 _ONCE_LENGTH: Final = range(8, 65)
+_ELSEWHERE: Final = "application/vnd.bandian.elsewhere"
+_LOOKS_AGAIN_S: Final = 0.25
+_PATIENCE: Final = 60
+"""How often the second click looks whether the first is done: together as long as sources may take."""
 
 
 def new_once() -> str:
@@ -48,14 +54,29 @@ class Form:
     async def once(self, request: Request, subject: str, work: Callable[[], Awaitable[Response]]) -> Response:
         """Do ``work`` once for this rendered form of ``subject``: sent twice, or in two tabs, it answers the same.
 
-        Raises ``FormMalformed`` for a form without its mark, ``RequestInProgress`` while the first is at work.
+        What ``work`` sends elsewhere (303) counts as done, too. Raises ``FormMalformed`` for a form without its mark,
+        ``RequestInProgress`` where the first is still at work after some seconds.
         """
         mark = self.text(ONCE_FIELD)
         if len(mark) not in _ONCE_LENGTH:
             raise _malformed()
         scope = sha256("\0".join(("form", subject, self.path, mark)).encode()).hexdigest()
         content = sha256(repr(sorted(self.values.items())).encode()).hexdigest()
-        return await services_of(request.app).get(Idempotency).answer(scope, content, work)
+        idempotency = services_of(request.app).get(Idempotency)
+
+        async def kept() -> Response:
+            answer = await work()
+            if answer.status_code != 303:
+                return answer
+            # Only a success is kept, and only its body: the way to go on is kept as one.
+            return Response(answer.headers["location"], media_type=_ELSEWHERE)
+
+        for _ in range(_PATIENCE):
+            try:
+                return _sent_on(await idempotency.answer(scope, content, kept))
+            except RequestInProgress:
+                await asyncio.sleep(_LOOKS_AGAIN_S)
+        return _sent_on(await idempotency.answer(scope, content, kept))
 
 
 async def own_form(request: Request) -> Form:
@@ -79,6 +100,12 @@ async def own_form(request: Request) -> Form:
 
 
 OwnForm = Annotated[Form, Depends(own_form)]
+
+
+def _sent_on(answer: Response) -> Response:
+    if answer.media_type != _ELSEWHERE:
+        return answer
+    return RedirectResponse(bytes(answer.body).decode(), 303)
 
 
 def _malformed() -> FormMalformed:

@@ -28,10 +28,11 @@ POLICY: Final = (
 
 @dataclass(frozen=True)
 class Site:
-    """What every page knows of the installation."""
+    """What every page knows of the installation. ``address`` is where browsers reach it, without a slash at the end."""
 
     name: str
     https: bool
+    address: str = ""
 
 
 class Pages:

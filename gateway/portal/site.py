@@ -5,6 +5,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.http.browsers import wants_page
 from gateway.http.problems import answer_http_exception
 from gateway.portal import router as shared
 from gateway.portal.page_route import error_page, page_unknown
@@ -25,8 +26,3 @@ async def _answer(request: Request, error: Exception) -> Response:
     if error.status_code == 404 and wants_page(request):
         return error_page(request, page_unknown())
     return await answer_http_exception(request, error)
-
-
-def wants_page(request: Request) -> bool:
-    """Whether it is a browser that goes somewhere: programs ask for JSON, or for anything."""
-    return request.method in ("GET", "HEAD") and "text/html" in request.headers.get("accept", "")

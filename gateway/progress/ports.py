@@ -6,6 +6,7 @@ from typing import Protocol
 from gateway.applications.ports import ApplicationRepository, ReviewRepository
 from gateway.approvals.ports import JointReviewRepository
 from gateway.authorisations.ports import AuthorisationRepository
+from gateway.delivery.ports import DeliveryView
 from gateway.rechecks.ports import LastLook
 from gateway.records.ports import StoredEntry
 
@@ -20,6 +21,12 @@ class CertificatesLookedAt(Protocol):
     """When an application's certificates were looked at last."""
 
     def looks(self, application_id: str) -> Mapping[str, LastLook]: ...
+
+
+class DeliveriesOfSubject(Protocol):
+    """What was sent about one application."""
+
+    def of_subject(self, destination: str, subject: str, types: Sequence[str]) -> Sequence[DeliveryView]: ...
 
 
 class ProgressTransaction(Protocol):
@@ -37,3 +44,5 @@ class ProgressTransaction(Protocol):
     def reviews(self) -> ReviewRepository: ...
     @property
     def record_reader(self) -> EntriesOfSubject: ...
+    @property
+    def deliveries(self) -> DeliveriesOfSubject: ...

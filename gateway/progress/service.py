@@ -17,11 +17,13 @@ from gateway.approvals.permit_states import PermitStatus
 from gateway.approvals.ports import KeptReview
 from gateway.approvals.views import permit_summaries, review_view
 from gateway.clock import Clock
+from gateway.delivery.ports import DeliveryState
 from gateway.errors import Owner
 from gateway.licences.service import DISCLOSED
 from gateway.progress.ports import ProgressTransaction
 from gateway.progress.titles import document_title, field_titles, withheld_views
 from gateway.rechecks.views import document_progress
+from gateway.records.entries import digest
 from gateway.records.log import record_id
 from gateway.records.ports import StoredEntry
 from gateway.transaction import Transactions
@@ -30,13 +32,17 @@ from schemas.applicant_api import (
     ApplicationSummary,
     DocumentProgress,
     OutcomeView,
-    PauseView,
     PermitProgress,
     ProgressView,
+    WithdrawalProgress,
 )
 from schemas.departments import ReviewMode
+from schemas.events import EventType
+from schemas.partner_api import PauseView
 
 MOST_APPLICATIONS = 50
+WITHDRAWALS = (EventType.AUTHORISATION_WITHDRAWN, EventType.APPLICATION_WITHDRAWN)
+"""What tells a utility to stop and to purge; the first of them ends the authorisation."""
 
 
 class ProgressService:
@@ -92,6 +98,7 @@ class ProgressService:
             permits=permit_progress(review, under_way, self._calendar, now) if review else [],
             authorised_until=authorisation.until if authorisation else None,
             authorisation_withdrawn_at=authorisation.withdrawn_at if authorisation else None,
+            withdrawal=_withdrawal(tx, application),
             accesses=_accesses(tx, application_id),
         )
 
@@ -116,6 +123,22 @@ def _accesses(tx: ProgressTransaction, application_id: str) -> list[AccessView]:
     return looks + [access_view(entry) for entry in tx.record_reader.of_subject(application_id, (DISCLOSED,))]
 
 
+def _withdrawal(tx: ProgressTransaction, application: GridConnectionApplication) -> WithdrawalProgress | None:
+    """How far the withdrawal has come with the utility; None where nothing was withdrawn."""
+    told = tx.deliveries.of_subject(application.utility, application.application_id, WITHDRAWALS)
+    if not told:
+        return None
+    first = told[0]
+    receipts = [attempt.receipt for attempt in first.history if attempt.receipt is not None]
+    delivered = first.state is DeliveryState.DELIVERED
+    return WithdrawalProgress(
+        told_at=first.event.at,
+        acknowledged_at=first.settled_at if delivered else None,
+        receipt_sha256=digest(receipts[-1].document) if delivered and receipts else None,
+        stuck=first.state is DeliveryState.DEAD,
+    )
+
+
 def permit_progress(
     kept: KeptReview, under_way: bool, calendar: WorkingCalendar, now: datetime
 ) -> list[PermitProgress]:
@@ -132,6 +155,7 @@ def permit_progress(
             next_step=step,
             next_step_href=href,
             overdue=deadline.clock is not None and deadline.clock.over,
+            used_working_days=deadline.clock.used_working_days if deadline.clock else None,
             pauses=[
                 PauseView(from_at=pause.from_at, until_at=pause.until_at, reason=pause.reason)
                 for pause in deadline.state.pauses
