@@ -201,6 +201,7 @@ class IntakeView(OpenWireModel):
     utilities: list[PartnerCode]
     ready: bool
     consistency: list[ConsistencyView] = []
+    demand: DemandRequest | None = Field(default=None, description="What was asked for, as it was written")
     status: Literal["open", "under_review"] = "open"
     review: ReviewView | None = None
 

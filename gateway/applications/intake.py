@@ -48,7 +48,7 @@ from gateway.partners.directory import DirectorySnapshot, PartnerDirectory
 from gateway.records.entries import Fact, RecordEntry, digest
 from gateway.records.refusals import refusals_recorded
 from gateway.transaction import Transactions
-from schemas.applicant_api import Confirmation, IntakeView
+from schemas.applicant_api import Confirmation, DemandRequest, IntakeView
 from schemas.identity import ApplicantKind
 
 PREVIEWED, DROPPED = "intake.previewed", "intake.dropped"
@@ -139,7 +139,7 @@ class IntakeService:
             utilities=utilities,
             findings=consistency_of(party, demand.region, documents, authority),
         )
-        view = intake_view(preview, self._calendar)
+        view = intake_view(preview, self._calendar).model_copy(update={"demand": _asked(demand, address)})
         stored = StoredIntake(
             intake=intake,
             demand=demand,
@@ -264,6 +264,10 @@ def _already_opened(tx: IntakeTransaction, stored: StoredIntake, confirmation: C
             remedy="已确认的申请正在人工核查；如需改动，请放弃后重新发起",
         )
     return ReviewOpened(task)
+
+
+def _asked(demand: Demand, address: str | None) -> DemandRequest:
+    return DemandRequest(**{**demand.__dict__, "area": demand.area.value, "address": address})
 
 
 def _party(applicant: VerifiedApplicant, address: str | None) -> Party:

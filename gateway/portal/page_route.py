@@ -27,7 +27,7 @@ class PageRoute(APIRoute):
             try:
                 return await handle(request)
             except GatewayError as error:
-                return error_page(request, error)
+                return await self.refuse(request, error)
             except RequestValidationError:
                 return error_page(request, page_unknown())
             except HTTPException as error:
@@ -36,6 +36,10 @@ class PageRoute(APIRoute):
                 return error_page(request, page_unknown())
 
         return handle_as_page
+
+    async def refuse(self, request: Request, error: GatewayError) -> Response:
+        """The page for ``error``; an area may have a better one for some."""
+        return error_page(request, error)
 
 
 def error_page(request: Request, error: GatewayError) -> Response:

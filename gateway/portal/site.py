@@ -8,9 +8,13 @@ from starlette.responses import Response
 from gateway.http.browsers import wants_page
 from gateway.http.problems import answer_http_exception
 from gateway.portal import router as shared
+from gateway.portal.applicant import router as applicant
 from gateway.portal.page_route import error_page, page_unknown
 
-AREAS = (shared.router,)
+AREAS = (
+    shared.router,
+    applicant.router,
+)
 """The routers of the areas; a new area is one more line."""
 
 

@@ -1,0 +1,96 @@
+"""进度: the applicant's applications, each with its stages, permits and deadlines, and who looked at what."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from gateway.applications.reviews import ReviewService
+from gateway.http.services import provide
+from gateway.identity.errors import SessionRequired
+from gateway.identity.router import SessionToken
+from gateway.portal.applicant.names import KnownNames
+from gateway.portal.applicant.sessions import ApplicantRoute, Identity, SeenPages, SignedIn
+from gateway.portal.applicant.sharing import can_print
+from gateway.progress.service import ProgressService
+from schemas.wire import OpaqueId
+
+router = APIRouter(route_class=ApplicantRoute)
+Progress = Annotated[ProgressService, Depends(provide(ProgressService))]
+Reviews = Annotated[ReviewService, Depends(provide(ReviewService))]
+
+
+@router.get("/applications")
+async def applications(
+    request: Request, applicant: SignedIn, pages: SeenPages, progress: Progress, reviews: Reviews
+) -> Response:
+    """Everything of the applicant's own, the newest first; what an officer looks at stands above."""
+    own = await progress.applications(applicant.holder_digest)
+    waiting = [each for each in await reviews.of_holder(applicant.holder_digest) if each.application_id is None]
+    return pages.render(request, "applicant/applications.html", me=applicant, applications=own, reviews=waiting)
+
+
+@router.get("/applications/{application_id}")
+async def application(
+    request: Request,
+    application_id: OpaqueId,
+    applicant: SignedIn,
+    pages: SeenPages,
+    progress: Progress,
+    names: KnownNames,
+) -> Response:
+    """How it stands, stage by stage and permit by permit. With script it keeps itself up to date."""
+    view = await progress.progress(application_id, applicant.holder_digest)
+    return pages.render(
+        request, "applicant/application.html", me=applicant, progress=view, names=names, printable=can_print()
+    )
+
+
+@router.get("/applications/{application_id}/timeline")
+async def timeline(
+    request: Request,
+    application_id: OpaqueId,
+    token: Annotated[str, Depends(SessionToken(required=False))],
+    identity: Identity,
+    pages: SeenPages,
+    progress: Progress,
+    names: KnownNames,
+) -> Response:
+    """The part that keeps itself up to date. Where the session has ended it says so, and asks no more."""
+    try:
+        applicant = await identity.applicant(token)
+    except SessionRequired:
+        return pages.render(request, "applicant/timeline_ended.html", back=f"/applications/{application_id}")
+    view = await progress.progress(application_id, applicant.holder_digest)
+    return pages.render(request, "applicant/timeline.html", progress=view, names=names)
+
+
+@router.get("/applications/{application_id}/received")
+async def received(
+    request: Request,
+    application_id: OpaqueId,
+    applicant: SignedIn,
+    pages: SeenPages,
+    progress: Progress,
+    names: KnownNames,
+) -> Response:
+    """What happens next: the number, who acts now, by when, how to complain."""
+    view = await progress.progress(application_id, applicant.holder_digest)
+    return pages.render(request, "applicant/received.html", me=applicant, progress=view, names=names)
+
+
+@router.get("/applications/{application_id}/accesses")
+async def accesses(
+    request: Request,
+    application_id: OpaqueId,
+    applicant: SignedIn,
+    pages: SeenPages,
+    progress: Progress,
+    names: KnownNames,
+) -> Response:
+    """谁看过我的信息."""
+    view = await progress.progress(application_id, applicant.holder_digest)
+    newest_first = sorted(view.accesses, key=lambda access: access.at, reverse=True)
+    return pages.render(
+        request, "applicant/accesses.html", me=applicant, progress=view, accesses=newest_first, names=names
+    )

@@ -1,0 +1,44 @@
+"""Names of organisations, and what a page says of fields: codes and slugs are nobody's language."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import Depends
+
+from gateway.approvals.departments import Departments
+from gateway.http.services import provide
+from gateway.partners.directory import PartnerDirectory
+
+
+class Names:
+    """Who is meant by a partner's code, and which permit by a department's slug; what has no name stands as it is."""
+
+    def __init__(self, partners: Mapping[str, str], departments: Departments) -> None:
+        self._partners = partners
+        self._departments = departments
+
+    def of(self, code: str) -> str:
+        """The organisation's registered name."""
+        return self._partners.get(code, code)
+
+    def department(self, code: str) -> str:
+        """What kind of department it is (``规划和自然资源部门``)."""
+        found = self._departments.of_code(code)
+        return self.of(code) if found is None else found.title
+
+    def permit(self, department: str, permit: str) -> str:
+        """The permit as the department calls it."""
+        found = self._departments.of_code(department)
+        return permit if found is None else found.permits.get(permit, permit)
+
+
+async def names(
+    directory: Annotated[PartnerDirectory, Depends(provide(PartnerDirectory))],
+    departments: Annotated[Departments, Depends(provide(Departments))],
+) -> Names:
+    """As the directory stands now."""
+    snapshot = await directory.snapshot()
+    return Names({code: partner.name for code, partner in snapshot.partners.items()}, departments)
+
+
+KnownNames = Annotated[Names, Depends(names)]

@@ -1,0 +1,87 @@
+"""To take along: the progress as a PDF, and its address as a QR code. Whoever opens the address must sign in."""
+
+import asyncio
+import io
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Final
+
+import segno
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from gateway.http.services import provide
+from gateway.portal.applicant.names import KnownNames
+from gateway.portal.applicant.sessions import ApplicantRoute, SeenPages, SignedIn
+from gateway.portal.preferences import preferences_of
+from gateway.progress.service import ProgressService
+from schemas.wire import OpaqueId
+
+router = APIRouter(route_class=ApplicantRoute)
+Progress = Annotated[ProgressService, Depends(provide(ProgressService))]
+SHEET: Final = Path(__file__).parents[1] / "static" / "print.css"
+_AT_ONCE: Final = asyncio.Semaphore(2)
+"""Documents that one process typesets at a time: each takes a core for a while."""
+
+
+@cache
+def can_print() -> bool:
+    """Whether this machine has what typesets a PDF (Pango); without it the page says how to print."""
+    try:
+        import weasyprint  # noqa: F401 - the library loads Pango when it is imported
+    except (ImportError, OSError):
+        return False
+    return True
+
+
+def typeset(html: str) -> bytes:
+    """``html`` as a PDF. It may refer to nothing: no file and no address is opened. Raises ``OSError`` without Pango."""
+    from weasyprint import CSS, HTML
+    from weasyprint.urls import URLFetcher
+
+    nothing = URLFetcher(allowed_protocols=("data",))
+    sheet = CSS(string=SHEET.read_text("utf-8"), url_fetcher=nothing)
+    made = HTML(string=html, url_fetcher=nothing).write_pdf(stylesheets=[sheet])
+    return bytes(made or b"")
+
+
+@router.get("/applications/{application_id}/progress.pdf")
+async def pdf(
+    request: Request,
+    application_id: OpaqueId,
+    applicant: SignedIn,
+    pages: SeenPages,
+    progress: Progress,
+    names: KnownNames,
+) -> Response:
+    """The progress as it stands now, on letter-size paper."""
+    view = await progress.progress(application_id, applicant.holder_digest)
+    address = f"{pages.site.address}/applications/{application_id}"
+    if not can_print():
+        return pages.render(request, "applicant/no_pdf.html", 501, me=applicant, progress=view)
+    html = pages.text(
+        "applicant/paper.html",
+        preferences_of(request),
+        {
+            "me": applicant,
+            "progress": view,
+            "names": names,
+            "now": pages.clock(),
+            "address": address,
+            "qr": segno.make(address, error="m").svg_data_uri(scale=3, border=1),
+        },
+    )
+    async with _AT_ONCE:
+        made = await asyncio.to_thread(typeset, html)
+    headers = {"content-disposition": f'inline; filename="{application_id}.pdf"', "cache-control": "no-store"}
+    return Response(made, headers=headers, media_type="application/pdf")
+
+
+@router.get("/applications/{application_id}/qr.svg")
+async def qr(application_id: OpaqueId, applicant: SignedIn, pages: SeenPages, progress: Progress) -> Response:
+    """The address of the page, to open it on a telephone."""
+    await progress.require_own(application_id, applicant.holder_digest)
+    drawn = io.BytesIO()
+    address = f"{pages.site.address}/applications/{application_id}"
+    segno.make(address, error="m").save(drawn, kind="svg", scale=5, border=2, svgclass=None, lineclass=None)
+    return Response(drawn.getvalue(), headers={"cache-control": "no-store"}, media_type="image/svg+xml")
