@@ -1,5 +1,6 @@
 """What was found, before anything is sent: look, choose, correct, authorise – or walk away with nothing kept."""
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Annotated, Final
 
@@ -86,10 +87,8 @@ async def back_from_drop(intake_id: OpaqueId, _applicant: SignedIn) -> Response:
 @router.post("/intakes/{intake_id}/drop")
 async def drop(intake_id: OpaqueId, applicant: SignedIn, _form: OwnForm, intakes: Intakes) -> Response:
     """Walk away; nothing is kept. What is gone already is gone."""
-    try:
+    with suppress(IntakeUnknown):
         await intakes.drop(applicant, intake_id)
-    except IntakeUnknown:
-        pass
     return RedirectResponse("/apply/dropped", 303)
 
 

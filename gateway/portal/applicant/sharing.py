@@ -35,7 +35,7 @@ def can_print() -> bool:
 
 
 def typeset(html: str) -> bytes:
-    """``html`` as a PDF. It may refer to nothing: no file and no address is opened. Raises ``OSError`` without Pango."""
+    """``html`` as a PDF. It may refer to nothing: no file, no address is opened. Raises ``OSError`` without Pango."""
     from weasyprint import CSS, HTML
     from weasyprint.urls import URLFetcher
 
