@@ -60,7 +60,7 @@ async def give(
             me=applicant,
             statement=statement,
             application_id=application_id,
-            errors=[("accept", "请先阅读，再勾选作出承诺；不同意可以不承诺，改按一般程序审批")],
+            errors=[("accept", "请先阅读，再勾选作出承诺；不同意则无需提交")],
         )
     await commitments.give(applicant, application_id, permit_id, at)
     return RedirectResponse(f"/applications/{application_id}/permits/{permit_id}/commitment", 303)

@@ -1,6 +1,5 @@
 """What was found, before anything is sent: look, choose, correct, authorise – or walk away with nothing kept."""
 
-from contextlib import suppress
 from datetime import timedelta
 from typing import Annotated, Final
 
@@ -12,7 +11,6 @@ from gateway.applications.errors import (
     AuthorisationPeriodUnsound,
     CertificatesContradict,
     IntakeIncomplete,
-    IntakeUnknown,
     NoUtility,
 )
 from gateway.applications.intake import IntakeService
@@ -35,6 +33,22 @@ Reviews = Annotated[ReviewService, Depends(provide(ReviewService))]
 PERIODS: Final = (90, 180, 365)
 """For how many days an authorisation may be given here; the room itself allows up to a year."""
 USUAL_PERIOD: Final = 180
+PLAIN: Final = (
+    "姓名",
+    "公民身份号码",
+    "企业名称",
+    "统一社会信用代码",
+    "法定代表人",
+    "住所",
+    "不动产权证号",
+    "坐落",
+    "权利人",
+    "共有情况",
+    "项目名称",
+    "建设地点",
+    "项目单位",
+)
+"""Of a certificate, what its holder knows it by; the rest is a click away."""
 _DIGEST_LENGTH: Final = 64
 
 
@@ -85,11 +99,14 @@ async def back_from_drop(intake_id: OpaqueId, _applicant: SignedIn) -> Response:
 
 
 @router.post("/intakes/{intake_id}/drop")
-async def drop(intake_id: OpaqueId, applicant: SignedIn, _form: OwnForm, intakes: Intakes) -> Response:
-    """Walk away; nothing is kept. What is gone already is gone."""
-    with suppress(IntakeUnknown):
+async def drop(request: Request, intake_id: OpaqueId, applicant: SignedIn, form: OwnForm, intakes: Intakes) -> Response:
+    """Walk away, once however often it is sent; nothing is kept."""
+
+    async def work() -> Response:
         await intakes.drop(applicant, intake_id)
-    return RedirectResponse("/apply/dropped", 303)
+        return RedirectResponse("/apply/dropped", 303)
+
+    return await form.once(request, applicant.holder_digest, work)
 
 
 @router.get("/intakes/{intake_id}/review")
@@ -121,6 +138,7 @@ def _page(
         me=applicant,
         intake=view,
         given=given,
+        plain=PLAIN,
         names=names,
         region=region_name(view.demand.region) if view.demand else None,
         periods=PERIODS,

@@ -5,5 +5,6 @@ from fastapi import APIRouter
 from gateway.portal.applicant import applications, commitments, demand, intakes, own, road_pages, sharing, verifying
 
 router = APIRouter(include_in_schema=False)
-for each in (road_pages, verifying, demand, intakes, applications, own, commitments, sharing):
+# An address that a word may stand in comes after those that stand for themselves.
+for each in (verifying, demand, intakes, applications, own, commitments, sharing, road_pages):
     router.include_router(each.router)
