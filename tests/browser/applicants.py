@@ -24,13 +24,15 @@ class Visitor:
         await page.get_by_role("button", name="继续").click()
         await self.at_the_provider()
 
-    async def at_the_provider(self) -> None:
+    async def at_the_provider(self, *, looks_into_the_camera: bool = False) -> None:
         """From the page between, by the link, through the provider's own pages."""
         page = self.page
         await page.get_by_role("link", name="前往核验").click()
         await page.wait_for_url("**/authorize/*")
         if not await page.locator("#subject").count():
             await page.get_by_role("link", name=METHODS[self.method]).click()
+        if looks_into_the_camera:
+            await page.wait_for_function("document.querySelector('video').videoWidth > 0")
         await page.locator("#subject").select_option(self.subject)
         await page.get_by_role("button", name="开始核验").click()
 

@@ -112,3 +112,21 @@ async def test_the_cookie_will_do_and_nothing_will_not(door: Door) -> None:
     answer = await door.client.get(path, headers={"cookie": f"__Host-bandian_session={opened_now['session_token']}"})
     assert answer.status_code == 200
     assert (await door.client.get(path)).json()["check"] == "identity.session"
+
+
+async def test_a_browser_is_sent_on_to_a_page_and_a_program_is_not(door: Door) -> None:
+    opened_now = await door.open()
+    query = {"state": door.provider.state, "error": "access_denied", "error_description": "mismatch"}
+    html = {"accept": "text/html,application/xhtml+xml"}
+    sent_on = await door.client.get("/v1/identity/callback", params=query, headers=html)
+    assert sent_on.status_code == 303
+    assert sent_on.headers["location"] == f"/verify/return?{sent_on.request.url.query.decode()}"
+    assert await door.entries(opened_now["session_id"]) == [], "the page does it, not this answer"
+    told = await door.back(opened_now["session_token"], error="access_denied", error_description="mismatch")
+    assert (told.status_code, told.json()["status"]) == (200, "failed")
+
+
+async def test_without_a_session_a_program_is_refused(door: Door) -> None:
+    await door.open()
+    answer = await door.client.get("/v1/identity/callback", params={"state": door.provider.state, "code": "c1"})
+    assert (answer.status_code, answer.json()["check"]) == (401, "identity.session")
