@@ -1,4 +1,4 @@
-"""What has to happen without anyone asking: what the time is over for does not stay."""
+"""What has to happen without anyone asking: what the time is over for does not stay, what waited is offered."""
 
 import asyncio
 import contextlib
@@ -8,6 +8,7 @@ import structlog
 
 from gateway.applications.intake import IntakeService
 from gateway.errors import GatewayError
+from gateway.projects.intake import ProjectIntake
 from gateway.reconciliation.service import ReconciliationService
 from gateway.retention.policies import Kept
 from gateway.retention.service import RetentionService
@@ -18,13 +19,21 @@ log = structlog.get_logger()
 
 
 class Housekeeping:
-    """Purges expired intakes with the copies fetched for them, and whatever else a retention policy names."""
+    """Purges expired intakes with the copies fetched for them, and whatever else a retention policy names.
+
+    Projects that no utility served when they were pushed are offered once one does.
+    """
 
     def __init__(
-        self, intakes: IntakeService, retention: RetentionService, reconciliation: ReconciliationService
+        self,
+        intakes: IntakeService,
+        retention: RetentionService,
+        reconciliation: ReconciliationService,
+        projects: ProjectIntake,
     ) -> None:
         self._intakes = intakes
         self._reconciliation = reconciliation
+        self._projects = projects
         self.retention = retention
 
     async def run(self, stop: asyncio.Event, every: timedelta = EVERY) -> None:
@@ -35,6 +44,7 @@ class Housekeeping:
                 return
             try:
                 await self.purge_once()
+                await self._projects.assign_waiting()
             except GatewayError as error:
                 log.warning("housekeeping.waiting", check=error.check)
             except Exception as error:  # the next round may find it mended

@@ -38,6 +38,7 @@ from gateway.logging import configure_logging
 from gateway.partners import router as partners_router
 from gateway.portal.site import serve_pages
 from gateway.progress import router as progress_router
+from gateway.projects import router as projects_router
 from gateway.reconciliation import router as reconciliation_router
 from gateway.records import router as records_router
 from gateway.settings import Settings, load_settings
@@ -57,6 +58,7 @@ ROUTERS = (
     evidence_router.router,
     licences_router.router,
     approvals_router.router,
+    projects_router.router,
     delivery_router.router,
     delivery_router.operator_router,
     records_router.router,

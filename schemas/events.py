@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.departments import OutcomeKind, ReviewMode
+from schemas.leads import LeadOffered, LeadRetracted
 from schemas.wire import Instant, OpaqueId, OpenWireModel, PartnerCode, RegionDigits, Slug
 
 HEADER_ID = "webhook-id"
@@ -39,14 +40,16 @@ class EventType(StrEnum):
     REVIEW_CHANGED = "cn.bandian.review.changed.v1"
     PERMIT_OUTCOME = "cn.bandian.permit.outcome.v1"
     CERTIFICATE_CHANGED = "cn.bandian.certificate.changed.v1"
+    LEAD_OFFERED = "cn.bandian.lead.offered.v1"
+    LEAD_RETRACTED = "cn.bandian.lead.retracted.v1"
 
 
 class CloudEvent(BaseModel):
     """CloudEvents 1.0 attributes as we use them.
 
-    ``sequence`` counts the events of an application, ``position`` all events of one receiver: each from 1 without a
-    gap, so that a receiver sees by itself what it misses. Events of one application are pushed in their order; those
-    of different ones go side by side, so positions arrive in any order.
+    ``sequence`` counts the events of an application or a lead, ``position`` all events of one receiver: each from 1
+    without a gap, so that a receiver sees by itself what it misses. Events of one application are pushed in their
+    order; those of different ones go side by side, so positions arrive in any order.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
@@ -55,7 +58,7 @@ class CloudEvent(BaseModel):
     id: OpaqueId
     source: str
     type: EventType
-    subject: OpaqueId = Field(description="The application")
+    subject: OpaqueId = Field(description="The application, or the lead")
     time: Instant
     datacontenttype: Literal["application/json"] = "application/json"
     sequence: int = Field(ge=1)
@@ -215,6 +218,8 @@ EVENT_DATA: Mapping[EventType, type[OpenWireModel]] = {
     EventType.REVIEW_CHANGED: ReviewChanged,
     EventType.PERMIT_OUTCOME: PermitOutcome,
     EventType.CERTIFICATE_CHANGED: CertificateChanged,
+    EventType.LEAD_OFFERED: LeadOffered,
+    EventType.LEAD_RETRACTED: LeadRetracted,
 }
 """What ``data`` of each type of event is."""
 

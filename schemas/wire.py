@@ -112,6 +112,7 @@ class Typ(StrEnum):
     RECONCILIATION = "reconciliation+jwt"
     AGENT_AUTHORISATION = "agent-authorisation+jwt"
     EVIDENCE_MANIFEST = "evidence-manifest+jwt"
+    PROJECT_PUSH = "project-push+jwt"
 
 
 MEDIA_JOSE: Final = "application/jose"

@@ -12,6 +12,7 @@ from adapters.storage.deliveries import outbox
 from adapters.storage.evidence import evidence_documents, let_go, nobody_rests_on_it
 from adapters.storage.idempotency import idempotency_keys
 from adapters.storage.identity import verification_sessions
+from adapters.storage.projects import project_pushes, projects
 from adapters.storage.statements import Statements
 from gateway.applications.lifecycle import LifecycleStatus
 from gateway.delivery.ports import ChannelKind, DeliveryState
@@ -34,6 +35,12 @@ def _settled(before: datetime, state: DeliveryState) -> ColumnElement[bool]:
     return outbox.c.erased_at.is_(None) & may_go & over
 
 
+def _projects(before: datetime, *, silent: bool) -> ColumnElement[bool]:
+    """Projects whose contact and signed pushes are still there, though nobody pushed or needed them any more."""
+    unheard = projects.c.erased_at.is_(None) & (projects.c.heard_at <= before)
+    return unheard if silent else unheard & (projects.c.over_since <= before)
+
+
 _OVER: dict[Kept, tuple[Table, Condition]] = {
     Kept.PARTIES: (application_parties, lambda _, before: _closed(before, withdrawn=False)),
     Kept.WITHDRAWN_PARTIES: (application_parties, lambda _, before: _closed(before, withdrawn=True)),
@@ -46,6 +53,8 @@ _OVER: dict[Kept, tuple[Table, Condition]] = {
         evidence_documents,
         lambda _, before: (evidence_documents.c.kept_at < before) & nobody_rests_on_it(),
     ),
+    Kept.PROJECT_CONTACTS: (projects, lambda _, before: _projects(before, silent=False)),
+    Kept.SILENT_PROJECTS: (projects, lambda _, before: _projects(before, silent=True)),
     Kept.COPIES: (
         certificate_copies,
         lambda policy, before: (certificate_copies.c.kind == policy.kind) & (certificate_copies.c.fetched_at < before),
@@ -73,6 +82,8 @@ class SqlRemoval:
             return self._erase(some, at)
         if table is application_parties:
             return self._forget_parties(some)
+        if table is projects:
+            return self._forget_contacts(some, at)
         return self._statements.execute(delete(table).where(tuple_(*keys).in_(some))).rowcount
 
     def _forget_parties(self, some: Select[Any]) -> int:
@@ -80,6 +91,14 @@ class SqlRemoval:
         over = list(self._statements.execute(some).scalars())
         let_go(self._statements, over)
         forgotten = delete(application_parties).where(application_parties.c.application_id.in_(over))
+        return self._statements.execute(forgotten).rowcount
+
+    def _forget_contacts(self, some: Select[Any], at: datetime) -> int:
+        """Whom to ask, and the pushes as they were signed; what was made of them stays, and the digests."""
+        over = list(self._statements.execute(some).scalars())
+        gone = update(project_pushes).where(project_pushes.c.project_id.in_(over)).values(signed=None)
+        self._statements.execute(gone)
+        forgotten = update(projects).where(projects.c.project_id.in_(over)).values(contact=None, erased_at=at)
         return self._statements.execute(forgotten).rowcount
 
     def _erase(self, some: Select[Any], at: datetime) -> int:

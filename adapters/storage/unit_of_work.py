@@ -15,6 +15,7 @@ from adapters.storage.idempotency import SqlIdempotency
 from adapters.storage.identity import SqlSessions
 from adapters.storage.licences import SqlAskedHolders
 from adapters.storage.partners import SqlPartnerRepository, SqlSpentTokens
+from adapters.storage.projects import SqlLeads, SqlProjects
 from adapters.storage.rechecks import SqlFeedPositions, SqlRecheckQueue
 from adapters.storage.reconciliation import SqlDayBook
 from adapters.storage.record_audit import SqlAuditReader
@@ -97,6 +98,14 @@ class SqlUnitOfWork:
     @cached_property
     def approval_outcomes(self) -> SqlApprovalOutcomes:
         return SqlApprovalOutcomes(self._statements)
+
+    @cached_property
+    def projects(self) -> SqlProjects:
+        return SqlProjects(self._statements)
+
+    @cached_property
+    def leads(self) -> SqlLeads:
+        return SqlLeads(self._statements)
 
     @cached_property
     def applications(self) -> SqlApplications:

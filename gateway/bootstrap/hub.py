@@ -42,6 +42,8 @@ from gateway.partners.tokens import AccessGate, TokenService
 from gateway.portal.assets import Assets
 from gateway.portal.rendering import Pages, Site
 from gateway.progress.service import ProgressService
+from gateway.projects.intake import ProjectIntake
+from gateway.projects.service import LeadService
 from gateway.reconciliation.service import ReconciliationService
 from gateway.records.service import PublishedVerifierKeys, RecordProofs
 from gateway.retention.policies import Periods, policies
@@ -86,6 +88,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
     offices = departments.discover(settings.department_options())
     names = GatewayNames(settings.issuer_url, settings.base_url)
     reconciliation = build_reconciliation(foundation)
+    projects = ProjectIntake(transactions, directory, settings.issuer_url, make_id, digests, clock)
     services = Services(
         Doorkeeper(gate, clock, settings.base_url, limits.admit),
         Idempotency(transactions, clock, digests),
@@ -104,6 +107,8 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         SingleWindow(transactions, directory, offices, calendar, names, make_id, review_modes(settings), digests),
         CommitmentService(transactions, offices, calendar, names, make_id, digests),
         OutcomeIntake(transactions, directory, offices, settings.issuer_url, make_id, digests),
+        projects,
+        LeadService(transactions),
         DeliveryService(transactions, settings.issuer_url),
         reconciliation,
         ProgressService(transactions, calendar, clock),
@@ -114,7 +119,8 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         directory,
         Pages(Site(GATEWAY_NAME, settings.base_url.startswith("https:"), settings.base_url), Assets(), clock),
     )
-    return Hub(foundation, services, certificates, Housekeeping(intakes, build_retention(foundation), reconciliation))
+    housekeeping = Housekeeping(intakes, build_retention(foundation), reconciliation, projects)
+    return Hub(foundation, services, certificates, housekeeping)
 
 
 def build_reconciliation(foundation: Foundation) -> ReconciliationService:

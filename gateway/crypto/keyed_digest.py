@@ -25,6 +25,8 @@ class Use(StrEnum):
     """A reason that somebody wrote."""
     OUTCOME = "outcome"
     """SHA-256 of what a department said, its reason included."""
+    PROJECT_PUSH = "project_push"
+    """SHA-256 of what a platform said of a project, its contacts included."""
     JOINT_REVIEW = "joint_review"
     """SHA-256 of a request for a joint review, with the line and its places."""
     COMMITMENT = "commitment"

@@ -9,9 +9,9 @@ from typing import Any
 from gateway.caller import Role
 
 SCOPES: Mapping[Role, frozenset[str]] = {
-    Role.UTILITY: frozenset({"licences", "stages", "reviews", "events"}),
+    Role.UTILITY: frozenset({"licences", "stages", "reviews", "events", "leads"}),
     Role.DEPARTMENT: frozenset({"outcomes"}),
-    Role.SOURCE: frozenset({"leads"}),
+    Role.SOURCE: frozenset({"projects"}),
     Role.OPERATOR: frozenset({"operate"}),
     Role.AUDITOR: frozenset({"audit"}),
 }
@@ -47,6 +47,7 @@ class KeyUse(StrEnum):
 
     CLIENT_AUTH = "client_auth"
     OUTCOME = "outcome"
+    PROJECT = "project"
     RECEIPT = "receipt"
     ANY = "any"
 

@@ -27,6 +27,8 @@ class Kept(StrEnum):
     ANSWERS = "answers"
     COPIES = "copies"
     STATUS_EVIDENCE = "status_evidence"
+    PROJECT_CONTACTS = "project_contacts"
+    SILENT_PROJECTS = "silent_projects"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Periods:
     withdrawn_parties_days: int
     deliveries_days: int
     undelivered_days: int
+    project_contacts_days: int
+    silent_projects_days: int
 
 
 def policies(periods: Periods, copies_kept: Mapping[str, timedelta]) -> tuple[RetentionPolicy, ...]:
@@ -89,6 +93,20 @@ def policies(periods: Periods, copies_kept: Mapping[str, timedelta]) -> tuple[Re
         RetentionPolicy(Kept.ANSWERS, "为重试而留的应答", "到期（24 小时）", at_once, PERIOD_OVER),
         RetentionPolicy(
             Kept.STATUS_EVIDENCE, "不再有申请依据的状态列表与吊销列表", "最近一次取得", days(31), PURPOSE_REACHED
+        ),
+        RetentionPolicy(
+            Kept.PROJECT_CONTACTS,
+            "工程建设项目的联系人与推送原文",
+            "项目已接电、撤回，且不再推送",
+            days(periods.project_contacts_days),
+            PURPOSE_REACHED,
+        ),
+        RetentionPolicy(
+            Kept.SILENT_PROJECTS,
+            "工程建设项目的联系人与推送原文",
+            "最近一次推送",
+            days(periods.silent_projects_days),
+            PERIOD_OVER,
         ),
         *(
             RetentionPolicy(Kept.COPIES, "证照副本", "向来源取得", kept, PURPOSE_REACHED, kind)

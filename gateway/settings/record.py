@@ -51,6 +51,8 @@ class RetentionSettings(Part):
     withdrawn_parties_days: int = Field(default=30, ge=0, le=3660)
     deliveries_days: int = Field(default=90, ge=1, le=3660)
     undelivered_days: int = Field(default=365, ge=4, le=3660, description="Deliveries are tried for three days")
+    project_contacts_days: int = Field(default=30, ge=0, le=3660)
+    silent_projects_days: int = Field(default=730, ge=1, le=3660)
 
 
 class RecordSettings(KeySettings):

@@ -92,6 +92,25 @@ PLAIN: dict[str, dict[str, str]] = {
         "content_digest": KEYED,
         "signed_digest": "SHA-256 of a signed document: nobody can guess the signature in it",
     },
+    "projects": {
+        "project_id": REFERENCE,
+        "platform": PARTNER,
+        "project_code works_code": "codes of a project and its works, which the approval platform publishes",
+        "region": PLACE,
+    },
+    "project_pushes": {
+        "project_id record_id": REFERENCE,
+        "content_digest": KEYED,
+        "signed_digest": "SHA-256 of a signed document: nobody can guess the signature in it",
+        "effect": WORD,
+    },
+    "leads": {
+        "lead_id project_id": REFERENCE,
+        "platform utility": PARTNER,
+        "status retraction": WORD,
+        "region": PLACE,
+        "contacted connected": "times, fixed words, and an entry of the record",
+    },
     "outbox": {
         "event_id destination subject lease_owner": REFERENCE,
         "channel type state last_reason": WORD,

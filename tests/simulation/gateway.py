@@ -49,6 +49,7 @@ from gateway.partners.model import Grant, KeyUse
 from gateway.partners.service import PartnerService
 from gateway.partners.vocabulary import Vocabulary
 from gateway.progress.service import ProgressService
+from gateway.projects.intake import ProjectIntake
 from gateway.rechecks.feed import FeedReader
 from gateway.rechecks.service import RecheckService
 from gateway.rechecks.sweeper import Sweeper
@@ -66,7 +67,14 @@ from tests.simulation.world import VirtualClock
 
 ORIGIN, NAME = "gateway.simulated/record", "政企协同办电信息共享平台"
 ANSWER_KEY = SigningKey("answer-simulated", "EdDSA", Ed25519PrivateKey.from_private_bytes(b"a" * 32))
-PERIODS = Periods(parties_days=20, withdrawn_parties_days=5, deliveries_days=25, undelivered_days=30)
+PERIODS = Periods(
+    parties_days=20,
+    withdrawn_parties_days=5,
+    deliveries_days=25,
+    undelivered_days=30,
+    project_contacts_days=10,
+    silent_projects_days=40,
+)
 """Short, so that what is kept goes while the history still runs."""
 POLL, SWEPT_EVERY, ANCHORED_EVERY = timedelta(minutes=5), timedelta(days=6), timedelta(hours=3)
 NOTE_SIGNER = NoteSigner(
@@ -168,7 +176,8 @@ class SimulatedGateway:
         self.progress = ProgressService(database, calendar, clock)
         retention = RetentionService(database, policies(PERIODS, self.kinds.copies_kept()), clock)
         days = ReconciliationService(database, clock, make_id, lambda: ANSWER_KEY, ISSUER)
-        self.housekeeping = Housekeeping(self.intakes, retention, days)
+        projects = ProjectIntake(database, directory, ISSUER, make_id, DIGESTS, clock)
+        self.housekeeping = Housekeeping(self.intakes, retention, days, projects)
         self._start_worker(certificates)
 
     def _start_worker(self, certificates: CertificateService) -> None:

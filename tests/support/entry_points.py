@@ -44,6 +44,7 @@ from tests.support.partners import (
     public_jwk,
     seconds,
 )
+from tests.support.projects import PLATFORM, ProjectsRoom, claims
 from tests.support.storage import NOON
 from tests.support.tokens import make_token, unb64
 
@@ -135,6 +136,26 @@ class Outcomes:
 
     async def present(self, token: str) -> Any:
         return await self.room.outcomes.receive(ROAD, token.encode(), self.room.clock())
+
+
+@dataclass
+class ProjectPushes:
+    """An approval platform's push."""
+
+    room: ProjectsRoom
+    number: int = 0
+    use: Typ = Typ.PROJECT_PUSH
+
+    @property
+    def key(self) -> SigningKey:
+        return self.room.key
+
+    def good(self, typ: str) -> str:
+        self.number += 1
+        return self.room.sign(claims(self.number), typ).decode()
+
+    async def present(self, token: str) -> Any:
+        return await self.room.intake.receive(PLATFORM, token.encode(), self.room.clock())
 
 
 class _Answer:

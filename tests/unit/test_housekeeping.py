@@ -8,13 +8,16 @@ import pytest
 from gateway.certificates.registry import KindRegistry
 from gateway.housekeeping import Housekeeping
 from gateway.ids import id_maker
+from gateway.projects.intake import ProjectIntake
 from gateway.reconciliation.service import ReconciliationService
 from gateway.retention.policies import policies
 from gateway.retention.service import RetentionService
+from tests.support.approvals import FixedDirectory
 from tests.support.ecertificates import ENTERPRISE
 from tests.support.licences import LicencesRoom, licences_room
 from tests.support.partners import es256_key
 from tests.support.retention import PERIODS
+from tests.support.storage import DIGESTS
 
 KEPT = KindRegistry.discover().copies_kept()
 
@@ -29,10 +32,10 @@ def room(database_url: str) -> Iterator[LicencesRoom]:
 def housekeeping(room: LicencesRoom) -> Housekeeping:
     retention = RetentionService(room.transactions, policies(PERIODS, KEPT), room.clock)
     key = es256_key("answers-1")
-    days = ReconciliationService(
-        room.transactions, room.clock, id_maker(room.clock), lambda: key, "https://gateway.example"
-    )
-    return Housekeeping(room.intakes, retention, days)
+    make_id, issuer = id_maker(room.clock), "https://gateway.example"
+    days = ReconciliationService(room.transactions, room.clock, make_id, lambda: key, issuer)
+    projects = ProjectIntake(room.transactions, FixedDirectory(), issuer, make_id, DIGESTS, room.clock)
+    return Housekeeping(room.intakes, retention, days, projects)
 
 
 async def test_copies_go_when_they_may_no_longer_stand_in_for_their_source(

@@ -15,18 +15,24 @@ from tests.support.approvals import approvals_room
 from tests.support.databases import Databases
 from tests.support.entry_points import EntryPoint, Outcomes, lone_entry_points, partner_entry_points
 from tests.support.partners import partners_room
+from tests.support.projects import projects_room
 
 SIGNED_ONLY = {Typ.VERIFIED_LICENCE, Typ.REVIEW_REQUEST, Typ.RECONCILIATION, Typ.EVIDENCE_MANIFEST}
 
 
 @pytest.fixture
 async def entry_points(databases: Databases) -> AsyncIterator[dict[Typ, EntryPoint]]:
-    with partners_room(databases.sqlite()) as partners, approvals_room(databases.sqlite()) as approvals:
+    with (
+        partners_room(databases.sqlite()) as partners,
+        approvals_room(databases.sqlite()) as approvals,
+        projects_room(databases.sqlite()) as projects,
+    ):
         await approvals.receive_application()
         permits = await approvals.open()
         found = [
             *await partner_entry_points(partners),
             *lone_entry_points(),
+            ProjectPushes(projects),
             Outcomes(
                 approvals, next(permit for department, permit in permits.items() if department.startswith("road"))
             ),

@@ -42,7 +42,7 @@ async def refusal(room: PartnersRoom, client: Client, *, proofs: list[str] | Non
 async def test_a_registered_partner_gets_a_bound_token_of_five_minutes(room: PartnersRoom) -> None:
     client = await room.enrol()
     answer = await granted(room, client)
-    assert (answer.token_type, answer.expires_in, answer.scope) == ("DPoP", 300, "events licences reviews stages")
+    assert (answer.token_type, answer.expires_in, answer.scope) == ("DPoP", 300, "events leads licences reviews stages")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What is removed when its time is over, what stays, and what the record says of it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -79,7 +80,7 @@ async def test_who_withdrew_is_forgotten_sooner(room: LicencesRoom) -> None:
 
 
 async def test_a_period_of_nothing_forgets_at_the_next_round(room: LicencesRoom) -> None:
-    at_once = Periods(parties_days=0, withdrawn_parties_days=0, deliveries_days=1, undelivered_days=4)
+    at_once = replace(PERIODS, parties_days=0, withdrawn_parties_days=0, deliveries_days=1, undelivered_days=4)
     application_id = (await room.apply()).application.application_id
     assert await retention(room, at_once).run() == {}
     await withdraw(room, application_id)
