@@ -71,6 +71,7 @@ def exports(province: Province) -> str:
         "IDENTITY": province.identity,
         "DEPARTMENTS": province.departments,
         "UTILITY": province.utility,
+        "PROJECTS": province.projects,
     }
     variables = {**addresses, **province.environment}
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
@@ -85,9 +86,11 @@ def how_to_try(province: Province) -> str:
   身份核验（模拟）{province.identity}
   审批部门（模拟）{province.departments}/__admin/permits
   供电企业（模拟）{province.utility}/__admin/applications   代码 {UTILITY}
+  工程建设项目审批平台（模拟）{province.projects}/__admin/projects
 试一试（先在另一终端执行 . {province.directory}/env.sh）：
   curl {province.gateway}/readyz
   curl {province.utility}/__admin/outcomes
+  curl {province.utility}/__admin/leads
   curl -X POST {province.gateway}/v1/verification-sessions \\
        -H 'content-type: application/json' -d '{{"applicant_kind": "resident", "method": "face"}}'
   .venv/bin/bandian deliveries list

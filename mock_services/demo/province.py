@@ -14,6 +14,8 @@ from mock_services.demo.roster import REGION, SECRET_REF, UTILITY, roster_of, wr
 from mock_services.demo.trust import put_together
 
 CITIES = ("440300", "440600")
+SEEDED_PROJECTS = 6
+"""What the approval platform pushes by itself."""
 _SHORT_LOW_VOLTAGE = {
     "max_voltage_v": 380,
     "max_length_m": 200,
@@ -37,6 +39,7 @@ class Province:
     identity: str
     departments: str
     utility: str
+    projects: str
     directory: Path
     environment: dict[str, str]
 
@@ -57,10 +60,10 @@ async def set_up(
     directory.mkdir(parents=True)
     port = free_port()
     gateway = f"http://127.0.0.1:{port}"
-    progress("模拟省平台、身份核验、审批部门、供电企业")
+    progress("模拟省平台、身份核验、审批部门、工程建设项目审批平台、供电企业")
     callback = f"{gateway}/v1/identity/callback"
     keys_uri = f"{gateway}/.well-known/jwks.json"
-    platform, identity, departments = await asyncio.gather(
+    platform, identity, departments, projects = await asyncio.gather(
         processes.mock("provincial_platform", "--data-dir", str(directory / "platform"), *population),
         processes.mock(
             "identity_provider",
@@ -72,6 +75,10 @@ async def set_up(
             "departments",
             *("--data-dir", str(directory / "departments"), "--gateway-url", gateway),
             *(argument for city in CITIES for argument in ("--region", city)),
+        ),
+        processes.mock(
+            "engineering_platform",
+            *("--data-dir", str(directory / "projects"), "--gateway-url", gateway, "--projects", str(SEEDED_PROJECTS)),
         ),
     )
     utility = await processes.mock(
@@ -88,14 +95,14 @@ async def set_up(
     (secrets / SECRET_REF).touch(0o600)
     (secrets / SECRET_REF).write_text(secret, "utf-8")
     roster = directory / "roster.json"
-    roster.write_text(written(await roster_of(utility, departments, CITIES)), "utf-8")
+    roster.write_text(written(await roster_of(utility, departments, projects, CITIES)), "utf-8")
     await processes.run_gateway(environment, "migrate")
     await processes.run_gateway(environment, "partners", "apply", str(roster))
     progress("网关与送达进程")
     serving = await processes.gateway("serve", environment, gateway)
     await processes.gateway("worker", environment)
     await _ready(gateway, serving.process, serving.log)
-    return Province(gateway, platform, identity, departments, utility, directory, environment)
+    return Province(gateway, platform, identity, departments, utility, projects, directory, environment)
 
 
 def _environment(directory: Path, port: int, platform: str, identity: str, database_url: str | None) -> dict[str, str]:

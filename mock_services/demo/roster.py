@@ -1,6 +1,7 @@
-"""``python -m mock_services.demo.roster --utility-url URL --departments-url URL --region 440100 --out FILE``.
+"""``python -m mock_services.demo.roster`` writes the partners of the mock province.
 
-Writes the partners of the mock province as ``bandian partners apply FILE`` reads them.
+With ``--utility-url``, ``--departments-url``, ``--projects-url``, ``--region 440100`` and ``--out FILE``, as
+``bandian partners apply FILE`` reads them.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import httpx
 
 REGION = "440000"
 UTILITY = "csg-guangdong"
+PROJECTS = "gd-projects"
 SECRET_REF = "webhook-utility"
 """Name of the file with the webhook secret in the gateway's secrets directory."""
 DEPARTMENTS = {
@@ -47,7 +49,7 @@ What is agreed and not needed (``land_use``, dates of an identity card) is withh
 """
 
 
-async def roster_of(utility: str, departments: str, cities: Sequence[str]) -> dict[str, Any]:
+async def roster_of(utility: str, departments: str, projects: str, cities: Sequence[str]) -> dict[str, Any]:
     """The partners as ``bandian partners apply`` reads them, with the keys that each publishes at its address.
 
     ``cities`` are the regions in which there are departments. Raises ``httpx.HTTPError``.
@@ -78,7 +80,14 @@ async def roster_of(utility: str, departments: str, cities: Sequence[str]) -> di
                         "clause": "第（七）条",
                     }
                 ],
-            }
+            },
+            {
+                "code": PROJECTS,
+                "name": "工程建设项目审批管理系统（模拟）",
+                "role": "source",
+                "regions": [REGION],
+                "keys": [{"jwk": jwk, "use": "project"} for jwk in await _keys(http, projects)],
+            },
         ]
         for prefix, name in DEPARTMENTS.items():
             for city in cities:
@@ -112,12 +121,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m mock_services.demo.roster", description=__doc__)
     parser.add_argument("--utility-url", required=True)
     parser.add_argument("--departments-url", required=True)
+    parser.add_argument("--projects-url", required=True)
     parser.add_argument("--region", action="append", required=True, help="of departments, six digits; may be repeated")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    utility, departments = (url.rstrip("/") for url in (options.utility_url, options.departments_url))
+    urls = (options.utility_url, options.departments_url, options.projects_url)
+    utility, departments, projects = (url.rstrip("/") for url in urls)
     try:
-        roster = asyncio.run(roster_of(utility, departments, options.region))
+        roster = asyncio.run(roster_of(utility, departments, projects, options.region))
         options.out.write_text(written(roster), "utf-8")
     except (httpx.HTTPError, OSError) as error:
         sys.exit(f"roster: {error}")

@@ -25,6 +25,7 @@ from mock_services.serve import arguments, serve
 from mock_services.utility.app import install
 from mock_services.utility.client import GatewayClient
 from mock_services.utility.driver import Driver
+from mock_services.utility.leads import LeadClerk
 from mock_services.utility.ledger import Ledger
 from mock_services.utility.nats_consumer import NatsConsumer
 from mock_services.utility.receiver import Receiver
@@ -59,12 +60,14 @@ def build(_: str, options: argparse.Namespace) -> ASGIApp:
     )
     client = GatewayClient(gateway, options.partner, key, gateway_keys, http, _now, issuer)
     driver = Driver(client, store, _now)
+    clerk = LeadClerk(client, store.connection, _now)
     reconciler = Reconciler(client, Ledger(store.connection), _now)
 
     consumer = NatsConsumer(options.nats_url, options.nats_prefix, receiver) if options.nats_url else None
 
     def reset() -> None:
         reconciler.ledger.clear()
+        clerk.clear()
         store.clear()
         receiver.scenario = Scenario.parse(options.scenario.read_text("utf-8"))
 
@@ -83,14 +86,14 @@ def build(_: str, options: argparse.Namespace) -> ASGIApp:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(http)
-            for work in (driver.run, reconciler.run, *([consumer.run] if consumer else [])):
+            for work in (driver.run, reconciler.run, clerk.run, *([consumer.run] if consumer else [])):
                 await stack.enter_async_context(running(work()))
             yield
         store.close()
 
     app = FastAPI(title="供电企业业务系统（模拟）", lifespan=lifespan)
     app.include_router(admin.router())
-    install(app, receiver, driver, reconciler)
+    install(app, receiver, driver, reconciler, clerk)
     return admin.wrap(app)
 
 

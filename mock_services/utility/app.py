@@ -3,7 +3,7 @@
 import json
 from collections.abc import Awaitable
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 from fastapi import APIRouter, FastAPI, Request
@@ -14,6 +14,7 @@ from mock_services.jose import TokenRefused
 from mock_services.problems import problem_response
 from mock_services.utility.client import GatewayRefused, GatewayUnavailable
 from mock_services.utility.driver import Driver, NothingToDo
+from mock_services.utility.leads import LeadClerk
 from mock_services.utility.receiver import Receiver
 from mock_services.utility.reconciliation import Contradiction, Reconciler
 from mock_services.utility.scenario import Scenario
@@ -25,12 +26,13 @@ from schemas.wire import MEDIA_CLOUDEVENT, MEDIA_JOSE, MEDIA_PROBLEM
 MAX_EVENT_BYTES = 256 * 1024
 
 
-def install(app: FastAPI, receiver: Receiver, driver: Driver, reconciler: Reconciler) -> None:
+def install(app: FastAPI, receiver: Receiver, driver: Driver, reconciler: Reconciler, clerk: LeadClerk) -> None:
     """Add all routes to ``app``."""
     app.include_router(_partner_routes(receiver))
     app.include_router(_admin_views(receiver, driver))
     app.include_router(_admin_actions(driver))
     app.include_router(_admin_reconciliation(reconciler))
+    app.include_router(_admin_leads(clerk))
 
 
 def _partner_routes(receiver: Receiver) -> APIRouter:
@@ -190,6 +192,27 @@ def _admin_reconciliation(reconciler: Reconciler) -> APIRouter:
     async def tamper(event_id: str) -> dict[str, bool]:
         """Alter the stored body of an event."""
         return {"tampered": ledger.tamper(event_id)}
+
+    return router
+
+
+def _admin_leads(clerk: LeadClerk) -> APIRouter:
+    router = APIRouter(prefix="/__admin/leads", include_in_schema=False)
+
+    @router.get("")
+    async def leads() -> list[dict[str, Any]]:
+        """Every lead with its highest version, what is known of whom to ask, and how far we are with it."""
+        return clerk.leads()
+
+    @router.get("/at-the-gateway")
+    async def at_the_gateway(status: str = "", after: str = "") -> Response:
+        """A page of our leads as the gateway lists them."""
+        return await _answer(_dump(clerk.client.leads(after, status)))
+
+    @router.post("/{lead_id}/{status}")
+    async def tell(lead_id: str, status: Literal["contacted", "connected"]) -> Response:
+        """Tell the gateway how far we are."""
+        return await _answer(clerk.tell(lead_id, status))
 
     return router
 

@@ -20,6 +20,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from mock_services.jose import RemoteKeySet, SigningKey, TokenRefused, base64url, verify
+from schemas.leads import LeadContact, LeadPage, LeadProgressRecorded, LeadProgressRequest
 from schemas.partner_api import (
     EventPage,
     JointReviewRequest,
@@ -120,6 +121,19 @@ class GatewayClient:
     async def events(self, after: int = 0) -> EventPage:
         """The pull feed: what the webhook brings too. Pass ``cursor`` as ``after`` next time."""
         return _read(await self._call("GET", f"/v1/events?after={after}"), EventPage)
+
+    async def leads(self, after: str = "", status: str = "") -> LeadPage:
+        """Our leads, page by page. Pass ``cursor`` as ``after`` next time."""
+        narrow = "".join(f"&{name}={value}" for name, value in (("after", after), ("status", status)) if value)
+        return _read(await self._call("GET", f"/v1/leads?limit=100{narrow}"), LeadPage)
+
+    async def lead_contact(self, lead_id: str) -> LeadContact:
+        """Whom to ask about a lead's project."""
+        return _read(await self._call("GET", f"/v1/leads/{lead_id}/contact"), LeadContact)
+
+    async def lead_progress(self, lead_id: str, told: LeadProgressRequest) -> LeadProgressRecorded:
+        """Tell that the project was contacted, or connected. Told again, it stands as it was told first."""
+        return _read(await self._call("POST", f"/v1/leads/{lead_id}/progress", told), LeadProgressRecorded)
 
     async def reconciliation(self, day: date) -> DaySummary:
         """The gateway's signed summary of one day of our events."""

@@ -26,6 +26,7 @@ from schemas.events import (
     ReviewChanged,
     ReviewOpened,
 )
+from schemas.leads import LeadOffered, LeadRetracted
 from schemas.wire import Typ
 
 _DATA: dict[EventType, type[EventData]] = {
@@ -36,6 +37,8 @@ _DATA: dict[EventType, type[EventData]] = {
     EventType.REVIEW_CHANGED: ReviewChanged,
     EventType.PERMIT_OUTCOME: PermitOutcome,
     EventType.CERTIFICATE_CHANGED: CertificateChanged,
+    EventType.LEAD_OFFERED: LeadOffered,
+    EventType.LEAD_RETRACTED: LeadRetracted,
 }
 
 

@@ -12,6 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from mock_services.utility.leads import SCHEMA as LEADS
+from mock_services.utility.leads import take_lead
 from mock_services.utility.scenario import Plan, Step
 from schemas.events import (
     EPOCH,
@@ -24,6 +26,7 @@ from schemas.events import (
     ReviewOpened,
     follows,
 )
+from schemas.leads import LeadOffered, LeadRetracted
 from schemas.partner_api import VerifiedLicence
 from schemas.wire import format_instant
 
@@ -70,6 +73,8 @@ EventData = (
     | ReviewOpened
     | PermitOutcome
     | CertificateChanged
+    | LeadOffered
+    | LeadRetracted
 )
 """``data`` of the events that this utility takes."""
 
@@ -111,7 +116,7 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(path, isolation_level=None)
         self._database.row_factory = sqlite3.Row
-        self._database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + _SCHEMA)
+        self._database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + _SCHEMA + LEADS)
         if "position" not in {row["name"] for row in self._database.execute("PRAGMA table_info(events)")}:
             self._database.execute("ALTER TABLE events ADD COLUMN position INTEGER")
 
@@ -347,6 +352,8 @@ class Effect:
                 _take_outcome(database, outcome, event, self.signature, at)
             case CertificateChanged() as changed:
                 _take_change(database, changed, event, at)
+            case LeadOffered() | LeadRetracted() as told:
+                take_lead(database, told, at)
 
 
 def _take_application(database: sqlite3.Connection, submitted: ApplicationSubmitted, plan: Plan, at: datetime) -> None:

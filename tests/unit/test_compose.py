@@ -14,7 +14,7 @@ import yaml
 
 from adapters.channels.signed_events import parse_secret
 from gateway.settings import load_settings, read_secret
-from mock_services.demo.roster import SECRET_REF, UTILITY
+from mock_services.demo.roster import PROJECTS, SECRET_REF, UTILITY
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
@@ -39,7 +39,7 @@ def test_the_file_is_what_compose_reads() -> None:
 
 def test_the_full_set_is_there() -> None:
     expected = {"postgres", "nats", "migrate", "gateway", "worker"}
-    expected |= {"provincial-platform", "identity-provider", "departments", "utility"}
+    expected |= {"provincial-platform", "identity-provider", "departments", "engineering-platform", "utility"}
     assert expected <= SERVICES.keys()
     assert {"migrate", "secrets", "roster", "register", "trust-directory"} == ONE_SHOT
 
@@ -134,7 +134,10 @@ def options_of(name: str) -> dict[str, list[str]]:
     return given
 
 
-MOCKS = ["provincial-platform", "identity-provider", "departments", "utility", "roster", "trust-directory"]
+MOCKS = [
+    *("provincial-platform", "identity-provider", "departments", "engineering-platform", "utility"),
+    *("roster", "trust-directory"),
+]
 
 
 @pytest.mark.parametrize("name", MOCKS)
@@ -157,6 +160,9 @@ def test_who_is_registered_is_who_takes_part() -> None:
     utility, roster = options_of("utility"), options_of("roster")
     assert utility["--partner"] == [UTILITY]
     assert roster["--region"] == options_of("departments")["--region"]
+    projects = options_of("engineering-platform")
+    assert projects["--partner"] == [PROJECTS]
+    assert roster["--projects-url"] == projects["--public-url"] == ["http://engineering-platform:8080"]
     for other in ("utility", "departments"):
         assert roster[f"--{other}-url"] == options_of(other)["--public-url"] == [f"http://{other}:8080"]
     assert SERVICES["register"]["command"] == ["partners", "apply", *roster["--out"]]

@@ -13,7 +13,7 @@ from gateway.errors import GatewayError
 from schemas.wire import Typ
 from tests.support.approvals import approvals_room
 from tests.support.databases import Databases
-from tests.support.entry_points import EntryPoint, Outcomes, lone_entry_points, partner_entry_points
+from tests.support.entry_points import EntryPoint, Outcomes, ProjectPushes, lone_entry_points, partner_entry_points
 from tests.support.partners import partners_room
 from tests.support.projects import projects_room
 

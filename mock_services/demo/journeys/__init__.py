@@ -6,6 +6,7 @@ from mock_services.demo.journeys.enterprises import dual_source, enterprise_by_a
 from mock_services.demo.journeys.envelopes import licences_on_ofd
 from mock_services.demo.journeys.living import certificates_live_on
 from mock_services.demo.journeys.outages import utility_down
+from mock_services.demo.journeys.projects import projects_become_leads
 from mock_services.demo.journeys.refusals import bad_certificates, too_much
 from mock_services.demo.journeys.residents import resident_by_face, resident_by_sms
 from mock_services.demo.journeys.reviews import certificates_that_agree
@@ -25,4 +26,5 @@ JOURNEYS: list[tuple[str, Callable[[Stage], Awaitable[None]]]] = [
     ("证照一致性核对", certificates_that_agree),
     ("国密 OFD 电子证照", licences_on_ofd),
     ("证照变更随时到达", certificates_live_on),
+    ("工程建设项目提前送达供电企业", projects_become_leads),
 ]
