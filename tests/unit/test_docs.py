@@ -65,7 +65,13 @@ def made_here(page: Path) -> set[str]:
 
 
 def test_there_is_a_page_for_each_reader() -> None:
-    assert {page.stem for page in INTEGRATION} == {"utility", "department", "source", "developer"}
+    assert {page.stem for page in INTEGRATION} == {
+        "utility",
+        "department",
+        "source",
+        "engineering-platform",
+        "developer",
+    }
     for page in INTEGRATION:
         assert len(page.read_text("utf-8").splitlines()) <= MAX_LINES, f"{page.name} is no short page any more"
 
@@ -238,7 +244,7 @@ def test_its_rosters_are_applied_twice_without_complaint(tmp_path: Path, monkeyp
     run = CliRunner().invoke
     assert run(cli, ["migrate"]).exit_code == 0
     rosters = [one for one in shown() if is_roster(one.document)]
-    assert {one.page for one in rosters} == {"utility", "department"}
+    assert {one.page for one in rosters} == {"utility", "department", "engineering-platform"}
     for one in rosters:
         file = tmp_path / f"{one.page}.json"
         file.write_text(json.dumps(one.document), "utf-8")
