@@ -35,6 +35,7 @@ from gateway.http.services import publish
 from gateway.identity import router as identity_router
 from gateway.licences import router as licences_router
 from gateway.logging import configure_logging
+from gateway.oversight import router as oversight_router
 from gateway.partners import router as partners_router
 from gateway.portal.site import serve_pages
 from gateway.progress import router as progress_router
@@ -64,6 +65,7 @@ ROUTERS = (
     records_router.router,
     reconciliation_router.router,
     reconciliation_router.operator_router,
+    oversight_router.router,
 )
 
 log = structlog.get_logger()

@@ -14,6 +14,7 @@ from adapters.storage.evidence import SqlApplicationTraces, SqlEvidenceShelf
 from adapters.storage.idempotency import SqlIdempotency
 from adapters.storage.identity import SqlSessions
 from adapters.storage.licences import SqlAskedHolders
+from adapters.storage.oversight import SqlApplicationsObserved
 from adapters.storage.partners import SqlPartnerRepository, SqlSpentTokens
 from adapters.storage.projects import SqlLeads, SqlProjects
 from adapters.storage.rechecks import SqlFeedPositions, SqlRecheckQueue
@@ -162,6 +163,10 @@ class SqlUnitOfWork:
     @cached_property
     def traces(self) -> SqlApplicationTraces:
         return SqlApplicationTraces(self._statements, self.deliveries)
+
+    @cached_property
+    def observed(self) -> SqlApplicationsObserved:
+        return SqlApplicationsObserved(self._statements)
 
     @cached_property
     def certificate_copies(self) -> SqlCertificateCopies:

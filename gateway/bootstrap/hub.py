@@ -37,6 +37,7 @@ from gateway.http.services import Services
 from gateway.identity.service import IdentityService
 from gateway.licences.service import LicenceService
 from gateway.licences.site import SiteService
+from gateway.oversight.service import OversightService
 from gateway.partners.router import PublishedKeys
 from gateway.partners.tokens import AccessGate, TokenService
 from gateway.portal.assets import Assets
@@ -112,6 +113,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         DeliveryService(transactions, settings.issuer_url),
         reconciliation,
         ProgressService(transactions, calendar, clock),
+        OversightService(transactions, calendar, offices, clock),
         build_evidence(foundation),
         RecordProofs(transactions, wait_s=math.ceil(settings.checkpoint_every_s)),
         PublishedVerifierKeys(checkpoint_keys(foundation).published),

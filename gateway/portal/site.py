@@ -10,10 +10,12 @@ from gateway.http.problems import answer_http_exception
 from gateway.portal import router as shared
 from gateway.portal.applicant import router as applicant
 from gateway.portal.page_route import error_page, page_unknown
+from gateway.portal.public import router as public
 
 AREAS = (
     shared.router,
     applicant.router,
+    public.router,
 )
 """The routers of the areas; a new area is one more line."""
 

@@ -1,0 +1,85 @@
+"""``/v1/public/…``: open data. No caller is asked who they are; answers may be kept by anybody."""
+
+from datetime import datetime
+from hashlib import sha256
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Header, Query, Response
+
+from gateway.clock import date_in_china
+from gateway.http.callers import now
+from gateway.http.limits import RateLimit
+from gateway.http.services import provide
+from gateway.oversight.performance import as_csv
+from gateway.oversight.public_rules import rules_in_force
+from gateway.oversight.service import OversightService
+from gateway.oversight.views import performance_view, rules_view
+from schemas.public_data import PublicPerformance, PublicRules
+from schemas.wire import Day, RegionDigits
+
+RULES_KEPT_S: Final = 3600
+MONTH_KEPT_S: Final = 24 * 3600
+CSV: Final = "text/csv; charset=utf-8; header=present"
+LIMIT: Final = "300/minute"
+
+router = APIRouter(prefix="/v1/public", tags=["公开数据"], dependencies=[Depends(RateLimit("public", LIMIT))])
+
+Region = Annotated[RegionDigits, Query(description="行政区划代码（GB/T 2260）", examples=["440106"])]
+OneDay = Annotated[Day | None, Query(description="受理之日（中国日期）；默认为今天", examples=["2026-11-28"])]
+IfNoneMatch = Annotated[str | None, Header(include_in_schema=False)]
+
+Month = Annotated[
+    str | None,
+    Query(pattern="^20[0-9]{2}-(0[1-9]|1[0-2])$", description="办结月份；默认为最近公布的一个月", examples=["2026-10"]),
+]
+Service = Annotated[OversightService, Depends(provide(OversightService))]
+
+
+@router.get("/rules", response_model=PublicRules, summary="各类用户的环节、时限、资料与收费：某地某日适用的规则及依据")
+async def rules(
+    region: Region, at: Annotated[datetime, Depends(now)], on: OneDay = None, if_none_match: IfNoneMatch = None
+) -> Response:
+    """Read from the dated tables that the gateway itself enforces."""
+    return kept(
+        rules_view(rules_in_force(region, on or date_in_china(at))).model_dump_json().encode(),
+        RULES_KEPT_S,
+        if_none_match,
+    )
+
+
+@router.get("/performance", response_model=PublicPerformance, summary="各市每月办理情况（少于 5 件的不公布）")
+async def performance(service: Service, month: Month = None, if_none_match: IfNoneMatch = None) -> Response:
+    """Applications completed in the month. Nothing in it is about one person, and it changes no more."""
+    view = performance_view(await service.performance(month))
+    return kept(view.model_dump_json().encode(), _seconds(month), if_none_match)
+
+
+@router.get(
+    "/performance.csv",
+    summary="各市每月办理情况（CSV，UTF-8）",
+    response_class=Response,
+    responses={200: {"content": {"text/csv": {}}, "description": "每行一个单元与一项时长；首行为列名"}},
+)
+async def performance_csv(service: Service, month: Month = None, if_none_match: IfNoneMatch = None) -> Response:
+    """The same as comma-separated values (RFC 4180)."""
+    told = await service.performance(month)
+    name = f"performance-{told.month}.csv"
+    return kept(as_csv(told).encode(), _seconds(month), if_none_match, CSV, name)
+
+
+def _seconds(month: str | None) -> int:
+    """A month that was named stays as it is; which one is the latest does not."""
+    return RULES_KEPT_S if month is None else MONTH_KEPT_S
+
+
+def kept(
+    body: bytes, seconds: int, known: str | None, media_type: str = "application/json", name: str = ""
+) -> Response:
+    """``body`` with its entity tag, to be kept for ``seconds`` by anybody; 304 for whoever has it already."""
+    tag = f'"{sha256(body).hexdigest()[:32]}"'
+    headers = {"etag": tag, "cache-control": f"public, max-age={seconds}", "access-control-allow-origin": "*"}
+    if known is not None and tag in {each.strip().removeprefix("W/") for each in known.split(",")}:
+        return Response(None, 304, headers)
+    if name:
+        headers["content-disposition"] = f'attachment; filename="{name}"'
+    return Response(body, 200, headers, media_type)

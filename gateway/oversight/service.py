@@ -1,0 +1,145 @@
+"""Figures of a period, and the public's of a month: counted on demand, kept while they hold."""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
+
+from gateway.applications.working_days import WorkingCalendar
+from gateway.approvals.departments import Departments
+from gateway.clock import Clock, date_in_china
+from gateway.errors import Owner
+from gateway.oversight.errors import NotPublished
+from gateway.oversight.figures import CITY_DIGITS, Counting, Figures
+from gateway.oversight.performance import Performance, publish_month
+from gateway.oversight.periods import FIRST_MONTH, Period, final_from, latest_final, month, month_before, month_name
+from gateway.oversight.ports import OversightTransaction
+from gateway.transaction import Transactions
+
+KeyT = TypeVar("KeyT")
+ValueT = TypeVar("ValueT")
+KEPT_FOR: Final = timedelta(minutes=5)
+"""How long figures that may still change are taken for those of now."""
+KEPT_PERIODS: Final = 64
+PROVINCE_DIGITS: Final = 2
+
+
+@dataclass(frozen=True)
+class PeriodFigures:
+    """What was counted for ``period`` at the aware instant ``as_of``; ``region`` is a GB/T 2260 code or empty."""
+
+    period: Period
+    region: str
+    as_of: datetime
+    figures: Figures
+
+    @property
+    def final(self) -> bool:
+        """Whether the closed applications among it can change no more."""
+        return self.as_of >= final_from(self.period)
+
+
+class OversightService:
+    """Durations against limits. One count runs at a time: each reads what may be much."""
+
+    def __init__(
+        self,
+        transactions: Transactions[OversightTransaction],
+        calendar: WorkingCalendar,
+        departments: Departments,
+        clock: Clock,
+    ) -> None:
+        self._transactions = transactions
+        self._calendar = calendar
+        self._departments = departments
+        self._clock = clock
+        self._counting = asyncio.Lock()
+        self._kept: OrderedDict[tuple[Period, str], PeriodFigures] = OrderedDict()
+        self._months: OrderedDict[Period, Performance] = OrderedDict()
+
+    async def figures(self, period: Period, region: str = "") -> PeriodFigures:
+        """The figures of ``period`` in a province, a city or all (``region`` empty), no older than five minutes.
+
+        What is open is told as it stands now, whatever the period. Raises ``Overloaded``.
+        """
+        prefix, key = prefix_of(region), (period, region)
+        async with self._counting:
+            known, now = self._kept.get(key), self._clock()
+            if known is not None and now - known.as_of < KEPT_FOR:
+                return known
+            counting = Counting(self._calendar, now)
+
+            def count(tx: OversightTransaction) -> None:
+                begins_at, ends_at = period.begins_at, period.ends_at
+                counting.take_received(tx.observed.received(begins_at, ends_at, prefix))
+                counting.take_closed(tx.observed.closed(begins_at, ends_at, prefix))
+                counting.take_open(tx.observed.open(prefix))
+
+            await self._transactions.read(count)
+            found = PeriodFigures(period, region, now, counting.figures)
+            _keep(self._kept, key, found)
+            return found
+
+    async def performance(self, name: str | None = None) -> Performance:
+        """What the public is told of the month ``name`` (``2026-10``; None: the latest).
+
+        Only a month whose figures are final is told, so that no two answers can be compared. Raises ``PeriodRefused``,
+        ``NotPublished``, ``Overloaded``.
+        """
+        now = self._clock()
+        latest = latest_final(now)
+        wanted = latest if name is None else month(name)
+        if wanted > latest or wanted.first < FIRST_MONTH:
+            raise NotPublished(
+                check="performance.month",
+                owner=Owner.CALLER,
+                remedy="请选择已公布的月份；每月数据在次月初确定后公布",
+                latest=month_name(latest),
+            )
+        async with self._counting:
+            known = self._months.get(wanted)
+            if known is not None:
+                return known
+            counting = Counting(self._calendar, now)
+            await self._transactions.read(
+                lambda tx: counting.take_closed(tx.observed.closed(wanted.begins_at, wanted.ends_at, ""))
+            )
+            published = publish_month(month_name(wanted), counting.figures)
+            _keep(self._months, wanted, published)
+            return published
+
+    def published_months(self, most: int) -> list[str]:
+        """The names of the months that can be asked for, the latest first, at most ``most``."""
+        names: list[str] = []
+        each = latest_final(self._clock())
+        while len(names) < most and each.first >= FIRST_MONTH:
+            names.append(month_name(each))
+            each = month_before(each)
+        return names
+
+    def department_title(self, code: str) -> str:
+        """What the department of ``code`` is called; a code that nobody here knows stands for itself."""
+        department = self._departments.of_code(code)
+        return code if department is None else department.title
+
+    def today(self) -> Period:
+        """The day that it is in China."""
+        on = date_in_china(self._clock())
+        return Period(on, on)
+
+
+def prefix_of(region: str) -> str:
+    """The prefix by which regions within ``region`` are found: two digits for a province, four for a city."""
+    if not region:
+        return ""
+    if region.endswith("0000"):
+        return region[:PROVINCE_DIGITS]
+    return region[:CITY_DIGITS] if region.endswith("00") else region
+
+
+def _keep(kept: OrderedDict[KeyT, ValueT], key: KeyT, value: ValueT) -> None:
+    kept[key] = value
+    kept.move_to_end(key)
+    while len(kept) > KEPT_PERIODS:
+        kept.popitem(last=False)

@@ -1,0 +1,87 @@
+"""The public's pages. Nobody is asked who they are, and nothing in an address says anything about anybody."""
+
+from datetime import date, datetime
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from gateway.applications.customer_classes import CustomerClass
+from gateway.clock import date_in_china
+from gateway.http.callers import now
+from gateway.http.limits import RateLimit
+from gateway.http.services import provide
+from gateway.oversight.public_rules import HOTLINES, RulesInForce, region_name, rules_in_force
+from gateway.oversight.views import rules_view
+from gateway.portal.page_route import PageRoute, page_unknown
+from gateway.portal.rendering import Pages
+from schemas.regions import PROVINCE, REGION_NAMES
+
+LIMIT: Final = "600/minute"
+EARLIEST: Final = date(2000, 1, 1)
+LATEST: Final = date(2100, 12, 31)
+
+router = APIRouter(
+    prefix="/public", route_class=PageRoute, include_in_schema=False, dependencies=[Depends(RateLimit("pages", LIMIT))]
+)
+SeenPages = Annotated[Pages, Depends(provide(Pages))]
+At = Annotated[datetime, Depends(now)]
+Region = Annotated[str, Query(max_length=12)]
+OnText = Annotated[str, Query(max_length=40)]
+
+
+@router.get("")
+async def start(request: Request, pages: SeenPages) -> Response:
+    """What there is to read, and whom to call."""
+    return pages.render(request, "public/start.html", hotlines=HOTLINES)
+
+
+@router.get("/rules")
+async def rules(request: Request, pages: SeenPages, at: At, region: Region = PROVINCE, on: OnText = "") -> Response:
+    """Every class at a glance, for a region and a day of receipt."""
+    day, errors = _day(on, date_in_china(at))
+    return pages.render(
+        request,
+        "public/rules.html",
+        422 if errors else 200,
+        rules=rules_view(_rules(region, day)),
+        regions=choices(region),
+        told_on=on or day.isoformat(),
+        errors=errors,
+    )
+
+
+@router.get("/rules/{customer_class}")
+async def class_rules(
+    customer_class: str, request: Request, pages: SeenPages, at: At, region: Region = PROVINCE, on: OnText = ""
+) -> Response:
+    """One class: its road, its documents, what it costs. Raises ``PageUnknown``."""
+    day, errors = _day(on, date_in_china(at))
+    if customer_class not in set(CustomerClass) or errors:
+        raise page_unknown()
+    shown = rules_view(_rules(region, day))
+    chosen = next(each for each in shown.classes if each.customer_class == customer_class)
+    return pages.render(request, "public/class.html", rules=shown, chosen=chosen)
+
+
+def choices(region: str) -> list[tuple[str, str]]:
+    """The province and its cities; and ``region`` itself, where it is none of them."""
+    known = [code for code in REGION_NAMES if code.endswith("00")]
+    return [(code, region_name(code)) for code in (*known, *((region,) if region not in known else ()))]
+
+
+def _rules(region: str, day: date) -> RulesInForce:
+    return rules_in_force(region or PROVINCE, day)
+
+
+def _day(text: str, today: date) -> tuple[date, list[tuple[str, str]]]:
+    """The day that was asked for, today where none was; and what is wrong with the text."""
+    if not text.strip():
+        return today, []
+    try:
+        day = date.fromisoformat(text.strip())
+    except ValueError:
+        day = LATEST.replace(year=LATEST.year + 1)
+    if not EARLIEST <= day <= LATEST:
+        return today, [("on", "请填写2000年至2100年之间的日期，例如 2026-11-28")]
+    return day, []
