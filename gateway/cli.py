@@ -154,6 +154,24 @@ def evidence(
     make_bundle(application, output, redacted=redacted, wait_s=wait)
 
 
+@app.command()
+def report(
+    first: Annotated[str, typer.Option("--from", help="第一天（中国日期），含")],
+    last: Annotated[str, typer.Option("--to", help="最后一天，含；至多三年")],
+    city: Annotated[str | None, typer.Option(help="只看某市：名称或6位行政区划代码")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="写入的文件：.xlsx 与 .pdf 为重点任务台账，.json 为全部数据", dir_okay=False
+        ),
+    ] = None,
+) -> None:
+    """某一时期的办理时长与时限（按办结日期统计），或重点任务台账；不给文件则显示。"""
+    from gateway.commands.report import make_report
+
+    make_report(first, last, city, output)
+
+
 @app.command("evidence-anchors")
 def evidence_anchors(
     output: Annotated[Path, typer.Option("--output", "-o", help="写入的目录", file_okay=False)],

@@ -113,16 +113,30 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         DeliveryService(transactions, settings.issuer_url),
         reconciliation,
         ProgressService(transactions, calendar, clock),
-        OversightService(transactions, calendar, offices, clock),
+        build_oversight(foundation),
         build_evidence(foundation),
         RecordProofs(transactions, wait_s=math.ceil(settings.checkpoint_every_s)),
         PublishedVerifierKeys(checkpoint_keys(foundation).published),
         offices,
         directory,
-        Pages(Site(GATEWAY_NAME, settings.base_url.startswith("https:"), settings.base_url), Assets(), clock),
+        build_pages(foundation),
     )
     housekeeping = Housekeeping(intakes, build_retention(foundation), reconciliation, projects)
     return Hub(foundation, services, certificates, housekeeping)
+
+
+def build_oversight(foundation: Foundation) -> OversightService:
+    """办理情况; the serving process and ``bandian report`` have one each."""
+    settings = foundation.settings
+    calendar = WorkingCalendar(settings.calendar, settings.calendar_complete_years)
+    offices = departments.discover(settings.department_options())
+    return OversightService(foundation.transactions, calendar, offices, foundation.clock)
+
+
+def build_pages(foundation: Foundation) -> Pages:
+    """门户; the serving process and what prints have one each."""
+    base_url = foundation.settings.base_url
+    return Pages(Site(GATEWAY_NAME, base_url.startswith("https:"), base_url), Assets(), foundation.clock)
 
 
 def build_reconciliation(foundation: Foundation) -> ReconciliationService:

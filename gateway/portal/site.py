@@ -9,6 +9,7 @@ from gateway.http.browsers import wants_page
 from gateway.http.problems import answer_http_exception
 from gateway.portal import router as shared
 from gateway.portal.applicant import router as applicant
+from gateway.portal.authority import router as authority
 from gateway.portal.page_route import error_page, page_unknown
 from gateway.portal.public import router as public
 
@@ -16,6 +17,7 @@ AREAS = (
     shared.router,
     applicant.router,
     public.router,
+    authority.router,
 )
 """The routers of the areas; a new area is one more line."""
 

@@ -12,14 +12,17 @@ from gateway.http.callers import now
 from gateway.http.limits import RateLimit
 from gateway.http.services import provide
 from gateway.oversight.public_rules import HOTLINES, RulesInForce, region_name, rules_in_force
-from gateway.oversight.views import rules_view
+from gateway.oversight.service import OversightService
+from gateway.oversight.views import ALL_CLASSES, performance_view, rules_view
 from gateway.portal.page_route import PageRoute, page_unknown
 from gateway.portal.rendering import Pages
+from schemas.public_data import CityPerformance, PerformanceCell
 from schemas.regions import PROVINCE, REGION_NAMES
 
 LIMIT: Final = "600/minute"
 EARLIEST: Final = date(2000, 1, 1)
 LATEST: Final = date(2100, 12, 31)
+MONTHS_SHOWN: Final = 36
 
 router = APIRouter(
     prefix="/public", route_class=PageRoute, include_in_schema=False, dependencies=[Depends(RateLimit("pages", LIMIT))]
@@ -62,6 +65,36 @@ async def class_rules(
     shown = rules_view(_rules(region, day))
     chosen = next(each for each in shown.classes if each.customer_class == customer_class)
     return pages.render(request, "public/class.html", rules=shown, chosen=chosen)
+
+
+@router.get("/performance")
+async def performance(
+    request: Request,
+    pages: SeenPages,
+    service: Annotated[OversightService, Depends(provide(OversightService))],
+    month: Annotated[str, Query(max_length=7)] = "",
+    city: Region = "",
+) -> Response:
+    """A month, of one city or of all. Raises ``PeriodRefused``, ``NotPublished``, ``PageUnknown``."""
+    told = performance_view(await service.performance(month or None))
+    chosen = next((each for each in told.cities if each.region == city), None)
+    if city and chosen is None:
+        chosen = nothing_told(city)
+    return pages.render(
+        request,
+        "public/performance.html",
+        told=told,
+        chosen=chosen or told.province,
+        months=service.published_months(MONTHS_SHOWN),
+    )
+
+
+def nothing_told(city: str) -> CityPerformance:
+    """A city that nothing was completed in. Raises ``PageUnknown`` for what is no region."""
+    if city not in REGION_NAMES:
+        raise page_unknown()
+    none = PerformanceCell(customer_class=None, title=ALL_CLASSES, completed=0, suppressed=False, durations=[])
+    return CityPerformance(region=city, name=region_name(city), classes=[], total=none)
 
 
 def choices(region: str) -> list[tuple[str, str]]:
