@@ -1,0 +1,36 @@
+"""A gateway with two months of applications, and an officer of the authority who is signed in."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from gateway.portal.authority.router import SEES
+from gateway.portal.officers import Officer, OfficerRole
+from tests.support.oversight import a_population, added
+from tests.support.served import served
+from tests.support.storage import SetClock
+
+TODAY = datetime(2026, 11, 28, 4, 0, tzinfo=UTC)
+SEPTEMBER, OCTOBER = datetime(2026, 9, 1, 1, 0, tzinfo=UTC), datetime(2026, 10, 9, 1, 0, tzinfo=UTC)
+
+
+@asynccontextmanager
+async def overseen(directory: Path, database_url: str, *, signed_in: bool = True) -> AsyncIterator[str]:
+    """Where it is reached. Applications and permits are the same each time."""
+    async with served(directory, database_url, SetClock(TODAY)) as (app, url):
+        transactions = app.state.foundation.transactions
+        for received_at in (SEPTEMBER, OCTOBER):
+            applications, reviews = a_population(received_at, Random(7))
+            await transactions.write(added(*applications))
+
+            def review(tx: Any, reviews: Any = reviews) -> None:
+                for each in reviews:
+                    tx.joint_reviews.add(each)
+
+            await transactions.write(review)
+        if signed_in:
+            app.dependency_overrides[SEES] = lambda: Officer("officer-1", "监管员", OfficerRole.AUTHORITY)
+        yield url
