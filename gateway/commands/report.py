@@ -65,7 +65,7 @@ def as_lines(report: "PeriodReport") -> list[str]:
     for each in report.departments:
         states = (each.permits, each.granted, each.refused, each.undecided)
         spent = (each.decided.median, each.decided.p90, each.decided.worst, each.decided.over)
-        lines.append("\t".join((f"{each.title}（{each.department}）", *map(_told, (*states, *spent)))))
+        lines.append("\t".join((f"{each.region_name}{each.title}", *map(_told, (*states, *spent)))))
     return lines
 
 

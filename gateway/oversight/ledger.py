@@ -117,7 +117,7 @@ def _approvals(report: PeriodReport) -> str:
             if number
         )
         decided = f"，{_of_measure(each.decided)}" if each.decided.count else ""
-        told.append(f"{each.title}（{each.department}）{each.permits}项{decided}{'，其中' + light if light else ''}")
+        told.append(f"{each.region_name}{each.title}{each.permits}项{decided}{'，其中' + light if light else ''}")
     return "并联审批：" + "；".join(told) + "。" if told else "本期办结的申请没有电力接入工程审批事项。"
 
 

@@ -75,6 +75,7 @@ class DepartmentReport(OpenWireModel):
 
     department: str
     title: str
+    region_name: str
     permits: int
     full: int
     commitment: int
@@ -127,7 +128,8 @@ def period_report(counted: PeriodFigures, department_title: Callable[[str], str]
         classes=[cell(None, each) for each in CustomerClass],
         cells=[cell(*place) for place in sorted(figures.cells, key=lambda place: (place[0], _order(place[1])))],
         departments=[
-            _department(code, department_title(code), permits) for code, permits in figures.departments().items()
+            _department(code, department_title(code), permits)
+            for code, permits in sorted(figures.departments().items(), key=lambda each: each[0].rpartition("-")[::-1])
         ],
     )
 
@@ -179,6 +181,7 @@ def _department(code: str, title: str, permits: PermitFigures) -> DepartmentRepo
     return DepartmentReport(
         department=code,
         title=title,
+        region_name=region_name(code.rpartition("-")[2]),
         permits=permits.count,
         full=permits.modes["full"],
         commitment=permits.modes["commitment"],

@@ -27,6 +27,7 @@ async def served(directory: Path, database_url: str, clock: SetClock) -> AsyncIt
                 "BANDIAN_TRUST_DIR": str(directory / "trust"),
                 "BANDIAN_HEADS_DIR": str(directory / "heads"),
                 "BANDIAN_PORT": str(port),
+                "BANDIAN_EMBEDDED_WORKER": "false",
             }
         )
         app = create_app(settings, clock)

@@ -48,4 +48,4 @@ def of_stages(stages: Sequence[StageMeasure], titles: dict[str, str], words: dic
 
 def of_departments(departments: Sequence[DepartmentReport], words: dict[str, str]) -> Chart:
     """Each department's decided permits."""
-    return durations([(words.get(each.title, each.title), each.decided) for each in departments], words)
+    return durations([(f"{words[each.region_name]} {words[each.title]}", each.decided) for each in departments], words)

@@ -108,7 +108,8 @@ async def stages(request: Request, pages: SeenPages, service: Service, wanted: W
 async def permits(request: Request, pages: SeenPages, service: Service, wanted: Wanted) -> Response:
     """Construction permits by department."""
     report = await _report(service, wanted)
-    words = _words(request, pages) | {each.title: pages.translate(request, each.title) for each in report.departments}
+    names = {name for each in report.departments for name in (each.title, each.region_name)}
+    words = _words(request, pages) | {name: pages.translate(request, name) for name in names}
     drawn = {"departments": charts.of_departments(report.departments, words)}
     return _page(request, pages, "authority/permits.html", wanted, report, drawn)
 

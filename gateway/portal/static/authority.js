@@ -14,7 +14,7 @@
     ...chart.marks.map((mark) => ({
       type: "scatter", name: mark.name, z: 3, silent: true,
       data: mark.values.flatMap((value, place) => (value === null ? [] : [[value, place]])),
-      symbol: mark.limit ? "rect" : "diamond", symbolSize: mark.limit ? [3, 30] : 10,
+      symbol: mark.limit ? "rect" : "diamond", symbolSize: mark.limit ? [3, size() * 2.4] : size() * 0.8,
       itemStyle: { color: mark.limit ? token("--red") : token("--ink-soft") },
     })),
   ];
@@ -22,7 +22,7 @@
     animation: false,
     textStyle: { fontFamily: tokens.fontFamily || "sans-serif", fontSize: size() },
     legend: { top: 0, textStyle: { fontSize: size(), color: token("--ink") } },
-    grid: { left: 8, right: 40, top: 40, bottom: 28, containLabel: true },
+    grid: { left: 24, right: 28, top: size() * 4, bottom: 28, containLabel: true },
     xAxis: {
       type: "value", name: chart.unit, nameLocation: "middle", nameGap: 26, minInterval: 1,
       nameTextStyle: { color: token("--ink-soft"), fontSize: size() }, axisLabel: { color: token("--ink-soft"), fontSize: size() },
@@ -30,13 +30,14 @@
     },
     yAxis: {
       type: "category", inverse: true, data: chart.names, axisTick: { show: false },
-      axisLabel: { color: token("--ink"), fontSize: size(), width: size() * 9, overflow: "break" },
+      axisLabel: { color: token("--ink"), fontSize: size(), width: size() * 9, lineHeight: size() * 1.2, overflow: "break" },
     },
     series: series(chart),
   });
   for (const place of document.querySelectorAll("[data-chart]")) {
     const chart = JSON.parse(document.getElementById(`chart-${place.dataset.chart}`).textContent);
     place.hidden = false;
+    place.style.height = `${size() * (9 + 4 * chart.names.length)}px`;
     const drawn = echarts.init(place, null, { renderer: "svg" });
     drawn.setOption(option(chart));
     new ResizeObserver(() => drawn.resize()).observe(place);
