@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from playwright.async_api import Page, expect
 
+SESSION = "__Host-bandian_session"
 METHODS = {"face": "刷脸核验", "sms_otp": "短信验证码", "counter": "窗口核验码", "e_licence": "电子营业执照"}
 
 
@@ -32,7 +33,8 @@ class Visitor:
         if not await page.locator("#subject").count():
             await page.get_by_role("link", name=METHODS[self.method]).click()
         if looks_into_the_camera:
-            await page.wait_for_function("document.querySelector('video').videoWidth > 0")
+            await expect(page.locator("video")).to_be_visible()
+            await expect(page.locator("video")).not_to_have_js_property("videoWidth", 0)
         await page.locator("#subject").select_option(self.subject)
         await page.get_by_role("button", name="开始核验").click()
 

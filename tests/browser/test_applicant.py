@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.applicants import Visitor
+from tests.browser.applicants import SESSION, Visitor
 from tests.browser.looking import Looking
 from tests.support.province import LiveProvince
 
@@ -106,12 +106,12 @@ async def press_on(page: Page, selector: str, key: str = "Enter") -> None:
 
 
 async def select(page: Page, selector: str, value: str) -> None:
+    """Down the list, as often as it takes."""
     await tab_to(page, selector)
-    for _ in range(200):
-        if await page.locator(selector).input_value() == value:
-            return
+    values = await page.locator(f"{selector} option").evaluate_all("all => all.map(each => each.value)")
+    for _ in range(values.index(value)):
         await page.keyboard.press("ArrowDown")
-    raise AssertionError(f"{value} is not in the list")
+    assert await page.locator(selector).input_value() == value
 
 
 async def write(page: Page, selector: str, text: str) -> None:
@@ -211,7 +211,7 @@ async def test_every_page_keeps_the_rules(looking: Looking, province: LiveProvin
         await looking.check(page, f"applicant/sign-in-{variant}")
         gateway = province.province.gateway
         await context.add_cookies(
-            [{"name": "__Host-bandian_session", "value": applicant.token, "url": gateway, "secure": True}]
+            [{"name": SESSION, "value": applicant.token, "url": gateway.replace("http:", "https:"), "secure": True}]
         )
         for name, path in pages.items():
             answer = await page.goto(path)

@@ -10,6 +10,7 @@ from gateway.applications.errors import AuthorisationPeriodUnsound
 from gateway.applications.own_application import OwnApplicationService
 from gateway.authorisations.errors import AlreadyWithdrawn
 from gateway.authorisations.service import AuthorisationService
+from gateway.clock import date_in_china
 from gateway.errors import Conflict
 from gateway.http.services import provide
 from gateway.identity.model import VerifiedApplicant
@@ -134,9 +135,11 @@ async def withdraw(
 
 
 def _longer(view: ProgressView, now: datetime) -> list[int]:
-    """The periods that end later than the authorisation does now."""
+    """The periods that end on a later day than the authorisation does now."""
     until = view.authorised_until
-    return [days for days in LONGER if until is None or now + timedelta(days=days) > until]
+    return [
+        days for days in LONGER if until is None or date_in_china(now + timedelta(days=days)) > date_in_china(until)
+    ]
 
 
 def _page(

@@ -1,0 +1,91 @@
+"""Nobody sees anything of another applicant's: every route is walked as somebody else, and without a session."""
+
+import pytest
+from fastapi.routing import APIRoute
+
+from gateway.portal.applicant.router import ROUTERS
+from gateway.portal.visits import COOKIE, Visit
+from tests.support.province import LiveProvince
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+SECRET = "v" * 43
+DEMAND = {"region": "440106", "voltage_v": 220, "capacity_kw": 8, "purpose": "演示人工"}
+OWNER = "陈安然"
+
+
+async def walked(province: LiveProvince, token: str, route: APIRoute, **places: str) -> dict[str, tuple[int, str]]:
+    """Status and text by method, as a browser with the session ``token`` gets them."""
+    cookie = f"{COOKIE}={SECRET}" + (f"; __Host-bandian_session={token}" if token else "")
+    form = {"form_token": Visit(SECRET, begun=False).form_token, "once": "walk-0001"}
+    agree = {"authorise": "yes", "accept": "yes", "period": "365"}
+    url = province.province.gateway + route.path.format(**places)
+    answers = {}
+    for method in sorted(route.methods - {"HEAD"}):
+        answer = await province.http.request(
+            method,
+            url,
+            data=form | agree if method == "POST" else None,
+            headers={"cookie": cookie, "accept": "text/html"},
+        )
+        answers[method] = (answer.status_code, answer.text)
+    return answers
+
+
+def of_somebody() -> list[APIRoute]:
+    """Every route that names an application or an intake."""
+    every = [route for router in ROUTERS for route in router.routes]
+    found = [each for each in every if isinstance(each, APIRoute) and "_id}" in each.path]
+    assert len(found) > 15
+    return found
+
+
+async def test_another_applicant_sees_nothing(province: LiveProvince) -> None:
+    owner, stranger = province.applicant("resident-ordinary"), province.applicant("resident-two-owners")
+    for each in (owner, stranger):
+        await each.verify("resident", "face")
+    intake = (await owner.begin("face-verified", DEMAND))["intake_id"]
+    application = (await owner.confirm((await owner.begin("face-verified", DEMAND))["intake_id"]))["application_id"]
+    places = {"intake_id": intake, "application_id": application, "permit_id": "prm_of_somebody"}
+    nowhere = {"intake_id": "int_nowhere", "application_id": "app_nowhere", "permit_id": "prm_of_somebody"}
+    for route in of_somebody():
+        told = await walked(province, stranger.token, route, **places)
+        unknown = await walked(province, stranger.token, route, **nowhere)
+        if route.path.endswith("/drop"):
+            told.pop("GET", None), unknown.pop("GET", None)  # leads to the intake itself, whosever it is
+        for method, (status, text) in told.items():
+            assert status == 404, (method, route.path, status)
+            assert OWNER not in text
+            assert status == unknown[method][0], "as if it were not there"
+    progress = await owner.progress(application)
+    assert (progress["status"], progress["authorisation_withdrawn_at"]) == ("waiting", None)
+    await owner.drop(intake)
+
+
+async def test_without_a_session_every_page_asks_to_sign_in(province: LiveProvince) -> None:
+    places = {"intake_id": "int_1", "application_id": "app_1", "permit_id": "prm_1"}
+    for route in of_somebody():
+        for method, (status, text) in (await walked(province, "", route, **places)).items():
+            if route.path.endswith("/timeline"):
+                assert "重新核验身份" in text
+                continue
+            assert (status, "请先核验身份" in text) == (401, True), (method, route.path)
+
+
+async def test_what_was_looked_at_for_one_application_stands_with_no_other(province: LiveProvince) -> None:
+    """Of two applications about one home, each tells of its own accesses alone."""
+    owner = province.applicant("resident-two-owners")
+    await owner.verify("resident", "face")
+    first = (await owner.confirm((await owner.begin("face-verified", {**DEMAND, "region": "440305"}))["intake_id"]))[
+        "application_id"
+    ]
+    second = (await owner.confirm((await owner.begin("face-verified", {**DEMAND, "region": "440305"}))["intake_id"]))[
+        "application_id"
+    ]
+    stage = province.stage()
+    await stage.at_utility(first)
+    await stage.ask_as_utility(first, kind="property_certificate", purpose="grid_connection")
+    seen = [len((await owner.progress(each))["accesses"]) for each in (first, second)]
+    assert seen[0] >= 1
+    (route,) = [each for each in of_somebody() if each.path.endswith("/accesses")]
+    pages = [(await walked(province, owner.token, route, application_id=each))["GET"][1] for each in (first, second)]
+    assert [page.count('<li class="card">') for page in pages] == seen
