@@ -22,6 +22,8 @@ from gateway.clock import CHINA_TIME, date_in_china
 
 ONE_DAY = timedelta(days=1)
 SATURDAY = 5
+MOST_REMEMBERED = 20_000
+"""Days, more than fifty years of them."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class WorkingCalendar:
     def __init__(self, operator_rows: Mapping[date, bool] | None = None, complete_years: Collection[int] = ()) -> None:
         self._rows = dict(operator_rows or {})
         self._complete_years = frozenset(complete_years)
+        self._remembered: dict[date, tuple[bool, bool]] = {}
 
     def is_working_day(self, on: date) -> bool:
         """Whether ``on`` is a working day; past the published years a weekday is taken for one (see ``is_known``)."""
@@ -109,7 +112,15 @@ class WorkingCalendar:
         )
 
     def _look_up(self, on: date) -> tuple[bool, bool]:
-        """(is a working day, is known)."""
+        """(is a working day, is known). Remembered: the library takes long, and the same days are asked for again."""
+        found = self._remembered.get(on)
+        if found is None:
+            found = self._ask(on)
+            if len(self._remembered) < MOST_REMEMBERED:
+                self._remembered[on] = found
+        return found
+
+    def _ask(self, on: date) -> tuple[bool, bool]:
         if on in self._rows:
             return self._rows[on], True
         try:
