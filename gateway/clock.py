@@ -20,6 +20,11 @@ def date_in_china(at: datetime) -> date:
     return at.astimezone(CHINA_TIME).date()
 
 
+def start_of_day_in_china(on: date) -> datetime:
+    """The instant at which the date ``on`` begins in China."""
+    return datetime(on.year, on.month, on.day, tzinfo=CHINA_TIME)
+
+
 def written_in_china(at: datetime) -> str:
     """The aware instant ``at`` for people, in China time; what would be the year 10000 there, as it stands in UTC."""
     try:

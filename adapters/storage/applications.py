@@ -1,7 +1,9 @@
 """Tables and repositories of applications; ``application_parties`` and ``intakes`` alone hold personal data here."""
 
+import re
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from dataclasses import fields
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -27,15 +29,18 @@ from adapters.storage.statements import Statements
 from adapters.storage.tables import JsonDocument, UtcInstant, metadata
 from gateway.applications import lifecycle as lifecycles
 from gateway.applications.customer_classes import Area, ClassDerivation, CustomerClass
-from gateway.applications.lifecycle import Lifecycle
+from gateway.applications.lifecycle import Lifecycle, LifecycleStatus
 from gateway.applications.model import (
     ApplicationDocument,
+    ApplicationHeading,
     Demand,
     GridConnectionApplication,
+    HeadingFilter,
     IntakeKind,
     Party,
 )
 from gateway.certificates.verdicts import Verdict
+from gateway.clock import start_of_day_in_china
 from schemas.identity import ApplicantKind
 
 applications = Table(
@@ -58,6 +63,7 @@ applications = Table(
     Index("ix_applications_utility_received_at", "utility", "received_at"),
     Index("ix_applications_holder_digest", "holder_digest"),
     Index("ix_applications_closed_at", "closed_at"),
+    Index("ix_applications_received_at", "received_at"),
 )
 
 application_parties = Table(
@@ -141,6 +147,24 @@ class SqlApplications:
 
     def of_holder(self, holder_digest: str, limit: int) -> Sequence[GridConnectionApplication]:
         return self._many(select(applications).where(applications.c.holder_digest == holder_digest), limit)
+
+    def headings(self, wanted: HeadingFilter, limit: int) -> Sequence[ApplicationHeading]:
+        shown = [applications.c[each.name] for each in fields(ApplicationHeading)]
+        query = select(*shown).order_by(applications.c.received_at.desc(), applications.c.application_id).limit(limit)
+        if wanted.application_id is not None:
+            query = query.where(applications.c.application_id == wanted.application_id)
+        if wanted.region is not None:
+            below = re.sub(r"(00)+$", "", wanted.region)
+            query = query.where(applications.c.region.startswith(below, autoescape=True))
+        if wanted.status is not None:
+            query = query.where(applications.c.status == wanted.status.value)
+        if wanted.received_from is not None:
+            query = query.where(applications.c.received_at >= start_of_day_in_china(wanted.received_from))
+        if wanted.received_until is not None:
+            after = start_of_day_in_china(wanted.received_until + timedelta(days=1))
+            query = query.where(applications.c.received_at < after)
+        rows = self._statements.execute(query)
+        return [ApplicationHeading(**{**row._mapping, "status": LifecycleStatus(row.status)}) for row in rows]
 
     def _one(self, query: Select[Any]) -> GridConnectionApplication | None:
         row = self._statements.execute(query).one_or_none()

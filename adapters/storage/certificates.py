@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or
 from adapters.storage.sealed import SealedBytes, SealedText
 from adapters.storage.statements import Statements
 from adapters.storage.tables import UtcInstant, metadata
-from gateway.certificates.ports import CertificateCopy
+from gateway.certificates.ports import CertificateCopy, HeldCopies
 from gateway.crypto.sealing import StoredDataUnreadable
 
 certificate_copies = Table(
@@ -50,6 +50,17 @@ class SqlCertificateCopies:
                 set_={"fetched_at": copy.fetched_at, "source": copy.source, "level": copy.level},
             )
         )
+
+    def held(self) -> Sequence[HeldCopies]:
+        """What is at hand of each source and kind."""
+        key = (certificate_copies.c.source, certificate_copies.c.kind)
+        at = certificate_copies.c.fetched_at
+        rows = self._statements.execute(
+            select(*key, func.count().label("copies"), func.min(at).label("oldest_at"), func.max(at).label("newest_at"))
+            .group_by(*key)
+            .order_by(*key)
+        )
+        return [HeldCopies(each.source, each.kind, each.copies, each.oldest_at, each.newest_at) for each in rows]
 
     def latest(self, kind: str, holder_code: str) -> Sequence[CertificateCopy]:
         own = (certificate_copies.c.kind == kind) & (

@@ -86,6 +86,10 @@ sharing_agreements = Table(
     Column("valid_until", Date, nullable=False),
     Column("clause", Text, nullable=False),
     Column("status", Text, nullable=False),
+    Column("drafted_by", Text),
+    Column("tested_by", Text),
+    Column("approved_by", Text),
+    Column("activated_by", Text),
     Index("ix_sharing_agreements_partner_code", "partner_code"),
 )
 
@@ -284,6 +288,10 @@ def _agreement_values(agreement: SharingAgreement) -> dict[str, Any]:
         "valid_until": agreement.valid_until,
         "clause": agreement.clause,
         "status": agreement.status.value,
+        "drafted_by": agreement.drafted_by,
+        "tested_by": agreement.tested_by,
+        "approved_by": agreement.approved_by,
+        "activated_by": agreement.activated_by,
     }
 
 
@@ -299,4 +307,8 @@ def _agreement(row: Row[Any]) -> SharingAgreement:
         valid_until=row.valid_until,
         clause=row.clause,
         status=AgreementStatus(row.status),
+        drafted_by=row.drafted_by,
+        tested_by=row.tested_by,
+        approved_by=row.approved_by,
+        activated_by=row.activated_by,
     )

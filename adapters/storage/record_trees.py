@@ -177,6 +177,14 @@ class SqlSuperLog:
     def latest_checkpoint(self) -> StoredCheckpoint | None:
         return self._checkpoint(select(record_checkpoints))
 
+    def latest_checkpoints(self, limit: int) -> Sequence[StoredCheckpoint]:
+        newest = select(record_checkpoints.c.size).order_by(record_checkpoints.c.size.desc()).limit(limit)
+        sizes = self._statements.execute(newest).scalars().all()
+        found = (
+            self._checkpoint(select(record_checkpoints).where(record_checkpoints.c.size == size)) for size in sizes
+        )
+        return [each for each in found if each is not None]
+
     def checkpoint_covering(self, index: int) -> StoredCheckpoint | None:
         covering = select(record_checkpoints).where(record_checkpoints.c.size > index)
         cosigned = self._statements.execute(

@@ -14,6 +14,7 @@ from adapters.storage.evidence import SqlApplicationTraces, SqlEvidenceShelf
 from adapters.storage.idempotency import SqlIdempotency
 from adapters.storage.identity import SqlSessions
 from adapters.storage.licences import SqlAskedHolders
+from adapters.storage.officers import SqlOfficers
 from adapters.storage.oversight import SqlApplicationsObserved
 from adapters.storage.partners import SqlPartnerRepository, SqlSpentTokens
 from adapters.storage.projects import SqlLeads, SqlProjects
@@ -147,6 +148,10 @@ class SqlUnitOfWork:
     @cached_property
     def sessions(self) -> SqlSessions:
         return SqlSessions(self._statements)
+
+    @cached_property
+    def officers(self) -> SqlOfficers:
+        return SqlOfficers(self._statements)
 
     @cached_property
     def removal(self) -> SqlRemoval:

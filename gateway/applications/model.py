@@ -5,7 +5,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from gateway.applications.customer_classes import Area, ClassDerivation, CustomerClass, DemandFacts
-from gateway.applications.lifecycle import Lifecycle
+from gateway.applications.lifecycle import Lifecycle, LifecycleStatus
 from gateway.certificates.verdicts import Verdict
 from gateway.clock import date_in_china
 from schemas.ecertificates import HOLDER_IS_ENTERPRISE, HOLDER_IS_RESIDENT
@@ -84,6 +84,30 @@ class ApplicationDocument:
     expires_on: date | None = None
     facts_digest: str | None = None
     check: str | None = None
+
+
+@dataclass(frozen=True)
+class ApplicationHeading:
+    """What a list says of an application: nothing of it is personal."""
+
+    application_id: str
+    utility: str
+    region: str
+    customer_class: str
+    status: LifecycleStatus
+    received_at: datetime
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True)
+class HeadingFilter:
+    """Which applications; None asks for all. ``region`` with all below it; days are dates in China, inclusive."""
+
+    application_id: str | None = None
+    region: str | None = None
+    status: LifecycleStatus | None = None
+    received_from: date | None = None
+    received_until: date | None = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,13 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from gateway.applications.lifecycle import Lifecycle
-from gateway.applications.model import ApplicationDocument, GridConnectionApplication, Party
+from gateway.applications.model import (
+    ApplicationDocument,
+    ApplicationHeading,
+    GridConnectionApplication,
+    HeadingFilter,
+    Party,
+)
 from gateway.applications.review_tasks import Look, ReviewState, ReviewTask, Settlement
 from gateway.authorisations.ports import AuthorisationRepository
 from gateway.certificates.proofs import EvidenceShelf
@@ -40,6 +46,10 @@ class ApplicationRepository(Protocol):
 
     def of_holder(self, holder_digest: str, limit: int) -> Sequence[GridConnectionApplication]:
         """The newest first, at most ``limit``."""
+        ...
+
+    def headings(self, wanted: HeadingFilter, limit: int) -> Sequence[ApplicationHeading]:
+        """The newest first, at most ``limit``; nothing sealed is opened for it."""
         ...
 
 

@@ -8,6 +8,8 @@ from adapters.http_client import HttpClient
 from adapters.identity_provider import NoIdentityProvider, OpenIdProvider
 from adapters.key_directory import KeyPurpose
 from adapters.live_keys import LiveTokenKeys
+from adapters.officer_provider import NoOfficerProvider, OfficerOpenIdProvider
+from adapters.openid import OpenIdClientSettings
 from gateway.applications.agent_authority import AgentAuthorities
 from gateway.applications.dated_rows import RuleTableError
 from gateway.applications.intake import IntakeService
@@ -37,14 +39,17 @@ from gateway.http.services import Services
 from gateway.identity.service import IdentityService
 from gateway.licences.service import LicenceService
 from gateway.licences.site import SiteService
+from gateway.officers.service import OfficerService
 from gateway.oversight.service import OversightService
 from gateway.partners.router import PublishedKeys
 from gateway.partners.tokens import AccessGate, TokenService
 from gateway.portal.assets import Assets
 from gateway.portal.rendering import Pages, Site
+from gateway.progress.case_files import CaseFiles
 from gateway.progress.service import ProgressService
 from gateway.projects.intake import ProjectIntake
 from gateway.projects.service import LeadService
+from gateway.rechecks.source_health import SourceFacts, SourceWatch
 from gateway.reconciliation.service import ReconciliationService
 from gateway.records.service import PublishedVerifierKeys, RecordProofs
 from gateway.retention.policies import Periods, policies
@@ -90,6 +95,8 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
     names = GatewayNames(settings.issuer_url, settings.base_url)
     reconciliation = build_reconciliation(foundation)
     projects = ProjectIntake(transactions, directory, settings.issuer_url, make_id, digests, clock)
+    progress = ProgressService(transactions, calendar, clock)
+    sources = [SourceFacts(each.code, each.region, each.changes) for each in settings.sources]
     services = Services(
         Doorkeeper(gate, clock, settings.base_url, limits.admit),
         Idempotency(transactions, clock, digests),
@@ -98,6 +105,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         foundation.partners,
         tokens,
         IdentityService(transactions, provider, digests, clock),
+        OfficerService(transactions, build_officer_provider(foundation, http), digests, clock),
         intakes,
         build_reviews(foundation, certificates, authorities),
         StageEventService(transactions, calendar, clock, digests),
@@ -112,7 +120,9 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         LeadService(transactions),
         DeliveryService(transactions, settings.issuer_url),
         reconciliation,
-        ProgressService(transactions, calendar, clock),
+        progress,
+        CaseFiles(transactions, progress, clock),
+        SourceWatch(transactions, sources, certificates.kinds, clock),
         build_oversight(foundation),
         build_evidence(foundation),
         RecordProofs(transactions, wait_s=math.ceil(settings.checkpoint_every_s)),
@@ -212,6 +222,20 @@ def build_identity_provider(foundation: Foundation, http: HttpClient) -> OpenIdP
         issuer=settings.identity_provider.issuer,
         client_id=settings.identity_provider.client_id,
         redirect_uri=f"{settings.base_url}/v1/identity/callback",
+        client_key=foundation.keys.signer(KeyPurpose.CLIENT),
+        http=http,
+        make_id=foundation.make_id,
+    )
+
+
+def build_officer_provider(foundation: Foundation, http: HttpClient) -> OfficerOpenIdProvider | NoOfficerProvider:
+    """The configured one, or one that answers that there is none."""
+    told = foundation.settings.officer_provider
+    if told is None:
+        return NoOfficerProvider()
+    return OfficerOpenIdProvider(
+        OpenIdClientSettings(told.issuer, told.client_id, f"{foundation.settings.base_url}/console/callback"),
+        told.roles_claim,
         client_key=foundation.keys.signer(KeyPurpose.CLIENT),
         http=http,
         make_id=foundation.make_id,

@@ -85,6 +85,17 @@ class CertificateCopy:
     digest: str
 
 
+@dataclass(frozen=True)
+class HeldCopies:
+    """How many copies of one kind are at hand from one source, and between when they were fetched."""
+
+    source: str
+    kind: str
+    count: int
+    oldest_at: datetime
+    newest_at: datetime
+
+
 class CertificateCopies(Protocol):
     """The shelf of copies, on the unit of work."""
 

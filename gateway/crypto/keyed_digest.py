@@ -33,6 +33,8 @@ class Use(StrEnum):
     """A permit's id: what makes the statement of a commitment unguessable."""
     IDEMPOTENT_REQUEST = "idempotent_request"
     """SHA-256 of a request under an ``Idempotency-Key``."""
+    OFFICER = "officer"
+    """An officer, as their provider names them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from gateway.caller import Role
 from gateway.crypto.errors import JoseRefused
 from gateway.crypto.jwk import VerificationKey, export_jwk, parse_jwk, thumbprint
+from gateway.partners.agreement_steps import AgreementStep, advanced
 from gateway.partners.errors import conflict, not_found, terms_rejected
 from gateway.partners.model import (
     AgreementStatus,
@@ -162,6 +163,7 @@ def create_agreement(
         valid_until=draft.valid_until,
         clause=draft.clause,
         status=AgreementStatus.DRAFT,
+        drafted_by=actor,
     )
 
     def work(transaction: PartnersTransaction) -> SharingAgreement:
@@ -176,21 +178,28 @@ def create_agreement(
     return Change(work, entry)
 
 
-def set_agreement(agreement_id: str, status: AgreementStatus, actor: str, at: datetime) -> Change[SharingAgreement]:
-    """In force, or ended for good."""
+_ACTIONS = {
+    AgreementStep.TEST: "agreement.tested",
+    AgreementStep.APPROVE: "agreement.approved",
+    AgreementStep.GO_LIVE: "agreement.activated",
+    AgreementStep.FORCE: "agreement.activated",
+    AgreementStep.SEND_BACK: "agreement.sent_back",
+    AgreementStep.END: "agreement.ended",
+}
+
+
+def advance_agreement(agreement_id: str, step: AgreementStep, actor: str, at: datetime) -> Change[SharingAgreement]:
+    """One step towards being in force, back, or out of it for good."""
 
     def work(transaction: PartnersTransaction) -> SharingAgreement:
         agreement = transaction.partners.find_agreement(agreement_id)
         if agreement is None:
             raise not_found("agreement", "请核对协议编号")
-        if agreement.status is AgreementStatus.ENDED and status is not AgreementStatus.ENDED:
-            raise conflict("agreement_ended", "已终止的协议不能恢复，请另立新协议")
-        changed = replace(agreement, status=status)
+        changed = advanced(agreement, step, actor)
         transaction.partners.replace_agreement(changed)
         return changed
 
-    action = "agreement.activated" if status is AgreementStatus.ACTIVE else "agreement.ended"
-    return Change(work, RecordEntry(action, at, actor, agreement_id))
+    return Change(work, RecordEntry(_ACTIONS[step], at, actor, agreement_id))
 
 
 def new_key(

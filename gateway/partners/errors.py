@@ -91,6 +91,13 @@ class PartnerConflict(Conflict):
     title = "与已登记的接入信息冲突"
 
 
+class SecondPersonRequired(Conflict):
+    """Two persons are needed (双人复核), and this one took part already."""
+
+    kind = "second-person-required"
+    title = "须由另一位工作人员办理"
+
+
 class PartnerTermsRejected(Rejected):
     """A registration whose terms are empty, unsafe or contradict themselves."""
 

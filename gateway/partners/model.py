@@ -73,9 +73,11 @@ class PartnerKey:
 
 
 class AgreementStatus(StrEnum):
-    """Only an active agreement permits anything."""
+    """Only an active agreement permits anything. ``agreement_steps`` says what follows on what."""
 
     DRAFT = "draft"
+    TEST = "test"
+    APPROVED = "approved"
     ACTIVE = "active"
     ENDED = "ended"
 
@@ -94,6 +96,8 @@ class SharingAgreement:
 
     ``valid_from`` and ``valid_until`` are dates in China, both inclusive. ``stages`` None does not narrow by stage.
     Its terms never change: other terms are another agreement. ``clause`` is the legal basis, like ``第（六）条``.
+    ``drafted_by`` and the other three are who took each step (a partner's code, ``cli:`` and a user, ``officer:`` and
+    a pseudonym); None for a step that was not taken, or was before they were kept.
     """
 
     agreement_id: str
@@ -106,6 +110,10 @@ class SharingAgreement:
     valid_until: date
     clause: str
     status: AgreementStatus
+    drafted_by: str | None = None
+    tested_by: str | None = None
+    approved_by: str | None = None
+    activated_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,15 @@ from typing import Any
 
 from pydantic import Field
 
+from gateway.partners.agreement_steps import AgreementStep
 from gateway.partners.changes import (
     AgreementDraft,
     Change,
     add_key,
+    advance_agreement,
     create_agreement,
     new_key,
     register,
-    set_agreement,
     set_endpoint,
     update,
 )
@@ -100,7 +101,7 @@ def _needed(
         agreement_id = standing[0].agreement_id if standing else rules.new_id()
         if not standing:
             yield f"订立协议 {agreement_id}", create_agreement(agreement_id, draft, rules.vocabulary, actor, at)
-        yield f"启用协议 {agreement_id}", set_agreement(agreement_id, AgreementStatus.ACTIVE, actor, at)
+        yield f"启用协议 {agreement_id}", advance_agreement(agreement_id, AgreementStep.FORCE, actor, at)
 
 
 def _identity(

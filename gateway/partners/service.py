@@ -11,11 +11,13 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from gateway.caller import Role
+from gateway.partners.agreement_steps import AgreementStep
 from gateway.partners.changes import (
     KEY_ADDED,
     AgreementDraft,
     Change,
     add_key,
+    advance_agreement,
     create_agreement,
     existing_key,
     existing_partner,
@@ -23,15 +25,13 @@ from gateway.partners.changes import (
     new_key,
     register,
     remove_endpoint,
-    set_agreement,
     set_endpoint,
     set_status,
     update,
 )
 from gateway.partners.directory import PartnerDirectory
-from gateway.partners.errors import conflict, terms_rejected
+from gateway.partners.errors import conflict, not_found, terms_rejected
 from gateway.partners.model import (
-    AgreementStatus,
     Endpoint,
     KeyUse,
     Partner,
@@ -60,6 +60,16 @@ class Recorded(Generic[ValueT]):
 
     value: ValueT
     record_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class WholePartner:
+    """An organisation, its keys and agreements (those past too), and where its events go."""
+
+    partner: Partner
+    keys: Sequence[PartnerKey]
+    agreements: Sequence[SharingAgreement]
+    endpoints: Sequence[Endpoint]
 
 
 class PartnerService:
@@ -170,12 +180,24 @@ class PartnerService:
         return await self._change(create_agreement(self._new_id(), draft, self._vocabulary, actor, at))
 
     async def activate_agreement(self, agreement_id: str, *, actor: str, at: datetime) -> Recorded[SharingAgreement]:
-        """Put a drafted agreement into force. Raises ``PartnerNotFound``, or ``PartnerConflict`` once it has ended."""
-        return await self._change(set_agreement(agreement_id, AgreementStatus.ACTIVE, actor, at))
+        """Put an agreement into force in one step: for what is no officer (a roster, a command, an operator's client).
+
+        Raises ``PartnerNotFound``, or ``PartnerConflict`` once it has ended.
+        """
+        return await self._change(advance_agreement(agreement_id, AgreementStep.FORCE, actor, at))
+
+    async def advance_agreement(
+        self, agreement_id: str, step: AgreementStep, *, actor: str, at: datetime
+    ) -> Recorded[SharingAgreement]:
+        """One step of ``agreement_steps`` by an officer.
+
+        Raises ``PartnerNotFound``, ``PartnerConflict`` where it does not follow, ``SecondPersonRequired``.
+        """
+        return await self._change(advance_agreement(agreement_id, step, actor, at))
 
     async def end_agreement(self, agreement_id: str, *, actor: str, at: datetime) -> Recorded[SharingAgreement]:
         """End an agreement at once and for good. Raises ``PartnerNotFound``."""
-        return await self._change(set_agreement(agreement_id, AgreementStatus.ENDED, actor, at))
+        return await self._change(advance_agreement(agreement_id, AgreementStep.END, actor, at))
 
     async def set_endpoint(self, endpoint: Endpoint, *, actor: str, at: datetime) -> Recorded[Endpoint]:
         """Set where a partner's events go. Raises ``PartnerTermsRejected`` or ``PartnerNotFound``."""
@@ -198,6 +220,35 @@ class PartnerService:
 
         async with self._refusals("partner.applied", at, actor, entry.code):
             return await self._write(change)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """What agreements may name."""
+        return self._vocabulary
+
+    async def find_agreement(self, agreement_id: str) -> SharingAgreement:
+        """One agreement. Raises ``PartnerNotFound``."""
+        found = await self._transactions.read(lambda transaction: transaction.partners.find_agreement(agreement_id))
+        if found is None:
+            raise not_found("agreement", "请核对协议编号")
+        return found
+
+    async def all_agreements(self) -> Sequence[SharingAgreement]:
+        """The agreements of all partners, those ended too."""
+        return await self._transactions.read(lambda transaction: transaction.partners.agreements())
+
+    async def whole(self, code: str) -> WholePartner:
+        """A partner with all that belongs to it. Raises ``PartnerNotFound``."""
+
+        def look(transaction: PartnersTransaction) -> WholePartner:
+            return WholePartner(
+                existing_partner(transaction, code),
+                transaction.partners.partner_keys(code),
+                transaction.partners.agreements(code),
+                transaction.partners.endpoints(code),
+            )
+
+        return await self._transactions.read(look)
 
     async def list_partners(self) -> Sequence[Partner]:
         """All partners, by code."""

@@ -143,6 +143,10 @@ class AgreementView(OpenWireModel):
     valid_until: Day
     clause: str
     status: AgreementStatus
+    drafted_by: str | None = Field(default=None, description="谁起草：单位代码、cli:用户或 officer:化名；下同")
+    tested_by: str | None = None
+    approved_by: str | None = None
+    activated_by: str | None = None
     record_id: str | None = None
 
     @classmethod
@@ -158,6 +162,10 @@ class AgreementView(OpenWireModel):
             valid_until=agreement.valid_until,
             clause=agreement.clause,
             status=agreement.status,
+            drafted_by=agreement.drafted_by,
+            tested_by=agreement.tested_by,
+            approved_by=agreement.approved_by,
+            activated_by=agreement.activated_by,
             record_id=record_id,
         )
 

@@ -1,53 +1,54 @@
-"""Officers (工作人员): who they are, and which roles may see a page.
+"""Who is signed in at the console, for every area that officers use.
 
-A route asks ``Annotated[Officer, Depends(OfficerOf(OfficerRole.AUTHORITY))]``.
+``officer: Annotated[Officer, Depends(OfficerOf(OfficerRole.OPERATOR))]`` in a route of a ``PageRoute`` router: a
+browser without a session is sent to sign in, an officer of another role gets a page that says so, and each click is
+recorded.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, Final
 
 from fastapi import Request
+from starlette.responses import Response
 
-from gateway.errors import Denied, Owner
+from gateway.http.observe import route_template
+from gateway.http.services import services_of
+from gateway.officers.model import LONGEST, SIGN_IN_OPEN_FOR, Officer, OfficerRole
+from gateway.officers.service import OfficerService
 
+__all__ = ["SESSION_COOKIE", "SIGN_IN_COOKIE", "Officer", "OfficerOf", "OfficerRole"]
 
-class OfficerRole(StrEnum):
-    """What an officer is here for."""
-
-    OPERATOR = "operator"
-    REVIEWER = "reviewer"
-    AUDITOR = "auditor"
-    AUTHORITY = "authority"
-
-
-@dataclass(frozen=True)
-class Officer:
-    """Somebody who signed in. ``subject`` is the identity provider's name for them, ``name`` what people call them."""
-
-    subject: str
-    name: str
-    role: OfficerRole
-
-
-@dataclass(kw_only=True, eq=False)
-class SignInNotConfigured(Denied):
-    """Officers cannot sign in to this installation."""
-
-    kind: ClassVar[str] = "officer-sign-in-not-configured"
-    title: ClassVar[str] = "尚未开通工作人员登录"
+SESSION_COOKIE: Final = "__Host-bandian_officer"
+SIGN_IN_COOKIE: Final = "__Host-bandian_officer_sign_in"
+_KEPT: Final[Mapping[str, int]] = {
+    SESSION_COOKIE: int(LONGEST.total_seconds()),
+    SIGN_IN_COOKIE: int(SIGN_IN_OPEN_FOR.total_seconds()),
+}
+# Lax and not Strict: the provider's redirect comes from elsewhere, and the first page after it needs the session.
+_HOW: Final[Mapping[str, Any]] = {"path": "/", "httponly": True, "secure": True, "samesite": "lax"}
 
 
 class OfficerOf:
-    """A dependency: the signed-in officer, who has one of ``roles``. No role named: ``ValueError``."""
+    """A dependency: the signed-in officer, if their role is among ``roles`` (all, if none is named).
+
+    Raises ``OfficerSessionRequired`` (a ``PageRoute`` sends the browser to sign in), ``OfficerRoleMissing``.
+    """
 
     def __init__(self, *roles: OfficerRole) -> None:
-        if not roles:
-            raise ValueError("a requirement names at least one role")
-        self.roles = frozenset(roles)
+        self.roles = frozenset(roles or OfficerRole)
 
     async def __call__(self, request: Request) -> Officer:
-        """Raises ``SignInNotConfigured``: nobody can sign in yet, so nobody is let in."""
-        raise SignInNotConfigured(
-            check="officer.sign_in", owner=Owner.GATEWAY, remedy="请由运营方配置工作人员登录后再访问此页"
-        )
+        officers = services_of(request.app).get(OfficerService)
+        page = route_template(request.scope)
+        return await officers.admit(request.cookies.get(SESSION_COOKIE), self.roles, page, request.method)
+
+
+def hand_over(response: Response, cookie: str, secret: str) -> None:
+    """Let the browser hold ``secret`` as ``cookie``, no longer than it can be good for."""
+    response.set_cookie(cookie, secret, max_age=_KEPT[cookie], **_HOW)
+    response.headers["cache-control"] = "no-store"
+
+
+def take_back(response: Response, cookie: str) -> None:
+    """The browser forgets ``cookie``."""
+    response.delete_cookie(cookie, **_HOW)

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Coroutine
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from gateway.errors import GatewayError, Owner
 from gateway.http.problems import note_refusal, problem_of, status_of
 from gateway.http.services import services_of
 from gateway.identity.errors import SessionRequired
+from gateway.officers.errors import OfficerSessionRequired
 from gateway.portal.errors import PageUnknown
 from gateway.portal.rendering import Pages
 
@@ -26,6 +28,8 @@ class PageRoute(APIRoute):
         async def handle_as_page(request: Request) -> Response:
             try:
                 return await handle(request)
+            except OfficerSessionRequired:
+                return to_sign_in(request)
             except GatewayError as error:
                 return await self.refuse(request, error)
             except RequestValidationError:
@@ -55,6 +59,15 @@ def error_page(request: Request, error: GatewayError) -> Response:
     if problem.retry_after is not None:
         response.headers["retry-after"] = str(problem.retry_after)
     return response
+
+
+def to_sign_in(request: Request) -> Response:
+    """An officer's page without an officer: to the sign-in, and from there back to what was looked at.
+
+    A form that was sent is not sent again: who signed in meanwhile may be another.
+    """
+    back = f"?{urlencode({'back': request.url.path})}" if request.method in ("GET", "HEAD") else ""
+    return RedirectResponse(f"/console/sign-in{back}", 303, {"cache-control": "no-store"})
 
 
 def page_unknown() -> PageUnknown:

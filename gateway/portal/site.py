@@ -10,6 +10,7 @@ from gateway.http.problems import answer_http_exception
 from gateway.portal import router as shared
 from gateway.portal.applicant import router as applicant
 from gateway.portal.authority import router as authority
+from gateway.portal.console import router as console
 from gateway.portal.page_route import error_page, page_unknown
 from gateway.portal.public import router as public
 
@@ -18,6 +19,7 @@ AREAS = (
     applicant.router,
     public.router,
     authority.router,
+    console.router,
 )
 """The routers of the areas; a new area is one more line."""
 

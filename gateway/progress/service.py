@@ -43,6 +43,8 @@ from schemas.partner_api import PauseView
 MOST_APPLICATIONS = 50
 WITHDRAWALS = (EventType.AUTHORISATION_WITHDRAWN, EventType.APPLICATION_WITHDRAWN)
 """What tells a utility to stop and to purge; the first of them ends the authorisation."""
+PARTIES, PARTIES_SHOWN = "parties", "application.parties_shown"
+"""The applicant's own data, and that an officer was shown them."""
 
 
 class ProgressService:
@@ -78,7 +80,11 @@ class ProgressService:
         await self._transactions.read(lambda tx: _own(tx, application_id, holder_digest))
 
     def _read(self, tx: ProgressTransaction, application_id: str, holder_digest: str, now: datetime) -> ProgressView:
-        application = _own(tx, application_id, holder_digest)
+        return self.read_any(tx, _own(tx, application_id, holder_digest), now)
+
+    def read_any(self, tx: ProgressTransaction, application: GridConnectionApplication, now: datetime) -> ProgressView:
+        """Whoever's it is: the caller has made sure that it may be seen."""
+        application_id = application.application_id
         authorisation = tx.authorisations.of_application(application_id)
         review = tx.joint_reviews.find_by_application(application_id)
         under_way = application.lifecycle.closed_at is None
@@ -117,10 +123,14 @@ def _documents(tx: ProgressTransaction, application: GridConnectionApplication) 
 
 
 def _accesses(tx: ProgressTransaction, application_id: str) -> list[AccessView]:
-    """谁看过我的信息: officers who looked before it was sent (人工核查), then whoever asked for certificates."""
+    """谁看过我的信息: officers who looked before it was sent (人工核查), then who asked for certificates or was shown
+    the parties.
+    """
     review = tx.reviews.of_application(application_id)
     looks = look_views(tx.reviews.looks(review.task_id)) if review else []
-    return looks + [access_view(entry) for entry in tx.record_reader.of_subject(application_id, (DISCLOSED,))]
+    return looks + [
+        access_view(entry) for entry in tx.record_reader.of_subject(application_id, (DISCLOSED, PARTIES_SHOWN))
+    ]
 
 
 def _withdrawal(tx: ProgressTransaction, application: GridConnectionApplication) -> WithdrawalProgress | None:

@@ -203,6 +203,10 @@ class SuperLog(NodeReader, Protocol):
 
     def latest_checkpoint(self) -> StoredCheckpoint | None: ...
 
+    def latest_checkpoints(self, limit: int) -> Sequence[StoredCheckpoint]:
+        """The newest first."""
+        ...
+
     def checkpoint_covering(self, index: int) -> StoredCheckpoint | None:
         """The newest one that has the leaf ``index`` and that a witness signed; else the newest that has it."""
         ...

@@ -77,6 +77,16 @@ class RecordProofs:
             lambda tx: self._prove(tx, record_id, lambda _, entry: entry.subject == subject)
         )
 
+    async def of_any(self, record_id: str) -> tuple[RecordProof, Sequence[TimeStamp]]:
+        """To officers of the console, who may know every entry: none tells a person. Raises as ``for_partner``."""
+        return await self._transactions.read(lambda tx: self._prove(tx, record_id, lambda *_: True))
+
+    async def checkpoints(self, limit: int) -> Sequence[tuple[StoredCheckpoint, Sequence[TimeStamp]]]:
+        """The latest, newest first, each with what authorities stamped."""
+        return await self._transactions.read(
+            lambda tx: [(each, tx.super_log.time_stamps(each.size)) for each in tx.super_log.latest_checkpoints(limit)]
+        )
+
     async def checkpoint(self) -> StoredCheckpoint:
         """The latest. Raises ``CheckpointUnknown`` before there is one."""
         return await self._transactions.read(lambda tx: _latest(tx.super_log))

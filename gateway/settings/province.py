@@ -42,6 +42,14 @@ class IdentityProviderSettings(Part):
     client_id: str = Field(default="bandian", min_length=1, max_length=200)
 
 
+class OfficerProviderSettings(Part):
+    """The OpenID Connect provider that signs in officers of the console; ``roles_claim`` names the claim with roles."""
+
+    issuer: HttpUrl
+    client_id: str = Field(default="bandian-console", min_length=1, max_length=200)
+    roles_claim: str = Field(default="roles", min_length=1, max_length=100)
+
+
 class ReviewModeSettings(Part):
     """A rule by which a region lets permits go by ``mode`` (第（四）条): for which lines, on which basis, from when."""
 
@@ -63,6 +71,9 @@ class ProvinceSettings(Part):
     feed_poll_s: float = Field(default=60, ge=0.5, le=3600, description="Pause between reads of a change feed")
     recheck_days: int = Field(default=7, ge=1, le=90, description="How long a certificate is not looked at again")
     identity_provider: IdentityProviderSettings | None = None
+    officer_provider: OfficerProviderSettings | None = Field(
+        default=None, description="Who signs in officers of the console; nobody can if left out"
+    )
     departments: dict[Slug, dict[str, Any]] = Field(
         default_factory=dict, repr=False, description="Prefix of a department adapter to what is set for it"
     )

@@ -97,6 +97,8 @@ def _addresses(settings: Settings) -> list[tuple[str, str]]:
     named = [(f"{PREFIX}PUBLIC_URL", settings.base_url), (f"{PREFIX}ISSUER", settings.issuer_url)]
     if settings.identity_provider is not None:
         named.append((f"{PREFIX}IDENTITY_PROVIDER__ISSUER", settings.identity_provider.issuer))
+    if settings.officer_provider is not None:
+        named.append((f"{PREFIX}OFFICER_PROVIDER__ISSUER", settings.officer_provider.issuer))
     named += [(f"{PREFIX}WITNESSES", each.url) for each in settings.witnesses]
     named += [(f"{PREFIX}STATUS_ORIGINS", origin) for origin in settings.status_origins]
     return named + [(f"{PREFIX}SOURCES[{source.code}].url", source.url) for source in settings.sources]

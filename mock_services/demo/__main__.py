@@ -20,6 +20,7 @@ from mock_services.demo.processes import DidNotStart, Processes
 from mock_services.demo.province import Province, set_up
 from mock_services.demo.roster import UTILITY
 from mock_services.demo.screen import Row, Screen
+from mock_services.officer_provider.staff import STAFF
 
 BUILD = Path("build")
 VERIFIER = Path(__file__).parents[2] / "gateway" / "evidence" / "verify_evidence"
@@ -72,6 +73,7 @@ def exports(province: Province) -> str:
         "DEPARTMENTS": province.departments,
         "UTILITY": province.utility,
         "PROJECTS": province.projects,
+        "OFFICERS": province.officers,
     }
     variables = {**addresses, **province.environment}
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
@@ -79,9 +81,11 @@ def exports(province: Province) -> str:
 
 def how_to_try(province: Province) -> str:
     """What ``--keep`` prints."""
+    staff = "、".join(f"{each.name}（{each.description}）" for each in STAFF.values() if len(each.roles) == 1)
     return f"""
 服务保持运行，按 Ctrl-C 结束。
   网关            {province.gateway}/docs
+  运营控制台      {province.gateway}/console   登录：{staff}
   省平台（模拟）  {province.platform}/__admin/personas
   身份核验（模拟）{province.identity}
   审批部门（模拟）{province.departments}/__admin/permits

@@ -40,6 +40,7 @@ class Province:
     departments: str
     utility: str
     projects: str
+    officers: str
     directory: Path
     environment: dict[str, str]
 
@@ -63,13 +64,18 @@ async def set_up(
     progress("模拟省平台、身份核验、审批部门、工程建设项目审批平台、供电企业")
     callback = f"{gateway}/v1/identity/callback"
     keys_uri = f"{gateway}/.well-known/jwks.json"
-    platform, identity, departments, projects = await asyncio.gather(
+    platform, identity, officers, departments, projects = await asyncio.gather(
         processes.mock("provincial_platform", "--data-dir", str(directory / "platform"), *population),
         processes.mock(
             "identity_provider",
             *("--data-dir", str(directory / "identity")),
             *("--client", f"id=bandian,redirect_uri={callback},jwks_uri={keys_uri}"),
             *population,
+        ),
+        processes.mock(
+            "officer_provider",
+            *("--data-dir", str(directory / "officers")),
+            *("--client", f"id=bandian-console,redirect_uri={gateway}/console/callback,jwks_uri={keys_uri}"),
         ),
         processes.mock(
             "departments",
@@ -87,7 +93,7 @@ async def set_up(
         *("--partner", UTILITY, "--departments-url", departments),
     )
     put_together([directory / "platform" / "trust", directory / "identity" / "trust"], directory / "gateway" / "trust")
-    environment = _environment(directory, port, platform, identity, database_url)
+    environment = _environment(directory, port, platform, identity, officers, database_url)
     progress("数据库、密钥与接入单位")
     secret = (directory / "utility" / "webhook-secret").read_text("utf-8")
     secrets = directory / "gateway" / "secrets"
@@ -102,10 +108,12 @@ async def set_up(
     serving = await processes.gateway("serve", environment, gateway)
     await processes.gateway("worker", environment)
     await _ready(gateway, serving.process, serving.log)
-    return Province(gateway, platform, identity, departments, utility, projects, directory, environment)
+    return Province(gateway, platform, identity, departments, utility, projects, officers, directory, environment)
 
 
-def _environment(directory: Path, port: int, platform: str, identity: str, database_url: str | None) -> dict[str, str]:
+def _environment(
+    directory: Path, port: int, platform: str, identity: str, officers: str, database_url: str | None
+) -> dict[str, str]:
     own = directory / "gateway"
     access = json.loads((directory / "platform" / "access.json").read_text("utf-8"))
     source = {
@@ -128,6 +136,7 @@ def _environment(directory: Path, port: int, platform: str, identity: str, datab
         "BANDIAN_CHECKPOINT_EVERY_S": "1",
         "BANDIAN_REVIEW_MODES": json.dumps(REVIEW_MODES, ensure_ascii=False),
         "BANDIAN_IDENTITY_PROVIDER": json.dumps({"issuer": identity, "client_id": "bandian"}),
+        "BANDIAN_OFFICER_PROVIDER": json.dumps({"issuer": officers, "client_id": "bandian-console"}),
         "BANDIAN_INSECURE_ENDPOINT_HOSTS": "127.0.0.1",
         "BANDIAN_EMBEDDED_WORKER": "false",
     }

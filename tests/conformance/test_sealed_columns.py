@@ -65,6 +65,16 @@ PLAIN: dict[str, dict[str, str]] = {
         "applicant_kind method status failure": WORD,
         "state_digest token_digest": "SHA-256 of 256 random bits",
     },
+    "officer_sign_ins": {
+        "state_digest browser_digest": "SHA-256 of 256 random bits",
+        "back": "a path of the console, without a query",
+    },
+    "officer_sessions": {
+        "session_id": REFERENCE,
+        "token_digest": "SHA-256 of 256 random bits",
+        "subject": KEYED,
+        "role": WORD,
+    },
     "certificate_copies": {
         "kind": WORD,
         "holder_digest": KEYED,
@@ -136,6 +146,7 @@ PLAIN: dict[str, dict[str, str]] = {
     "sharing_agreements": {
         "agreement_id partner_code": REFERENCE,
         "purpose grants stages status": WORD,
+        "drafted_by tested_by approved_by activated_by": STAFF,
         "regions": PLACE,
         "clause": "the legal basis that an operator wrote for all to see",
     },

@@ -39,7 +39,8 @@ def test_the_file_is_what_compose_reads() -> None:
 
 def test_the_full_set_is_there() -> None:
     expected = {"postgres", "nats", "migrate", "gateway", "worker"}
-    expected |= {"provincial-platform", "identity-provider", "departments", "engineering-platform", "utility"}
+    expected |= {"provincial-platform", "identity-provider", "officer-provider", "departments", "utility"}
+    expected.add("engineering-platform")
     assert expected <= SERVICES.keys()
     assert {"migrate", "secrets", "roster", "register", "trust-directory"} == ONE_SHOT
 
@@ -135,7 +136,7 @@ def options_of(name: str) -> dict[str, list[str]]:
 
 
 MOCKS = [
-    *("provincial-platform", "identity-provider", "departments", "engineering-platform", "utility"),
+    *("provincial-platform", "identity-provider", "officer-provider", "departments", "engineering-platform", "utility"),
     *("roster", "trust-directory"),
 ]
 

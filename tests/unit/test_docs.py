@@ -23,7 +23,7 @@ from gateway.certificates.trust import Issuer
 from gateway.cli import app as cli
 from gateway.commands import deliveries, keys, partners, reconciliation, retention, reviews
 from gateway.main import create_app
-from gateway.settings import IdentityProviderSettings, Settings
+from gateway.settings import IdentityProviderSettings, OfficerProviderSettings, Settings
 from schemas.departments import ApprovalOutcome
 from schemas.nats import events_stream, receipts_stream
 from schemas.partner_api import JointReviewRequest
@@ -111,6 +111,7 @@ def test_every_bandian_command_it_names_is_there(page: Path) -> None:
 @each_page
 def test_every_setting_it_names_is_one(page: Path) -> None:
     known = {f"BANDIAN_{name.upper()}" for name in Settings.model_fields}
+    known |= {f"BANDIAN_OFFICER_PROVIDER__{name.upper()}" for name in OfficerProviderSettings.model_fields}
     known |= {f"BANDIAN_IDENTITY_PROVIDER__{name.upper()}" for name in IdentityProviderSettings.model_fields}
     known |= {events_stream("bandian"), receipts_stream("bandian")}
     named = set(re.findall(r"BANDIAN_[A-Z0-9_]+", page.read_text("utf-8"))) - {"BANDIAN_"}

@@ -1,0 +1,62 @@
+"""The console's pages, one file a subject."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from gateway.applications.review_tasks import ReviewState
+from gateway.applications.reviews import ReviewService
+from gateway.delivery.service import DeliveryService
+from gateway.http.services import provide
+from gateway.partners.model import AgreementStatus
+from gateway.partners.service import PartnerService
+from gateway.portal.console import applications, deliveries, partners, record, reviews, sign_in
+from gateway.portal.console.shared import Anyone, SeenPages, show
+from gateway.portal.officers import OfficerRole
+from gateway.portal.page_route import PageRoute
+from gateway.rechecks.source_health import SourceWatch
+from gateway.reconciliation.service import ReconciliationService
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+MOST_COUNTED = 500
+
+
+@router.get("/console")
+async def home(
+    request: Request,
+    officer: Anyone,
+    pages: SeenPages,
+    delivering: Annotated[DeliveryService, Depends(provide(DeliveryService))],
+    reviewing: Annotated[ReviewService, Depends(provide(ReviewService))],
+    partnering: Annotated[PartnerService, Depends(provide(PartnerService))],
+    reconciling: Annotated[ReconciliationService, Depends(provide(ReconciliationService))],
+    watch: Annotated[SourceWatch, Depends(provide(SourceWatch))],
+) -> Response:
+    """What waits for somebody."""
+    if officer.role is OfficerRole.AUTHORITY:
+        return show(request, pages, officer, "home_authority.html")
+    receivers = await delivering.destinations()
+    sources = await watch.state()
+    agreements = [each.status for each in await partnering.all_agreements()]
+    return show(
+        request,
+        pages,
+        officer,
+        "home.html",
+        dead=sum(each.dead for each in receivers),
+        pending=sum(each.pending for each in receivers),
+        disabled=sum(each.destination.disabled_at is not None for each in receivers),
+        failing=sum(each.destination.failing_since is not None for each in receivers),
+        open_reviews=len(await reviewing.listed(ReviewState.OPEN, MOST_COUNTED)),
+        in_test=agreements.count(AgreementStatus.TEST),
+        approved=agreements.count(AgreementStatus.APPROVED),
+        differing=len(await reconciling.reports(None, only_differing=True, limit=MOST_COUNTED)),
+        late=sum(each.late for each in sources.sources),
+        rechecks=sources.rechecks.waiting,
+    )
+
+
+PARTS = (sign_in, applications, deliveries, reviews, partners, record)
+for part in PARTS:
+    router.include_router(part.router)

@@ -1,0 +1,84 @@
+"""What the console calls things, in Chinese; English is in the catalogue. A badge is (look, word)."""
+
+from typing import Final
+
+from gateway.applications.lifecycle import LifecycleStatus
+from gateway.applications.review_tasks import ReviewState
+from gateway.caller import Role
+from gateway.delivery.ports import AttemptOutcome, DeliveryState, ReplayReason
+from gateway.partners.agreement_steps import AgreementStep
+from gateway.partners.model import AgreementStatus
+from schemas.events import EventType
+
+APPLICATION: Final = {
+    LifecycleStatus.WAITING: ("waiting", "等待下一环节"),
+    LifecycleStatus.UNDER_WAY: ("going", "办理中"),
+    LifecycleStatus.PAUSED: ("paused", "已暂停"),
+    LifecycleStatus.COMPLETED: ("done", "已办结"),
+    LifecycleStatus.WITHDRAWN: ("todo", "已撤回"),
+    LifecycleStatus.ENDED: ("todo", "已终止"),
+}
+STAGE: Final = {
+    "pending": ("todo", "未开始"),
+    "under_way": ("going", "办理中"),
+    "paused": ("paused", "已暂停"),
+    "completed": ("done", "已完成"),
+    "abandoned": ("todo", "不再办理"),
+}
+DELIVERY: Final = {
+    DeliveryState.PENDING: ("going", "待送达"),
+    DeliveryState.UNKNOWN: ("waiting", "结果未知"),
+    DeliveryState.DELIVERED: ("done", "已送达"),
+    DeliveryState.DEAD: ("wrong", "死信"),
+}
+ATTEMPT: Final = {
+    AttemptOutcome.OPEN: ("going", "进行中"),
+    AttemptOutcome.RECEIPTED: ("done", "已签收"),
+    AttemptOutcome.NOT_SENT: ("wrong", "未发出"),
+    AttemptOutcome.DECLINED: ("wrong", "被拒收"),
+    AttemptOutcome.UNKNOWN: ("waiting", "结果未知"),
+}
+REPLAY_REASONS: Final = {
+    ReplayReason.RECEIVER_RESTORED: "接收方已恢复",
+    ReplayReason.RECEIVER_LOST_DATA: "接收方数据丢失",
+    ReplayReason.CONFIGURATION_MENDED: "配置已更正",
+    ReplayReason.RECEIVER_ASKED: "接收方请求",
+    ReplayReason.DRILL: "演练",
+}
+EVENTS: Final = {
+    EventType.APPLICATION_SUBMITTED: "申请送达",
+    EventType.APPLICATION_WITHDRAWN: "申请撤回",
+    EventType.AUTHORISATION_WITHDRAWN: "授权撤回",
+    EventType.REVIEW_OPENED: "并联审批开始",
+    EventType.REVIEW_CHANGED: "并联审批变更",
+    EventType.PERMIT_OUTCOME: "审批结果",
+    EventType.CERTIFICATE_CHANGED: "证照变更",
+}
+REVIEW: Final = {
+    ReviewState.OPEN: ("waiting", "待核查"),
+    ReviewState.ACCEPTED: ("done", "核查通过"),
+    ReviewState.REJECTED: ("wrong", "核查未通过"),
+    ReviewState.WITHDRAWN: ("todo", "申请人放弃"),
+    ReviewState.EXPIRED: ("overdue", "逾期未核查"),
+}
+AGREEMENT: Final = {
+    AgreementStatus.DRAFT: ("todo", "草稿"),
+    AgreementStatus.TEST: ("going", "联调"),
+    AgreementStatus.APPROVED: ("waiting", "已批准，待生效"),
+    AgreementStatus.ACTIVE: ("done", "生效中"),
+    AgreementStatus.ENDED: ("todo", "协议已终止"),
+}
+STEPS: Final = {
+    AgreementStep.TEST: "提交联调",
+    AgreementStep.APPROVE: "批准协议",
+    AgreementStep.GO_LIVE: "正式生效",
+    AgreementStep.SEND_BACK: "退回草稿",
+    AgreementStep.END: "终止协议",
+}
+ROLES: Final = {
+    Role.UTILITY: "供电企业",
+    Role.DEPARTMENT: "审批部门",
+    Role.SOURCE: "数据来源",
+    Role.OPERATOR: "平台运营方",
+    Role.AUDITOR: "审计方",
+}
