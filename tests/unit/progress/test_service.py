@@ -1,12 +1,16 @@
 """An applicant sees their own applications, all of them, and nobody else's."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
 from gateway.applications.errors import ApplicationUnknown
+from gateway.authorisations.service import AuthorisationService
+from gateway.delivery.ports import ClaimRoom, DeliveryState, Receipt, Settlement
 from gateway.errors import GatewayError
 from gateway.progress.service import ProgressService
+from gateway.records.entries import digest
 from tests.support.licences import UTILITY, LicencesRoom, an_applicant, licences_room
 
 MINE = an_applicant().holder_digest
@@ -49,3 +53,42 @@ async def test_who_looked_is_told_and_who_was_refused_too(room: LicencesRoom) ->
     told = {each.title: each.says for each in given.withheld}
     assert (told["企业名称"], told["住所"]) == ("本次未索取", "数据共享协议未约定")
     assert (refused.result, refused.document, refused.clause) == ("refused", "construction_qualification", "第（六）条")
+
+
+async def test_a_withdrawal_is_followed_until_the_utility_has_signed_for_it(room: LicencesRoom) -> None:
+    application_id = (await room.apply()).application.application_id
+    service = progress_of(room)
+    assert (await service.progress(application_id, MINE)).withdrawal is None
+    await AuthorisationService(room.transactions, room.clock, lambda kind: f"{kind}_1").withdraw(application_id, MINE)
+    told = (await service.progress(application_id, MINE)).withdrawal
+    assert told is not None
+    assert (told.told_at, told.acknowledged_at, told.stuck) == (room.clock(), None, False)
+    await _settle_all(room, DeliveryState.DELIVERED)
+    signed = (await service.progress(application_id, MINE)).withdrawal
+    assert signed is not None
+    assert (signed.acknowledged_at, signed.receipt_sha256) == (room.clock(), digest("signed by the utility"))
+
+
+async def test_a_withdrawal_that_cannot_be_delivered_is_told(room: LicencesRoom) -> None:
+    application_id = (await room.apply()).application.application_id
+    await AuthorisationService(room.transactions, room.clock, lambda kind: f"{kind}_1").withdraw(application_id, MINE)
+    await _settle_all(room, DeliveryState.DEAD)
+    told = (await progress_of(room).progress(application_id, MINE)).withdrawal
+    assert told is not None
+    assert (told.stuck, told.acknowledged_at, told.receipt_sha256) == (True, None, None)
+
+
+async def _settle_all(room: LicencesRoom, state: DeliveryState) -> None:
+    """As the relay does, one event of an application after the other."""
+    receipt = Receipt("signed by the utility", duplicate=False) if state is DeliveryState.DELIVERED else None
+    now = room.clock()
+    while True:
+        claimed = await room.transactions.write(
+            lambda tx: tx.deliveries.claim("relay", now, now + timedelta(minutes=1), ClaimRoom(10, 10))
+        )
+        if not claimed:
+            return
+        settled = [
+            Settlement(each.event.event_id, each.attempt, now, now, state, "accepted", 200, receipt) for each in claimed
+        ]
+        await room.transactions.write(lambda tx, settled=settled: tx.deliveries.settle("relay", *settled))
