@@ -4,7 +4,7 @@
 has no figures (outages, planning, publicity, organisation) the row stays empty.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,9 +13,10 @@ from gateway.applications.stages import stages_of
 from gateway.clock import written_in_china
 from gateway.oversight.ledger_text import TASKS, TITLE, LedgerTask
 from gateway.oversight.public_rules import AREA_TITLES, rules_in_force
-from gateway.oversight.report import CellReport, Measure, PeriodReport
+from gateway.oversight.report import CellReport, DepartmentReport, Measure, PeriodReport
 from schemas.regions import PROVINCE
 
+MOST_DEPARTMENTS: Final = 8
 NOTHING_CLOSED: Final = "本期没有办结的申请。"
 
 
@@ -109,6 +110,8 @@ def _business(report: PeriodReport) -> str:
 
 def _approvals(report: PeriodReport) -> str:
     """6 压减电力接入工程审批时间."""
+    if len(report.departments) > MOST_DEPARTMENTS:
+        return f"并联审批：{'；'.join(_kinds_of_department(report.departments))}。"
     told = []
     for each in report.departments:
         light = "、".join(
@@ -119,6 +122,16 @@ def _approvals(report: PeriodReport) -> str:
         decided = f"，{_of_measure(each.decided)}" if each.decided.count else ""
         told.append(f"{each.region_name}{each.title}{each.permits}项{decided}{'，其中' + light if light else ''}")
     return "并联审批：" + "；".join(told) + "。" if told else "本期办结的申请没有电力接入工程审批事项。"
+
+
+def _kinds_of_department(departments: Sequence[DepartmentReport]) -> list[str]:
+    """Departments of one name in all cities together: too many to tell one by one."""
+    told = []
+    for title in dict.fromkeys(each.title for each in departments):
+        same = [each for each in departments if each.title == title]
+        number, over = sum(each.decided.count for each in same), sum(each.decided.over for each in same)
+        told.append(f"{title}{sum(each.permits for each in same)}项，办结{number}项，超时限{over}项")
+    return told
 
 
 def _online(report: PeriodReport) -> str:

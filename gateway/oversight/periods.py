@@ -13,6 +13,7 @@ from gateway.oversight.errors import PeriodRefused
 FIRST_MONTH: Final = date(2020, 12, 1)
 """The rules hold from the last day of this month on."""
 MOST_DAYS: Final = 3 * 366
+EARLIEST, LATEST = date(2000, 1, 1), date(2100, 12, 31)
 _MONTH: Final = re.compile(r"(20[0-9]{2})-(0[1-9]|1[0-2])")
 
 
@@ -38,8 +39,8 @@ class Period:
 
 
 def period(first: date, last: date) -> Period:
-    """The span. Raises ``PeriodRefused`` where it runs backwards or is longer than three years."""
-    if first > last or (last - first).days >= MOST_DAYS:
+    """The span. Raises ``PeriodRefused`` where it runs backwards, is longer than three years, or is far from now."""
+    if not EARLIEST <= first <= last <= LATEST or (last - first).days >= MOST_DAYS:
         raise PeriodRefused(
             check="oversight.period", owner=Owner.CALLER, remedy="起始日期不得晚于截止日期，且一次至多三年"
         )

@@ -4,11 +4,11 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Final
 
 from gateway.applications.working_days import WorkingCalendar
 from gateway.approvals.departments import Departments
-from gateway.clock import Clock, date_in_china
+from gateway.clock import Clock
 from gateway.errors import Owner
 from gateway.oversight.errors import NotPublished
 from gateway.oversight.figures import CITY_DIGITS, Counting, Figures
@@ -17,8 +17,6 @@ from gateway.oversight.periods import FIRST_MONTH, Period, final_from, latest_fi
 from gateway.oversight.ports import OversightTransaction
 from gateway.transaction import Transactions
 
-KeyT = TypeVar("KeyT")
-ValueT = TypeVar("ValueT")
 KEPT_FOR: Final = timedelta(minutes=5)
 """How long figures that may still change are taken for those of now."""
 KEPT_PERIODS: Final = 64
@@ -56,7 +54,7 @@ class OversightService:
         self._clock = clock
         self._counting = asyncio.Lock()
         self._kept: OrderedDict[tuple[Period, str], PeriodFigures] = OrderedDict()
-        self._months: OrderedDict[Period, Performance] = OrderedDict()
+        self._months: dict[Period, Performance] = {}
 
     async def figures(self, period: Period, region: str = "") -> PeriodFigures:
         """The figures of ``period`` in a province, a city or all (``region`` empty), no older than five minutes.
@@ -78,7 +76,10 @@ class OversightService:
 
             await self._transactions.read(count)
             found = PeriodFigures(period, region, now, counting.figures)
-            _keep(self._kept, key, found)
+            self._kept[key] = found
+            self._kept.move_to_end(key)
+            while len(self._kept) > KEPT_PERIODS:
+                self._kept.popitem(last=False)
             return found
 
     async def performance(self, name: str | None = None) -> Performance:
@@ -97,16 +98,17 @@ class OversightService:
                 remedy="请选择已公布的月份；每月数据在次月初确定后公布",
                 latest=month_name(latest),
             )
+        if wanted in self._months:
+            return self._months[wanted]
         async with self._counting:
-            known = self._months.get(wanted)
-            if known is not None:
-                return known
+            if wanted in self._months:
+                return self._months[wanted]
             counting = Counting(self._calendar, now)
             await self._transactions.read(
                 lambda tx: counting.take_closed(tx.observed.closed(wanted.begins_at, wanted.ends_at, ""))
             )
             published = publish_month(month_name(wanted), counting.figures)
-            _keep(self._months, wanted, published)
+            self._months[wanted] = published
             return published
 
     def published_months(self, most: int) -> list[str]:
@@ -123,11 +125,6 @@ class OversightService:
         department = self._departments.of_code(code)
         return code if department is None else department.title
 
-    def today(self) -> Period:
-        """The day that it is in China."""
-        on = date_in_china(self._clock())
-        return Period(on, on)
-
 
 def prefix_of(region: str) -> str:
     """The prefix by which regions within ``region`` are found: two digits for a province, four for a city."""
@@ -136,10 +133,3 @@ def prefix_of(region: str) -> str:
     if region.endswith("0000"):
         return region[:PROVINCE_DIGITS]
     return region[:CITY_DIGITS] if region.endswith("00") else region
-
-
-def _keep(kept: OrderedDict[KeyT, ValueT], key: KeyT, value: ValueT) -> None:
-    kept[key] = value
-    kept.move_to_end(key)
-    while len(kept) > KEPT_PERIODS:
-        kept.popitem(last=False)

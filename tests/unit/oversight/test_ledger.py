@@ -4,6 +4,7 @@ import io
 import zipfile
 from collections.abc import Callable
 from datetime import date, timedelta
+from random import Random
 from xml.etree import ElementTree
 
 import pytest
@@ -19,7 +20,7 @@ from gateway.oversight.spreadsheet import ledger_xlsx
 from gateway.portal.assets import Assets
 from gateway.portal.authority.ledger_pdf import ledger_pdf, parts_of
 from gateway.portal.rendering import Pages, Site
-from tests.support.oversight import CALENDAR, application
+from tests.support.oversight import CALENDAR, a_population, application
 from tests.support.storage import NOON, SetClock
 
 LATER = NOON + timedelta(days=90)
@@ -125,3 +126,23 @@ def need_pango() -> Callable[[], None]:
             skip_or_fail("Pango")
 
     return need
+
+
+def test_a_whole_province_tells_its_departments_together() -> None:
+    made, reviews = a_population(NOON, Random(7))
+    by_application = {each.application_id: each.review for each in reviews}
+    counting = Counting(CALENDAR, LATER)
+    counting.take_closed(
+        Observed(e.region, e.customer_class, e.intake, e.lifecycle, 2, 0, by_application.get(e.application_id))
+        for e in made
+        if e.lifecycle.closed_at is not None
+    )
+    period = Period(date(2026, 3, 1), date(2026, 5, 31))
+    report = period_report(PeriodFigures(period, "", LATER, counting.figures), lambda code: code.partition("-")[0])
+    told = {row.task.number: row.so_far for row in ledger(report).rows}[6]
+    for title in ("planning", "road", "greenery"):
+        same = [each for each in report.departments if each.title == title]
+        assert (
+            f"{title}{sum(each.permits for each in same)}项，办结{sum(each.decided.count for each in same)}项" in told
+        )
+    assert ledger(report).title.startswith("全省《")

@@ -27,7 +27,15 @@ def test_what_is_no_month_is_refused(text: str) -> None:
         month(text)
 
 
-@pytest.mark.parametrize(("first", "last"), [((2026, 2, 1), (2026, 1, 31)), ((2020, 1, 1), (2026, 1, 1))])
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        ((2026, 2, 1), (2026, 1, 31)),
+        ((2020, 1, 1), (2026, 1, 1)),
+        ((9999, 1, 1), (9999, 12, 31)),
+        ((1, 1, 1), (1, 1, 2)),
+    ],
+)
 def test_a_span_runs_forwards_and_not_for_ever(first: tuple[int, int, int], last: tuple[int, int, int]) -> None:
     with pytest.raises(PeriodRefused):
         period(date(*first), date(*last))
