@@ -12,6 +12,7 @@ from gateway.portal.applicant import router as applicant
 from gateway.portal.authority import router as authority
 from gateway.portal.console import router as console
 from gateway.portal.page_route import error_page, page_unknown
+from gateway.portal.projects import router as projects
 from gateway.portal.public import router as public
 
 AREAS = (
@@ -20,6 +21,7 @@ AREAS = (
     public.router,
     authority.router,
     console.router,
+    projects.router,
 )
 """The routers of the areas; a new area is one more line."""
 

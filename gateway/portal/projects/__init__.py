@@ -1,0 +1,1 @@
+"""工程建设项目线索: every utility's leads, for officers."""
