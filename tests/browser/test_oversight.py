@@ -1,12 +1,17 @@
 """办事公开 and 监管, as the public and the authority see them: both languages, phone, large type, without script."""
 
 from collections.abc import AsyncIterator
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 import pytest_asyncio
+from fastapi.routing import APIRoute
 from playwright.async_api import Browser
 
+from gateway.portal.authority.router import SEES
+from gateway.portal.authority.router import router as authority
+from gateway.portal.officers import OfficerRole
 from tests.browser.conftest import BUILD
 from tests.browser.looking import Findings, Looking
 from tests.browser.overseen import overseen
@@ -130,12 +135,17 @@ async def test_the_ledger_is_taken_along(looked: Looking) -> None:
 
 
 async def test_nobody_who_is_not_signed_in_sees_anything(databases: Databases, tmp_path_factory) -> None:
-    directory = tmp_path_factory.mktemp("unsigned")
+    paths = [route.path for route in authority.routes if isinstance(route, APIRoute)]
+    assert {"/authority", "/authority/ledger.xlsx", "/authority/report.json"} <= set(paths)
     async with (
-        overseen(directory, databases.sqlite(), signed_in=False) as url,
+        overseen(tmp_path_factory.mktemp("unsigned"), databases.sqlite(), signed_in=False) as url,
         httpx.AsyncClient(base_url=url, headers={"accept": "text/html"}) as client,
     ):
-        for path in (*AUTHORITY.values(), "/authority/ledger.xlsx", "/authority/ledger.pdf", "/authority/report.json"):
+        for path in paths:
             answer = await client.get(path)
-            assert answer.status_code == 403, path
-            assert "尚未开通工作人员登录" in answer.text
+            assert (answer.status_code, answer.content) == (303, b""), path
+            assert answer.headers["location"] == f"/console/sign-in?{urlencode({'back': path})}"
+
+
+async def test_reviewers_have_no_business_there() -> None:
+    assert SEES.roles == {OfficerRole.AUTHORITY, OfficerRole.AUDITOR, OfficerRole.OPERATOR}
