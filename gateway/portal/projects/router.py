@@ -14,7 +14,7 @@ from gateway.portal.page_route import PageRoute
 from gateway.portal.rendering import Pages
 from gateway.projects.service import LeadQuery, LeadService
 from schemas.leads import LeadPhase, LeadStatus
-from schemas.regions import REGION_NAMES, region_name
+from schemas.regions import PROVINCE, REGION_NAMES, region_name
 
 SEES: Final = OfficerOf(OfficerRole.OPERATOR, OfficerRole.AUDITOR, OfficerRole.AUTHORITY)
 """Who may look: a lead names no person."""
@@ -88,7 +88,7 @@ async def leads(
 ) -> Response:
     """A page of leads in the order in which they were offered, with how many there are by status."""
     shown = None if wanted.errors else await service.overview(wanted.query, after, PAGE)
-    regions = {lead.project.region: region_name(lead.project.region) for lead in shown.page.leads} if shown else {}
+    regions = {lead.project.region: _place(lead.project.region) for lead in shown.page.leads} if shown else {}
     return pages.render(
         request,
         "projects/leads.html",
@@ -102,3 +102,8 @@ async def leads(
         next_page=wanted.link(shown.page.cursor) if shown and shown.page.more and shown.page.cursor else "",
         later=bool(after),
     )
+
+
+def _place(region: str) -> str:
+    """City and county by name; a region that is in no table by its code."""
+    return (region_name(region) or region).removeprefix(REGION_NAMES[PROVINCE])
