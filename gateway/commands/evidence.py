@@ -53,7 +53,6 @@ def export_anchors(directory: Path) -> None:
     """Write what a bundle of this installation is verified against. An auditor has it from each source itself."""
 
     async def work(foundation: "Foundation") -> None:
-        from adapters.time_stamping import read_anchors
         from gateway.bootstrap import build_identity_provider, checkpoint_keys, clients, kinds_of, trust_of
         from gateway.crypto.jwk import export_jwk
 
@@ -70,8 +69,7 @@ def export_anchors(directory: Path) -> None:
         if settings.witnesses:
             files["witnesses.vkeys"] = _lines([key for each in settings.witnesses for key in each.keys])
         if settings.time_stamps is not None:
-            for number, root in enumerate(read_anchors(settings.time_stamps.anchors), 1):
-                files[f"time-stamps/{number:02}.pem"] = _pem(root)
+            files |= _stamping_roots(settings.time_stamps.anchors)
         if settings.identity_provider is not None:
             async with clients() as (http, _):
                 provider = build_identity_provider(foundation, http)
@@ -85,6 +83,15 @@ def export_anchors(directory: Path) -> None:
         typer.echo(f"{directory}：{len(files)} 个文件。独立审计应自行向各方取得这些材料，而不是取自网关。")
 
     with_foundation(work)
+
+
+def _stamping_roots(path: Path) -> dict[str, bytes]:
+    from adapters.time_stamping import AnchorsUnreadable, read_anchors
+
+    try:
+        return {f"time-stamps/{number:02}.pem": _pem(root) for number, root in enumerate(read_anchors(path), 1)}
+    except AnchorsUnreadable as error:
+        raise fail(str(error)) from None
 
 
 def _partner_keys(snapshot: "DirectorySnapshot") -> dict[str, list[dict[str, Any]]]:

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -12,6 +12,8 @@ from starlette.responses import Response
 from gateway.applications.model import IntakeKind
 from gateway.crypto.keyed_digest import KeyedDigest, Use
 from gateway.http.idempotency import Idempotency
+from gateway.records.log import record_id
+from gateway.records.ports import StoredEntry
 from schemas.identifiers import ECertificateIdentifier
 from schemas.partner_api import EndingRequest
 from tests.support.licences import SHOP, UTILITY, LicencesRoom, an_applicant, licences_room
@@ -68,11 +70,20 @@ async def test_a_reason_is_known_by_a_digest_that_can_be_opened_for_it_alone(
     ending = EndingRequest(event_id="end-1", claimed_at=room.clock.advance(minutes=1), reason=REASON)
     await room.stages.end(UTILITY, application_id, ending)
     (entry,) = await room.entries("application.ended")
+    (stored,) = [each for each in await stored_entries(room, application_id) if each.action == "application.ended"]
+    found = record_id(stored.log_id, stored.sequence)
+    for known, event_id in ((found, "end-1"), (f"{stored.log_id}-1", None), ("x", None)):
+        told = await room.transactions.read(lambda tx, at=known: tx.traces.stage_event_of(application_id, at))  # type: ignore[misc]
+        assert told == event_id, "so that a bundle finds what opens it"
     reference = f"{application_id}/end-1"
     assert entry["facts"]["reason_digest"] == DIGESTS.commitment(Use.REASON, reference, REASON)
     assert proved(database_url, REASON, ending.model_dump_json()) == set()
     assert opens(DIGESTS.opening(Use.REASON, reference), REASON) == entry["facts"]["reason_digest"]
     assert opens(DIGESTS.opening(Use.REASON, f"{application_id}/end-2"), REASON) != entry["facts"]["reason_digest"]
+
+
+async def stored_entries(room: LicencesRoom, application_id: str) -> Sequence[StoredEntry]:
+    return await room.transactions.read(lambda tx: tx.traces.entries_about([application_id]))
 
 
 def opens(opening: bytes, value: str) -> str:

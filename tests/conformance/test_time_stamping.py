@@ -113,6 +113,7 @@ async def test_checkpoints_are_stamped_now_and_then_and_a_proof_brings_it(
         stamping = Stamping(transactions, [authority.stamps], clock, timedelta(hours=1))
         (record_id, _) = await recorded(transactions, entry(1), entry(2))
         assert not await stamping.stamp_once(authority.stamps), "there is no checkpoint"
+        assert await transactions.read(lambda tx: tx.super_log.stamped_checkpoint(1)) is None
         stamped = []
         for minutes, answers in ((0, False), (0, True), (30, True), (31, True)):
             clock.advance(minutes=minutes)
@@ -123,6 +124,10 @@ async def test_checkpoints_are_stamped_now_and_then_and_a_proof_brings_it(
             authority.server.respond = authority.answer if answers else lambda asked: Answer(500)
             stamped.append(await stamping.stamp_once(authority.stamps))
         assert stamped == [False, True, False, True]
+        sizes = [await transactions.read(lambda tx, at=at: tx.super_log.stamped_checkpoint(at)) for at in range(6)]  # type: ignore[misc]
+        assert [each.size for each in sizes if each] == [2, 2, 2, 4, 4, 4], (
+            "the oldest that is large enough, or the newest"
+        )
         _, stamps = await RecordProofs(transactions, 1).about("app_1", record_id)
         assert [each.authority for each in stamps] == [authority.stamps.name]
         outside = Outside(stamp_flaw=flaw_of_token)

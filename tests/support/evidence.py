@@ -259,11 +259,13 @@ async def evidence_room(database_url: str) -> AsyncIterator[EvidenceRoom]:
         yield EvidenceRoom(room, keys, service)
 
 
-def lone_entry(keys: Keys, entry: RecordEntry, seen_at: datetime, log: str = "lone") -> dict[str, bytes]:
+def lone_entry(keys: Keys, entry: RecordEntry, *seen_at: datetime, log: str = "lone") -> dict[str, bytes]:
     """The proof of an entry in a record of its own, signed and cosigned as any other, as a file of a bundle."""
     leaf = encode_entry(entry)
     head = encode_leaf(SuperLeaf(log, 1, 1, leaf_hash(leaf)))
-    note = keys.cosigned(sign_checkpoint(Checkpoint(ORIGIN, 1, leaf_hash(head)), [LOG_SIGNER]), seen_at)
+    note = sign_checkpoint(Checkpoint(ORIGIN, 1, leaf_hash(head)), [LOG_SIGNER])
+    for at in seen_at:
+        note = keys.cosigned(note, at)
     proof = RecordProof(log, 1, leaf, 1, [], head, 0, [], note)
     return {f"record/{log}-1.json": proof_view(proof).model_dump_json().encode()}
 

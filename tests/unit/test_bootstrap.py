@@ -1,18 +1,26 @@
 """What an operator sets reaches the services that need it."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from limits import parse
 
-from gateway.bootstrap import Hub, build_hub, clients, kinds_of, lay_foundation
+from adapters.witnesses.files import LATEST
+from gateway.bootstrap import Hub, build_anchoring, build_hub, clients, kinds_of, lay_foundation
 from gateway.caller import Role
+from gateway.evidence.router import EVIDENCE
+from gateway.http.limits import RateLimits
 from gateway.partners.changes import AgreementDraft
 from gateway.partners.errors import PartnerTermsRejected
 from gateway.partners.model import Grant
 from gateway.progress.service import ProgressService
+from gateway.records.checkpoints import Checkpoint, sign_checkpoint
+from gateway.records.entries import RecordEntry
+from gateway.records.errors import RecordDamaged
 from gateway.settings import load_settings
+from tests.support.anchoring import LOG_SIGNER, ORIGIN
 from tests.support.databases import Databases
 from tests.support.storage import NOON
 
@@ -42,6 +50,39 @@ async def test_calendar_and_type_codes_reach_their_rooms(environment: dict[str, 
         assert not calendar.is_working_day(date(2031, 1, 2))
         assert calendar.is_known(date(2031, 5, 5))
         assert kinds_of(foundation.settings).get("business_licence").type_codes == (CODE,)
+    finally:
+        foundation.close()
+
+
+async def test_the_kept_checkpoint_and_the_lease_reach_who_signs(environment: dict[str, str], tmp_path: Path) -> None:
+    """A database that knows less than what was kept beside the keys is not signed, and whoever is on call sees it."""
+    more = {"BANDIAN_CHECKPOINT_LEASE_S": "77", "BANDIAN_CHECKPOINT_EVERY_S": "1", "BANDIAN_RECORD_ORIGIN": ORIGIN}
+    foundation = lay_foundation(load_settings(environment | more), lambda: NOON)
+    try:
+        async with clients() as (http, _):
+            anchoring = build_anchoring(foundation, http).anchoring
+            assert anchoring._lease == timedelta(seconds=77)
+            entry = RecordEntry("test.done", NOON, "gateway")
+            await foundation.transactions.write(lambda tx: tx.records.append(entry))
+            kept = foundation.settings.head_directory / LATEST
+            kept.parent.mkdir(exist_ok=True)
+            kept.write_text(str(sign_checkpoint(Checkpoint(ORIGIN, 9, bytes(32)), [LOG_SIGNER])), "utf-8")
+            with pytest.raises(RecordDamaged):
+                await anchoring.anchor_once()
+            assert b"bandian_checkpoint_refused 1.0" in await foundation.metrics.exposition()
+            kept.unlink()
+            assert await anchoring.anchor_once() is not None
+            assert b"bandian_checkpoint_refused 0.0" in await foundation.metrics.exposition()
+    finally:
+        foundation.close()
+
+
+async def test_how_often_bundles_may_be_asked_for_is_set(environment: dict[str, str]) -> None:
+    foundation = lay_foundation(load_settings(environment | {"BANDIAN_EVIDENCE_RATE_LIMIT": "3"}), lambda: NOON)
+    try:
+        async with clients() as (http, _):
+            limits = build_hub(foundation, http).services.get(RateLimits)
+        assert limits.limit_of(EVIDENCE, parse("30/minute")) == parse("3/minute")
     finally:
         foundation.close()
 

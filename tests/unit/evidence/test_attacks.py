@@ -16,7 +16,7 @@ from gateway.crypto.jws import sign_jws
 from gateway.evidence.verify_evidence import PROVED, STATED, UNKNOWN, WRONG, Anchors, read_archive, verify_evidence
 from gateway.evidence.verify_evidence.checks.applications import check_identity
 from gateway.evidence.verify_evidence.checks.certificates import check_certificates
-from gateway.evidence.verify_evidence.checks.deliveries import check_deliveries
+from gateway.evidence.verify_evidence.checks.deliveries import EPOCH, _holes, check_deliveries
 from gateway.evidence.verify_evidence.checks.manifest import check_manifest
 from gateway.evidence.verify_evidence.checks.record import check_record
 from gateway.evidence.verify_evidence.examination import Examination
@@ -280,6 +280,24 @@ class TestSaidOtherwise:
         (stated,) = [each for each in report.findings if each.code == "application.status"]
         assert stated.mark == STATED
         assert "completed" in stated.text("en")
+
+
+@pytest.mark.parametrize(
+    ("sequences", "missing"),
+    [
+        ([1, 2, 3], []),
+        ([3, 1], [2]),
+        ([2, 3], [1]),
+        ([1, 2, EPOCH + 1, EPOCH + 2], []),
+        ([1, EPOCH + 2], [EPOCH + 1]),
+        ([1, 3, EPOCH + 1, 2 * EPOCH + 3, 2 * EPOCH + 1], [2, 2 * EPOCH + 2]),
+        ([EPOCH + 1], []),
+        ([], []),
+    ],
+)
+def test_holes_in_numbers_also_after_a_restore(sequences: list[int], missing: list[int]) -> None:
+    """A restored gateway counts on from the next epoch: that is no hole, and hides none (``schemas.events.follows``)."""
+    assert _holes(sequences) == missing
 
 
 class TestAnotherKind:

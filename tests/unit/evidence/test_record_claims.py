@@ -78,6 +78,29 @@ class TestTimes:
         assert "record.grown" in codes(report, PROVED), told(report)
         assert "record.time" in codes(report, WRONG), told(report)
 
+    async def test_also_where_a_larger_checkpoint_was_seen_before_a_smaller_one(
+        self, room: EvidenceRoom, anchors: Anchors
+    ) -> None:
+        """Whoever saw the larger one saw everything that the smaller one holds."""
+        await room.anchored()
+        one = await given(room)
+        older = min(name for name in read_archive(one) if name.startswith("record/"))
+        await room.noted()
+        await room.anchored(room.room.clock() - timedelta(hours=1))
+        later = await given(room)
+        growth = await room.growth(one, later)
+        mixed = anew(later, {older: read_archive(one)[older], "consistency.json": growth}, room.keys.answer)
+        contradicted = {each.where for each in verify_evidence(mixed, anchors).findings if each.code == "record.time"}
+        assert older in contradicted
+
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_of_several_who_saw_one_checkpoint_the_earliest_counts(self, made: Made, order: int) -> None:
+        at = alone.reading.epoch(json.loads(payload(made.whole, "manifest.jws"))["iat"])
+        entry = RecordEntry("stage.started", at, UTILITY, made.application_id, facts={})
+        lone = lone_entry(made.keys, entry, *[at, at - timedelta(hours=1)][::order])
+        report = verify_evidence(anew(made.whole, lone, made.keys.answer), made.anchors)
+        assert {each.where for each in report.findings if each.code == "record.time"} == {"record/lone-1.json"}
+
     def test_nor_than_the_manifest_over_it(self, made: Made) -> None:
         at = alone.reading.epoch(1 << 36)
         entry = RecordEntry("stage.started", at, UTILITY, made.application_id, facts={})
@@ -150,7 +173,7 @@ class TestOneRecord:
         log = name[7:].rpartition("-")[0] if log == "own" else log
         at = alone.reading.epoch(json.loads(payload(made.whole, "manifest.jws"))["iat"])
         entry = RecordEntry("stage.started", at, UTILITY, made.application_id, facts={})
-        lone = lone_entry(made.keys, entry, at, log)
+        lone = lone_entry(made.keys, entry, at, log=log)
         report = verify_evidence(anew(made.whole, lone, made.keys.answer), made.anchors)
         assert report.exit_code in (1, 2), told(report)
         assert "record.apart" in codes(report, UNKNOWN)
@@ -162,7 +185,7 @@ class TestOneRecord:
     def test_two_checkpoints_of_one_size(self, made: Made) -> None:
         at = alone.reading.epoch(json.loads(payload(made.whole, "manifest.jws"))["iat"])
         one, other = (
-            lone_entry(made.keys, RecordEntry(action, at, UTILITY, made.application_id, facts={}), at, action)
+            lone_entry(made.keys, RecordEntry(action, at, UTILITY, made.application_id, facts={}), at, log=action)
             for action in ("a", "b")
         )
         report = verify_evidence(anew(made.whole, {**one, **other}, made.keys.answer), made.anchors)

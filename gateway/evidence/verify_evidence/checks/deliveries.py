@@ -1,7 +1,7 @@
 """Deliveries: what each receiver signed for, and what is missing between."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from ..errors import Refused
 from ..examination import Examination
@@ -10,6 +10,8 @@ from ..reading import SKEW, epoch, members_of, number_of, read_object, sha256_he
 from ..record import Entry
 from ..texts import PROVED, STATED, UNKNOWN, WITHHELD, WRONG
 
+EPOCH: Final = 1_000_000_000_000
+"""Numbers of each epoch: a gateway that was restored uses none of before again."""
 Receipted = Mapping[tuple[str, str], Sequence[Entry]]
 """The entries of receipts by event and receiver."""
 
@@ -44,8 +46,21 @@ def check_deliveries(examined: Examination) -> None:
         )
     _require_listed(examined, listed, utilities)
     for destination, sequences in sorted(counted.items()):
-        for missing in sorted({*range(1, len(sequences) + 1)} - {*sequences}):
+        for missing in _holes(sequences):
             examined.say(UNKNOWN, "delivery.hole", "deliveries.json", destination=destination, sequence=missing)
+
+
+def _holes(sequences: Sequence[int]) -> list[int]:
+    """Numbers that are missing before others: from 1 on, and after a restore from the first of the next epoch on."""
+    epochs: dict[int, set[int]] = {}
+    for each in sequences:
+        epochs.setdefault(each // EPOCH, set()).add(each)
+    first = {epoch: epoch * EPOCH + 1 for epoch in epochs}
+    return sorted(
+        missing
+        for epoch, numbers in epochs.items()
+        for missing in {*range(first[epoch], first[epoch] + len(numbers))} - numbers
+    )
 
 
 def _without_content(examined: Examination, named: Mapping[str, str], digest: str) -> None:

@@ -25,8 +25,8 @@ def prove_certificate(examined: Examination, judgement: Mapping[str, Any], name:
     if sha256_hex(envelope) != judgement["envelope_sha256"]:
         raise Refused("the envelope is not the one whose digest was recorded")
     crls, ocsp = (
-        [status_file(examined, each, kind) for each in dict.fromkeys(texts_of(judgement, name))]
-        for name, kind in (("crls", "crl"), ("ocsp", "ocsp"))
+        [status_file(examined, each, suffix) for each in dict.fromkeys(texts_of(judgement, member))]
+        for member, suffix in (("crls", "crl"), ("ocsp", "ocsp"))
     )
     paths = Paths(examined.anchors.roots, others, crls, ocsp)
     opened = _of_jws(envelope, paths, at) if name.endswith(".jws") else _of_ofd(envelope, paths, at)
