@@ -296,7 +296,7 @@ class TestSaidOtherwise:
     ],
 )
 def test_holes_in_numbers_also_after_a_restore(sequences: list[int], missing: list[int]) -> None:
-    """A restored gateway counts on from the next epoch: that is no hole, and hides none (``schemas.events.follows``)."""
+    """A restored gateway counts on from the next epoch: no hole, and it hides none (``schemas.events.follows``)."""
     assert _holes(sequences) == missing
 
 
