@@ -2,22 +2,24 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from adapters.officer_provider import NoOfficerProvider
 from gateway.http.door import hang_door
 from gateway.http.metrics import HttpMetrics
 from gateway.http.services import Services, publish
+from gateway.officers.service import OfficerService
 from gateway.portal.assets import Assets
 from gateway.portal.officers import Officer, OfficerRole
 from gateway.portal.projects import router as area
 from gateway.portal.rendering import Pages, Site
 from tests.support.partners import ISSUER
 from tests.support.projects import BUILDER, NANSHAN, PERSON, PHONE, PLANNING, ProjectsRoom, projects_room
-
-ENGLISH = {"Cookie": "language=en"}
+from tests.support.storage import DIGESTS
 
 
 @dataclass
@@ -36,7 +38,8 @@ async def desk(databases) -> AsyncIterator[Desk]:
         app = FastAPI()
         app.include_router(area.router)
         hang_door(app, HttpMetrics(), https=False)
-        publish(app, Services(room.leads, Pages(Site("共享平台", https=False), Assets(), room.clock)))
+        officers = OfficerService(room.transactions, NoOfficerProvider(), DIGESTS, room.clock)
+        publish(app, Services(room.leads, officers, Pages(Site("共享平台", https=False), Assets(), room.clock)))
         app.dependency_overrides[area.SEES] = lambda: Officer("officer-1", "工作人员", OfficerRole.OPERATOR)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ISSUER) as http:
             yield Desk(room, app, http)
@@ -46,7 +49,8 @@ async def test_nobody_sees_it_who_is_no_officer(desk: Desk) -> None:
     await desk.room.push(1)
     desk.app.dependency_overrides.clear()
     answer = await desk.see()
-    assert answer.status_code == 403
+    assert answer.status_code == 303, "sent to sign in"
+    assert urlsplit(answer.headers["location"]).path != "/projects"
     assert "测试数据中心" not in answer.text
 
 
