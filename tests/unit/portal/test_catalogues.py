@@ -45,6 +45,16 @@ def test_a_catalogue_is_sound(path: Path) -> None:
         assert set(PLACES.findall(message.id)) == set(PLACES.findall(message.string)), message.id
 
 
+def test_areas_agree_about_what_they_share() -> None:
+    said: dict[str, dict[str, str]] = {}
+    for path in catalogues():
+        with path.open("rb") as file:
+            for message in read_po(file, locale="en"):
+                if message.id:
+                    said.setdefault(str(message.id), {})[path.stem] = str(message.string)
+    assert not {text: by for text, by in said.items() if len(set(by.values())) > 1}
+
+
 def test_chinese_needs_no_catalogue() -> None:
     assert translations(Language.CHINESE).gettext("首页") == "首页"
     assert translations(Language.ENGLISH).gettext("首页") == "Home"
