@@ -71,6 +71,7 @@ _LEAF = (
     outbox.c.state,
     outbox.c.erased_at,
     outbox.c.unknown_since,
+    outbox.c.body_form,
 )
 
 
@@ -136,12 +137,6 @@ class SqlDayBook:
         query = select(outbox.c.position).where(outbox.c.destination == utility, outbox.c.position > after)
         found = query.order_by(outbox.c.position).offset(number - 1).limit(1)
         return int(self._statements.execute(found).scalar_one())
-
-    def subjects(self, utility: str, first: int, last: int) -> int:
-        counted = select(func.count(outbox.c.subject.distinct())).where(
-            outbox.c.destination == utility, outbox.c.position.between(first, last)
-        )
-        return int(self._statements.execute(counted).scalar_one())
 
     def events(self, utility: str, after: int, last: int, limit: int) -> Sequence[DayEvent]:
         rows = self._statements.execute(
@@ -269,4 +264,5 @@ def _day_event(row: Row[Any]) -> DayEvent:
         row.body_sha256,
         DeliveryState.UNKNOWN if state.under_way and row.unknown_since is not None else state,
         row.erased_at is not None,
+        row.body_form is not None and row.body_sha256 is not None,
     )

@@ -1,4 +1,4 @@
-"""Which events are a day's, and the Merkle root over them. Pure.
+"""Which events are a day's, and what the leaves of the Merkle tree over them say. Pure.
 
 A utility's day is a range of its *positions*, not of times: positions are given in the order of commits and have no
 gap, while an event's ``time`` is taken a little before its commit, by one of several processes. A day goes from the end
@@ -6,7 +6,7 @@ of the day before it up to the position before the first event of a later date. 
 and never moves: what is committed later belongs to a day after it, whatever its time says.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
@@ -15,7 +15,6 @@ import orjson
 
 from gateway.clock import CHINA_TIME, date_in_china
 from gateway.delivery.ports import DeliveryState
-from gateway.records.merkle import EMPTY, Frontier, leaf_hash
 from schemas.events import EPOCH
 
 MOST_DAYS: Final = 31
@@ -27,7 +26,8 @@ class DayEvent:
     """One event of a utility as both sides count it.
 
     ``body_sha256`` is hexadecimal, of the body as it is sent. None only where retention removed an event of an earlier
-    release that nobody had signed for: then nobody can say it any more.
+    release that nobody had signed for: then nobody can say it any more. ``fixed`` – none of what its leaf says can
+    change again, because the form of its body is kept with its digest.
     """
 
     position: int
@@ -38,6 +38,7 @@ class DayEvent:
     body_sha256: str | None
     state: DeliveryState
     erased: bool
+    fixed: bool = False
 
     def leaf(self) -> bytes:
         """What the tree is over: JSON with sorted members, no white space, UTF-8; every value is ASCII."""
@@ -82,16 +83,6 @@ class DayRange:
     def crosses_epochs(self) -> bool:
         """Whether the gateway was restored within it."""
         return (self.first - 1) // EPOCH != self.last // EPOCH
-
-
-def grown(tree: Frontier, events: Iterable[DayEvent]) -> Frontier:
-    """``tree`` with ``events`` appended, in order of position."""
-    return tree.grown(leaf_hash(event.leaf()) for event in events)
-
-
-def root_of(events: Iterable[DayEvent]) -> bytes:
-    """The root over ``events``, in order of position; over none it is SHA-256 of the empty string (RFC 9162 §2.1.1)."""
-    return grown(EMPTY, events).root
 
 
 def day_after(at: datetime, last_closed: date | None) -> date:

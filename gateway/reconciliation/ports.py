@@ -69,10 +69,6 @@ class DayBook(Protocol):
         """The position of the ``number``-th event beyond ``after``; ``number`` is not 0 and there are so many."""
         ...
 
-    def subjects(self, utility: str, first: int, last: int) -> int:
-        """How many applications those positions belong to."""
-        ...
-
     def events(self, utility: str, after: int, last: int, limit: int) -> Sequence[DayEvent]:
         """Up to ``limit`` events with a position beyond ``after`` and up to ``last``, in order."""
         ...

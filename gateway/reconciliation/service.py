@@ -15,11 +15,12 @@ from gateway.crypto.strict_json import decode_base64url, parse_object
 from gateway.delivery.cloud_events import encode_cloud_event
 from gateway.errors import Owner
 from gateway.ids import MakeId
-from gateway.reconciliation.days import MOST_DAYS, DayRange, day_after, days_between, end_of, grown
+from gateway.reconciliation.days import MOST_DAYS, DayRange, day_after, days_between, end_of
 from gateway.reconciliation.errors import DaysRefused, ReportUnknown
 from gateway.reconciliation.ports import DayBook, ReconciliationTransaction, StoredReport, Undigested
+from gateway.reconciliation.trees import DayTrees
 from gateway.records.entries import Fact, RecordEntry, digest
-from gateway.records.merkle import EMPTY, EMPTY_ROOT, Frontier
+from gateway.records.merkle import EMPTY_ROOT
 from gateway.transaction import Transactions
 from schemas.reconciliation import (
     DayEventPage,
@@ -33,7 +34,6 @@ from schemas.reconciliation import (
 )
 from schemas.wire import Typ
 
-PAGE = 1000
 DIGESTS_AT_ONCE = 200
 MAX_RECEIPT_BYTES = 64 * 1024
 
@@ -54,6 +54,7 @@ class ReconciliationService:
         self._make_id = make_id
         self._answer_key = answer_key
         self._issuer = issuer
+        self._trees = DayTrees(transactions)
 
     async def answer(self, caller: Caller, first: date | None = None, last: date | None = None) -> str:
         """The signed summaries of the days ``first`` to ``last`` (by default yesterday), a compact JWS.
@@ -217,11 +218,7 @@ class ReconciliationService:
     async def _with_root(self, day: DayRange) -> DayRange:
         if day.root is not None:
             return day
-        tree, after = EMPTY, day.first - 1
-        while after < day.last:
-            tree, after = await self._transactions.read(partial(_grow, day=day, tree=tree, after=after))
-        subjects = await self._transactions.read(lambda tx: tx.day_book.subjects(day.utility, day.first, day.last))
-        told = replace(day, root=tree.root, subjects=subjects)
+        told = await self._trees.told(day)
         if day.closed_at is None:
             return told
         return await self._transactions.write(lambda tx: _anchor(tx, told, self._clock()))
@@ -294,11 +291,6 @@ def _summary(day: DayRange) -> DaySummary:
         root=(day.root or EMPTY_ROOT).hex(),
         record_id=day.record_id,
     )
-
-
-def _grow(tx: ReconciliationTransaction, day: DayRange, tree: Frontier, after: int) -> tuple[Frontier, int]:
-    page = tx.day_book.events(day.utility, after, day.last, PAGE)
-    return grown(tree, page), page[-1].position if page else day.last
 
 
 def _anchor(tx: ReconciliationTransaction, day: DayRange, at: datetime) -> DayRange:
