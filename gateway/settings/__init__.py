@@ -6,7 +6,12 @@ the start with one sentence that says how to mend it; no sentence ever quotes a 
 
 from gateway.settings.errors import PREFIX, SettingsError
 from gateway.settings.model import Settings
-from gateway.settings.province import IdentityProviderSettings, ReviewModeSettings, SourceSettings
+from gateway.settings.province import (
+    IdentityProviderSettings,
+    OfficerProviderSettings,
+    ReviewModeSettings,
+    SourceSettings,
+)
 from gateway.settings.reading import TEST_PREFIX, load_settings
 from gateway.settings.record import RetentionSettings, TimeStampSettings, WitnessSettings
 from gateway.settings.secret_files import read_secret, read_secret_lines
@@ -17,6 +22,7 @@ __all__ = [
     "TEST_PREFIX",
     "IdentityProviderSettings",
     "Mode",
+    "OfficerProviderSettings",
     "RetentionSettings",
     "ReviewModeSettings",
     "Settings",
