@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,19 @@ QUIET = (
     "--use-fake-device-for-media-stream",
 )
 BUILD = Path("build")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tracebacks as the interpreter prints them: for pytest's own it parses sources again, which CPython 3.11 refuses
+    as deep as the driver's callbacks lie, and a whole worker would end.
+    """
+    before = item.config.option.tbstyle
+    item.config.option.tbstyle = "native"
+    try:
+        return (yield)
+    finally:
+        item.config.option.tbstyle = before
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
