@@ -1,6 +1,6 @@
 # Everything here starts from a clone and a Python 3.11 or newer; what is missing goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test prove bench fuzz simulate serve lint types imports lock clean
+.PHONY: help demo test browser prove bench fuzz simulate serve lint types imports lock clean
 MAKEFLAGS += --no-print-directory
 # Each of many processes would otherwise compile every module again: half of what a start costs.
 unexport PYTHONDONTWRITEBYTECODE
@@ -21,6 +21,9 @@ demo: $(READY) ## Play a whole province on loopback ports; KEEP=1 leaves it runn
 
 test: $(READY) ## Run every test this machine can; REQUIRE=all fails on what it cannot; ARGS=… goes to pytest
 	@$(BIN)/python -m pytest $(SPREAD) $(ARGS)
+
+browser: $(READY) ## Look at every page in every form in Chromium; ARGS=… goes to pytest
+	@BROWSER=all $(BIN)/python -m pytest tests/browser $(ARGS)
 
 prove: $(READY) ## Kill everything everywhere under load, then count; ARGS=… goes to tests.prove
 	@$(BIN)/python -m tests.prove $(ARGS)

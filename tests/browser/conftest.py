@@ -1,6 +1,7 @@
 """A real browser before a real province: Chromium, the gateway, its mocks."""
 
 import json
+import os
 import shutil
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from pathlib import Path
@@ -28,6 +29,13 @@ QUIET = (
     "--use-fake-device-for-media-stream",
 )
 BUILD = Path("build")
+AT_ONCE = ("test_shell.py", "test_projects.py")
+"""What every run of the tests looks at; ``make browser`` looks at every page in every form, which takes half an hour."""
+collect_ignore = [
+    path.name
+    for path in Path(__file__).parent.glob("test_*.py")
+    if path.name not in AT_ONCE and os.environ.get("BROWSER") != "all"
+]
 
 
 @pytest.hookimpl(wrapper=True)
