@@ -59,10 +59,11 @@ log = structlog.get_logger()
 class _Pending:
     """A unit that waits for its turn, and whoever waits for it."""
 
-    __slots__ = ("future", "outcome", "work")
+    __slots__ = ("future", "outcome", "since", "work")
 
     def __init__(self, work: Work) -> None:
         self.work = work
+        self.since = time.monotonic()
         self.future: Future[Any] = Future()
         self.outcome: tuple[bool, Any] = (False, None)
 
@@ -157,7 +158,7 @@ class GroupWriter:
             log.error("writer.failed", error=type(error).__name__, units=len(batch))
             if self._watch is not None:
                 self._watch.failed(type(error).__name__)
-            for pending in batch:
+            for pending in [*batch, *self._out_of_patience()]:
                 pending.future.set_exception(record_unavailable("not_written"))
             return
         if done < len(batch):
@@ -169,6 +170,15 @@ class GroupWriter:
                 pending.future.set_exception(value)
             else:
                 pending.future.set_result(value)
+
+    def _out_of_patience(self) -> list[_Pending]:
+        """Whoever waited as long behind a batch that failed: another try would keep them as long again."""
+        with self._arrived:
+            before = time.monotonic() - PATIENCE
+            late = [pending for pending in self._waiting if pending.since <= before]
+            for pending in late:
+                self._waiting.remove(pending)
+        return late
 
     def _commit_with_reruns(self, batch: list[_Pending]) -> int:
         ends, run = time.monotonic() + PATIENCE, 0

@@ -30,7 +30,7 @@ QUIET = (
 )
 BUILD = Path("build")
 AT_ONCE = ("test_shell.py", "test_projects.py")
-"""What every run of the tests looks at; ``make browser`` looks at every page in every form, which takes half an hour."""
+"""What every run of the tests looks at; ``make browser`` looks at every page in every form, in half an hour."""
 collect_ignore = [
     path.name
     for path in Path(__file__).parent.glob("test_*.py")
