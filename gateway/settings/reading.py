@@ -12,7 +12,7 @@ from pydantic_settings.sources.utils import parse_env_vars
 
 from gateway.settings.errors import PREFIX, SettingsError
 from gateway.settings.model import Settings
-from gateway.settings.province import IdentityProviderSettings
+from gateway.settings.province import IdentityProviderSettings, OfficerProviderSettings
 from gateway.settings.refusals import refuse_contradictions, refuse_unfit_for_production
 
 TEST_PREFIX: Final = "BANDIAN_TEST_"
@@ -53,6 +53,7 @@ def load_settings(env: Mapping[str, str]) -> Settings:
 def _refuse_unknown(env: Mapping[str, str]) -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     known |= {f"{PREFIX}IDENTITY_PROVIDER__{name.upper()}" for name in IdentityProviderSettings.model_fields}
+    known |= {f"{PREFIX}OFFICER_PROVIDER__{name.upper()}" for name in OfficerProviderSettings.model_fields}
     for name in sorted(env):
         upper = name.upper()
         if not upper.startswith(PREFIX) or upper.startswith(TEST_PREFIX):
