@@ -66,11 +66,15 @@ class SqlApplicationsObserved:
     def _stream(self, wanted: ColumnElement[bool]) -> Iterator[Observed]:
         ordered = select(*_COLUMNS).where(wanted).order_by(applications.c.closed_at, applications.c.application_id)
         with self._statements.execute(ordered.execution_options(yield_per=PAGE)) as rows:
-            for page in rows.partitions():
-                names = [row.application_id for row in page]
-                reviews, refused = self._reviews(names), self._refused(names)
-                for row in page:
-                    yield self._observed(row, reviews, refused)
+            while page := rows.fetchmany(PAGE):
+                yield from self._page(page)
+                del page  # let go before the next one comes: never two at a time
+
+    def _page(self, page: Sequence[Row[Any]]) -> Iterator[Observed]:
+        names = [row.application_id for row in page]
+        reviews, refused = self._reviews(names), self._refused(names)
+        for row in page:
+            yield self._observed(row, reviews, refused)
 
     def _observed(
         self, row: Row[Any], reviews: Mapping[str, JointReview], refused: Counter[tuple[str, str]]
