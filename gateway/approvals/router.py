@@ -3,8 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, HTTPException, Request, Response
-from limits import parse
+from fastapi import APIRouter, Body, Depends, Request, Response
 
 from gateway.approvals.commitments import CommitmentService
 from gateway.approvals.errors import DepartmentUnknown, OutcomeNotAuthentic
@@ -13,7 +12,8 @@ from gateway.approvals.single_window import SingleWindow
 from gateway.caller import Caller, Role
 from gateway.http.callers import now, require_role
 from gateway.http.idempotency import OnceOnly
-from gateway.http.limits import RateLimits, address_of
+from gateway.http.limits import RateLimits
+from gateway.http.pushes import receive_push
 from gateway.http.responses import document
 from gateway.http.services import provide
 from gateway.identity.router import Applicant
@@ -36,7 +36,6 @@ _LINE = {
     "from_point": "东风路 1 号开关站",
     "to_point": "用户红线",
 }
-_NOT_AUTHENTIC = parse("600/minute")
 _SHORT_LINE = {
     "description": "380V 电缆线路",
     "voltage_v": 380,
@@ -159,13 +158,11 @@ async def push_outcome(
     limits: Annotated[RateLimits, Depends(provide(RateLimits))],
 ) -> Response:
     """Departments may push as much as they have to say; what proves nobody is limited by address."""
-    address = address_of(request)
-    limits.require(_NOT_AUTHENTIC, "outcomes_not_authentic", address)
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != MEDIA_JOSE:
-        raise HTTPException(415)
-    try:
-        return document(await outcomes.receive(code, await request.body(), at), 202)
-    except (DepartmentUnknown, OutcomeNotAuthentic):
-        limits.count(_NOT_AUTHENTIC, "outcomes_not_authentic", address)
-        raise
+    taken = await receive_push(
+        request,
+        limits,
+        "outcomes_not_authentic",
+        lambda body: outcomes.receive(code, body, at),
+        (DepartmentUnknown, OutcomeNotAuthentic),
+    )
+    return document(taken, 202)

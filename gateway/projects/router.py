@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, HTTPException, Query, Request, Response
-from limits import parse
+from fastapi import APIRouter, Body, Depends, Query, Request, Response
 
 from gateway.caller import Caller, Role
 from gateway.http.callers import now, require_role
-from gateway.http.limits import RateLimits, address_of
+from gateway.http.limits import RateLimits
+from gateway.http.pushes import receive_push
 from gateway.http.responses import document
 from gateway.http.services import provide
 from gateway.projects.errors import PlatformUnknown, PushNotAuthentic
@@ -33,7 +33,6 @@ Utility = Annotated[Caller, Depends(require_role(Role.UTILITY, scope="leads"))]
 Leads = Annotated[LeadService, Depends(provide(LeadService))]
 Now = Annotated[datetime, Depends(now)]
 
-_NOT_AUTHENTIC = parse("600/minute")
 _PUSH_BODY = {
     "requestBody": {
         "required": True,
@@ -73,16 +72,14 @@ async def push_project(
     limits: Annotated[RateLimits, Depends(provide(RateLimits))],
 ) -> Response:
     """Platforms may push as much as they have to say; what proves nobody is limited by address."""
-    address = address_of(request)
-    limits.require(_NOT_AUTHENTIC, "projects_not_authentic", address)
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != MEDIA_JOSE:
-        raise HTTPException(415)
-    try:
-        return document(await projects.receive(code, await request.body(), at), 202)
-    except (PlatformUnknown, PushNotAuthentic):
-        limits.count(_NOT_AUTHENTIC, "projects_not_authentic", address)
-        raise
+    taken = await receive_push(
+        request,
+        limits,
+        "projects_not_authentic",
+        lambda body: projects.receive(code, body, at),
+        (PlatformUnknown, PushNotAuthentic),
+    )
+    return document(taken, 202)
 
 
 @router.get("/v1/leads", response_model=LeadPage, summary="本单位的用电需求线索（按编号续读）")

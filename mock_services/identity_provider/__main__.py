@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from mock_services.admin import Admin
 from mock_services.identity_provider.app import Provider, install
 from mock_services.identity_provider.desk import Desk
-from mock_services.identity_provider.oauth import parse_client_option
+from mock_services.identity_provider.oauth import add_client_option, parse_client_option
 from mock_services.identity_provider.people import PopulationPeople
 from mock_services.identity_provider.person_ca import PersonCa
 from mock_services.jose import SigningKey
@@ -67,13 +67,7 @@ def build(base_url: str, options: argparse.Namespace) -> ASGIApp:
 def main() -> None:
     """Read the command line and serve."""
     parser = arguments(SERVICE, "OpenID Connect provider of the mock province")
-    parser.add_argument(
-        "--client",
-        action="append",
-        default=[],
-        metavar="id=…,redirect_uri=…,jwks_uri=…",
-        help="a relying party (may be repeated); jwks=FILE instead of jwks_uri; redirect_uri may be repeated",
-    )
+    add_client_option(parser)
     parser.add_argument("--trust-dir", type=Path, help="who may certify persons; default: DATA_DIR/trust")
     parser.add_argument("--residents", type=int, default=DEFAULT_RESIDENTS)
     parser.add_argument("--enterprises", type=int, default=DEFAULT_ENTERPRISES)

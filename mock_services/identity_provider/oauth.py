@@ -3,6 +3,7 @@
 Sources: RFC 6749 §4.1 and §5.2, RFC 7636 (PKCE, S256 only), RFC 7523 (``private_key_jwt``), OpenID Connect Core §3.1.
 """
 
+import argparse
 import hashlib
 import hmac
 import json
@@ -49,6 +50,17 @@ class Client:
     keys: KeySet | RemoteKeySet
     spent: dict[str, datetime] = field(default_factory=dict)
     """``jti`` of the assertions seen, each with the time after which it may be forgotten."""
+
+
+def add_client_option(parser: argparse.ArgumentParser) -> None:
+    """``--client``, which may be repeated; ``parse_client_option`` reads each."""
+    parser.add_argument(
+        "--client",
+        action="append",
+        default=[],
+        metavar="id=…,redirect_uri=…,jwks_uri=…",
+        help="a relying party (may be repeated); jwks=FILE instead of jwks_uri; redirect_uri may be repeated",
+    )
 
 
 def parse_client_option(text: str, http: httpx.AsyncClient) -> Client:

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from mock_services.admin import Admin
-from mock_services.identity_provider.oauth import parse_client_option
+from mock_services.identity_provider.oauth import add_client_option, parse_client_option
 from mock_services.jose import SigningKey
 from mock_services.officer_provider.app import OfficerDesk, install
 from mock_services.serve import arguments, serve
@@ -40,13 +40,7 @@ def build(base_url: str, options: argparse.Namespace) -> ASGIApp:
 def main() -> None:
     """Read the command line and serve."""
     parser = arguments(SERVICE, "OpenID Connect provider of the mock province's officers")
-    parser.add_argument(
-        "--client",
-        action="append",
-        default=[],
-        metavar="id=…,redirect_uri=…,jwks_uri=…",
-        help="a relying party (may be repeated); jwks=FILE instead of jwks_uri; redirect_uri may be repeated",
-    )
+    add_client_option(parser)
     options = parser.parse_args()
     serve(SERVICE, options, lambda base_url: build(base_url, options))
 

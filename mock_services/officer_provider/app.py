@@ -62,7 +62,8 @@ class OfficerDesk:
 
 def install(app: FastAPI, desk: OfficerDesk) -> None:
     """Add the provider's routes and its OAuth errors to ``app``."""
-    app.include_router(_routes(desk))
+    app.include_router(_metadata_routes(desk))
+    app.include_router(_authorize_routes(desk))
     app.include_router(_token_route(desk))
     app.add_exception_handler(OAuthError, _answer_error)
 
@@ -76,7 +77,7 @@ def _answer_error(_request: Request, error: Exception) -> Response:
     return JSONResponse(body, error.status, headers=_NO_STORE)
 
 
-def _routes(desk: OfficerDesk) -> APIRouter:
+def _metadata_routes(desk: OfficerDesk) -> APIRouter:
     router = APIRouter()
 
     @router.get("/.well-known/openid-configuration")
@@ -111,6 +112,12 @@ def _routes(desk: OfficerDesk) -> APIRouter:
     @router.get("/style.css")
     async def style() -> Response:
         return Response(STYLESHEET, media_type="text/css")
+
+    return router
+
+
+def _authorize_routes(desk: OfficerDesk) -> APIRouter:
+    router = APIRouter()
 
     @router.get("/authorize")
     async def authorize(request: Request) -> Response:

@@ -10,13 +10,11 @@ from gateway.http.services import provide
 from gateway.identity.errors import SessionRequired
 from gateway.identity.router import SessionToken
 from gateway.portal.applicant.names import KnownNames
-from gateway.portal.applicant.sessions import ApplicantRoute, Identity, SeenPages, SignedIn
-from gateway.portal.applicant.sharing import can_print
-from gateway.progress.service import ProgressService
+from gateway.portal.applicant.sessions import ApplicantRoute, Identity, OwnProgress, Progress, SeenPages, SignedIn
+from gateway.portal.typesetting import can_typeset
 from schemas.wire import OpaqueId
 
 router = APIRouter(route_class=ApplicantRoute)
-Progress = Annotated[ProgressService, Depends(provide(ProgressService))]
 Reviews = Annotated[ReviewService, Depends(provide(ReviewService))]
 
 
@@ -33,16 +31,14 @@ async def applications(
 @router.get("/applications/{application_id}")
 async def application(
     request: Request,
-    application_id: OpaqueId,
     applicant: SignedIn,
     pages: SeenPages,
-    progress: Progress,
+    view: OwnProgress,
     names: KnownNames,
 ) -> Response:
     """How it stands, stage by stage and permit by permit. With script it keeps itself up to date."""
-    view = await progress.progress(application_id, applicant.holder_digest)
     return pages.render(
-        request, "applicant/application.html", me=applicant, progress=view, names=names, printable=can_print()
+        request, "applicant/application.html", me=applicant, progress=view, names=names, printable=can_typeset()
     )
 
 
@@ -68,28 +64,24 @@ async def timeline(
 @router.get("/applications/{application_id}/received")
 async def received(
     request: Request,
-    application_id: OpaqueId,
     applicant: SignedIn,
     pages: SeenPages,
-    progress: Progress,
+    view: OwnProgress,
     names: KnownNames,
 ) -> Response:
     """What happens next: the number, who acts now, by when, how to complain."""
-    view = await progress.progress(application_id, applicant.holder_digest)
     return pages.render(request, "applicant/received.html", me=applicant, progress=view, names=names)
 
 
 @router.get("/applications/{application_id}/accesses")
 async def accesses(
     request: Request,
-    application_id: OpaqueId,
     applicant: SignedIn,
     pages: SeenPages,
-    progress: Progress,
+    view: OwnProgress,
     names: KnownNames,
 ) -> Response:
     """谁看过我的信息."""
-    view = await progress.progress(application_id, applicant.holder_digest)
     newest_first = sorted(view.accesses, key=lambda access: access.at, reverse=True)
     return pages.render(
         request, "applicant/accesses.html", me=applicant, progress=view, accesses=newest_first, names=names

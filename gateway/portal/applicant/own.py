@@ -15,15 +15,13 @@ from gateway.errors import Conflict
 from gateway.http.services import provide
 from gateway.identity.model import VerifiedApplicant
 from gateway.portal.applicant.names import KnownNames, Names
-from gateway.portal.applicant.sessions import ApplicantRoute, SeenPages, SignedIn
+from gateway.portal.applicant.sessions import ApplicantRoute, OwnProgress, Progress, SeenPages, SignedIn
 from gateway.portal.forms import OwnForm
 from gateway.portal.rendering import Pages
-from gateway.progress.service import ProgressService
 from schemas.applicant_api import ProgressView
 from schemas.wire import OpaqueId
 
 router = APIRouter(route_class=ApplicantRoute)
-Progress = Annotated[ProgressService, Depends(provide(ProgressService))]
 Own = Annotated[OwnApplicationService, Depends(provide(OwnApplicationService))]
 Authorisations = Annotated[AuthorisationService, Depends(provide(AuthorisationService))]
 LONGER: Final = (90, 180, 365)
@@ -33,14 +31,12 @@ LONGER: Final = (90, 180, 365)
 @router.get("/applications/{application_id}/authorisation")
 async def authorisation(
     request: Request,
-    application_id: OpaqueId,
     applicant: SignedIn,
     pages: SeenPages,
-    progress: Progress,
+    view: OwnProgress,
     names: KnownNames,
 ) -> Response:
     """What is authorised, until when; and, once it was withdrawn, how far that has come with the utility."""
-    view = await progress.progress(application_id, applicant.holder_digest)
     return _page(request, pages, applicant, view, names)
 
 
@@ -51,12 +47,12 @@ async def renew(
     applicant: SignedIn,
     form: OwnForm,
     pages: SeenPages,
-    progress: Progress,
+    view: OwnProgress,
     own: Own,
     names: KnownNames,
 ) -> Response:
     """Renew it, once however often it is sent."""
-    days, view = form.text("period"), await progress.progress(application_id, applicant.holder_digest)
+    days = form.text("period")
     if days not in {str(each) for each in _longer(view, pages.clock())}:
         return _page(request, pages, applicant, view, names, [("period", "请选择延长到哪一天")])
 
@@ -76,11 +72,10 @@ async def ask_to_withdraw_authorisation(
     application_id: OpaqueId,
     applicant: SignedIn,
     pages: SeenPages,
-    progress: Progress,
+    view: OwnProgress,
     names: KnownNames,
 ) -> Response:
     """What it would mean, before it is done."""
-    view = await progress.progress(application_id, applicant.holder_digest)
     if view.authorisation_withdrawn_at is not None:
         return RedirectResponse(f"/applications/{application_id}/authorisation", 303)
     return pages.render(
@@ -108,11 +103,10 @@ async def ask_to_withdraw(
     application_id: OpaqueId,
     applicant: SignedIn,
     pages: SeenPages,
-    progress: Progress,
+    view: OwnProgress,
     names: KnownNames,
 ) -> Response:
     """What it would mean, before it is done."""
-    view = await progress.progress(application_id, applicant.holder_digest)
     if view.closed_at is not None:
         return RedirectResponse(f"/applications/{application_id}", 303)
     return pages.render(

@@ -13,11 +13,23 @@ from gateway.identity.router import Applicant
 from gateway.identity.service import IdentityService
 from gateway.portal.page_route import PageRoute
 from gateway.portal.rendering import Pages
+from gateway.progress.service import ProgressService
+from schemas.applicant_api import ProgressView
+from schemas.wire import OpaqueId
 
 SeenPages = Annotated[Pages, Depends(provide(Pages))]
 Identity = Annotated[IdentityService, Depends(provide(IdentityService))]
 SignedIn = Applicant
 """A dependency: who applies. Without a verified session the answer is the page to sign in on, and back."""
+Progress = Annotated[ProgressService, Depends(provide(ProgressService))]
+
+
+async def _own_progress(application_id: OpaqueId, applicant: SignedIn, progress: Progress) -> ProgressView:
+    return await progress.progress(application_id, applicant.holder_digest)
+
+
+OwnProgress = Annotated[ProgressView, Depends(_own_progress)]
+"""A dependency: how the application of the address stands. Another's is unknown (404)."""
 
 
 class ApplicantRoute(PageRoute):

@@ -2,47 +2,23 @@
 
 import asyncio
 import io
-from functools import cache
-from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
 import segno
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from gateway.http.services import provide
 from gateway.portal.applicant.names import KnownNames
-from gateway.portal.applicant.sessions import ApplicantRoute, SeenPages, SignedIn
+from gateway.portal.applicant.sessions import ApplicantRoute, OwnProgress, Progress, SeenPages, SignedIn
+from gateway.portal.assets import STATIC
 from gateway.portal.preferences import preferences_of
-from gateway.progress.service import ProgressService
+from gateway.portal.typesetting import can_typeset, typeset
 from schemas.wire import OpaqueId
 
 router = APIRouter(route_class=ApplicantRoute)
-Progress = Annotated[ProgressService, Depends(provide(ProgressService))]
-SHEET: Final = Path(__file__).parents[1] / "static" / "print.css"
+SHEET: Final = STATIC / "print.css"
 _AT_ONCE: Final = asyncio.Semaphore(2)
 """Documents that one process typesets at a time: each takes a core for a while."""
-
-
-@cache
-def can_print() -> bool:
-    """Whether this machine has what typesets a PDF (Pango); without it the page says how to print."""
-    try:
-        import weasyprint  # noqa: F401 - the library loads Pango when it is imported
-    except (ImportError, OSError):
-        return False
-    return True
-
-
-def typeset(html: str) -> bytes:
-    """``html`` as a PDF. It may refer to nothing: no file, no address is opened. Raises ``OSError`` without Pango."""
-    from weasyprint import CSS, HTML
-    from weasyprint.urls import URLFetcher
-
-    nothing = URLFetcher(allowed_protocols=("data",))
-    sheet = CSS(string=SHEET.read_text("utf-8"), url_fetcher=nothing)
-    made = HTML(string=html, url_fetcher=nothing).write_pdf(stylesheets=[sheet])
-    return bytes(made or b"")
 
 
 @router.get("/applications/{application_id}/progress.pdf")
@@ -51,13 +27,12 @@ async def pdf(
     application_id: OpaqueId,
     applicant: SignedIn,
     pages: SeenPages,
-    progress: Progress,
+    view: OwnProgress,
     names: KnownNames,
 ) -> Response:
     """The progress as it stands now, on letter-size paper."""
-    view = await progress.progress(application_id, applicant.holder_digest)
     address = f"{pages.site.address}/applications/{application_id}"
-    if not can_print():
+    if not can_typeset():
         return pages.render(request, "applicant/no_pdf.html", 501, me=applicant, progress=view)
     html = pages.text(
         "applicant/paper.html",
@@ -72,7 +47,7 @@ async def pdf(
         },
     )
     async with _AT_ONCE:
-        made = await asyncio.to_thread(typeset, html)
+        made = await asyncio.to_thread(typeset, html, SHEET)
     headers = {"content-disposition": f'inline; filename="{application_id}.pdf"', "cache-control": "no-store"}
     return Response(made, headers=headers, media_type="application/pdf")
 

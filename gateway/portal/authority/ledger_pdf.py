@@ -1,4 +1,4 @@
-"""The 重点任务台账 on paper (A3, landscape). The library that typesets it is loaded when it is first needed."""
+"""The 重点任务台账 on paper (A3, landscape)."""
 
 from typing import ClassVar, Final
 
@@ -7,6 +7,7 @@ from gateway.oversight.ledger import Ledger
 from gateway.portal.assets import STATIC
 from gateway.portal.preferences import Preferences
 from gateway.portal.rendering import Pages
+from gateway.portal.typesetting import can_typeset, typeset
 
 SHEET: Final = STATIC / "ledger_print.css"
 
@@ -19,21 +20,13 @@ class CannotTypeset(Indeterminate):
 
 
 def ledger_pdf(pages: Pages, ledger: Ledger) -> bytes:
-    """The annex as a PDF, in Chinese whoever asks: it is a form. It takes a core for seconds.
-
-    Nothing is opened for it, no file and no address. Raises ``CannotTypeset``.
-    """
-    try:
-        from weasyprint import CSS, HTML
-        from weasyprint.urls import URLFetcher
-    except (ImportError, OSError):
+    """The annex as a PDF, in Chinese whoever asks: it is a form. Raises ``CannotTypeset``."""
+    if not can_typeset():
         raise CannotTypeset(
             check="pdf.library", owner=Owner.GATEWAY, remedy="本机缺少排版组件（Pango）；请改用电子表格"
-        ) from None
-    nothing = URLFetcher(allowed_protocols=("data",))
-    sheet = CSS(string=SHEET.read_text("utf-8"), url_fetcher=nothing)
-    html = pages.text("authority/ledger_print.html", Preferences(), {"ledger": ledger, "parts": parts_of(ledger)})
-    return bytes(HTML(string=html, url_fetcher=nothing).write_pdf(stylesheets=[sheet]) or b"")
+        )
+    told = {"ledger": ledger, "parts": parts_of(ledger)}
+    return typeset(pages.text("authority/ledger_print.html", Preferences(), told), SHEET)
 
 
 def parts_of(ledger: Ledger) -> dict[int, int]:

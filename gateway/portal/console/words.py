@@ -53,6 +53,8 @@ EVENTS: Final = {
     EventType.REVIEW_CHANGED: "并联审批变更",
     EventType.PERMIT_OUTCOME: "审批结果",
     EventType.CERTIFICATE_CHANGED: "证照变更",
+    EventType.LEAD_OFFERED: "用电需求线索",
+    EventType.LEAD_RETRACTED: "线索撤销",
 }
 REVIEW: Final = {
     ReviewState.OPEN: ("waiting", "待核查"),

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from gateway.portal.applicant.sharing import can_print, typeset
+from gateway.portal.applicant.sharing import SHEET
+from gateway.portal.typesetting import can_typeset, typeset
 from tests.support.require import skip_or_fail
 
 
 @pytest.fixture(autouse=True)
 def _needs_pango() -> None:
-    if not can_print():
+    if not can_typeset():
         skip_or_fail("Pango")
 
 
@@ -29,7 +30,7 @@ def size_of(pdf: bytes) -> tuple[float, float]:
 
 
 def test_it_is_a_pdf_on_letter_size_paper() -> None:
-    made = typeset("<h1>用电报装进度单</h1>")
+    made = typeset("<h1>用电报装进度单</h1>", SHEET)
     assert made.startswith(b"%PDF-")
     assert size_of(made) == (612, 792)
 
@@ -38,4 +39,4 @@ def test_nothing_is_opened(tmp_path: Path) -> None:
     sheet = tmp_path / "more.css"
     sheet.write_text("@page { size: A5 }")
     told = f'<link rel="stylesheet" href="{sheet.as_uri()}"><img src="http://127.0.0.1:9/x.png"><p>x</p>'
-    assert size_of(typeset(told)) == (612, 792), "the sheet of the file has no effect"
+    assert size_of(typeset(told, SHEET)) == (612, 792), "the sheet of the file has no effect"
