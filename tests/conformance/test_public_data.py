@@ -9,15 +9,21 @@ from typing import Any
 
 import httpx
 import pytest
+from limits import parse
 
 from gateway.applications.lifecycle import LifecycleStatus
 from gateway.clock import date_in_china
+from gateway.http.limits import RateLimits
+from gateway.http.services import services_of
 from gateway.oversight.performance import CSV_COLUMNS
 from gateway.oversight.router import LIMIT
 from gateway.oversight.suppression import SMALL
 from schemas.public_data import PublicPerformance, PublicRules
 from tests.browser.overseen import OCTOBER, SEPTEMBER, overseen
+from tests.support.databases import Databases
 from tests.support.oversight import a_population
+from tests.support.served import served
+from tests.support.storage import SetClock
 
 PERFORMANCE = "/v1/public/performance"
 
@@ -34,13 +40,12 @@ def completed_in(month: int) -> Counter[tuple[str, str]]:
 
 
 async def test_open_data(tmp_path: Path, database_url: str) -> None:
-    async with overseen(tmp_path, database_url) as url, httpx.AsyncClient(base_url=url) as client:
+    async with overseen(tmp_path, database_url) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
         await _the_month_is_told_and_small_cells_are_not(client)
         await _the_csv_says_the_same(client)
         await _it_may_be_kept_and_is_not_sent_twice(client)
         await _the_rules_are_told(client)
         await _refusals_are_problem_documents(client)
-        await _nobody_reads_without_end(client)
 
 
 async def _the_month_is_told_and_small_cells_are_not(client: httpx.AsyncClient) -> None:
@@ -130,20 +135,26 @@ async def _refusals_are_problem_documents(client: httpx.AsyncClient) -> None:
         assert "yesterday" not in answer.text
 
 
-async def _nobody_reads_without_end(client: httpx.AsyncClient) -> None:
-    for _ in range(int(LIMIT.partition("/")[0]) + 1):
-        answer = await client.get("/v1/public/rules", params={"region": "440106"})
-        if answer.status_code != 200:
-            break
+async def test_nobody_reads_without_end(tmp_path: Path, databases: Databases) -> None:
+    """All but one of a minute's requests are counted at once: a slow machine could not make them in a minute."""
+    async with (
+        served(tmp_path, databases.sqlite(), SetClock()) as (app, url),
+        httpx.AsyncClient(base_url=url) as client,
+    ):
+        limit, limits = parse(LIMIT), services_of(app).get(RateLimits)
+        for _ in range(limit.amount - 1):
+            limits.hit(limit, "public", "127.0.0.1")
+        assert (await client.get("/v1/public/rules", params={"region": "440106"})).status_code == 200
+        for _ in range(20):  # one more is too much; some, where a window of the count ends just now
+            answer = await client.get("/v1/public/rules", params={"region": "440106"})
+            if answer.status_code != 200:
+                break
     assert answer.status_code == 429
     assert int(answer.headers["retry-after"]) >= 1
 
 
 @pytest.mark.parametrize("path", ["/public", "/public/rules", "/public/performance"])
-async def test_pages_of_a_gateway_without_applications(tmp_path: Path, databases: Any, path: str) -> None:
-    from tests.support.served import served
-    from tests.support.storage import SetClock
-
+async def test_pages_of_a_gateway_without_applications(tmp_path: Path, databases: Databases, path: str) -> None:
     async with (
         served(tmp_path, databases.sqlite(), SetClock()) as (_, url),
         httpx.AsyncClient(base_url=url) as client,
