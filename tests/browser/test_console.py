@@ -83,7 +83,8 @@ async def things(province: LiveProvince) -> Things:
     ((application, event, log, sequence),) = rows(
         province,
         "SELECT outbox.subject, outbox.event_id, log_id, record_entries.sequence FROM outbox JOIN record_entries "
-        "ON record_entries.subject = outbox.subject WHERE outbox.state = 'delivered' LIMIT 1",
+        "ON record_entries.subject = outbox.subject WHERE outbox.state = 'delivered' "
+        "AND outbox.type = 'cn.bandian.application.submitted.v1' LIMIT 1",
     )
     ((agreement,),) = rows(province, "SELECT agreement_id FROM sharing_agreements LIMIT 1")
     return Things(application, waiting["review_task_id"], event, agreement, f"{log}-{sequence}")

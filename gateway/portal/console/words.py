@@ -56,6 +56,8 @@ EVENTS: Final = {
     EventType.LEAD_OFFERED: "用电需求线索",
     EventType.LEAD_RETRACTED: "线索撤销",
 }
+ABOUT_LEADS: Final = frozenset({EventType.LEAD_OFFERED, EventType.LEAD_RETRACTED})
+"""Events whose subject is a lead of a project; that of all others is an application."""
 REVIEW: Final = {
     ReviewState.OPEN: ("waiting", "待核查"),
     ReviewState.ACCEPTED: ("done", "核查通过"),
