@@ -28,11 +28,11 @@ AT_ONCE = 16
 
 @dataclass
 class Callers:
-    """Who feeds it: nobody, an applicant, a utility, an operator."""
+    """Who feeds it: nobody feeds all, an applicant, a utility and an operator what asks for their credential."""
 
     document: dict[str, Any]
     headers: dict[str, Callable[[Rubbish], dict[str, str]]]
-    paths: dict[str, Callable[[str], bool]]
+    sends: dict[str, Callable[[Rubbish], bool]]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -72,10 +72,10 @@ async def callers(province: LiveProvince) -> Callers:
             "operator": lambda sent: operator.headers(sent.method, sent.path),
         },
         {
-            "nobody": lambda _: True,
-            "applicant": lambda path: not path.startswith("/v1/operator"),
-            "utility": lambda path: not path.startswith("/v1/operator"),
-            "operator": lambda path: path.startswith(("/v1/operator", "/oauth")),
+            "nobody": lambda sent: not (sent.asks_for and sent.of_a_field),
+            "applicant": lambda sent: sent.asks_for == "applicant_session",
+            "utility": lambda sent: sent.asks_for == "dpop" and not sent.path.startswith("/v1/operator"),
+            "operator": lambda sent: sent.asks_for == "dpop" and sent.path.startswith("/v1/operator"),
         },
     )
 
@@ -121,7 +121,7 @@ async def test_rubbish_is_refused_as_a_problem_and_never_echoed(
             statuses[answer.status_code] += 1
             faults.extend(faults_of(sent, answer))
 
-    heap = (sent for sent in rubbish_for(callers.document) if callers.paths[who](sent.path))
+    heap = (sent for sent in rubbish_for(callers.document) if callers.sends[who](sent))
     await asyncio.gather(*(feed(heap) for _ in range(AT_ONCE)))
     assert not faults, f"{len(faults)} faults: " + "\n".join(faults[:40])
     assert statuses.total() > 400, "hardly anything was sent"

@@ -6,30 +6,18 @@ and ends with 1.
 """
 
 import argparse
-import gc
 import json
-import multiprocessing
 import os
 import secrets
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.simulation.simulation import live_through
+from tests.simulation.histories import episodes, live_through_all
 
 MOST_SEEDS = 1 << 32
-COLLECTED_AFTER = 20_000
-"""Allocations; the interpreter's own is 700."""
-
-
-def episodes(seed: int, applications: int, most: int) -> list[tuple[int, int]]:
-    """Seed and applications of each history."""
-    whole, rest = divmod(applications, most)
-    sizes = [most] * whole + ([rest] if rest else [])
-    return [(seed + number, size) for number, size in enumerate(sizes)]
 
 
 def main() -> int:
@@ -44,7 +32,7 @@ def main() -> int:
     seed = secrets.randbelow(MOST_SEEDS) if given.seed is None else given.seed
     print(f"seed {seed}, {given.applications} applications, {given.processes} process(es)", flush=True)
     began, reports = time.perf_counter(), []
-    for report in _run(episodes(seed, given.applications, given.episode), given.processes, given.history):
+    for report in live_through_all(episodes(seed, given.applications, given.episode), given.processes, given.history):
         reports.append(report)
         _tell(report)
         if report["violated"]:
@@ -54,24 +42,6 @@ def main() -> int:
     if given.report:
         given.report.write_text(json.dumps({**figures, "histories": reports}, ensure_ascii=False, indent=1), "utf-8")
     return 1 if any(report["violated"] for report in reports) else 0
-
-
-def _run(wanted: list[tuple[int, int]], processes: int, folder: Path | None) -> Iterator[dict[str, Any]]:
-    work = [(seed, applications, folder) for seed, applications in wanted]
-    if processes == 1:
-        _collect_seldom()
-        yield from map(live_through, work)
-        return
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(processes, _collect_seldom, maxtasksperchild=8) as pool:
-        yield from pool.imap_unordered(live_through, work)
-
-
-def _collect_seldom() -> None:
-    """A tenth of the time went into looking for cyclic garbage among objects that live as long as the process."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECTED_AFTER)
 
 
 def _tell(report: dict[str, Any]) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.__main__ import MOST_SEEDS, episodes
+from tests.simulation.__main__ import MOST_SEEDS
+from tests.simulation.histories import episodes
 from tests.simulation.simulation import simulate
 
 pytestmark = pytest.mark.timeout(600)
@@ -42,23 +43,15 @@ def test_histories_that_were_wrong_once_hold(seed: int, applications: int) -> No
 
 
 def test_a_seed_is_a_history_byte_for_byte(tmp_path: Path) -> None:
-    """In another process, with other hashes, other keys and other ids of writers."""
+    """In another process, with other hashes, other keys and other ids of writers; alone, and beside other histories."""
     told = []
-    for hashes in ("1", "2"):
+    for hashes, processes in (("1", "1"), ("2", "2")):
         folder = tmp_path / hashes
-        command = [
-            sys.executable,
-            "-m",
-            "tests.simulation",
-            "--seed",
-            "7",
-            "--applications",
-            "5",
-            "--history",
-            str(folder),
-        ]
-        subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PYTHONHASHSEED": hashes})
-        told.append((folder / "7-5.txt").read_bytes())
+        size = ["--seed", "7", "--applications", str(3 * int(processes)), "--episode", "3", "--processes", processes]
+        command = [sys.executable, "-m", "tests.simulation", *size, "--history", str(folder)]
+        environment = {**os.environ, "PYTHONHASHSEED": hashes}
+        subprocess.run(command, check=True, capture_output=True, env=environment, timeout=300)
+        told.append((folder / "7-3.txt").read_bytes())
     assert told[0] == told[1]
     assert len(told[0].splitlines()) > 50
 
