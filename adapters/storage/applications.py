@@ -15,6 +15,7 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    bindparam,
     delete,
     false,
     func,
@@ -95,6 +96,10 @@ intakes = Table(
     Index("ix_intakes_holder_digest", "holder_digest"),
 )
 
+_OWN = select(applications).where(applications.c.application_id == bindparam("own"))
+_OWN_FOR_CHANGE = _OWN.with_for_update()
+_OWN_PARTY = select(application_parties).where(application_parties.c.application_id == bindparam("own"))
+
 
 class SqlApplications:
     """``gateway.applications.ports.ApplicationRepository``."""
@@ -112,16 +117,13 @@ class SqlApplications:
         add_certificates(self._statements, application)
 
     def find(self, application_id: str) -> GridConnectionApplication | None:
-        return self._one(select(applications).where(applications.c.application_id == application_id))
+        return self._one(_OWN, application_id)
 
     def find_for_change(self, application_id: str) -> GridConnectionApplication | None:
-        own = select(applications).where(applications.c.application_id == application_id)
-        return self._one(own.with_for_update())
+        return self._one(_OWN_FOR_CHANGE, application_id)
 
     def party(self, application_id: str) -> Party | None:
-        row = self._statements.execute(
-            select(application_parties).where(application_parties.c.application_id == application_id)
-        ).one_or_none()
+        row = self._statements.execute(_OWN_PARTY, {"own": application_id}).one_or_none()
         if row is None:
             return None
         stored = self._statements.opened(application_parties, row)["party"]
@@ -166,13 +168,18 @@ class SqlApplications:
         rows = self._statements.execute(query)
         return [ApplicationHeading(**{**row._mapping, "status": LifecycleStatus(row.status)}) for row in rows]
 
-    def _one(self, query: Select[Any]) -> GridConnectionApplication | None:
-        row = self._statements.execute(query).one_or_none()
+    def _one(self, query: Select[Any], application_id: str) -> GridConnectionApplication | None:
+        row = self._statements.execute(query, {"own": application_id}).one_or_none()
         return None if row is None else _application(self._statements.opened(applications, row))
 
     def _many(self, query: Select[Any], limit: int) -> Sequence[GridConnectionApplication]:
         rows = self._statements.execute(query.order_by(applications.c.received_at.desc()).limit(limit))
         return [_application(self._statements.opened(applications, row)) for row in rows]
+
+
+_HEARD = select(stage_events.c.content_digest, stage_events.c.record_id).where(
+    stage_events.c.application_id == bindparam("own"), stage_events.c.event_id == bindparam("heard")
+)
 
 
 class SqlStageEvents:
@@ -182,11 +189,7 @@ class SqlStageEvents:
         self._statements = statements
 
     def find(self, application_id: str, event_id: str) -> tuple[str, str] | None:
-        row = self._statements.execute(
-            select(stage_events.c.content_digest, stage_events.c.record_id).where(
-                stage_events.c.application_id == application_id, stage_events.c.event_id == event_id
-            )
-        ).one_or_none()
+        row = self._statements.execute(_HEARD, {"own": application_id, "heard": event_id}).one_or_none()
         return (row.content_digest, row.record_id) if row else None
 
     def add(self, application_id: str, event_id: str, content_digest: str, record_id: str, at: datetime) -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Select, Table, Text, insert, select, update
+from sqlalchemy import Column, Select, Table, Text, bindparam, insert, select, update
 
 from adapters.storage.statements import Statements
 from adapters.storage.tables import JsonDocument, UtcInstant, metadata
@@ -24,6 +24,9 @@ authorisations = Table(
     Column("withdrawn_at", UtcInstant),
 )
 
+_OWN = select(authorisations).where(authorisations.c.application_id == bindparam("own"))
+_OWN_FOR_USE = _OWN.with_for_update(read=True)
+
 
 class SqlAuthorisations:
     """``gateway.authorisations.ports.AuthorisationRepository``."""
@@ -43,14 +46,13 @@ class SqlAuthorisations:
         )
 
     def of_application(self, application_id: str) -> Authorisation | None:
-        return self._one(select(authorisations).where(authorisations.c.application_id == application_id))
+        return self._one(_OWN, application_id)
 
     def of_application_for_use(self, application_id: str) -> Authorisation | None:
-        own = select(authorisations).where(authorisations.c.application_id == application_id)
-        return self._one(own.with_for_update(read=True))
+        return self._one(_OWN_FOR_USE, application_id)
 
-    def _one(self, query: Select[Any]) -> Authorisation | None:
-        row = self._statements.execute(query).one_or_none()
+    def _one(self, query: Select[Any], application_id: str) -> Authorisation | None:
+        row = self._statements.execute(query, {"own": application_id}).one_or_none()
         if row is None:
             return None
         stored = dict(row._mapping)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import structlog
-from sqlalchemy import Column, Index, Table, Text, delete, func, select
+from sqlalchemy import Column, Index, Table, Text, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from adapters.storage.sealed import SealedBytes, SealedText
@@ -31,6 +31,22 @@ _OF_A_COPY = ("kind", "identifier", "envelope", "source", "level", "fetched_at",
 
 log = structlog.get_logger()
 
+_NEW = insert_or(certificate_copies)  # compiles to the same ON CONFLICT on SQLite
+_PUT = _NEW.on_conflict_do_update(
+    index_elements=["kind", "holder_digest", "digest"],
+    set_={name: _NEW.excluded[name] for name in ("fetched_at", "source", "level")},
+)
+_OF_HOLDER = certificate_copies.c.holder_digest == bindparam("of_holder")
+_OF_KIND = certificate_copies.c.kind == bindparam("of_kind")
+_NEWEST = select(func.max(certificate_copies.c.fetched_at)).where(_OF_KIND, _OF_HOLDER).scalar_subquery()
+_LATEST = (
+    select(certificate_copies)
+    .where(_OF_KIND, _OF_HOLDER, certificate_copies.c.fetched_at == _NEWEST)
+    .order_by(certificate_copies.c.digest)
+)
+_FORGET = delete(certificate_copies).where(_OF_HOLDER)
+_FORGET_KIND = _FORGET.where(_OF_KIND)
+
 
 class SqlCertificateCopies:
     """``gateway.certificates.ports.CertificateCopies``; the holder's code is known here by its keyed digest alone."""
@@ -41,15 +57,7 @@ class SqlCertificateCopies:
     def put(self, copy: CertificateCopy) -> None:
         columns = {name: getattr(copy, name) for name in _OF_A_COPY}
         columns["holder_digest"] = self._statements.holder_digest(copy.holder_code)
-        # ``insert_or`` compiles to the same ON CONFLICT on SQLite.
-        self._statements.execute(
-            insert_or(certificate_copies)
-            .values(**self._statements.sealed(certificate_copies, columns))
-            .on_conflict_do_update(
-                index_elements=["kind", "holder_digest", "digest"],
-                set_={"fetched_at": copy.fetched_at, "source": copy.source, "level": copy.level},
-            )
-        )
+        self._statements.execute(_PUT, self._statements.sealed(certificate_copies, columns))
 
     def held(self) -> Sequence[HeldCopies]:
         """What is at hand of each source and kind."""
@@ -63,14 +71,8 @@ class SqlCertificateCopies:
         return [HeldCopies(each.source, each.kind, each.copies, each.oldest_at, each.newest_at) for each in rows]
 
     def latest(self, kind: str, holder_code: str) -> Sequence[CertificateCopy]:
-        own = (certificate_copies.c.kind == kind) & (
-            certificate_copies.c.holder_digest == self._statements.holder_digest(holder_code)
-        )
-        newest = select(func.max(certificate_copies.c.fetched_at)).where(own).scalar_subquery()
         rows = self._statements.execute(
-            select(certificate_copies)
-            .where(own, certificate_copies.c.fetched_at == newest)
-            .order_by(certificate_copies.c.digest)
+            _LATEST, {"of_kind": kind, "of_holder": self._statements.holder_digest(holder_code)}
         )
         copies = []
         for row in rows:
@@ -86,7 +88,6 @@ class SqlCertificateCopies:
         return self.forget_holder(self._statements.holder_digest(holder_code), kind)
 
     def forget_holder(self, holder_digest: str, kind: str | None = None) -> int:
-        own = certificate_copies.c.holder_digest == holder_digest
-        if kind is not None:
-            own &= certificate_copies.c.kind == kind
-        return self._statements.execute(delete(certificate_copies).where(own)).rowcount
+        if kind is None:
+            return self._statements.execute(_FORGET, {"of_holder": holder_digest}).rowcount
+        return self._statements.execute(_FORGET_KIND, {"of_holder": holder_digest, "of_kind": kind}).rowcount

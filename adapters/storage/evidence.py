@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     delete,
     exists,
     select,
@@ -74,6 +75,19 @@ LOOSE_FOR = timedelta(days=31)
 """How long what no application rests on stays: longer than an intake may wait for an officer."""
 
 
+_THERE = select(evidence_documents.c.digest).where(evidence_documents.c.digest.in_(bindparam("wanted", expanding=True)))
+_MET = _THERE.where(evidence_documents.c.kept_at > bindparam("met_after"))
+_SAME_PROOF = select(application_proofs.c.cause).where(
+    application_proofs.c.application_id == bindparam("of_application"),
+    application_proofs.c.proof_digest == bindparam("of_proof"),
+)
+_LINKED = select(application_evidence.c.digest).where(
+    application_evidence.c.application_id == bindparam("of_application"),
+    application_evidence.c.digest == bindparam("of_document"),
+)
+_LINK = insert_or(application_evidence).on_conflict_do_nothing()
+
+
 class SqlEvidenceShelf:
     """``gateway.certificates.proofs.EvidenceShelf``."""
 
@@ -84,10 +98,8 @@ class SqlEvidenceShelf:
         wanted = {each.digest: each for each in documents}
         if not wanted:
             return
-        known = select(evidence_documents.c.digest).where(
-            evidence_documents.c.digest.in_(sorted(wanted)), evidence_documents.c.kept_at > at - RENEWED_AFTER
-        )
-        present = set(self._statements.execute(known).scalars())
+        known = {"wanted": sorted(wanted), "met_after": at - RENEWED_AFTER}
+        present = set(self._statements.execute(_MET, known).scalars())
         for digest, document in sorted(wanted.items()):
             if digest not in present:
                 row = {"digest": digest, "role": document.role.value, "body": document.body, "kept_at": at}
@@ -105,10 +117,8 @@ class SqlEvidenceShelf:
         self, application_id: str, cause: ProofCause, proof: Proof, documents: Sequence[EvidenceDocument], at: datetime
     ) -> bool:
         digest = _proof_digest(proof)
-        same = select(application_proofs.c.cause).where(
-            application_proofs.c.application_id == application_id, application_proofs.c.proof_digest == digest
-        )
-        if self._statements.execute(same).one_or_none() is not None:
+        same = {"of_application": application_id, "of_proof": digest}
+        if self._statements.execute(_SAME_PROOF, same).one_or_none() is not None:
             return False
         row = {
             "application_id": application_id,
@@ -123,10 +133,8 @@ class SqlEvidenceShelf:
         return True
 
     def attach_copy(self, application_id: str, kind: str, holder_digest: str, digest: str, at: datetime) -> None:
-        linked = select(application_evidence.c.digest).where(
-            application_evidence.c.application_id == application_id, application_evidence.c.digest == digest
-        )
-        if self._statements.execute(linked).one_or_none() is not None:
+        linked = {"of_application": application_id, "of_document": digest}
+        if self._statements.execute(_LINKED, linked).one_or_none() is not None:
             return
         own = and_(
             certificate_copies.c.kind == kind,
@@ -162,13 +170,10 @@ class SqlEvidenceShelf:
 
     def _link(self, application_id: str, digests: Sequence[str]) -> None:
         """To those of ``digests`` that are on the shelf."""
-        there = select(evidence_documents.c.digest).where(evidence_documents.c.digest.in_(sorted(set(digests))))
-        rows = [
-            {"application_id": application_id, "digest": digest}
-            for digest in sorted(self._statements.execute(there).scalars())
-        ]
-        if rows:
-            self._statements.execute(insert_or(application_evidence).values(rows).on_conflict_do_nothing())
+        there = sorted(self._statements.execute(_THERE, {"wanted": sorted(set(digests))}).scalars())
+        if there:
+            rows = [{"application_id": application_id, "digest": digest} for digest in there]
+            self._statements.execute(_LINK, rows)
 
 
 def let_go(statements: Statements, application_ids: Sequence[str]) -> None:

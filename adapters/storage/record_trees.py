@@ -101,6 +101,9 @@ def store_subtrees(connection: Connection, log_id: str, subtrees: Sequence[Subtr
     )
 
 
+_SUPER_HEAD = select(record_super_log).where(record_super_log.c.name == SUPER_LOG)
+
+
 class SqlSuperLog:
     """``gateway.records.ports.SuperLog``."""
 
@@ -108,7 +111,7 @@ class SqlSuperLog:
         self._statements = statements
 
     def head(self) -> SuperHead:
-        row = self._statements.execute(select(record_super_log).where(record_super_log.c.name == SUPER_LOG)).one()
+        row = self._statements.execute(_SUPER_HEAD).one()
         return SuperHead(row.holder, row.held_until, Frontier(row.size, cut_peaks(row.peaks)))
 
     def moved(self) -> Sequence[SuperLeaf]:

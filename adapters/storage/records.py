@@ -17,6 +17,7 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    bindparam,
     insert,
     select,
     type_coerce,
@@ -144,11 +145,23 @@ def take_log(connection: Connection, holder: str, at: datetime) -> LogHead:
     return head
 
 
+_ADD_ENTRIES, _ADD_SEAL = insert(record_entries), insert(record_seals)
+_MOVE_HEAD = (
+    update(record_logs)
+    .where(
+        record_logs.c.log_id == bindparam("of_log"),
+        record_logs.c.holder == bindparam("held_by"),
+        record_logs.c.size == bindparam("size_before"),
+    )
+    .values({name: bindparam(f"new_{name}") for name in ("held_until", "size", "seals", "peaks", "last_seal_hash")})
+)
+
+
 def write_batch(connection: Connection, holder: str, batch: BatchRecords, seal: Seal, after: LogHead) -> None:
     """Store the batch and move the head. Raises ``LostLog`` where this process no longer holds the log."""
     move_head(connection, holder, seal.first_sequence - 1, after, seal.sealed_at)
     connection.execute(
-        insert(record_entries),
+        _ADD_ENTRIES,
         [
             {
                 "log_id": seal.log_id,
@@ -161,25 +174,23 @@ def write_batch(connection: Connection, holder: str, batch: BatchRecords, seal: 
             for sequence, (entry, leaf) in enumerate(zip(batch.entries, batch.leaves, strict=True), seal.first_sequence)
         ],
     )
-    connection.execute(insert(record_seals).values(**seal.__dict__))
+    connection.execute(_ADD_SEAL, seal.__dict__)
 
 
 def move_head(connection: Connection, holder: str, size_before: int, after: LogHead, at: datetime) -> None:
     """Compare-and-set of the head, which also shows that this process is alive. Raises ``LostLog``."""
     moved = connection.execute(
-        update(record_logs)
-        .where(
-            record_logs.c.log_id == after.log_id,
-            record_logs.c.holder == holder,
-            record_logs.c.size == size_before,
-        )
-        .values(
-            held_until=at + HOLD,
-            size=after.frontier.size,
-            seals=after.seals,
-            peaks=b"".join(after.frontier.peaks),
-            last_seal_hash=after.last_seal_hash,
-        )
+        _MOVE_HEAD,
+        {
+            "of_log": after.log_id,
+            "held_by": holder,
+            "size_before": size_before,
+            "new_held_until": at + HOLD,
+            "new_size": after.frontier.size,
+            "new_seals": after.seals,
+            "new_peaks": b"".join(after.frontier.peaks),
+            "new_last_seal_hash": after.last_seal_hash,
+        },
     )
     if moved.rowcount != 1:
         raise LostLog(after.log_id)

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Executable, Row, Table
-from sqlalchemy.engine import NestedTransaction
 
 from adapters.storage.sealed import AtRest, open_row, seal_values
 from gateway.crypto.keyed_digest import Use
@@ -23,12 +22,14 @@ class Statements:
         self._connection = connection
         self.at_rest = at_rest
         self._wants_savepoint = savepoint
-        self._savepoint: NestedTransaction | None = None
+        self._has_savepoint = False
 
     def execute(self, statement: Executable, parameters: Parameters = None) -> CursorResult[Any]:
         """Run ``statement``; raises SQLAlchemy's ``DBAPIError`` family."""
-        if self._wants_savepoint and self._savepoint is None:
-            self._savepoint = self._connection.begin_nested()
+        if self._wants_savepoint and not self._has_savepoint:
+            # Said to the driver: SQLAlchemy's own savepoints cost as much as the statement that they are for.
+            self._connection.exec_driver_sql("SAVEPOINT unit")
+            self._has_savepoint = True
         return self._connection.execute(statement, parameters)
 
     def sealed(self, table: Table, values: Mapping[str, Any], **row_key: Any) -> dict[str, Any]:
@@ -51,12 +52,13 @@ class Statements:
 
     def keep(self) -> None:
         """The unit succeeded: its statements stay in the shared transaction."""
-        if self._savepoint is not None:
-            self._savepoint.commit()
-            self._savepoint = None
+        if self._has_savepoint:
+            self._connection.exec_driver_sql("RELEASE SAVEPOINT unit")
+            self._has_savepoint = False
 
     def discard(self) -> None:
         """The unit failed: its statements are undone, its neighbours' are not."""
-        if self._savepoint is not None:
-            self._savepoint.rollback()
-            self._savepoint = None
+        if self._has_savepoint:
+            self._connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
+            self._connection.exec_driver_sql("RELEASE SAVEPOINT unit")
+            self._has_savepoint = False

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from adapters.storage.deliveries import ReadOnlyOutbox
 from adapters.storage.engine import create_memory_engine
@@ -118,7 +118,7 @@ class MemoryDatabase:
     def rows(self, statement: str, **parameters: object) -> list[tuple[object, ...]]:
         """Plain SQL, for whoever checks."""
         with self.engine.connect() as connection:
-            return [tuple(row) for row in connection.execute(text(statement), parameters)]
+            return [tuple(row) for row in connection.exec_driver_sql(statement, parameters)]
 
     def audit(self) -> AuditReport:
         """What ``bandian audit`` says of the record, with every head that left the database."""
