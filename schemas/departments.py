@@ -6,6 +6,7 @@ outcome. The department's signed bytes travel unchanged to the utility, who can 
 
 from datetime import date
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import Field
 
@@ -69,6 +70,10 @@ class ReviewRequest(WireModel):
     due_on: date | None = Field(default=None, description="Last working day of the limit; none where no limit is set")
     due_provisional: bool = Field(default=False, description="The calendar of that year is not published yet")
     outcomes_uri: str = Field(description="Where outcomes of this permit are pushed to")
+    conformance_test: Literal[True] | None = Field(
+        default=None,
+        description="接入符合性测试: answer, and do nothing else; ids begin with cft_. In no real request",
+    )
 
 
 class ApprovalOutcome(OpenWireModel):
@@ -106,3 +111,8 @@ class ReviewAcknowledged(WireModel):
     permit_id: OpaqueId
     department_reference: OpaqueId
     duplicate: bool = False
+    test_outcome: str | None = Field(
+        default=None,
+        max_length=8192,
+        description="In answer to a conformance test alone: accepted, of the test permit, signed as any outcome",
+    )

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.conformance import ConformanceTest
 from schemas.departments import OutcomeKind, ReviewMode
 from schemas.leads import LeadOffered, LeadRetracted
 from schemas.wire import Instant, OpaqueId, OpenWireModel, PartnerCode, RegionDigits, Slug
@@ -42,6 +43,7 @@ class EventType(StrEnum):
     CERTIFICATE_CHANGED = "cn.bandian.certificate.changed.v1"
     LEAD_OFFERED = "cn.bandian.lead.offered.v1"
     LEAD_RETRACTED = "cn.bandian.lead.retracted.v1"
+    CONFORMANCE_TEST = "cn.bandian.conformance.test.v1"
 
 
 class CloudEvent(BaseModel):
@@ -63,7 +65,9 @@ class CloudEvent(BaseModel):
     datacontenttype: Literal["application/json"] = "application/json"
     sequence: int = Field(ge=1)
     position: int | None = Field(
-        default=None, ge=1, description="Absent in what was first pushed by a version that did not tell it"
+        default=None,
+        ge=1,
+        description="Absent in a conformance test, and in what was first pushed by a version that did not tell it",
     )
     data: dict[str, Any]
 
@@ -220,6 +224,7 @@ EVENT_DATA: Mapping[EventType, type[OpenWireModel]] = {
     EventType.CERTIFICATE_CHANGED: CertificateChanged,
     EventType.LEAD_OFFERED: LeadOffered,
     EventType.LEAD_RETRACTED: LeadRetracted,
+    EventType.CONFORMANCE_TEST: ConformanceTest,
 }
 """What ``data`` of each type of event is."""
 

@@ -7,6 +7,7 @@ from adapters.storage.applications import SqlApplications, SqlIntakes, SqlStageE
 from adapters.storage.approvals import SqlApprovalOutcomes, SqlJointReviews
 from adapters.storage.authorisations import SqlAuthorisations
 from adapters.storage.certificates import SqlCertificateCopies
+from adapters.storage.conformance import SqlConformanceReports
 from adapters.storage.deliveries import BatchOutbox, ReadOnlyOutbox
 from adapters.storage.delivery_queue import SqlDeliveryQueue
 from adapters.storage.destinations import SqlDestinations
@@ -84,6 +85,10 @@ class SqlUnitOfWork:
     @cached_property
     def partners(self) -> SqlPartnerRepository:
         return SqlPartnerRepository(self._statements)
+
+    @cached_property
+    def conformance(self) -> SqlConformanceReports:
+        return SqlConformanceReports(self._statements)
 
     @cached_property
     def spent_tokens(self) -> SqlSpentTokens:

@@ -2,6 +2,7 @@
 
 from gateway.bootstrap.certificates import build_authorities, build_certificates, build_examiner, trust_of
 from gateway.bootstrap.clients import clients
+from gateway.bootstrap.conformance import build_conformance
 from gateway.bootstrap.foundation import (
     Foundation,
     checkpoint_keys,
@@ -29,8 +30,8 @@ from gateway.bootstrap.loops import (
     build_rechecks,
     build_relay,
     loops_beside_serving,
-    secrets_in,
 )
+from gateway.bootstrap.webhook_secrets import secrets_in
 
 __all__ = [
     "Foundation",
@@ -39,6 +40,7 @@ __all__ = [
     "build_anchoring",
     "build_authorities",
     "build_certificates",
+    "build_conformance",
     "build_evidence",
     "build_examiner",
     "build_hub",

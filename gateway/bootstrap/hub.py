@@ -25,6 +25,7 @@ from gateway.approvals.review_requests import GatewayNames
 from gateway.approvals.single_window import SingleWindow
 from gateway.authorisations.service import AuthorisationService
 from gateway.bootstrap.certificates import build_authorities, build_certificates, trust_of
+from gateway.bootstrap.conformance import build_conformance
 from gateway.bootstrap.foundation import GATEWAY_NAME, Foundation, checkpoint_keys, kinds_of
 from gateway.certificates.service import CertificateService
 from gateway.crypto.keyed_digest import KeyedDigest
@@ -103,6 +104,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         limits,
         PublishedKeys(keys.published),
         foundation.partners,
+        build_conformance(foundation),
         tokens,
         IdentityService(transactions, provider, digests, clock),
         OfficerService(transactions, build_officer_provider(foundation, http), digests, clock),

@@ -1,10 +1,9 @@
 """What runs beside: relay, rechecks, anchoring of the record, and the loops of a serving process."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +12,6 @@ import aiohttp
 from adapters.channels.department import DepartmentChannel
 from adapters.channels.nats import NatsChannel
 from adapters.channels.nats_link import NatsLink
-from adapters.channels.signed_events import parse_secret
 from adapters.channels.utility import UtilityChannel
 from adapters.channels.webhook import WebhookChannel
 from adapters.heartbeat import Heartbeat
@@ -25,6 +23,7 @@ from adapters.witnesses.http import HttpWitness
 from gateway.bootstrap.certificates import platform_of
 from gateway.bootstrap.foundation import Foundation, checkpoint_keys
 from gateway.bootstrap.hub import Hub
+from gateway.bootstrap.webhook_secrets import secrets_in
 from gateway.certificates.service import CertificateService
 from gateway.delivery.backoff import Backoff
 from gateway.delivery.ports import ChannelKind
@@ -39,7 +38,7 @@ from gateway.records.loops import RecordLoops
 from gateway.records.ports import StoredCheckpoint
 from gateway.records.stamping import Stamping
 from gateway.records.witnessing import Witnessing
-from gateway.settings import SettingsError, read_secret_lines
+from gateway.settings import SettingsError
 from gateway.supervision import Loop, Supervisor
 
 
@@ -177,18 +176,3 @@ def _time_stampers(foundation: Foundation, http: HttpClient) -> list[HttpTimeSta
         return [HttpTimeStamps(http, asked.url, read_anchors(asked.anchors), foundation.clock)]
     except AnchorsUnreadable as error:
         raise SettingsError(f"BANDIAN_TIME_STAMPS: {error}") from None
-
-
-def secrets_in(directory: Path) -> Callable[[str], tuple[bytes, ...]]:
-    """Answers the webhook secrets that a ``secret_ref`` names: a file of ``directory``, read at each use.
-
-    It holds one, or while the receiver changes over the new and the old one; none where there is no such file.
-    """
-
-    def secrets_of(reference: str) -> tuple[bytes, ...]:
-        path = directory / reference
-        if path.parent != directory or not path.is_file():
-            return ()
-        return tuple(parse_secret(line) for line in read_secret_lines(path, 2))
-
-    return secrets_of

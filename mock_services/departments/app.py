@@ -84,7 +84,7 @@ def _department_routes(counter: Counter) -> APIRouter:
         except httpx.HTTPError:
             return problem_response(503, "review_request.keys", "暂时无法核验", "请稍后重试。", owner="政府")
         acknowledged = desk.receive(review, at)
-        return JSONResponse(acknowledged.model_dump(mode="json"), 202)
+        return JSONResponse(acknowledged.model_dump(mode="json", exclude_none=True), 202)
 
     return router
 

@@ -1,7 +1,7 @@
 """What a department does: take a review request, follow its script, decide, sign. No HTTP here."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from mock_services.departments.dialects import Outcome, claims_of
@@ -9,6 +9,7 @@ from mock_services.departments.roster import OUTCOME_TYP, Department
 from mock_services.departments.scenario import DECISIONS, LAST_DECISION, Decision, Scenario, Step
 from mock_services.departments.store import Permit, SentOutcome, Store
 from mock_services.jose import SigningKey
+from schemas.conformance import is_test
 from schemas.departments import OutcomeKind, ReviewAcknowledged, ReviewRequest
 
 HOLD_TIME = timedelta(seconds=3)
@@ -34,12 +35,16 @@ class Desk:
     scenario: Scenario
     token: Callable[[], str]
     hold_back: Callable[[str], bool] = lambda _: False
+    tests: dict[str, str] = field(default_factory=dict)
+    """Conformance tests that came, with the reference that each was given."""
 
     def receive(self, request: ReviewRequest, at: datetime) -> ReviewAcknowledged:
         """Take ``request`` in and choose its script; the very same request again gets the same answer.
 
         Raises ``Refused`` (``reviews.permit_taken``) for a permit that another request brought.
         """
+        if request.conformance_test:
+            return self._receive_test(request, at)
         known = self.store.permit_of_request(request.jti)
         if known is not None:
             return ReviewAcknowledged(permit_id=known.permit_id, department_reference=known.reference, duplicate=True)
@@ -59,6 +64,32 @@ class Desk:
         )
         self.store.add_permit(permit)
         return ReviewAcknowledged(permit_id=permit.permit_id, department_reference=permit.reference)
+
+    def _receive_test(self, request: ReviewRequest, at: datetime) -> ReviewAcknowledged:
+        """A conformance test gets a reference and a signed outcome to look at, and no script. Raises ``Refused``."""
+        if not (is_test(request.jti) and is_test(request.permit_id)):
+            raise Refused("reviews.test_id", "测试请求的编号须以 cft_ 开头。")
+        department = self.departments[request.aud]
+        duplicate = request.jti in self.tests
+        reference = self.tests.setdefault(request.jti, f"{request.aud}-{self.token()}")
+        outcome = Outcome(
+            outcome_id=f"{department.code}:{self.token()}",
+            permit_id=request.permit_id,
+            audience=request.iss,
+            sequence=1,
+            kind=OutcomeKind.ACCEPTED,
+            decided_at=at,
+            reason=None,
+            supersedes=None,
+            document_number=None,
+            valid_until=None,
+        )
+        return ReviewAcknowledged(
+            permit_id=request.permit_id,
+            department_reference=reference,
+            duplicate=duplicate,
+            test_outcome=self.keys[department.code].sign(OUTCOME_TYP, claims_of(department, outcome)),
+        )
 
     def run_due_steps(self, at: datetime) -> int:
         """Take every step that is due; answers how many."""

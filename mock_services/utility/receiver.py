@@ -13,6 +13,7 @@ from mock_services.jose import RemoteKeySet, SigningKey, TokenRefused, read_clai
 from mock_services.utility.scenario import Scenario
 from mock_services.utility.store import Effect, EventData, Store
 from mock_services.utility.webhooks import Delivery, WebhookRefused, check_delivery
+from schemas.conformance import is_test
 from schemas.events import (
     ApplicationSubmitted,
     ApplicationWithdrawn,
@@ -69,6 +70,8 @@ class Receiver:
         at = self.clock()
         delivery = await self._check(headers, body, at, sent_at or at)
         event = _read_event(delivery)
+        if event.type is EventType.CONFORMANCE_TEST:
+            return self._test_receipt(delivery, at)
         effect = await self._effect_of(event, at)
         fresh = self.store.receive(event, body, delivery.body_sha256, effect, at)
         return self._receipt(delivery.event_id, delivery.body_sha256, at, duplicate=not fresh)
@@ -79,6 +82,9 @@ class Receiver:
         asked = await self._check(headers, b"", at, at)
         if asked.event_id != event_id:
             raise WebhookRefused("event")
+        if is_test(event_id):
+            digest = self.store.test_digest(event_id)
+            return None if digest is None else self._receipt(event_id, digest, at, duplicate=False)
         known = self.store.event(event_id)
         return None if known is None else self._receipt(event_id, known["body_sha256"], at, duplicate=False)
 
@@ -141,6 +147,13 @@ class Receiver:
         if (claims.get("iss"), claims.get("jti")) != (outcome.department, outcome.outcome_id):
             raise WebhookRefused("department_signature")
         return "verified"
+
+    def _test_receipt(self, delivery: Delivery, at: datetime) -> str:
+        """A conformance test is kept apart from events: it has no place in their numbers and no effect."""
+        if not is_test(delivery.event_id):
+            raise WebhookRefused("event")
+        fresh = self.store.receive_test(delivery.event_id, delivery.body_sha256)
+        return self._receipt(delivery.event_id, delivery.body_sha256, at, duplicate=not fresh)
 
     def _keys_of(self, department: str) -> RemoteKeySet | None:
         if department not in self.department_keys and self.departments_url is not None:

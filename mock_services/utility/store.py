@@ -36,6 +36,7 @@ CREATE TABLE IF NOT EXISTS events (
     received_at TEXT NOT NULL, body_sha256 TEXT NOT NULL, body BLOB NOT NULL, repeats INTEGER NOT NULL DEFAULT 0,
     position INTEGER
 );
+CREATE TABLE IF NOT EXISTS conformance_tests (event_id TEXT PRIMARY KEY, body_sha256 TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS applications (
     application_id TEXT PRIMARY KEY, customer_class TEXT NOT NULL, submitted TEXT NOT NULL, plan TEXT NOT NULL,
     automatic INTEGER NOT NULL, step_ms INTEGER NOT NULL, steps TEXT NOT NULL, next_step INTEGER NOT NULL DEFAULT 0,
@@ -132,7 +133,7 @@ class Store:
         """Forget everything."""
         self._database.executescript(
             "DELETE FROM outcomes; DELETE FROM certificate_changes; DELETE FROM events; DELETE FROM applications;"
-            " DELETE FROM reviews; DELETE FROM licences; DELETE FROM claims;"
+            " DELETE FROM reviews; DELETE FROM licences; DELETE FROM claims; DELETE FROM conformance_tests;"
         )
 
     def receive(
@@ -236,6 +237,19 @@ class Store:
             " WHERE application_id = ? ORDER BY rowid",
             application_id,
         )
+
+    def receive_test(self, event_id: str, body_sha256: str) -> bool:
+        """Keep that a conformance test came, beside all events; False where it had come. Raises ``EventChanged``."""
+        known = self.test_digest(event_id)
+        if known not in (None, body_sha256):
+            raise EventChanged
+        self._database.execute("INSERT OR IGNORE INTO conformance_tests VALUES (?, ?)", (event_id, body_sha256))
+        return known is None
+
+    def test_digest(self, event_id: str) -> str | None:
+        """Digest of the body of a conformance test that came."""
+        rows = self._rows("SELECT body_sha256 FROM conformance_tests WHERE event_id = ?", event_id)
+        return rows[0]["body_sha256"] if rows else None
 
     def keep_licence(self, licence: VerifiedLicence, answer: str, at: datetime) -> None:
         """Keep a signed answer, unless the authorisation has been withdrawn meanwhile."""

@@ -75,6 +75,12 @@ PLAIN: dict[str, dict[str, str]] = {
         "subject": KEYED,
         "role": WORD,
     },
+    "conformance_reports": {
+        "report_id": REFERENCE,
+        "partner_code": PARTNER,
+        "ran_by": STAFF,
+        "results": "codes of checks, verdicts and what was seen, as stable words",
+    },
     "certificate_copies": {
         "kind": WORD,
         "holder_digest": KEYED,

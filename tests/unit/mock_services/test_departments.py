@@ -1,5 +1,6 @@
 """Departments over real HTTP: requests are checked and deduplicated, outcomes pushed until acknowledged."""
 
+import asyncio
 import base64
 import json
 import secrets
@@ -12,10 +13,14 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.caller import Role
+from gateway.conformance.model import Verdict
+from gateway.crypto import jwk
 from mock_services.departments.scenario import DEFAULT_SCENARIO
 from mock_services.jose import KeySet, SigningKey, TokenRefused, read_claims
 from schemas.departments import ApprovalOutcome, ReviewAcknowledged
 from schemas.project_exchange import OUTCOME_OF_STATUS, ProjectApprovalResult
+from tests.support.conformance import Suite
 from tests.support.mock_process import running_mock
 from tests.support.tiny_server import Answer, Asked, TinyServer, tiny_server
 from tests.support.waiting import eventually
@@ -308,3 +313,15 @@ def test_a_shared_scenario_file_sets_faults_and_rules(city: City) -> None:
     city.ask("road-440100", "permit-13")
     city.outcomes("permit-13", 2)
     assert [one.outcome for one in received(city, "permit-13")] == ["accepted", "rejected"]
+
+
+def test_each_passes_the_conformance_suite_and_opens_no_permit_for_it(city: City) -> None:
+    key = jwk.SigningKey(city.gateway.key.kid, "ES256", city.gateway.key.private)
+    suite = Suite(issuer=city.server.url, request_key=key)
+    for code in [each["code"] for each in city.http.get(f"{city.url}/").json()]:
+        (own,) = city.http.get(f"{city.url}/{code}/.well-known/jwks.json").json()["keys"]
+        suite.enrol(Role.DEPARTMENT, own, f"{city.url}/{code}/review-requests", code=code)
+        report = asyncio.run(suite.service().run(code, "cli:root"))
+        assert [each for each in report.results if each.verdict is not Verdict.PASSED] == [], code
+    assert city.http.get(f"{city.url}/__admin/permits").json() == []
+    assert city.gateway.received == []

@@ -1,5 +1,6 @@
 """The utility over real HTTP, against a small gateway: events are checked, taken once, receipted, worked through."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -15,8 +16,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 
+from gateway.caller import Role
+from gateway.conformance.model import Verdict
+from gateway.crypto import jwk
 from mock_services.jose import KeySet, SigningKey, base64url, read_claims
 from schemas.events import EPOCH, DeliveryReceipt
+from tests.support.conformance import Suite
 from tests.support.mock_process import running_mock
 from tests.support.tiny_server import Answer, Asked, TinyServer, tiny_server
 from tests.support.waiting import eventually
@@ -533,3 +538,14 @@ def test_a_new_gateway_key_is_found_by_itself(utility: Utility) -> None:
     event = outcome(utility.gateway, "app-14", "permit-1")
     eventually(lambda: utility.deliver(event).status_code == 200, seconds=8)
     assert utility.deliver(outcome(utility.gateway, "app-14", "permit-2"), webhook_key=old).status_code == 401
+
+
+def test_it_passes_the_conformance_suite_and_holds_no_event_of_it(utility: Utility) -> None:
+    key = jwk.SigningKey("webhooks", "EdDSA", utility.gateway.webhook_key)
+    suite, hook = Suite(issuer=utility.server.url, webhook_key=key, secret=SECRET), f"{utility.url}/webhooks/bandian"
+    (own,) = utility.http.get(f"{utility.url}/.well-known/jwks.json").json()["keys"]
+    suite.enrol(Role.UTILITY, own, hook, f"{hook}/events", PARTNER)
+    report = asyncio.run(suite.service().run(PARTNER, "cli:root"))
+    assert [each for each in report.results if each.verdict is not Verdict.PASSED] == []
+    assert utility.admin("events") == []
+    assert not any(utility.admin("holes").values())
