@@ -172,6 +172,23 @@ def report(
     make_report(first, last, city, output)
 
 
+@app.command()
+def conformance(
+    partner: Annotated[str, typer.Argument(help="接入单位代码")],
+    as_json: Annotated[bool, typer.Option("--json", help="以 JSON 输出")] = False,
+    lang: Annotated[str, typer.Option(help="zh 或 en")] = "zh",
+) -> None:
+    """接入符合性测试：向该单位登记的接收地址发送测试事件，逐项报告是否符合、如何处理。结果保存并留痕。
+
+    退出码：0 全部通过，1 有未通过（或无法测试该单位），2 用法有误，3 对方没有应答，无法判定。
+    """
+    from gateway.commands.conformance import run_conformance
+
+    if lang not in ("zh", "en"):
+        raise typer.BadParameter("请写 zh 或 en", param_hint="--lang")
+    raise typer.Exit(run_conformance(partner, as_json=as_json, english=lang == "en"))
+
+
 @app.command("evidence-anchors")
 def evidence_anchors(
     output: Annotated[Path, typer.Option("--output", "-o", help="写入的目录", file_okay=False)],
