@@ -15,6 +15,7 @@ from gateway.partners.agreement_steps import AgreementStep, advanced
 from gateway.partners.errors import conflict, not_found, terms_rejected
 from gateway.partners.model import (
     AgreementStatus,
+    ChangeReason,
     Endpoint,
     Grant,
     KeyUse,
@@ -89,7 +90,9 @@ def update(code: str, name: str | None, regions: Sequence[str] | None, actor: st
     return Change(work, RecordEntry("partner.updated", at, actor, code, facts=facts))
 
 
-def set_status(code: str, status: PartnerStatus, actor: str, at: datetime) -> Change[Partner]:
+def set_status(
+    code: str, status: PartnerStatus, actor: str, at: datetime, reason: ChangeReason | None = None
+) -> Change[Partner]:
     """Suspended or active again."""
 
     def work(transaction: PartnersTransaction) -> Partner:
@@ -102,12 +105,17 @@ def set_status(code: str, status: PartnerStatus, actor: str, at: datetime) -> Ch
         return changed
 
     action = "partner.suspended" if status is PartnerStatus.SUSPENDED else "partner.resumed"
-    return Change(work, RecordEntry(action, at, actor, code))
+    return Change(work, RecordEntry(action, at, actor, code, facts=because(reason)))
 
 
-def add_key(key: PartnerKey, actor: str, at: datetime) -> Change[PartnerKey]:
+def because(reason: ChangeReason | None) -> dict[str, Fact]:
+    """The fact that tells the reason, where one was given."""
+    return {} if reason is None else {"reason": reason.value}
+
+
+def add_key(key: PartnerKey, actor: str, at: datetime, reason: ChangeReason | None = None) -> Change[PartnerKey]:
     """A key beside those there are."""
-    facts: dict[str, Fact] = {"kid": key.kid, "key": key.thumbprint, "use": key.use.value}
+    facts: dict[str, Fact] = {"kid": key.kid, "key": key.thumbprint, "use": key.use.value, **because(reason)}
     entry = RecordEntry(KEY_ADDED, at, actor, key.partner_code, facts=facts)
     return Change(lambda transaction: insert_key(transaction, key), entry)
 
@@ -188,8 +196,10 @@ _ACTIONS = {
 }
 
 
-def advance_agreement(agreement_id: str, step: AgreementStep, actor: str, at: datetime) -> Change[SharingAgreement]:
-    """One step towards being in force, back, or out of it for good."""
+def advance_agreement(
+    agreement_id: str, step: AgreementStep, actor: str, at: datetime, facts: Mapping[str, Fact] | None = None
+) -> Change[SharingAgreement]:
+    """One step towards being in force, back, or out of it for good; ``facts`` stand in its entry."""
 
     def work(transaction: PartnersTransaction) -> SharingAgreement:
         agreement = transaction.partners.find_agreement(agreement_id)
@@ -199,7 +209,7 @@ def advance_agreement(agreement_id: str, step: AgreementStep, actor: str, at: da
         transaction.partners.replace_agreement(changed)
         return changed
 
-    return Change(work, RecordEntry(_ACTIONS[step], at, actor, agreement_id))
+    return Change(work, RecordEntry(_ACTIONS[step], at, actor, agreement_id, facts=facts or {}))
 
 
 def new_key(

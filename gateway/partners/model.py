@@ -72,6 +72,18 @@ class PartnerKey:
         return self.valid_from <= at and (self.valid_until is None or at < self.valid_until)
 
 
+class ChangeReason(StrEnum):
+    """Why an officer changed a key or a partner's status. No free text: the record holds none."""
+
+    ONBOARDING = "onboarding"
+    ROTATION = "rotation"
+    COMPROMISED = "compromised"
+    SECURITY_INCIDENT = "security_incident"
+    PARTNER_ASKED = "partner_asked"
+    MENDED = "mended"
+    DRILL = "drill"
+
+
 class AgreementStatus(StrEnum):
     """Only an active agreement permits anything. ``agreement_steps`` says what follows on what."""
 

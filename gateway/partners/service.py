@@ -18,6 +18,7 @@ from gateway.partners.changes import (
     Change,
     add_key,
     advance_agreement,
+    because,
     create_agreement,
     existing_key,
     existing_partner,
@@ -32,6 +33,7 @@ from gateway.partners.changes import (
 from gateway.partners.directory import PartnerDirectory
 from gateway.partners.errors import conflict, not_found, terms_rejected
 from gateway.partners.model import (
+    ChangeReason,
     Endpoint,
     KeyUse,
     Partner,
@@ -106,16 +108,20 @@ class PartnerService:
         """Give a partner another name or other regions. Raises ``PartnerTermsRejected`` or ``PartnerNotFound``."""
         return await self._change(update(code, name, regions, actor, at))
 
-    async def suspend_partner(self, code: str, *, actor: str, at: datetime) -> Recorded[Partner]:
+    async def suspend_partner(
+        self, code: str, *, actor: str, at: datetime, reason: ChangeReason | None = None
+    ) -> Recorded[Partner]:
         """Stop a partner: no call, no token, no delivery from now on.
 
         Raises ``PartnerNotFound``, or ``PartnerConflict`` where an operator would suspend itself.
         """
-        return await self._change(set_status(code, PartnerStatus.SUSPENDED, actor, at))
+        return await self._change(set_status(code, PartnerStatus.SUSPENDED, actor, at, reason))
 
-    async def resume_partner(self, code: str, *, actor: str, at: datetime) -> Recorded[Partner]:
+    async def resume_partner(
+        self, code: str, *, actor: str, at: datetime, reason: ChangeReason | None = None
+    ) -> Recorded[Partner]:
         """Let a suspended partner call again, with new tokens. Raises ``PartnerNotFound``."""
-        return await self._change(set_status(code, PartnerStatus.ACTIVE, actor, at))
+        return await self._change(set_status(code, PartnerStatus.ACTIVE, actor, at, reason))
 
     async def add_key(
         self,
@@ -127,6 +133,7 @@ class PartnerService:
         at: datetime,
         valid_from: datetime | None = None,
         valid_until: datetime | None = None,
+        reason: ChangeReason | None = None,
     ) -> Recorded[PartnerKey]:
         """Register a public key beside those there are. ``kid`` is the JWK's, or the RFC 7638 thumbprint.
 
@@ -134,10 +141,19 @@ class PartnerService:
         a key that anyone ever registered is not taken again, so a revoked one cannot return.
         """
         async with self._refusals(KEY_ADDED, at, actor, code):
-            return await self._apply(add_key(new_key(code, jwk, use, valid_from or at, valid_until), actor, at))
+            key = new_key(code, jwk, use, valid_from or at, valid_until)
+            return await self._apply(add_key(key, actor, at, reason))
 
     async def rotate_key(
-        self, code: str, old_kid: str, jwk: Mapping[str, Any] | bytes, *, overlap: timedelta, actor: str, at: datetime
+        self,
+        code: str,
+        old_kid: str,
+        jwk: Mapping[str, Any] | bytes,
+        *,
+        overlap: timedelta,
+        actor: str,
+        at: datetime,
+        reason: ChangeReason | None = None,
     ) -> Recorded[PartnerKey]:
         """Register the successor of ``old_kid``; both are good for ``overlap`` (at most 90 days).
 
@@ -157,10 +173,13 @@ class PartnerService:
             if not timedelta(0) <= overlap <= MAX_OVERLAP:
                 raise terms_rejected("overlap", "新旧密钥并行期须为 0 至 90 天")
             facts: dict[str, Fact] = {"replaces": old_kid, "overlap_seconds": int(overlap.total_seconds())}
+            facts.update(because(reason))
             facts["key"] = new_key(code, jwk, KeyUse.ANY, at).thumbprint
             return await self._apply(Change(change, RecordEntry(KEY_ROTATED, at, actor, code, facts=facts)))
 
-    async def revoke_key(self, code: str, kid: str, *, actor: str, at: datetime) -> Recorded[PartnerKey]:
+    async def revoke_key(
+        self, code: str, kid: str, *, actor: str, at: datetime, reason: ChangeReason | None = None
+    ) -> Recorded[PartnerKey]:
         """Withdraw a key at once, with every token that it earned. Raises ``PartnerNotFound``; again is no fault."""
 
         def change(transaction: PartnersTransaction) -> PartnerKey:
@@ -169,7 +188,7 @@ class PartnerService:
             transaction.partners.replace_key(revoked)
             return revoked
 
-        entry = RecordEntry("partner.key_revoked", at, actor, code, facts={"kid": kid})
+        entry = RecordEntry("partner.key_revoked", at, actor, code, facts={"kid": kid, **because(reason)})
         return await self._change(Change(change, entry))
 
     async def create_agreement(self, draft: AgreementDraft, *, actor: str, at: datetime) -> Recorded[SharingAgreement]:
@@ -187,13 +206,19 @@ class PartnerService:
         return await self._change(advance_agreement(agreement_id, AgreementStep.FORCE, actor, at))
 
     async def advance_agreement(
-        self, agreement_id: str, step: AgreementStep, *, actor: str, at: datetime
+        self,
+        agreement_id: str,
+        step: AgreementStep,
+        *,
+        actor: str,
+        at: datetime,
+        facts: Mapping[str, Fact] | None = None,
     ) -> Recorded[SharingAgreement]:
-        """One step of ``agreement_steps`` by an officer.
+        """One step of ``agreement_steps`` by an officer; ``facts`` stand in its entry.
 
         Raises ``PartnerNotFound``, ``PartnerConflict`` where it does not follow, ``SecondPersonRequired``.
         """
-        return await self._change(advance_agreement(agreement_id, step, actor, at))
+        return await self._change(advance_agreement(agreement_id, step, actor, at, facts))
 
     async def end_agreement(self, agreement_id: str, *, actor: str, at: datetime) -> Recorded[SharingAgreement]:
         """End an agreement at once and for good. Raises ``PartnerNotFound``."""

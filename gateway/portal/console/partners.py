@@ -7,6 +7,8 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
+from gateway.conformance.model import GOOD_FOR
+from gateway.conformance.service import ConformanceService
 from gateway.errors import Owner
 from gateway.http.services import provide
 from gateway.partners.agreement_steps import AgreementStep, open_steps
@@ -14,6 +16,7 @@ from gateway.partners.errors import PartnerConflict, PartnerTermsRejected
 from gateway.partners.service import PartnerService
 from gateway.partners.views import AgreementTerms
 from gateway.portal.console import words
+from gateway.portal.console.onboarding import going_live, partner_page
 from gateway.portal.console.shared import Decider, Operator, Reader, SeenPages, show
 from gateway.portal.forms import Form, OwnForm
 from gateway.portal.officers import OfficerRole
@@ -23,6 +26,7 @@ from schemas.wire import OpaqueId, PartnerCode
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Partners = Annotated[PartnerService, Depends(provide(PartnerService))]
+Suite = Annotated[ConformanceService, Depends(provide(ConformanceService))]
 _BY_REVIEWERS = frozenset({AgreementStep.APPROVE, AgreementStep.SEND_BACK})
 """What officers do who run nothing themselves."""
 _FAULTS = {
@@ -52,10 +56,10 @@ async def list_partners(request: Request, officer: Reader, pages: SeenPages, par
 
 @router.get("/console/partners/{code}")
 async def partner(
-    request: Request, code: PartnerCode, officer: Reader, pages: SeenPages, partners: Partners
+    request: Request, code: PartnerCode, officer: Reader, pages: SeenPages, partners: Partners, suite: Suite
 ) -> Response:
     """One organisation with all that belongs to it."""
-    return show(request, pages, officer, "partner.html", whole=await partners.whole(code), words=words)
+    return await partner_page(request, code, officer, pages, partners, suite)
 
 
 @router.get("/console/partners/{code}/agreements/new")
@@ -116,7 +120,7 @@ async def draft_agreement(
 
 @router.get("/console/agreements/{agreement_id}")
 async def agreement(
-    request: Request, agreement_id: OpaqueId, officer: Reader, pages: SeenPages, partners: Partners
+    request: Request, agreement_id: OpaqueId, officer: Reader, pages: SeenPages, partners: Partners, suite: Suite
 ) -> Response:
     """Its terms, who did what, and what this officer may do with it now."""
     found = await partners.find_agreement(agreement_id)
@@ -125,14 +129,31 @@ async def agreement(
         (document_title(grant.kind) or grant.kind, field_titles(grant.kind, sorted(grant.fields)))
         for grant in found.grants
     ]
+    ready, last = await suite.readiness(found.partner_code)
     return show(
-        request, pages, officer, "agreement.html", agreement=found, offered=offered, granted=granted, words=words
+        request,
+        pages,
+        officer,
+        "agreement.html",
+        agreement=found,
+        offered=offered,
+        granted=granted,
+        ready=ready,
+        last=last,
+        good_for=GOOD_FOR.days,
+        words=words,
     )
 
 
 @router.post("/console/agreements/{agreement_id}/step")
 async def step(
-    request: Request, agreement_id: OpaqueId, officer: Decider, form: OwnForm, pages: SeenPages, partners: Partners
+    request: Request,
+    agreement_id: OpaqueId,
+    officer: Decider,
+    form: OwnForm,
+    pages: SeenPages,
+    partners: Partners,
+    suite: Suite,
 ) -> Response:
     """One step, by whoever may take it."""
     told = form.text("step")
@@ -142,7 +163,12 @@ async def step(
         )
 
     async def work() -> Response:
-        await partners.advance_agreement(agreement_id, AgreementStep(told), actor=officer.actor, at=pages.clock())
+        facts = None
+        if told == AgreementStep.GO_LIVE:
+            agreement = await partners.find_agreement(agreement_id)
+            facts = await going_live(suite, agreement.partner_code, form.text("despite"))
+        taken = AgreementStep(told)
+        await partners.advance_agreement(agreement_id, taken, actor=officer.actor, at=pages.clock(), facts=facts)
         return RedirectResponse(f"/console/agreements/{agreement_id}", 303)
 
     return await form.once(request, officer.subject, work)

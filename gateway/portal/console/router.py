@@ -11,7 +11,7 @@ from gateway.delivery.service import DeliveryService
 from gateway.http.services import provide
 from gateway.partners.model import AgreementStatus
 from gateway.partners.service import PartnerService
-from gateway.portal.console import applications, deliveries, partners, record, reviews, sign_in
+from gateway.portal.console import applications, deliveries, onboarding, partners, record, reviews, sign_in
 from gateway.portal.console.shared import Anyone, SeenPages, show
 from gateway.portal.officers import OfficerRole
 from gateway.portal.page_route import PageRoute
@@ -57,6 +57,6 @@ async def home(
     )
 
 
-PARTS = (sign_in, applications, deliveries, reviews, partners, record)
+PARTS = (sign_in, applications, deliveries, reviews, partners, onboarding, record)
 for part in PARTS:
     router.include_router(part.router)

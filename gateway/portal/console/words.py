@@ -5,9 +5,10 @@ from typing import Final
 from gateway.applications.lifecycle import LifecycleStatus
 from gateway.applications.review_tasks import ReviewState
 from gateway.caller import Role
+from gateway.conformance.model import Outcome, OverrideReason, Verdict
 from gateway.delivery.ports import AttemptOutcome, DeliveryState, ReplayReason
 from gateway.partners.agreement_steps import AgreementStep
-from gateway.partners.model import AgreementStatus
+from gateway.partners.model import AgreementStatus, ChangeReason, KeyUse
 from schemas.events import EventType
 
 APPLICATION: Final = {
@@ -55,6 +56,7 @@ EVENTS: Final = {
     EventType.CERTIFICATE_CHANGED: "证照变更",
     EventType.LEAD_OFFERED: "用电需求线索",
     EventType.LEAD_RETRACTED: "线索撤销",
+    EventType.CONFORMANCE_TEST: "符合性测试事件",
 }
 ABOUT_LEADS: Final = frozenset({EventType.LEAD_OFFERED, EventType.LEAD_RETRACTED})
 """Events whose subject is a lead of a project; that of all others is an application."""
@@ -85,4 +87,36 @@ ROLES: Final = {
     Role.SOURCE: "数据来源",
     Role.OPERATOR: "平台运营方",
     Role.AUDITOR: "审计方",
+}
+KEY_USES: Final = {
+    KeyUse.ANY: "全部用途",
+    KeyUse.CLIENT_AUTH: "仅取得令牌",
+    KeyUse.RECEIPT: "仅签发回执",
+    KeyUse.OUTCOME: "仅签发审批结果",
+    KeyUse.PROJECT: "仅推送工程项目",
+}
+CHANGE_REASONS: Final = {
+    ChangeReason.ONBOARDING: "新单位接入",
+    ChangeReason.ROTATION: "例行轮换",
+    ChangeReason.COMPROMISED: "密钥可能泄露",
+    ChangeReason.SECURITY_INCIDENT: "安全事件",
+    ChangeReason.PARTNER_ASKED: "单位请求",
+    ChangeReason.MENDED: "问题已处理",
+    ChangeReason.DRILL: "应急演练",
+}
+VERDICTS: Final = {
+    Verdict.PASSED: ("done", "测试通过"),
+    Verdict.FAILED: ("wrong", "测试未通过"),
+    Verdict.SKIPPED: ("todo", "未测"),
+}
+RUNS: Final = {
+    Outcome.PASSED: ("done", "测试通过"),
+    Outcome.FAILED: ("wrong", "测试未通过"),
+    Outcome.UNREACHED: ("overdue", "对方没有应答"),
+}
+OVERRIDES: Final = {
+    OverrideReason.FAULT_ACCEPTED: "已知问题，可以接受",
+    OverrideReason.MENDED_SINCE: "测试之后已处理",
+    OverrideReason.RECEIVES_OTHERWISE: "以 NATS 或拉取方式接收",
+    OverrideReason.DRILL: "应急演练",
 }

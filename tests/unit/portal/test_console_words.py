@@ -5,7 +5,9 @@ from enum import StrEnum
 import pytest
 
 from gateway.caller import Role
+from gateway.conformance.model import Outcome, OverrideReason, Verdict
 from gateway.delivery.ports import AttemptOutcome, DeliveryState, ReplayReason
+from gateway.partners.model import ChangeReason, KeyUse
 from gateway.portal.catalogues import translations
 from gateway.portal.console import words
 from gateway.portal.preferences import Language
@@ -17,6 +19,11 @@ TABLES = [
     (words.ATTEMPT, AttemptOutcome),
     (words.REPLAY_REASONS, ReplayReason),
     (words.ROLES, Role),
+    (words.KEY_USES, KeyUse),
+    (words.CHANGE_REASONS, ChangeReason),
+    (words.VERDICTS, Verdict),
+    (words.RUNS, Outcome),
+    (words.OVERRIDES, OverrideReason),
 ]
 
 
