@@ -33,6 +33,10 @@ MAY = {
     "/console/reviews/{task_id}/look": {"reviewer"},
     "/console/reviews/{task_id}/settle": {"reviewer"},
     "/console/partners/{code}/agreements/new": {"operator"},
+    "/console/partners/{code}/conformance/run": {"operator"},
+    "/console/partners/{code}/keys": {"operator"},
+    "/console/partners/{code}/keys/retire": {"operator"},
+    "/console/partners/{code}/status": {"operator"},
     "/console/agreements/{agreement_id}/step": {"operator", "reviewer"},
 }
 """Who may use a page; every other one is for readers."""
@@ -253,6 +257,7 @@ PAGES = {
     "reconciliation": "/console/reconciliation",
     "partners": "/console/partners",
     "partner": "/console/partners/{code}",
+    "conformance": "/console/partners/{code}/conformance",
     "agreement": "/console/agreements/{agreement_id}",
     "agreement-new": "/console/partners/{code}/agreements/new",
     "sources": "/console/sources",

@@ -53,7 +53,7 @@ async def conformance(
     )
 
 
-@router.post("/console/partners/{code}/conformance")
+@router.post("/console/partners/{code}/conformance/run")
 async def run(request: Request, code: PartnerCode, officer: Operator, form: OwnForm, suite: Suite) -> Response:
     """Run the suite against the partner's own endpoint."""
 

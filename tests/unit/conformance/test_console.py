@@ -123,7 +123,7 @@ async def test_from_a_key_to_going_live(desk: Desk) -> None:
     key = {"jwk": json.dumps(desk.partner.key.public_jwk), "use": "any", "reason": "onboarding"}
     assert (await desk.browser.post(f"{PAGE}/keys", PAGE, **key)).status_code == 303
     assert "还没有做过符合性测试" in (await desk.browser.get(PAGE)).text
-    ran = await desk.browser.post(f"{PAGE}/conformance", f"{PAGE}/conformance")
+    ran = await desk.browser.post(f"{PAGE}/conformance/run", f"{PAGE}/conformance")
     assert ran.headers["location"] == f"{PAGE}/conformance"
     report = (await desk.browser.get(f"{PAGE}/conformance")).text
     assert "测试未通过" not in report
@@ -138,7 +138,7 @@ async def test_after_a_failed_run_going_live_takes_a_reason(desk: Desk) -> None:
         CODE, desk.partner.key.public_jwk, KeyUse.ANY, actor="cli:root", at=desk.room.clock()
     )
     desk.partner.fault = "only_v1"
-    await desk.browser.post(f"{PAGE}/conformance", f"{PAGE}/conformance")
+    await desk.browser.post(f"{PAGE}/conformance/run", f"{PAGE}/conformance")
     report = (await desk.browser.get(f"{PAGE}/conformance")).text
     assert "webhook.unknown_key" in report
     assert "只有 v1 成立不够" in report
