@@ -82,6 +82,7 @@ def _running(
         try:
             async with clients(settings.delivery_timeout) as (http, session):
                 hub = build_hub(foundation, http)
+                await foundation.rules.try_refresh()
                 publish(app, hub.services)
                 app.state.foundation = foundation
                 app.state.draining = Draining(settings.drain_s)

@@ -30,12 +30,14 @@ async def run_worker(
         watched = nullcontext() if listener is None else metrics_served(listener, foundation.exposition)
         async with clients(settings.delivery_timeout) as (http, session), watched:
             rechecks = build_rechecks(foundation, build_certificates(foundation, http), http)
+            await foundation.rules.try_refresh()
             log.info("worker.started")
             await asyncio.gather(
                 build_relay(foundation, session).run(stop),
                 rechecks.run(stop),
                 foundation.supervisor.run("keys", foundation.keys.run, stop),
                 foundation.supervisor.run("lag", foundation.lag.run, stop),
+                foundation.supervisor.run("rules", foundation.rules.run, stop),
                 build_anchoring(foundation, http).run(stop),
             )
     finally:

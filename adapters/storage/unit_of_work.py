@@ -28,6 +28,7 @@ from adapters.storage.resealing import SqlSealedRows
 from adapters.storage.restorations import SqlRestorations
 from adapters.storage.retention import SqlRemoval
 from adapters.storage.reviews import SqlReviews
+from adapters.storage.rule_rows import SqlRuleRows
 from adapters.storage.statements import Statements
 from gateway.delivery.ports import Outbox
 from gateway.records.ports import RecordAppender
@@ -173,6 +174,10 @@ class SqlUnitOfWork:
     @cached_property
     def traces(self) -> SqlApplicationTraces:
         return SqlApplicationTraces(self._statements, self.deliveries)
+
+    @cached_property
+    def rule_rows(self) -> SqlRuleRows:
+        return SqlRuleRows(self._statements)
 
     @cached_property
     def observed(self) -> SqlApplicationsObserved:

@@ -8,6 +8,7 @@ when it is built, so a contradiction stops the start and never reaches an applic
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from itertools import combinations
 from typing import Generic, TypeVar
 
@@ -51,8 +52,28 @@ class DatedRow:
 
 
 RowT = TypeVar("RowT", bound=DatedRow)
+RowT_co = TypeVar("RowT_co", bound=DatedRow, covariant=True)
 Narrowing = Callable[[RowT, RowT], bool]
 """Whether a region's row (second) may stand beside the broader one (first): 鼓励进一步压减, never the reverse."""
+
+
+class ClashKind(StrEnum):
+    """Why a row cannot stand beside another one."""
+
+    OVERLAPS = "overlaps"
+    """Same region, same matter, and a day in common."""
+    WORSE_THAN_BROADER = "worse_than_broader"
+    """It would put people worse off than the row of the nation, province or city above it."""
+    BETTER_THAN_LOCAL = "better_than_local"
+    """A row below it would then put people worse off than it does, and that row would go first."""
+
+
+@dataclass(frozen=True)
+class Clash(Generic[RowT_co]):
+    """``there`` is the row of the table that is in the way."""
+
+    kind: ClashKind
+    there: RowT_co
 
 
 def require_region_code(region: str) -> str:
@@ -94,6 +115,18 @@ class RuleTable(Generic[RowT]):
         """A new table with ``rows`` added, checked as a whole."""
         return RuleTable(self.name, (*self.rows, *rows), self._key, self._may_narrow)
 
+    def clash(self, row: RowT) -> "Clash[RowT] | None":
+        """What keeps ``row`` from being added; None where ``extended`` would take it."""
+        for there in self._by_key.get(self._key(row), ()):
+            kind = self._clash(row, there)
+            if kind is not None:
+                return Clash(kind, there)
+        return None
+
+    def applying(self, row: RowT, on: date, region: str) -> RowT | None:
+        """The row about what ``row`` is about that applies on ``on`` in ``region``, or None."""
+        return self.find(self._key(row), on, region)
+
     def find(self, key: Hashable, on: date, region: str) -> RowT | None:
         """The row about ``key`` that applies on the China date ``on`` in ``region``, or None."""
         require_region_code(region)
@@ -123,11 +156,23 @@ class RuleTable(Generic[RowT]):
             raise RuleTableError(f"{self.name}: not a region prefix of 2, 4 or 6 digits: {row}")
 
     def _check_pair(self, one: RowT, other: RowT) -> None:
-        if not one.meets(other):
-            return
-        if one.region == other.region:
-            raise RuleTableError(f"{self.name}: two rows are in force on the same day: {one} and {other}")
-        broad, local = sorted((one, other), key=lambda row: len(row.region))
-        nested = local.region.startswith(broad.region)
-        if nested and self._may_narrow is not None and not self._may_narrow(broad, local):
-            raise RuleTableError(f"{self.name}: a region's row is worse for people than the broader one: {local}")
+        match self._clash(one, other):
+            case ClashKind.OVERLAPS:
+                raise RuleTableError(f"{self.name}: two rows are in force on the same day: {one} and {other}")
+            case ClashKind.WORSE_THAN_BROADER | ClashKind.BETTER_THAN_LOCAL:
+                raise RuleTableError(
+                    f"{self.name}: a region's row is worse for people than the broader one: {one} and {other}"
+                )
+
+    def _clash(self, new: RowT, there: RowT) -> ClashKind | None:
+        if not new.meets(there):
+            return None
+        if new.region == there.region:
+            return ClashKind.OVERLAPS
+        if self._may_narrow is None:
+            return None
+        if new.region.startswith(there.region) and not self._may_narrow(there, new):
+            return ClashKind.WORSE_THAN_BROADER
+        if there.region.startswith(new.region) and not self._may_narrow(new, there):
+            return ClashKind.BETTER_THAN_LOCAL
+        return None

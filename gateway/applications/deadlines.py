@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.applications.lifecycle import Lifecycle, StageProgress, StageStatus
+from gateway.applications.rule_book import RuleBook
 from gateway.applications.stages import FOLLOWS_AT_ONCE
 from gateway.applications.time_limits import (
     LimitBasis,
@@ -53,22 +54,24 @@ class Deadlines:
     whole: WholeDeadline
 
 
-def deadlines(lifecycle: Lifecycle, region: str, calendar: WorkingCalendar, at: datetime) -> Deadlines:
+def deadlines(lifecycle: Lifecycle, region: str, rules: RuleBook, at: datetime) -> Deadlines:
     """The limits of an application in ``region`` (GB/T 2260) as they stand at the aware instant ``at``.
 
     It is judged by the rows in force on the China date it was received. Raises ``NoRuleInForce``, ``RegionMalformed``.
     """
     received_on = date_in_china(lifecycle.received_at)
-    every = lifecycle.progress()
+    every, calendar = lifecycle.progress(), rules.calendar
     stages = tuple(
         StageDeadline(
             progress=progress,
-            limit=(limit := stage_limit(lifecycle.customer_class, progress.stage, received_on, region)),
+            limit=(
+                limit := stage_limit(lifecycle.customer_class, progress.stage, received_on, region, rules.stage_limits)
+            ),
             clock=_stage_clock(lifecycle, progress, limit, _began_at(lifecycle, progress, before), calendar, at),
         )
         for before, progress in zip((None, *every), every, strict=False)
     )
-    whole = whole_process_limit(lifecycle.customer_class, received_on, region)
+    whole = whole_process_limit(lifecycle.customer_class, received_on, region, rules.whole_limits)
     if whole.basis is LimitBasis.STAGES_SUM:
         return Deadlines(stages, _sum_of_stages(stages, whole))
     return Deadlines(stages, _elapsed(lifecycle, stages, whole, calendar, at))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway.errors import Conflict, Denied, Indeterminate, Malformed, Rejected, SubjectUnknown
+from gateway.errors import Conflict, Denied, Indeterminate, Malformed, Overloaded, Rejected, SubjectUnknown
 
 
 class RegionMalformed(Malformed):
@@ -24,6 +24,13 @@ class NoRuleInForce(Rejected):
 
     kind = "no-rule-in-force"
     title = "当日无适用规则"
+
+
+class RulesNotAtHand(Overloaded):
+    """This process has not read the rules that officers added for longer than is allowed, and judges nothing."""
+
+    kind = "rules-not-at-hand"
+    title = "暂时读不到现行规则"
 
 
 class DemandNotClassifiable(Rejected):

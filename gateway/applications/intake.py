@@ -33,10 +33,10 @@ from gateway.applications.ports import IntakeTransaction
 from gateway.applications.preview import INTAKE_LIVES, Preview, intake_view
 from gateway.applications.review_tasks import ReviewState, Settlement
 from gateway.applications.review_views import under_review
+from gateway.applications.rule_book import RulesNow
 from gateway.applications.stored_intake import StoredDocument, StoredIntake
 from gateway.applications.submission import PURPOSE, SUBMITTED, Submitted
 from gateway.applications.utilities import require_utilities, utilities_of
-from gateway.applications.working_days import WorkingCalendar
 from gateway.certificates.proofs import documents_behind
 from gateway.certificates.service import CertificateService
 from gateway.clock import Clock, date_in_china
@@ -70,7 +70,7 @@ class IntakeService:
         certificates: CertificateService,
         authorities: AgentAuthorities,
         partners: PartnerDirectory,
-        calendar: WorkingCalendar,
+        rules: RulesNow,
         clock: Clock,
         make_id: MakeId,
         gateway_name: str,
@@ -79,7 +79,7 @@ class IntakeService:
         self._certificates = certificates
         self._authorities = authorities
         self._partners = partners
-        self._calendar = calendar
+        self._rules = rules
         self._clock = clock
         self._make_id = make_id
         self._gateway_name = gateway_name
@@ -107,7 +107,8 @@ class IntakeService:
         require_county(demand.region)
         now = self._clock()
         on = date_in_china(now)
-        derivation = derive_class(demand.facts(applicant.applicant_kind), on, demand.region)
+        rules = self._rules()
+        derivation = derive_class(demand.facts(applicant.applicant_kind), on, demand.region, rules.ceilings)
         snapshot = await self._partners.snapshot()
         utilities = require_utilities(snapshot, demand.region)
         await self._transactions.read(lambda tx: _require_room(tx, applicant.holder_digest, now))
@@ -139,7 +140,7 @@ class IntakeService:
             utilities=utilities,
             findings=consistency_of(party, demand.region, documents, authority),
         )
-        view = intake_view(preview, self._calendar).model_copy(update={"demand": _asked(demand, address)})
+        view = intake_view(preview, rules).model_copy(update={"demand": _asked(demand, address)})
         stored = StoredIntake(
             intake=intake,
             demand=demand,

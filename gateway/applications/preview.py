@@ -10,8 +10,8 @@ from gateway.applications.found_documents import Candidate, FoundDocument
 from gateway.applications.lifecycle import Lifecycle
 from gateway.applications.model import IntakeKind
 from gateway.applications.reconciliation.finding import ChosenFinding
+from gateway.applications.rule_book import RuleBook
 from gateway.applications.views import class_view, stage_view, whole_view
-from gateway.applications.working_days import WorkingCalendar
 from schemas import applicant_api
 
 INTAKE_LIVES = timedelta(minutes=30)
@@ -43,11 +43,11 @@ class Preview:
         return summaries(self.findings)
 
 
-def intake_view(preview: Preview, calendar: WorkingCalendar) -> applicant_api.IntakeView:
+def intake_view(preview: Preview, rules: RuleBook) -> applicant_api.IntakeView:
     """What was found, with the road ahead: every stage and its limit, counted as if received now."""
     started_at = preview.expires_at - INTAKE_LIVES
     lifecycle = Lifecycle(preview.derivation.customer_class, started_at)
-    ahead = deadlines(lifecycle, preview.region, calendar, started_at)
+    ahead = deadlines(lifecycle, preview.region, rules, started_at)
     return applicant_api.IntakeView(
         intake_id=preview.intake_id,
         intake=preview.intake.value,

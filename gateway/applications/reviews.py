@@ -36,6 +36,7 @@ from gateway.applications.reconciliation.reconcile import compared_values, recon
 from gateway.applications.review_reading import Reread, ReviewReader
 from gateway.applications.review_tasks import Look, LookedAt, ReviewState, ReviewTask, Settlement
 from gateway.applications.review_views import review_view
+from gateway.applications.rule_book import RuleBook, RulesNow
 from gateway.applications.stored_intake import StoredIntake
 from gateway.applications.submission import Submitted
 from gateway.applications.utilities import utilities_of
@@ -76,6 +77,7 @@ class ReviewService:
         transactions: Transactions[IntakeTransaction],
         reader: ReviewReader,
         partners: Directory,
+        rules: RulesNow,
         clock: Clock,
         make_id: MakeId,
         gateway_name: str,
@@ -85,6 +87,7 @@ class ReviewService:
         self._digests = digests
         self._reader = reader
         self._partners = partners
+        self._rules = rules
         self._clock = clock
         self._make_id = make_id
         self._gateway_name = gateway_name
@@ -167,7 +170,7 @@ class ReviewService:
                 return await self._transactions.write(
                     lambda tx: _reject(tx, task_id, request, caller, now, self._digests)
                 )
-            derivation = _rederived(stored, now)
+            derivation = _rederived(stored, now, self._rules())
             _require_unchanged(stored, reread)
             snapshot = await self._partners.snapshot()
             ids = Ids(*(self._make_id(kind) for kind in ("app", "auth", "evt")))
@@ -302,10 +305,11 @@ def _read_closely(text: str) -> str:
     return "".join(each for each in code_form(text) if unicodedata.category(each) != "Cf")
 
 
-def _rederived(stored: StoredIntake, now: datetime) -> ClassDerivation:
+def _rederived(stored: StoredIntake, now: datetime, rules: RuleBook) -> ClassDerivation:
     """The class by the rules of today, which is when the application is received. Raises ``ReviewOutdated``."""
     demand = stored.demand
-    derived = derive_class(demand.facts(stored.party.applicant_kind), date_in_china(now), demand.region)
+    on = date_in_china(now)
+    derived = derive_class(demand.facts(stored.party.applicant_kind), on, demand.region, rules.ceilings)
     if derived.customer_class is not stored.derivation.customer_class:
         raise _outdated(("customer_class",), "核查期间规则已变，用户类型不同：请不予通过，由申请人重新发起")
     return derived

@@ -8,9 +8,9 @@ from gateway.applications.errors import ApplicationUnknown, StageEventContradict
 from gateway.applications.lifecycle import StageAction, StageEvent, Step, apply
 from gateway.applications.model import GridConnectionApplication
 from gateway.applications.ports import StagesTransaction
+from gateway.applications.rule_book import RulesNow
 from gateway.applications.stages import Stage
 from gateway.applications.views import stage_view
-from gateway.applications.working_days import WorkingCalendar
 from gateway.clock import Clock
 from gateway.crypto.keyed_digest import KeyedDigest, Use
 from gateway.errors import Owner
@@ -38,13 +38,13 @@ class StageEventService:
     def __init__(
         self,
         transactions: Transactions[StagesTransaction],
-        calendar: WorkingCalendar,
+        rules: RulesNow,
         clock: Clock,
         digests: KeyedDigest,
     ) -> None:
         self._transactions = transactions
         self._digests = digests
-        self._calendar = calendar
+        self._rules = rules
         self._clock = clock
 
     async def hear(self, utility: str, application_id: str, request: StageEventRequest) -> StageEventRecorded:
@@ -63,7 +63,7 @@ class StageEventService:
             heard = await self._transactions.write(
                 lambda tx: self._hear(tx, utility, application_id, request.event_id, content, event, action, now)
             )
-        stages = deadlines(heard.application.lifecycle, heard.application.region, self._calendar, now).stages
+        stages = deadlines(heard.application.lifecycle, heard.application.region, self._rules(), now).stages
         stage = next(each for each in stages if each.progress.stage is event.stage)
         return StageEventRecorded(
             event_id=request.event_id,

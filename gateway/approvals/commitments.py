@@ -11,7 +11,7 @@ from datetime import datetime
 
 from gateway.applications.errors import ApplicationUnknown
 from gateway.applications.model import GridConnectionApplication
-from gateway.applications.working_days import WorkingCalendar
+from gateway.applications.rule_book import RulesNow
 from gateway.approvals.departments import Departments
 from gateway.approvals.dispatch import Dispatch
 from gateway.approvals.joint_review import Commitment, Permit, commitment_permit, replace_permit
@@ -41,7 +41,7 @@ class CommitmentService:
         self,
         transactions: Transactions[SingleWindowTransaction],
         departments: Departments,
-        calendar: WorkingCalendar,
+        rules: RulesNow,
         names: GatewayNames,
         make_id: MakeId,
         digests: KeyedDigest,
@@ -49,7 +49,7 @@ class CommitmentService:
         self._transactions = transactions
         self._departments = departments
         self._digests = digests
-        self._dispatch = Dispatch(departments, calendar, names, make_id)
+        self._dispatch = Dispatch(departments, rules, names, make_id)
 
     async def statement(self, applicant: VerifiedApplicant, application_id: str, permit_id: str) -> CommitmentView:
         """The statement of a permit of this holder's, given or not.

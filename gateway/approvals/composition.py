@@ -9,7 +9,7 @@ from gateway.applications.time_limits import VoltageBand, voltage_band
 from gateway.approvals.departments import Departments
 from gateway.approvals.errors import DepartmentNotConcerned, ReviewUnsound
 from gateway.approvals.joint_review import APPROVALS_CLAUSE, JointReview, Permit, open_review
-from gateway.approvals.review_modes import ReviewModes
+from gateway.approvals.review_modes import ModesAllowed
 from gateway.caller import Role
 from gateway.errors import Owner
 from gateway.ids import MakeId
@@ -27,7 +27,7 @@ class Composer:
     or ``ReviewModeNotAllowed``.
     """
 
-    def __init__(self, departments: Departments, modes: ReviewModes, make_id: MakeId) -> None:
+    def __init__(self, departments: Departments, modes: ModesAllowed, make_id: MakeId) -> None:
         self._departments = departments
         self._modes = modes
         self._make_id = make_id

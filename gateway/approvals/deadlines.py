@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.applications.claimed_times import DEFAULT_TOLERANCE, Tolerance
+from gateway.applications.rule_book import RuleBook
 from gateway.applications.time_limits import JointReviewLimitRow, joint_review_limit
-from gateway.applications.working_days import ClockReading, Deadline, WorkingCalendar, read_clock
+from gateway.applications.working_days import ClockReading, Deadline, read_clock
 from gateway.approvals.joint_review import JointReview
 from gateway.approvals.permit_states import PermitState, permit_state
 from gateway.clock import date_in_china
@@ -42,20 +43,20 @@ class ReviewDeadlines:
 
 
 def review_deadlines(
-    review: JointReview, calendar: WorkingCalendar, at: datetime, tolerance: Tolerance = DEFAULT_TOLERANCE
+    review: JointReview, rules: RuleBook, at: datetime, tolerance: Tolerance = DEFAULT_TOLERANCE
 ) -> ReviewDeadlines:
     """The deadlines of ``review`` as they stand at the aware instant ``at``.
 
     Raises ``NoRuleInForce``, ``RegionMalformed``; ``ValueError`` for a voltage that is neither low nor high.
     """
-    limit = joint_review_limit(review.voltage_v, review.region, review.received_on)
+    limit = joint_review_limit(review.voltage_v, review.region, review.received_on, rules.joint_review_limits)
     permits = []
     for permit in review.permits:
         state = permit_state(permit, tolerance)
         clock = None
         if permit.mode is ReviewMode.FULL:
             clock = read_clock(
-                calendar,
+                rules.calendar,
                 started_on=date_in_china(permit.opened_at),
                 limit_working_days=limit.working_days,
                 pauses=state.pauses,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
-from gateway.applications.working_days import WorkingCalendar
+from gateway.applications.rule_book import RulesNow
 from gateway.approvals.deadlines import review_deadlines
 from gateway.approvals.departments import Departments
 from gateway.approvals.joint_review import Permit
@@ -22,11 +22,9 @@ Change = Literal["permits_added", "commitment_given"]
 class Dispatch:
     """Writes to the outbox of the caller's unit of work."""
 
-    def __init__(
-        self, departments: Departments, calendar: WorkingCalendar, names: GatewayNames, make_id: MakeId
-    ) -> None:
+    def __init__(self, departments: Departments, rules: RulesNow, names: GatewayNames, make_id: MakeId) -> None:
         self._requests = RequestWriter(departments, names, make_id)
-        self._calendar = calendar
+        self._rules = rules
         self._make_id = make_id
 
     def opened(self, outbox: Outbox, kept: KeptReview, at: datetime) -> None:
@@ -42,7 +40,7 @@ class Dispatch:
     def _send(
         self, outbox: Outbox, kept: KeptReview, permits: Sequence[Permit], change: Change | None, at: datetime
     ) -> None:
-        deadlines = review_deadlines(kept.review, self._calendar, at)
+        deadlines = review_deadlines(kept.review, self._rules(), at)
         for draft in self._requests.drafts(kept, permits, deadlines, at):
             outbox.append(draft)
         data = ReviewOpened(

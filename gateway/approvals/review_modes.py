@@ -8,6 +8,7 @@ and up to which voltage and length it holds. Without a row there is no such mode
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import Protocol
 
 from gateway.applications.dated_rows import DatedRow, RuleTable, RuleTableError
 from gateway.applications.time_limits import END_2020
@@ -41,6 +42,14 @@ class ReviewModeRow(DatedRow):
 FULL_EVERYWHERE = ReviewModeRow(ReviewMode.FULL, clause=MODES_CLAUSE, effective_from=END_2020)
 
 
+class ModesAllowed(Protocol):
+    """Whoever answers which modes are allowed; ``ReviewModes`` do, and what keeps the latest of them at hand."""
+
+    def rule_for(self, mode: ReviewMode, permit: str, line: ConnectionLine, region: str, on: date) -> ReviewModeRow:
+        """See ``ReviewModes.rule_for``."""
+        ...
+
+
 class ReviewModes:
     """Which modes are allowed where. ``rows`` come from an operator, each with the basis on which a region set it.
 
@@ -54,7 +63,7 @@ class ReviewModes:
                 raise RuleTableError("review_modes: a full review is allowed everywhere and needs no row")
             if not (row.max_voltage_v and row.max_voltage_v > 0 and row.max_length_m and row.max_length_m > 0):
                 raise RuleTableError("review_modes: a row names the voltage and the length up to which its mode holds")
-        self._table = RuleTable("review_modes", (FULL_EVERYWHERE, *configured), key=lambda row: (row.mode, row.permit))
+        self.table = RuleTable("review_modes", (FULL_EVERYWHERE, *configured), key=lambda row: (row.mode, row.permit))
 
     def rule_for(self, mode: ReviewMode, permit: str, line: ConnectionLine, region: str, on: date) -> ReviewModeRow:
         """The row that lets ``permit`` be handled by ``mode`` in ``region``, for an application received on ``on``.
@@ -62,7 +71,7 @@ class ReviewModes:
         A row for this very permit goes before one for any; of several regions' rows the most local one decides alone.
         Raises ``ReviewModeNotAllowed``, ``RegionMalformed``.
         """
-        row = self._table.find((mode, permit), on, region) or self._table.find((mode, None), on, region)
+        row = self.table.find((mode, permit), on, region) or self.table.find((mode, None), on, region)
         if row is None or not row.covers(line):
             raise ReviewModeNotAllowed(
                 check="joint_review.mode", owner=Owner.UTILITY, remedy=_REMEDY, clause=MODES_CLAUSE

@@ -10,14 +10,14 @@ from datetime import datetime
 
 from gateway.applications.errors import ApplicationClosed
 from gateway.applications.model import GridConnectionApplication
-from gateway.applications.working_days import WorkingCalendar
+from gateway.applications.rule_book import RulesNow
 from gateway.approvals.composition import Composer, require_each_once
 from gateway.approvals.departments import Departments
 from gateway.approvals.dispatch import Dispatch
 from gateway.approvals.errors import ReviewApplicationUnknown, ReviewContradicts, ReviewNotFound
 from gateway.approvals.joint_review import APPROVALS_CLAUSE, Permit
 from gateway.approvals.ports import KeptReview, SingleWindowTransaction
-from gateway.approvals.review_modes import ReviewModes
+from gateway.approvals.review_modes import ModesAllowed
 from gateway.approvals.review_requests import GatewayNames
 from gateway.approvals.views import review_view
 from gateway.caller import Caller
@@ -47,18 +47,18 @@ class SingleWindow:
         transactions: Transactions[SingleWindowTransaction],
         directory: Directory,
         departments: Departments,
-        calendar: WorkingCalendar,
+        rules: RulesNow,
         names: GatewayNames,
         make_id: MakeId,
-        modes: ReviewModes,
+        modes: ModesAllowed,
         digests: KeyedDigest,
     ) -> None:
         self._transactions = transactions
         self._directory = directory
-        self._calendar = calendar
+        self._rules = rules
         self._digests = digests
         self._composer = Composer(departments, modes, make_id)
-        self._dispatch = Dispatch(departments, calendar, names, make_id)
+        self._dispatch = Dispatch(departments, rules, names, make_id)
 
     async def open(self, caller: Caller, application_id: str, request: JointReviewRequest, at: datetime) -> Answered:
         """Take the intake in and send it to every department that was not asked before.
@@ -85,7 +85,7 @@ class SingleWindow:
             _own(tx.applications.find(application_id), caller)
             return require_found(tx.joint_reviews.find_by_application(application_id))
 
-        return review_view(await self._transactions.read(read), self._calendar, at)
+        return review_view(await self._transactions.read(read), self._rules(), at)
 
     def _take_in(
         self,
@@ -102,7 +102,7 @@ class SingleWindow:
             return self._open(tx, application, request, partners, at)
         added = _added(known, request)
         if not added:
-            return Answered(review_view(known, self._calendar, at), created=False)
+            return Answered(review_view(known, self._rules(), at), created=False)
         return self._extend(tx, application, known, request, added, partners, at)
 
     def _open(
@@ -121,7 +121,7 @@ class SingleWindow:
         kept = KeptReview(application.application_id, application.utility, request.line, record_id, review)
         tx.joint_reviews.add(kept)
         self._dispatch.opened(tx.outbox, kept, at)
-        return Answered(review_view(kept, self._calendar, at), created=True)
+        return Answered(review_view(kept, self._rules(), at), created=True)
 
     def _extend(
         self,
@@ -140,7 +140,7 @@ class SingleWindow:
         tx.records.append(self._entry("review.extended", application, review.review_id, request, added, at))
         tx.joint_reviews.put_extended(review, added)
         self._dispatch.changed(tx.outbox, kept, added, "permits_added", at)
-        return Answered(review_view(kept, self._calendar, at), created=True)
+        return Answered(review_view(kept, self._rules(), at), created=True)
 
     def _digest(self, application_id: str, request: JointReviewRequest) -> str:
         """What an entry says of an intake: line and permits, in any order. Keyed, because places can be guessed."""

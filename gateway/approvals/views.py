@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from gateway.applications.working_days import WorkingCalendar
+from gateway.applications.rule_book import RuleBook
 from gateway.approvals.deadlines import ReviewDeadlines, review_deadlines
 from gateway.approvals.joint_review import JointReview
 from gateway.approvals.permit_states import review_status
@@ -32,9 +32,9 @@ def permit_summaries(review: JointReview, deadlines: ReviewDeadlines) -> list[Pe
     ]
 
 
-def review_view(kept: KeptReview, calendar: WorkingCalendar, at: datetime) -> JointReviewView:
+def review_view(kept: KeptReview, rules: RuleBook, at: datetime) -> JointReviewView:
     """The whole review as it stands at the aware instant ``at``. Raises as ``review_deadlines`` does."""
-    deadlines = review_deadlines(kept.review, calendar, at)
+    deadlines = review_deadlines(kept.review, rules, at)
     return JointReviewView(
         review_id=kept.review.review_id,
         application_id=kept.application_id,

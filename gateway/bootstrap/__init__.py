@@ -22,7 +22,6 @@ from gateway.bootstrap.hub import (
     build_reconciliation,
     build_retention,
     build_reviews,
-    review_modes,
 )
 from gateway.bootstrap.loops import (
     Relaying,
@@ -60,7 +59,6 @@ __all__ = [
     "loops_beside_serving",
     "open_key_provider",
     "open_live_data_keys",
-    "review_modes",
     "secrets_in",
     "trust_of",
 ]

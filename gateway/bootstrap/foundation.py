@@ -18,7 +18,9 @@ from adapters.live_keys import LiveKeys
 from adapters.storage.engine import make_private_database, sqlite_path
 from adapters.storage.sealed import AtRest
 from adapters.storage.transactions import SqlTransactions
+from gateway.applications.dated_rows import RuleTableError
 from gateway.applications.stages import Stage
+from gateway.approvals.review_modes import ReviewModeRow
 from gateway.certificates.registry import KindRegistry
 from gateway.clock import Clock, date_in_china, system_clock
 from gateway.crypto import sm2
@@ -33,6 +35,8 @@ from gateway.partners.service import PartnerService
 from gateway.partners.vocabulary import Vocabulary
 from gateway.process_metrics import ProcessMetrics
 from gateway.records.lag import CheckpointLag
+from gateway.rule_rows.live import LiveRules
+from gateway.rule_rows.rules import Published, rules_with
 from gateway.settings import Settings, SettingsError
 from gateway.supervision import Supervisor
 
@@ -54,6 +58,7 @@ class Foundation:
     process_metrics: ProcessMetrics
     lag: CheckpointLag
     supervisor: Supervisor
+    rules: LiveRules
 
     async def exposition(self) -> bytes:
         """All that is watched, in the Prometheus text format. Partners are left as they were while nothing answers."""
@@ -112,6 +117,7 @@ def lay_foundation(settings: Settings, clock: Clock = system_clock) -> Foundatio
         watch,
         lag,
         Supervisor(watch),
+        LiveRules(transactions, published_rules(settings)),
     )
 
 
@@ -160,6 +166,20 @@ def kinds_of(settings: Settings) -> KindRegistry:
         return KindRegistry.discover(settings.type_codes)
     except ValueError as error:
         raise SettingsError(f"BANDIAN_TYPE_CODES: {error}; correct it and start again.") from None
+
+
+def published_rules(settings: Settings) -> Published:
+    """What stands before any officer's row. Raises ``SettingsError`` for mode rows that contradict each other."""
+    modes = tuple(ReviewModeRow(**row.model_dump()) for row in settings.review_modes)
+    published = Published(settings.calendar, settings.calendar_complete_years, modes)
+    try:
+        rules_with(published, ())
+    except RuleTableError:
+        raise SettingsError(
+            "BANDIAN_REVIEW_MODES: give each mode but full one row at a time for each permit and region, which ends "
+            "no earlier than it begins; correct it and start again."
+        ) from None
+    return published
 
 
 def checkpoint_keys(foundation: Foundation) -> CheckpointKeys:

@@ -11,16 +11,13 @@ from adapters.live_keys import LiveTokenKeys
 from adapters.officer_provider import NoOfficerProvider, OfficerOpenIdProvider
 from adapters.openid import OpenIdClientSettings
 from gateway.applications.agent_authority import AgentAuthorities
-from gateway.applications.dated_rows import RuleTableError
 from gateway.applications.intake import IntakeService
 from gateway.applications.own_application import OwnApplicationService
 from gateway.applications.review_reading import ReviewReader
 from gateway.applications.reviews import ReviewService
 from gateway.applications.stage_events import StageEventService
-from gateway.applications.working_days import WorkingCalendar
 from gateway.approvals.commitments import CommitmentService
 from gateway.approvals.outcomes import OutcomeIntake
-from gateway.approvals.review_modes import ReviewModeRow, ReviewModes
 from gateway.approvals.review_requests import GatewayNames
 from gateway.approvals.single_window import SingleWindow
 from gateway.authorisations.service import AuthorisationService
@@ -55,7 +52,7 @@ from gateway.reconciliation.service import ReconciliationService
 from gateway.records.service import PublishedVerifierKeys, RecordProofs
 from gateway.retention.policies import Periods, policies
 from gateway.retention.service import RetentionService
-from gateway.settings import Settings, SettingsError
+from gateway.rule_rows.service import RuleRowService
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
     """
     settings, clock, make_id = foundation.settings, foundation.clock, foundation.make_id
     transactions, directory, keys = foundation.transactions, foundation.directory, foundation.keys
-    calendar = WorkingCalendar(settings.calendar, settings.calendar_complete_years)
+    rules = foundation.rules
     certificates = build_certificates(foundation, http)
     provider = build_identity_provider(foundation, http)
     digests = KeyedDigest(keys.lookup_secret)
@@ -91,12 +88,14 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
     gate = AccessGate(directory, token_keys, settings.issuer_url, shared)
     limits = RateLimits(settings.partner_rate_limit, {EVIDENCE: settings.evidence_rate_limit})
     authorities = build_authorities(foundation, http)
-    intakes = IntakeService(transactions, certificates, authorities, directory, calendar, clock, make_id, GATEWAY_NAME)
+    intakes = IntakeService(
+        transactions, certificates, authorities, directory, rules.book, clock, make_id, GATEWAY_NAME
+    )
     offices = departments.discover(settings.department_options())
     names = GatewayNames(settings.issuer_url, settings.base_url)
     reconciliation = build_reconciliation(foundation)
     projects = ProjectIntake(transactions, directory, settings.issuer_url, make_id, digests, clock)
-    progress = ProgressService(transactions, calendar, clock)
+    progress = ProgressService(transactions, rules.book, clock)
     sources = [SourceFacts(each.code, each.region, each.changes) for each in settings.sources]
     services = Services(
         Doorkeeper(gate, clock, settings.base_url, limits.admit),
@@ -110,13 +109,13 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         OfficerService(transactions, build_officer_provider(foundation, http), digests, clock),
         intakes,
         build_reviews(foundation, certificates, authorities),
-        StageEventService(transactions, calendar, clock, digests),
+        StageEventService(transactions, rules.book, clock, digests),
         OwnApplicationService(transactions, clock, make_id, GATEWAY_NAME),
         AuthorisationService(transactions, clock, make_id),
         build_licences(foundation, certificates),
         SiteService(transactions, clock),
-        SingleWindow(transactions, directory, offices, calendar, names, make_id, review_modes(settings), digests),
-        CommitmentService(transactions, offices, calendar, names, make_id, digests),
+        SingleWindow(transactions, directory, offices, rules.book, names, make_id, rules, digests),
+        CommitmentService(transactions, offices, rules.book, names, make_id, digests),
         OutcomeIntake(transactions, directory, offices, settings.issuer_url, make_id, digests),
         projects,
         LeadService(transactions),
@@ -126,6 +125,8 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         CaseFiles(transactions, progress, clock),
         SourceWatch(transactions, sources, certificates.kinds, clock),
         build_oversight(foundation),
+        rules,
+        RuleRowService(transactions, rules, clock, make_id),
         build_evidence(foundation),
         RecordProofs(transactions, wait_s=math.ceil(settings.checkpoint_every_s)),
         PublishedVerifierKeys(checkpoint_keys(foundation).published),
@@ -140,9 +141,8 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
 def build_oversight(foundation: Foundation) -> OversightService:
     """办理情况; the serving process and ``bandian report`` have one each."""
     settings = foundation.settings
-    calendar = WorkingCalendar(settings.calendar, settings.calendar_complete_years)
     offices = departments.discover(settings.department_options())
-    return OversightService(foundation.transactions, calendar, offices, foundation.clock)
+    return OversightService(foundation.transactions, foundation.rules.book, offices, foundation.clock)
 
 
 def build_pages(foundation: Foundation) -> Pages:
@@ -208,6 +208,7 @@ def build_reviews(
         foundation.transactions,
         reader,
         foundation.directory,
+        foundation.rules.book,
         foundation.clock,
         foundation.make_id,
         GATEWAY_NAME,
@@ -242,14 +243,3 @@ def build_officer_provider(foundation: Foundation, http: HttpClient) -> OfficerO
         http=http,
         make_id=foundation.make_id,
     )
-
-
-def review_modes(settings: Settings) -> ReviewModes:
-    """The modes that regions allow. Raises ``SettingsError`` for rows that contradict each other."""
-    try:
-        return ReviewModes(ReviewModeRow(**row.model_dump()) for row in settings.review_modes)
-    except RuleTableError:
-        raise SettingsError(
-            "BANDIAN_REVIEW_MODES: give each mode but full one row at a time for each permit and region, which ends "
-            "no earlier than it begins; correct it and start again."
-        ) from None

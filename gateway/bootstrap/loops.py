@@ -71,6 +71,7 @@ def loops_beside_serving(
         "housekeeping": hub.housekeeping.run,
         "keys": foundation.keys.run,
         "lag": foundation.lag.run,
+        "rules": foundation.rules.run,
     }
     if not foundation.settings.embedded_worker:
         workers: list[Relaying | RecheckLoops | RecordLoops] = []

@@ -46,11 +46,11 @@ def _rendered(report: "PeriodReport", suffix: str, foundation: "Foundation") -> 
     if suffix == ".xlsx":
         from gateway.oversight.spreadsheet import ledger_xlsx
 
-        return ledger_xlsx(ledger(report), report)
+        return ledger_xlsx(ledger(report, foundation.rules.book()), report)
     from gateway.bootstrap import build_pages
     from gateway.portal.authority.ledger_pdf import ledger_pdf
 
-    return ledger_pdf(build_pages(foundation), ledger(report))
+    return ledger_pdf(build_pages(foundation), ledger(report, foundation.rules.book()))
 
 
 def as_lines(report: "PeriodReport") -> list[str]:

@@ -13,8 +13,8 @@ from datetime import datetime
 from gateway.applications.customer_classes import CustomerClass
 from gateway.applications.deadlines import Deadlines, deadlines
 from gateway.applications.lifecycle import LifecycleStatus
+from gateway.applications.rule_book import RuleBook
 from gateway.applications.stages import Stage
-from gateway.applications.working_days import WorkingCalendar
 from gateway.approvals.deadlines import PermitDeadline, review_deadlines
 from gateway.approvals.joint_review import JointReview
 from gateway.approvals.permit_states import GRANTED, REFUSED, FindingKind
@@ -150,9 +150,9 @@ class Figures:
 class Counting:
     """Counts applications into ``figures``; open ones as they stand at the aware instant ``at``."""
 
-    def __init__(self, calendar: WorkingCalendar, at: datetime) -> None:
+    def __init__(self, rules: RuleBook, at: datetime) -> None:
         self.figures = Figures()
-        self._calendar = calendar
+        self._rules = rules
         self._at = at
 
     def take_closed(self, applications: Iterable[Observed]) -> None:
@@ -175,7 +175,7 @@ class Counting:
             self.figures.cell(city_of(region), CustomerClass(customer_class)).received += number
 
     def _deadlines(self, each: Observed) -> Deadlines:
-        return deadlines(each.lifecycle, each.region, self._calendar, self._at)
+        return deadlines(each.lifecycle, each.region, self._rules, self._at)
 
     def _count_closed(self, each: Observed) -> None:
         cell = self.figures.cell(city_of(each.region), each.customer_class)
@@ -206,5 +206,5 @@ class Counting:
                 durations.add(stage.clock.used_working_days, stage.limit.working_days, over=stage.clock.over)
 
     def _count_permits(self, city: str, review: JointReview) -> None:
-        for permit in review_deadlines(review, self._calendar, self._at).permits:
+        for permit in review_deadlines(review, self._rules, self._at).permits:
             self.figures.permits.setdefault((city, permit.department), PermitFigures()).add(permit)

@@ -6,9 +6,11 @@ has no figures (outages, planning, publicity, organisation) the row stays empty.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from gateway.applications.customer_classes import CustomerClass
+from gateway.applications.rule_book import RuleBook
 from gateway.applications.stages import stages_of
 from gateway.clock import written_in_china
 from gateway.oversight.ledger_text import TASKS, TITLE, LedgerTask
@@ -17,6 +19,8 @@ from gateway.oversight.report import CellReport, DepartmentReport, Measure, Peri
 from schemas.regions import PROVINCE
 
 MOST_DEPARTMENTS: Final = 8
+CHEAPER: Final = 3
+INTERFACE: Final = 11
 NOTHING_CLOSED: Final = "本期没有办结的申请。"
 
 
@@ -38,14 +42,19 @@ class Ledger:
     rows: tuple[LedgerRow, ...]
 
 
-def ledger(report: PeriodReport) -> Ledger:
-    """The annex, filled in from ``report``."""
+def ledger(report: PeriodReport, rules: RuleBook) -> Ledger:
+    """The annex, filled in from ``report``; ``rules`` are those in force."""
     place = report.region_name if report.region else "全省"
     source = (
         f"数据来源：政企协同办电信息共享平台；统计期间 {report.first} 至 {report.last}，"
         f"按办结日期统计，截至 {written_in_china(report.as_of)}。“是否实现”“下一步工作计划”由填报单位填写。"
     )
-    rows = tuple(LedgerRow(task, _FILLED[task.number](report) if task.number in _FILLED else "") for task in TASKS)
+    filled: dict[int, Callable[[PeriodReport], str]] = {
+        **_FILLED,
+        CHEAPER: partial(_cheaper, rules=rules),
+        INTERFACE: partial(_interface, rules=rules),
+    }
+    rows = tuple(LedgerRow(task, filled[task.number](report) if task.number in filled else "") for task in TASKS)
     return Ledger(TITLE % place, place, source, rows)
 
 
@@ -81,14 +90,14 @@ def _easier(report: PeriodReport) -> str:
     return f"平台按以下环节办理并拒绝增设：{'；'.join(told)}。本期线上受理{report.total.received}件。"
 
 
-def _cheaper(report: PeriodReport) -> str:
+def _cheaper(report: PeriodReport, rules: RuleBook) -> str:
     """3 办电更省钱."""
     zero = report.of_class(CustomerClass.LV_ZERO)
-    return f"{_ceilings(report)}本期按“三零”服务受理低压非居民用户{zero.received}件，办结{zero.completed}件。"
+    return f"{_ceilings(report, rules)}本期按“三零”服务受理低压非居民用户{zero.received}件，办结{zero.completed}件。"
 
 
-def _ceilings(report: PeriodReport) -> str:
-    rules = rules_in_force(report.region or PROVINCE, report.last)
+def _ceilings(report: PeriodReport, book: RuleBook) -> str:
+    rules = rules_in_force(report.region or PROVINCE, report.last, book)
     told = "、".join(f"{AREA_TITLES[area]}{row.ceiling_kw}kW" for area, row in rules.ceilings if row is not None)
     return f"执行的“零投资”容量上限：{told}。" if told else "期末尚未实行“零投资”。"
 
@@ -171,9 +180,9 @@ def _connection(report: PeriodReport) -> str:
     return f"本期低压接入的“三零”用户办结{report.of_class(CustomerClass.LV_ZERO).completed}件。"
 
 
-def _interface(report: PeriodReport) -> str:
+def _interface(report: PeriodReport, rules: RuleBook) -> str:
     """11 延伸电网投资界面."""
-    return _ceilings(report)
+    return _ceilings(report, rules)
 
 
 def _openness(_: PeriodReport) -> str:
@@ -187,13 +196,11 @@ def _openness(_: PeriodReport) -> str:
 _FILLED: Final[Mapping[int, Callable[[PeriodReport], str]]] = {
     1: _quicker,
     2: _easier,
-    3: _cheaper,
     5: _business,
     6: _approvals,
     7: _online,
     8: _documents,
     9: _platform,
     10: _connection,
-    11: _interface,
     15: _openness,
 }

@@ -6,14 +6,12 @@ Nothing is written down a second time: a dated row that a province adds is publi
 from dataclasses import dataclass
 from datetime import date
 
-from gateway.applications.customer_classes import ZERO_INVESTMENT_CEILINGS, Area, CeilingRow, CustomerClass
+from gateway.applications.customer_classes import Area, CeilingRow, CustomerClass
 from gateway.applications.dated_rows import NATIONAL, require_region_code
 from gateway.applications.requirements import RequirementRow, allowed_documents, holders_of
+from gateway.applications.rule_book import RuleBook
 from gateway.applications.stages import Stage, stages_of
 from gateway.applications.time_limits import (
-    JOINT_REVIEW_LIMITS,
-    STAGE_LIMITS,
-    WHOLE_PROCESS_LIMITS,
     JointReviewLimitRow,
     StageLimitRow,
     VoltageBand,
@@ -77,19 +75,19 @@ class RulesInForce:
         return next(each for each in self.classes if each.customer_class is customer_class)
 
 
-def rules_in_force(region: str, on: date) -> RulesInForce:
-    """The rules as an application received on ``on`` in ``region`` is judged by. Raises ``RegionMalformed``."""
+def rules_in_force(region: str, on: date, rules: RuleBook) -> RulesInForce:
+    """What an application received on ``on`` in ``region`` is judged by. Raises ``RegionMalformed``."""
     require_region_code(region)
     return RulesInForce(
         region=region,
         on=on,
-        classes=tuple(_of_class(each, region, on) for each in CustomerClass),
-        ceilings=tuple((area, ZERO_INVESTMENT_CEILINGS.find(area, on, region)) for area in Area),
-        joint_review=tuple((band, JOINT_REVIEW_LIMITS.find(band, on, region)) for band in VoltageBand),
+        classes=tuple(_of_class(each, region, on, rules) for each in CustomerClass),
+        ceilings=tuple((area, rules.ceilings.find(area, on, region)) for area in Area),
+        joint_review=tuple((band, rules.joint_review_limits.find(band, on, region)) for band in VoltageBand),
     )
 
 
-def _of_class(customer_class: CustomerClass, region: str, on: date) -> ClassRules:
+def _of_class(customer_class: CustomerClass, region: str, on: date, rules: RuleBook) -> ClassRules:
     return ClassRules(
         customer_class=customer_class,
         whom=WHOM[customer_class],
@@ -97,12 +95,12 @@ def _of_class(customer_class: CustomerClass, region: str, on: date) -> ClassRule
         stages=tuple(
             StageRules(
                 stage,
-                STAGE_LIMITS.find((customer_class, stage), on, region),
+                rules.stage_limits.find((customer_class, stage), on, region),
                 allowed_documents(customer_class, stage, on),
             )
             for stage in stages_of(customer_class)
         ),
-        whole=WHOLE_PROCESS_LIMITS.find(customer_class, on, region),
+        whole=rules.whole_limits.find(customer_class, on, region),
         fee=FEES.find(customer_class, on, region),
     )
 

@@ -14,6 +14,7 @@ from gateway.oversight.performance import as_csv
 from gateway.oversight.public_rules import rules_in_force
 from gateway.oversight.service import OversightService
 from gateway.oversight.views import performance_view, rules_view
+from gateway.rule_rows.live import LiveRules
 from schemas.public_data import PublicPerformance, PublicRules
 from schemas.wire import Day, RegionDigits
 
@@ -37,11 +38,15 @@ Service = Annotated[OversightService, Depends(provide(OversightService))]
 
 @router.get("/rules", response_model=PublicRules, summary="各类用户的环节、时限、资料与收费：某地某日适用的规则及依据")
 async def rules(
-    region: Region, at: Annotated[datetime, Depends(now)], on: OneDay = None, if_none_match: IfNoneMatch = None
+    region: Region,
+    at: Annotated[datetime, Depends(now)],
+    live: Annotated[LiveRules, Depends(provide(LiveRules))],
+    on: OneDay = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Read from the dated tables that the gateway itself enforces."""
     return kept(
-        rules_view(rules_in_force(region, on or date_in_china(at))).model_dump_json().encode(),
+        rules_view(rules_in_force(region, on or date_in_china(at), live.book())).model_dump_json().encode(),
         RULES_KEPT_S,
         if_none_match,
     )

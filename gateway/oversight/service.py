@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from gateway.applications.working_days import WorkingCalendar
+from gateway.applications.rule_book import RuleBook, RulesNow
 from gateway.approvals.departments import Departments
 from gateway.clock import Clock
 from gateway.errors import Owner
@@ -44,12 +44,12 @@ class OversightService:
     def __init__(
         self,
         transactions: Transactions[OversightTransaction],
-        calendar: WorkingCalendar,
+        rules: RulesNow,
         departments: Departments,
         clock: Clock,
     ) -> None:
         self._transactions = transactions
-        self._calendar = calendar
+        self._rules = rules
         self._departments = departments
         self._clock = clock
         self._counting = asyncio.Lock()
@@ -66,7 +66,7 @@ class OversightService:
             known, now = self._kept.get(key), self._clock()
             if known is not None and now - known.as_of < KEPT_FOR:
                 return known
-            counting = Counting(self._calendar, now)
+            counting = Counting(self._rules(), now)
 
             def count(tx: OversightTransaction) -> None:
                 begins_at, ends_at = period.begins_at, period.ends_at
@@ -103,7 +103,7 @@ class OversightService:
         async with self._counting:
             if wanted in self._months:
                 return self._months[wanted]
-            counting = Counting(self._calendar, now)
+            counting = Counting(self._rules(), now)
             await self._transactions.read(
                 lambda tx: counting.take_closed(tx.observed.closed(wanted.begins_at, wanted.ends_at, ""))
             )
@@ -119,6 +119,11 @@ class OversightService:
             names.append(month_name(each))
             each = month_before(each)
         return names
+
+    @property
+    def rules(self) -> RuleBook:
+        """The rules in force. Raises ``RulesNotAtHand``."""
+        return self._rules()
 
     def department_title(self, code: str) -> str:
         """What the department of ``code`` is called; a code that nobody here knows stands for itself."""

@@ -9,8 +9,8 @@ from gateway.applications.deadlines import deadlines
 from gateway.applications.errors import ApplicationUnknown
 from gateway.applications.model import GridConnectionApplication
 from gateway.applications.review_views import look_views
+from gateway.applications.rule_book import RuleBook, RulesNow
 from gateway.applications.views import class_view, stage_view, whole_view
-from gateway.applications.working_days import WorkingCalendar
 from gateway.approvals.commitments import commitment_path
 from gateway.approvals.deadlines import PermitDeadline, review_deadlines
 from gateway.approvals.permit_states import PermitStatus
@@ -50,11 +50,9 @@ PARTIES, PARTIES_SHOWN = "parties", "application.parties_shown"
 class ProgressService:
     """进度查询."""
 
-    def __init__(
-        self, transactions: Transactions[ProgressTransaction], calendar: WorkingCalendar, clock: Clock
-    ) -> None:
+    def __init__(self, transactions: Transactions[ProgressTransaction], rules: RulesNow, clock: Clock) -> None:
         self._transactions = transactions
-        self._calendar = calendar
+        self._rules = rules
         self._clock = clock
 
     async def progress(self, application_id: str, holder_digest: str) -> ProgressView:
@@ -88,7 +86,8 @@ class ProgressService:
         authorisation = tx.authorisations.of_application(application_id)
         review = tx.joint_reviews.find_by_application(application_id)
         under_way = application.lifecycle.closed_at is None
-        standing = deadlines(application.lifecycle, application.region, self._calendar, now)
+        rules = self._rules()
+        standing = deadlines(application.lifecycle, application.region, rules, now)
         return ProgressView(
             application_id=application_id,
             utility=application.utility,
@@ -100,8 +99,8 @@ class ProgressService:
             whole=whole_view(standing.whole),
             stages=[stage_view(stage, application.lifecycle) for stage in standing.stages],
             documents=_documents(tx, application),
-            joint_review=review_view(review, self._calendar, now) if review else None,
-            permits=permit_progress(review, under_way, self._calendar, now) if review else [],
+            joint_review=review_view(review, rules, now) if review else None,
+            permits=permit_progress(review, under_way, rules, now) if review else [],
             authorised_until=authorisation.until if authorisation else None,
             authorisation_withdrawn_at=authorisation.withdrawn_at if authorisation else None,
             withdrawal=_withdrawal(tx, application),
@@ -149,15 +148,13 @@ def _withdrawal(tx: ProgressTransaction, application: GridConnectionApplication)
     )
 
 
-def permit_progress(
-    kept: KeptReview, under_way: bool, calendar: WorkingCalendar, now: datetime
-) -> list[PermitProgress]:
+def permit_progress(kept: KeptReview, under_way: bool, rules: RuleBook, now: datetime) -> list[PermitProgress]:
     """Every permit as its applicant sees it: the same outcomes that the utility gets, and what waits on the applicant.
 
     ``under_way`` – the application is not closed: then nothing waits on anybody.
     """
     review = kept.review
-    standing = review_deadlines(review, calendar, now)
+    standing = review_deadlines(review, rules, now)
     steps = [_next_step(kept, deadline) if under_way else (None, None) for deadline in standing.permits]
     return [
         PermitProgress(

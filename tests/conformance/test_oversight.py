@@ -22,7 +22,7 @@ from gateway.oversight.service import OversightService
 from gateway.records.entries import RecordEntry
 from schemas.departments import ConnectionLine, OutcomeKind, ReviewMode
 from tests.support.approvals import LINE, PLANNING, UTILITY
-from tests.support.oversight import CALENDAR, added, application, withdrawn, working_days_later
+from tests.support.oversight import RULES, added, application, withdrawn, working_days_later
 from tests.support.storage import NOON, SetClock, opened
 
 MARCH = month("2026-03")
@@ -36,7 +36,7 @@ def storage(database_url: str) -> Iterator[SqlTransactions]:
 
 
 def service(storage: SqlTransactions, at: datetime = LATER) -> OversightService:
-    return OversightService(storage, CALENDAR, Departments(discover({})), SetClock(at))
+    return OversightService(storage, lambda: RULES, Departments(discover({})), SetClock(at))
 
 
 def a_review(name: str, took: int) -> KeptReview:
@@ -127,7 +127,7 @@ async def test_a_month_is_published_once_nothing_of_it_can_change(storage: SqlTr
 
 async def test_figures_are_counted_anew_after_five_minutes(storage: SqlTransactions) -> None:
     clock = SetClock(LATER)
-    asked = OversightService(storage, CALENDAR, Departments(()), clock)
+    asked = OversightService(storage, lambda: RULES, Departments(()), clock)
     assert (await asked.figures(MARCH)).figures.total().completed == 0
     await storage.write(added(application("app_1")))
     clock.advance(minutes=4)
@@ -141,7 +141,7 @@ async def test_memory_does_not_grow_with_what_is_counted(storage: SqlTransaction
         await storage.write(added(*(application(f"app_{first + each}") for each in range(number))))
 
         def count(tx: object) -> int:
-            counting = Counting(CALENDAR, LATER)
+            counting = Counting(RULES, LATER)
             tracemalloc.start()
             try:
                 counting.take_closed(tx.observed.closed(MARCH.begins_at, MARCH.ends_at, ""))  # type: ignore[attr-defined]

@@ -287,7 +287,7 @@ class TestUnsure:
         task = await looked_at(room)
         done = await room.reviews.settle(task.task_id, settlement(), CALLER)
         application_id = done.submitted.application.application_id if done.submitted else ""
-        service = ProgressService(room.transactions, room.stages._calendar, room.clock)
+        service = ProgressService(room.transactions, room.stages._rules, room.clock)
         progress = await service.progress(application_id, an_applicant().holder_digest)
         assert [(each.who, each.purpose) for each in progress.accesses] == [(CALLER, "consistency_review")]
 

@@ -156,6 +156,15 @@ PLAIN: dict[str, dict[str, str]] = {
         "regions": PLACE,
         "clause": "the legal basis that an operator wrote for all to see",
     },
+    "rule_rows": {
+        "row_id": REFERENCE,
+        "rule_table said status": WORD,
+        "region": PLACE,
+        "document_number clause basis_text basis_link": "the legal basis that an officer wrote for all to see",
+        "drafted_by approved_by withdrawn_by end_proposed_by ended_by": STAFF,
+        "reason": "why an officer took a rule back; rules are about nobody",
+    },
+    "rule_row_version": {},
     "reconciliation_days": {"utility record_id": REFERENCE, "root": "a hash over digests"},
     "reconciliation_reports": {"utility record_id": REFERENCE},
     "record_entries": {

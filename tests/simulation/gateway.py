@@ -16,9 +16,9 @@ from gateway.applications.intake import IntakeService
 from gateway.applications.own_application import OwnApplicationService
 from gateway.applications.review_reading import ReviewReader
 from gateway.applications.reviews import ReviewService
+from gateway.applications.rule_book import published_rules
 from gateway.applications.stage_events import StageEventService
 from gateway.applications.stages import Stage
-from gateway.applications.working_days import WorkingCalendar
 from gateway.approvals.commitments import CommitmentService
 from gateway.approvals.outcomes import OutcomeIntake
 from gateway.approvals.review_modes import ReviewModeRow, ReviewModes
@@ -120,7 +120,6 @@ class SimulatedGateway:
         self._platform, self._provider, self._channel, self._rng = platform, provider, channel, rng
         self._numbers = itertools.count(1)
         self.kinds = KindRegistry.discover()
-        self.calendar = WorkingCalendar()
         self._departments = discover()
         self._trust = trust()
         self.deaths = 0
@@ -140,7 +139,7 @@ class SimulatedGateway:
 
     def start(self) -> None:
         """As ``build_hub``, ``build_relay`` and ``build_rechecks`` do."""
-        clock, database, make_id, calendar = self.clock, self.database, self.make_id, self.calendar
+        clock, database, make_id, rules = self.clock, self.database, self.make_id, published_rules
         directory = PartnerDirectory(database, ticks=clock.ticks)
         chains = ChainVerifier(self._trust)
         verifier = Verifier(chains, (JwsFormat(), OfdFormat()))
@@ -159,21 +158,21 @@ class SimulatedGateway:
             database, directory, vocabulary=self._vocabulary(), new_id=lambda: make_id("agr")
         )
         self.identity = IdentityService(database, self._provider, DIGESTS, clock, self._secret)
-        self.intakes = IntakeService(database, certificates, agents, directory, calendar, clock, make_id, NAME)
+        self.intakes = IntakeService(database, certificates, agents, directory, rules, clock, make_id, NAME)
         self.reviews = ReviewService(
-            database, ReviewReader(certificates, agents), directory, clock, make_id, NAME, DIGESTS
+            database, ReviewReader(certificates, agents), directory, rules, clock, make_id, NAME, DIGESTS
         )
-        self.stages = StageEventService(database, calendar, clock, DIGESTS)
+        self.stages = StageEventService(database, rules, clock, DIGESTS)
         self.own = OwnApplicationService(database, clock, make_id, NAME)
         self.authorisations = AuthorisationService(database, clock, make_id)
         self.licences = LicenceService(
             database, certificates, directory, clock, make_id, DIGESTS, lambda: ANSWER_KEY, ISSUER
         )
-        self.window = SingleWindow(database, directory, departments, calendar, names, make_id, LIGHT_MODES, DIGESTS)
-        self.commitments = CommitmentService(database, departments, calendar, names, make_id, DIGESTS)
+        self.window = SingleWindow(database, directory, departments, rules, names, make_id, LIGHT_MODES, DIGESTS)
+        self.commitments = CommitmentService(database, departments, rules, names, make_id, DIGESTS)
         self.outcomes = OutcomeIntake(database, directory, departments, ISSUER, make_id, DIGESTS)
         self.deliveries = DeliveryService(database, ISSUER)
-        self.progress = ProgressService(database, calendar, clock)
+        self.progress = ProgressService(database, rules, clock)
         retention = RetentionService(database, policies(PERIODS, self.kinds.copies_kept()), clock)
         days = ReconciliationService(database, clock, make_id, lambda: ANSWER_KEY, ISSUER)
         projects = ProjectIntake(database, directory, ISSUER, make_id, DIGESTS, clock)

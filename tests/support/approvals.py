@@ -16,7 +16,7 @@ from adapters.storage.transactions import SqlTransactions
 from gateway.applications.customer_classes import ApplicantKind, Area, ClassDerivation, CustomerClass
 from gateway.applications.lifecycle import Lifecycle
 from gateway.applications.model import Demand, GridConnectionApplication, IntakeKind, Party
-from gateway.applications.working_days import WorkingCalendar
+from gateway.applications.rule_book import published_rules
 from gateway.approvals.commitments import CommitmentService
 from gateway.approvals.outcomes import OutcomeIntake
 from gateway.approvals.review_modes import ReviewModeRow, ReviewModes
@@ -229,14 +229,14 @@ def approvals_room(database_url: str, prefix: str = "") -> Iterator[ApprovalsRoo
     def make_id(kind: str) -> str:
         return f"{kind}_{prefix}{next(numbers):04d}"
 
-    departments, calendar, names = discover(), WorkingCalendar(), GatewayNames(ISSUER, "https://gateway.example/")
+    departments, rules, names = discover(), published_rules, GatewayNames(ISSUER, "https://gateway.example/")
     with opened(database_url, clock) as transactions:
         yield ApprovalsRoom(
             transactions=transactions,
             clock=clock,
             directory=directory,
-            window=SingleWindow(transactions, directory, departments, calendar, names, make_id, LIGHT_MODES, DIGESTS),
-            commitments=CommitmentService(transactions, departments, calendar, names, make_id, DIGESTS),
+            window=SingleWindow(transactions, directory, departments, rules, names, make_id, LIGHT_MODES, DIGESTS),
+            commitments=CommitmentService(transactions, departments, rules, names, make_id, DIGESTS),
             outcomes=OutcomeIntake(transactions, directory, departments, ISSUER, make_id, DIGESTS),
             keys=keys,
         )

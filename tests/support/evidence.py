@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.departments import discover
-from gateway.applications.working_days import WorkingCalendar
+from gateway.applications.rule_book import published_rules
 from gateway.approvals.outcomes import OutcomeIntake
 from gateway.approvals.review_requests import GatewayNames
 from gateway.approvals.single_window import SingleWindow
@@ -158,7 +158,7 @@ class EvidenceRoom:
         directory.add(ROAD, Role.DEPARTMENT, "440100")
         directory.add_key(ROAD, self.keys.road, KeyUse.OUTCOME)
         names, numbers, departments = GatewayNames(ISSUER, f"{ISSUER}/"), count(1), discover()
-        common = (WorkingCalendar(), names, lambda kind: f"{kind}_r{next(numbers):04d}")
+        common = (published_rules, names, lambda kind: f"{kind}_r{next(numbers):04d}")
         window = SingleWindow(self.room.transactions, directory, departments, *common, LIGHT_MODES, DIGESTS)
         request: JointReviewRequest = intake({"department": ROAD, "permit": "road_occupation"})
         opened = await window.open(reviewing_caller(), self.application_id, request, clock())

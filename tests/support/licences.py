@@ -17,9 +17,9 @@ from gateway.applications.intake import IntakeService
 from gateway.applications.model import Demand, IntakeKind
 from gateway.applications.review_reading import ReviewReader
 from gateway.applications.reviews import ReviewService
+from gateway.applications.rule_book import published_rules
 from gateway.applications.stage_events import StageEventService
 from gateway.applications.submission import Submitted
-from gateway.applications.working_days import WorkingCalendar
 from gateway.authorisations.service import AuthorisationService
 from gateway.caller import Caller, Role
 from gateway.certificates.evidence import EvidenceGatherer
@@ -269,18 +269,18 @@ def licences_room(database_url: str) -> Iterator[LicencesRoom]:
             transactions=transactions,
             digests=DIGESTS,
         )
-        calendar, agents = WorkingCalendar(), authorities(Status(clock))
+        rules, agents = published_rules, authorities(Status(clock))
         yield LicencesRoom(
             transactions,
             clock,
             source,
             partners,
-            IntakeService(transactions, certificates, agents, partners, calendar, clock, make_id, "共享平台"),
-            StageEventService(transactions, calendar, clock, DIGESTS),
+            IntakeService(transactions, certificates, agents, partners, rules, clock, make_id, "共享平台"),
+            StageEventService(transactions, rules, clock, DIGESTS),
             AuthorisationService(transactions, clock, make_id),
             LicenceService(transactions, certificates, partners, clock, make_id, DIGESTS, lambda: key, ISSUER),
             ReviewService(
-                transactions, ReviewReader(certificates, agents), partners, clock, make_id, "共享平台", DIGESTS
+                transactions, ReviewReader(certificates, agents), partners, rules, clock, make_id, "共享平台", DIGESTS
             ),
             key,
             status,

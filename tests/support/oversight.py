@@ -10,8 +10,8 @@ from typing import Any
 from gateway.applications.customer_classes import Area, ClassDerivation, CustomerClass
 from gateway.applications.lifecycle import Lifecycle, StageAction, StageEvent, apply
 from gateway.applications.model import ApplicationDocument, Demand, GridConnectionApplication, IntakeKind
+from gateway.applications.rule_book import published_rules
 from gateway.applications.stages import stages_of
-from gateway.applications.working_days import WorkingCalendar
 from gateway.approvals.joint_review import JointReview, Outcome, Permit, record_outcome
 from gateway.approvals.ports import KeptReview
 from gateway.certificates.verdicts import Verdict
@@ -21,7 +21,7 @@ from schemas.identity import ApplicantKind
 from tests.support.approvals import A_PARTY, LINE, an_application
 from tests.support.storage import NOON
 
-CALENDAR = WorkingCalendar()
+RULES = published_rules()
 LATE = timedelta(days=3)
 """Longer than a time may be claimed back."""
 
@@ -29,7 +29,7 @@ LATE = timedelta(days=3)
 def working_days_later(at: datetime, days: int) -> datetime:
     """The same time of day, so many working days on."""
     on = date_in_china(at)
-    return at + (CALENDAR.add_working_days(on, days).due_on - on)
+    return at + (RULES.calendar.add_working_days(on, days).due_on - on)
 
 
 def lifecycle_of(

@@ -46,7 +46,8 @@ async def test_calendar_and_type_codes_reach_their_rooms(environment: dict[str, 
     try:
         async with clients() as (http, _):
             hub: Hub = build_hub(foundation, http)
-        calendar = hub.services.get(ProgressService)._calendar
+            await foundation.rules.refresh()
+            calendar = hub.services.get(ProgressService)._rules().calendar
         assert not calendar.is_working_day(date(2031, 1, 2))
         assert calendar.is_known(date(2031, 5, 5))
         assert kinds_of(foundation.settings).get("business_licence").type_codes == (CODE,)

@@ -124,21 +124,22 @@ async def conduct(request: Request, pages: SeenPages, service: Service, wanted: 
 async def show_ledger(request: Request, pages: SeenPages, service: Service, wanted: Wanted) -> Response:
     """The 重点任务台账 as it would be exported."""
     report = await _report(service, wanted)
-    return _page(request, pages, "authority/ledger.html", wanted, report, {}, ledger=ledger(report))
+    return _page(request, pages, "authority/ledger.html", wanted, report, {}, ledger=ledger(report, service.rules))
 
 
 @router.get("/ledger.xlsx")
 async def ledger_as_spreadsheet(service: Service, wanted: Wanted) -> Response:
     """To be filled in by people where figures say nothing."""
     report = await _report(service, wanted)
-    made = await asyncio.to_thread(ledger_xlsx, ledger(report), report)
-    return Response(made, headers=_attached(ledger(report), wanted, "xlsx"), media_type=MEDIA_TYPE)
+    filled = ledger(report, service.rules)
+    made = await asyncio.to_thread(ledger_xlsx, filled, report)
+    return Response(made, headers=_attached(filled, wanted, "xlsx"), media_type=MEDIA_TYPE)
 
 
 @router.get("/ledger.pdf")
 async def ledger_as_pdf(pages: SeenPages, service: Service, wanted: Wanted) -> Response:
     """The same on paper. Raises ``CannotTypeset``."""
-    filled = ledger(await _report(service, wanted))
+    filled = ledger(await _report(service, wanted), service.rules)
     async with _TYPESETTING:
         made = await asyncio.to_thread(ledger_pdf, pages, filled)
     return Response(made, headers=_attached(filled, wanted, "pdf"), media_type="application/pdf")

@@ -16,6 +16,7 @@ from gateway.oversight.service import OversightService
 from gateway.oversight.views import ALL_CLASSES, performance_view, rules_view
 from gateway.portal.page_route import PageRoute, page_unknown
 from gateway.portal.rendering import Pages
+from gateway.rule_rows.live import LiveRules
 from schemas.public_data import CityPerformance, PerformanceCell
 from schemas.regions import PROVINCE, REGION_NAMES
 
@@ -31,6 +32,7 @@ SeenPages = Annotated[Pages, Depends(provide(Pages))]
 At = Annotated[datetime, Depends(now)]
 Region = Annotated[str, Query(max_length=12)]
 OnText = Annotated[str, Query(max_length=40)]
+Rules = Annotated[LiveRules, Depends(provide(LiveRules))]
 
 
 @router.get("")
@@ -40,14 +42,16 @@ async def start(request: Request, pages: SeenPages) -> Response:
 
 
 @router.get("/rules")
-async def rules(request: Request, pages: SeenPages, at: At, region: Region = PROVINCE, on: OnText = "") -> Response:
+async def rules(
+    request: Request, pages: SeenPages, at: At, live: Rules, region: Region = PROVINCE, on: OnText = ""
+) -> Response:
     """Every class at a glance, for a region and a day of receipt."""
     day, errors = _day(on, date_in_china(at))
     return pages.render(
         request,
         "public/rules.html",
         422 if errors else 200,
-        rules=rules_view(_rules(region, day)),
+        rules=rules_view(_rules(region, day, live)),
         regions=choices(region),
         told_on=on or day.isoformat(),
         errors=errors,
@@ -56,13 +60,19 @@ async def rules(request: Request, pages: SeenPages, at: At, region: Region = PRO
 
 @router.get("/rules/{customer_class}")
 async def class_rules(
-    customer_class: str, request: Request, pages: SeenPages, at: At, region: Region = PROVINCE, on: OnText = ""
+    customer_class: str,
+    request: Request,
+    pages: SeenPages,
+    at: At,
+    live: Rules,
+    region: Region = PROVINCE,
+    on: OnText = "",
 ) -> Response:
     """One class: its road, its documents, what it costs. Raises ``PageUnknown``."""
     day, errors = _day(on, date_in_china(at))
     if customer_class not in set(CustomerClass) or errors:
         raise page_unknown()
-    shown = rules_view(_rules(region, day))
+    shown = rules_view(_rules(region, day, live))
     chosen = next(each for each in shown.classes if each.customer_class == customer_class)
     return pages.render(request, "public/class.html", rules=shown, chosen=chosen)
 
@@ -103,8 +113,8 @@ def choices(region: str) -> list[tuple[str, str]]:
     return [(code, region_name(code)) for code in (*known, *((region,) if region not in known else ()))]
 
 
-def _rules(region: str, day: date) -> RulesInForce:
-    return rules_in_force(region or PROVINCE, day)
+def _rules(region: str, day: date, live: LiveRules) -> RulesInForce:
+    return rules_in_force(region or PROVINCE, day, live.book())
 
 
 def _day(text: str, today: date) -> tuple[date, list[tuple[str, str]]]:

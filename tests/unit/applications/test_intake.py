@@ -19,8 +19,8 @@ from gateway.applications.errors import (
     RegionTooWide,
 )
 from gateway.applications.model import IntakeKind
+from gateway.applications.rule_book import published_rules
 from gateway.applications.utilities import utilities_of
-from gateway.applications.working_days import WorkingCalendar
 from gateway.authorisations.errors import AlreadyWithdrawn, AuthorisationMissing, AuthorisationUnknown
 from gateway.licences.errors import SiteNotGiven
 from gateway.licences.site import SiteService
@@ -392,7 +392,7 @@ async def test_the_address_is_told_to_the_authorised_utility_alone_and_the_appli
     await room.authorisations.withdraw(application_id, an_applicant().holder_digest)
     with pytest.raises(AuthorisationMissing):
         await sites.tell(utility_caller(), application_id)
-    progress = await ProgressService(room.transactions, WorkingCalendar(), room.clock).progress(
+    progress = await ProgressService(room.transactions, published_rules, room.clock).progress(
         application_id, an_applicant().holder_digest
     )
     assert [(each.document, each.result, each.fields) for each in progress.accesses] == [

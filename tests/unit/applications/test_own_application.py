@@ -43,7 +43,7 @@ def ending(at: datetime, reason: str = "用户变更用电地址", event_id: str
 
 
 async def progress(room: LicencesRoom, application_id: str) -> Any:
-    service = ProgressService(room.transactions, room.stages._calendar, room.clock)
+    service = ProgressService(room.transactions, room.stages._rules, room.clock)
     return await service.progress(application_id, HOLDER)
 
 

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from limits import parse
 
 from adapters.storage.transactions import SqlTransactions
-from gateway.applications.working_days import WorkingCalendar
+from gateway.applications.rule_book import published_rules
 from gateway.approvals.router import router as approvals_router
 from gateway.caller import Caller, Role
 from gateway.delivery.router import operator_router
@@ -103,7 +103,7 @@ def _services(room: ApprovalsRoom, transactions: SqlTransactions, limits: RateLi
     return Services(
         limits,
         room.commitments,
-        ProgressService(transactions, WorkingCalendar(), room.clock),
+        ProgressService(transactions, published_rules, room.clock),
         Doorkeeper(NamedGate(), room.clock, ISSUER),
         Idempotency(transactions, room.clock, DIGESTS),
         room.window,

@@ -8,7 +8,7 @@ import pytest
 from gateway.applications.dated_rows import RuleTableError
 from gateway.approvals.errors import ReviewModeNotAllowed
 from gateway.approvals.review_modes import ReviewModeRow, ReviewModes
-from gateway.bootstrap import review_modes
+from gateway.bootstrap.foundation import published_rules
 from gateway.settings import Settings, SettingsError, load_settings
 from schemas.departments import ConnectionLine, ReviewMode
 
@@ -29,7 +29,7 @@ def line(voltage_v: int = 380, length_m: float = 200.0) -> ConnectionLine:
 
 
 def modes(*rows: dict[str, Any]) -> ReviewModes:
-    return review_modes(Settings(review_modes=[ROW | row for row in rows]))
+    return ReviewModes(published_rules(Settings(review_modes=[ROW | row for row in rows])).modes)
 
 
 def clause(

@@ -92,7 +92,7 @@ async def test_it_is_recorded_as_what_it_is_and_not_as_a_disclosure(room: Licenc
     (entry,) = await room.entries("licence.explained")
     assert (entry["actor"], entry["facts"]["utility"], entry["subject"]) == ("cli:operator", UTILITY, application_id)
     assert told.record_id.endswith("-4")
-    progress = ProgressService(room.transactions, room.stages._calendar, room.clock)
+    progress = ProgressService(room.transactions, room.stages._rules, room.clock)
     assert (await progress.progress(application_id, an_applicant().holder_digest)).accesses == []
 
 

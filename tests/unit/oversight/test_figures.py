@@ -8,7 +8,7 @@ from gateway.applications.model import GridConnectionApplication
 from gateway.applications.stages import Stage
 from gateway.oversight.figures import Counting, Figures
 from gateway.oversight.ports import Observed
-from tests.support.oversight import CALENDAR, application, lifecycle_of, withdrawn
+from tests.support.oversight import RULES, application, lifecycle_of, withdrawn
 from tests.support.storage import NOON
 
 GUANGZHOU, SHENZHEN = "440100", "440300"
@@ -20,7 +20,7 @@ def observed(made: GridConnectionApplication, **more: int) -> Observed:
 
 
 def counted(*closed: Observed, opened: tuple[Observed, ...] = ()) -> Figures:
-    counting = Counting(CALENDAR, LATER)
+    counting = Counting(RULES, LATER)
     counting.take_closed(closed)
     counting.take_open(opened)
     return counting.figures

@@ -20,7 +20,7 @@ from gateway.oversight.spreadsheet import ledger_xlsx
 from gateway.portal.assets import Assets
 from gateway.portal.authority.ledger_pdf import ledger_pdf, parts_of
 from gateway.portal.rendering import Pages, Site
-from tests.support.oversight import CALENDAR, a_population, application
+from tests.support.oversight import RULES, a_population, application
 from tests.support.storage import NOON, SetClock
 
 LATER = NOON + timedelta(days=90)
@@ -28,7 +28,7 @@ NAMESPACE = {"s": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
 
 
 def a_report(*days: tuple[int, ...], region: str = "440100") -> PeriodReport:
-    counting = Counting(CALENDAR, LATER)
+    counting = Counting(RULES, LATER)
     made = [application(f"app_{number}", days=each) for number, each in enumerate(days)]
     counting.take_closed(
         Observed(each.region, each.customer_class, each.intake, each.lifecycle, 2, 0, refused_events=1) for each in made
@@ -61,7 +61,7 @@ def test_the_annex_has_19_tasks_in_seven_parts() -> None:
 
 
 def test_what_the_data_say_is_filled_in_and_the_rest_is_left() -> None:
-    filled = {row.task.number: row.so_far for row in ledger(a_report((1, 3, 2), (2, 4, 3))).rows}
+    filled = {row.task.number: row.so_far for row in ledger(a_report((1, 3, 2), (2, 4, 3)), RULES).rows}
     assert [number for number, text in filled.items() if not text] == [4, 12, 13, 14, 16, 17, 18, 19]
     assert "办结2件，用时中位数7.5个工作日、九成不超过9个、最长9个（时限6个），超时限1件（50%）" in filled[1]
     assert "被拒绝2次" in filled[5]
@@ -71,13 +71,13 @@ def test_what_the_data_say_is_filled_in_and_the_rest_is_left() -> None:
 
 
 def test_a_period_in_which_nothing_happened_says_so() -> None:
-    filled = {row.task.number: row.so_far for row in ledger(a_report()).rows}
+    filled = {row.task.number: row.so_far for row in ledger(a_report(), RULES).rows}
     assert filled[1] == filled[8] == filled[9] == "本期没有办结的申请。"
 
 
 def test_the_spreadsheet_has_the_annexs_layout() -> None:
     report = a_report((1, 3, 2))
-    found = cells(ledger_xlsx(ledger(report), report))
+    found = cells(ledger_xlsx(ledger(report, RULES), report))
     assert found["A1"].startswith("广州市《关于全面提升“获得电力”服务水平")
     assert [found[place] for place in ("A2", "B2", "C2", "D2", "D3", "E3", "F3", "G3")] == [
         *("任务类型", "序号", "任务内容", "广州市", "具体要求", "是否实现", "截至目前完成情况", "下一步工作计划"),
@@ -86,12 +86,12 @@ def test_the_spreadsheet_has_the_annexs_layout() -> None:
     assert (found["A4"], found["A8"], found["C22"]) == ("一、工作目标", "二、压减办电时间", "做好总结推广。")
     assert found["D12"] == TASKS[8].requirement
     assert {found.get(f"{column}{row}", "") for column in "EG" for row in range(4, 23)} == {""}, "left for people"
-    assert cells(ledger_xlsx(ledger(report), report), 2)["D2"] == "0"
+    assert cells(ledger_xlsx(ledger(report, RULES), report), 2)["D2"] == "0"
 
 
 def test_text_stays_text() -> None:
     report = a_report((1, 3, 2))
-    usual = ledger(report)
+    usual = ledger(report, RULES)
     rows = tuple(LedgerRow(row.task, "=HYPERLINK(1)" if row.task.number == 4 else "http://x") for row in usual.rows)
     made = ledger_xlsx(Ledger(usual.title, "=1+1", usual.source, rows), report)
     found = cells(made)
@@ -102,13 +102,13 @@ def test_text_stays_text() -> None:
 
 def test_the_same_report_makes_the_same_bytes() -> None:
     report = a_report((1, 3, 2))
-    assert ledger_xlsx(ledger(report), report) == ledger_xlsx(ledger(report), report)
+    assert ledger_xlsx(ledger(report, RULES), report) == ledger_xlsx(ledger(report, RULES), report)
 
 
 def test_the_pdf_is_one_and_says_it_all(need_pango: Callable[[], None]) -> None:
     need_pango()
     pages = Pages(Site("办电网关", https=True), Assets(), SetClock())
-    filled = ledger(a_report((1, 3, 2)))
+    filled = ledger(a_report((1, 3, 2)), RULES)
     assert sum(parts_of(filled).values()) == 19
     made = ledger_pdf(pages, filled)
     assert made.startswith(b"%PDF-")
@@ -131,7 +131,7 @@ def need_pango() -> Callable[[], None]:
 def test_a_whole_province_tells_its_departments_together() -> None:
     made, reviews = a_population(NOON, Random(7))
     by_application = {each.application_id: each.review for each in reviews}
-    counting = Counting(CALENDAR, LATER)
+    counting = Counting(RULES, LATER)
     counting.take_closed(
         Observed(e.region, e.customer_class, e.intake, e.lifecycle, 2, 0, by_application.get(e.application_id))
         for e in made
@@ -139,10 +139,10 @@ def test_a_whole_province_tells_its_departments_together() -> None:
     )
     period = Period(date(2026, 3, 1), date(2026, 5, 31))
     report = period_report(PeriodFigures(period, "", LATER, counting.figures), lambda code: code.partition("-")[0])
-    told = {row.task.number: row.so_far for row in ledger(report).rows}[6]
+    told = {row.task.number: row.so_far for row in ledger(report, RULES).rows}[6]
     for title in ("planning", "road", "greenery"):
         same = [each for each in report.departments if each.title == title]
         assert (
             f"{title}{sum(each.permits for each in same)}项，办结{sum(each.decided.count for each in same)}项" in told
         )
-    assert ledger(report).title.startswith("全省《")
+    assert ledger(report, RULES).title.startswith("全省《")

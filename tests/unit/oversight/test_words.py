@@ -6,6 +6,7 @@ from datetime import date
 import pytest
 
 from adapters.departments import discover
+from gateway.applications.rule_book import published_rules
 from gateway.oversight.public_rules import HOTLINES, rules_in_force
 from gateway.oversight.views import ALL_CITIES, ALL_CLASSES, WHOLE_PROCESS, rules_view
 from gateway.portal.authority.router import WORDS
@@ -29,7 +30,7 @@ def said(found: object) -> set[str]:
 @pytest.mark.parametrize("on", [date(2020, 1, 1), date(2021, 12, 31), date(2026, 11, 28)])
 def test_every_text_of_the_rules_is_translated(on: date) -> None:
     english = translations(Language.ENGLISH)
-    texts = said(rules_view(rules_in_force(PROVINCE, on)).model_dump())
+    texts = said(rules_view(rules_in_force(PROVINCE, on, published_rules())).model_dump())
     texts |= {title for _, title in (*HOTLINES, *choices(PROVINCE))} | {ALL_CITIES, ALL_CLASSES, WHOLE_PROCESS}
     texts |= {*WORDS.values(), *(each.title for each in discover())}
     assert not {text for text in texts if english.gettext(text) == text}

@@ -24,7 +24,7 @@ def room(database_url: str) -> Iterator[LicencesRoom]:
 
 
 def progress_of(room: LicencesRoom) -> ProgressService:
-    return ProgressService(room.transactions, room.stages._calendar, room.clock)
+    return ProgressService(room.transactions, room.stages._rules, room.clock)
 
 
 async def test_anothers_application_is_as_if_it_were_not_there(room: LicencesRoom) -> None:
