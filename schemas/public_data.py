@@ -87,6 +87,38 @@ class JointReviewLimitView(OpenWireModel):
     limit: LimitView
 
 
+class PermitModeView(OpenWireModel):
+    """A mode that a permit may be handled by (第（四）条). ``permit`` None: any; without bounds: whatever the line."""
+
+    mode: str = Field(description="full 审批、commitment 告知承诺、filing 备案、exempt 免批")
+    title: str
+    permit: str | None
+    max_voltage_v: int | None
+    max_length_m: float | None
+    basis: RuleBasis
+
+
+class CalendarDaysView(OpenWireModel):
+    """Days that officers entered, before the published calendar."""
+
+    first: date
+    last: date
+    is_working_day: bool
+    basis: RuleBasis
+
+
+class AddedRuleView(OpenWireModel):
+    """A row that officers added by two persons, in force or to come: its legal basis word for word."""
+
+    row_id: str
+    table: str
+    title: str
+    matter: list[str]
+    says: str
+    basis: RuleBasis
+    link: str | None
+
+
 class HotlineView(OpenWireModel):
     """Whom to call."""
 
@@ -103,6 +135,9 @@ class PublicRules(OpenWireModel):
     classes: list[ClassRulesView]
     zero_investment: list[CeilingView]
     joint_review: list[JointReviewLimitView]
+    permit_modes: list[PermitModeView]
+    calendar: list[CalendarDaysView]
+    added: list[AddedRuleView]
     hotlines: list[HotlineView]
 
 

@@ -3,7 +3,7 @@
 Nothing is written down a second time: a dated row that a province adds is published by being added.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from gateway.applications.customer_classes import Area, CeilingRow, CustomerClass
@@ -17,10 +17,15 @@ from gateway.applications.time_limits import (
     VoltageBand,
     WholeLimitRow,
 )
+from gateway.approvals.review_modes import ReviewModeRow
 from gateway.oversight.fees import FEES, FeeRow
+from gateway.rule_rows.model import OperatorRow, RowTerms
+from gateway.rule_rows.rules import Rules
+from gateway.rule_rows.tables import CalendarRow
 from schemas.identity import ApplicantKind
 from schemas.regions import REGION_NAMES
 
+REGION_DIGITS = 6
 HOTLINES = (("95598", "供电服务热线"), ("12398", "能源监管投诉举报热线"))
 """第（十三）条: both together, to the same people."""
 
@@ -69,6 +74,9 @@ class RulesInForce:
     classes: tuple[ClassRules, ...]
     ceilings: tuple[tuple[Area, CeilingRow | None], ...]
     joint_review: tuple[tuple[VoltageBand, JointReviewLimitRow | None], ...]
+    modes: tuple[ReviewModeRow, ...] = ()
+    calendar: tuple[CalendarRow, ...] = ()
+    added: tuple[OperatorRow, ...] = ()
 
     def of_class(self, customer_class: CustomerClass) -> ClassRules:
         """The rules of one class."""
@@ -85,6 +93,29 @@ def rules_in_force(region: str, on: date, rules: RuleBook) -> RulesInForce:
         ceilings=tuple((area, rules.ceilings.find(area, on, region)) for area in Area),
         joint_review=tuple((band, rules.joint_review_limits.find(band, on, region)) for band in VoltageBand),
     )
+
+
+def all_rules_in_force(region: str, on: date, rules: Rules) -> RulesInForce:
+    """``rules_in_force`` with permit modes, calendar days, and the rows of officers that hold there or will.
+
+    Raises ``RegionMalformed``.
+    """
+    modes = rules.modes.table
+    keys = dict.fromkeys((row.mode, row.permit) for row in modes.rows)
+    found = (modes.find(key, on, region) for key in keys)
+    return replace(
+        rules_in_force(region, on, rules.book),
+        modes=tuple(row for row in found if row is not None),
+        calendar=tuple(row for row in rules.calendar.rows if (row.effective_to or on) >= on),
+        added=tuple(row for row in rules.added if _concerns(row.terms, region, on)),
+    )
+
+
+def _concerns(terms: RowTerms, region: str, on: date) -> bool:
+    """Whether a row holds in ``region``, or in some part of it, on ``on`` or later."""
+    wide = region.removesuffix("00").removesuffix("00") if len(region) == REGION_DIGITS else region
+    near = region.startswith(terms.region) or terms.region.startswith(wide)
+    return near and (terms.effective_to is None or terms.effective_to >= on)
 
 
 def _of_class(customer_class: CustomerClass, region: str, on: date, rules: RuleBook) -> ClassRules:

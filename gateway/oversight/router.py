@@ -11,7 +11,7 @@ from gateway.http.callers import now
 from gateway.http.limits import RateLimit
 from gateway.http.services import provide
 from gateway.oversight.performance import as_csv
-from gateway.oversight.public_rules import rules_in_force
+from gateway.oversight.public_rules import all_rules_in_force
 from gateway.oversight.service import OversightService
 from gateway.oversight.views import performance_view, rules_view
 from gateway.rule_rows.live import LiveRules
@@ -46,7 +46,7 @@ async def rules(
 ) -> Response:
     """Read from the dated tables that the gateway itself enforces."""
     return kept(
-        rules_view(rules_in_force(region, on or date_in_china(at), live.book())).model_dump_json().encode(),
+        rules_view(all_rules_in_force(region, on or date_in_china(at), live.rules())).model_dump_json().encode(),
         RULES_KEPT_S,
         if_none_match,
     )

@@ -3,6 +3,7 @@
 from gateway.applications.dated_rows import DatedRow
 from gateway.applications.requirements import RequirementRow
 from gateway.applications.time_limits import JointReviewLimitRow, StageLimitRow, WholeLimitRow
+from gateway.approvals.review_modes import ReviewModeRow
 from gateway.oversight.performance import Performance, PublicCell, PublicDuration
 from gateway.oversight.public_rules import (
     AREA_TITLES,
@@ -14,8 +15,14 @@ from gateway.oversight.public_rules import (
     region_name,
     scope_name,
 )
+from gateway.oversight.rule_text import matter
 from gateway.oversight.suppression import SMALL
+from gateway.rule_rows.model import OperatorRow
+from gateway.rule_rows.preview import MODE_TITLES, value_of
+from gateway.rule_rows.tables import dated_row
 from schemas.public_data import (
+    AddedRuleView,
+    CalendarDaysView,
     CeilingView,
     CityPerformance,
     ClassRulesView,
@@ -26,6 +33,7 @@ from schemas.public_data import (
     JointReviewLimitView,
     LimitView,
     PerformanceCell,
+    PermitModeView,
     PublicPerformance,
     PublicRules,
     RuleBasis,
@@ -55,6 +63,17 @@ def rules_view(rules: RulesInForce) -> PublicRules:
             for band, row in rules.joint_review
             if row is not None
         ],
+        permit_modes=[_mode(row) for row in rules.modes],
+        calendar=[
+            CalendarDaysView(
+                first=row.effective_from,
+                last=row.effective_to or row.effective_from,
+                is_working_day=row.is_working_day,
+                basis=_basis(row),
+            )
+            for row in rules.calendar
+        ],
+        added=[_added(row) for row in rules.added],
         hotlines=[HotlineView(number=number, title=title) for number, title in HOTLINES],
     )
 
@@ -92,6 +111,30 @@ def _document(row: RequirementRow) -> DocumentView:
         holder=row.holder,
         provider=row.provider,
         basis=_basis(row),
+    )
+
+
+def _mode(row: ReviewModeRow) -> PermitModeView:
+    return PermitModeView(
+        mode=row.mode,
+        title=MODE_TITLES[row.mode],
+        permit=row.permit,
+        max_voltage_v=row.max_voltage_v,
+        max_length_m=row.max_length_m,
+        basis=_basis(row),
+    )
+
+
+def _added(row: OperatorRow) -> AddedRuleView:
+    stands = dated_row(row.terms)
+    return AddedRuleView(
+        row_id=row.row_id,
+        table=row.terms.table,
+        title=row.terms.table.chinese_title,
+        matter=matter(stands),
+        says=str(value_of(stands)),
+        basis=_basis(stands),
+        link=row.terms.basis.link,
     )
 
 

@@ -1,7 +1,7 @@
 """Whom a row would concern, before anybody decides on it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
@@ -18,7 +18,6 @@ from gateway.rule_rows.tables import CalendarRow
 from schemas.departments import ReviewMode
 from schemas.regions import REGION_NAMES
 
-NO_RULE: Final = "无规定"
 MODE_TITLES: Final = {
     ReviewMode.FULL: "审批",
     ReviewMode.COMMITMENT: "告知承诺",
@@ -27,6 +26,20 @@ MODE_TITLES: Final = {
 }
 _LOW: Final = (CustomerClass.RESIDENTIAL, CustomerClass.LV_ZERO, CustomerClass.LV_ORDINARY)
 _HIGH: Final = (CustomerClass.HV_SINGLE, CustomerClass.HV_DUAL)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a row says, as a sentence of the catalogue and the numbers in it."""
+
+    sentence: str
+    values: Mapping[str, str | int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.sentence % self.values if self.values else self.sentence
+
+
+NO_RULE: Final = Said("无规定")
 
 
 @dataclass(frozen=True)
@@ -45,9 +58,9 @@ class RowPreview:
 
     judged: int
     untouched: int
-    before: str
+    before: Said
     before_clause: str | None
-    after: str
+    after: Said
     first_on: date
     below: tuple[Inheritance, ...]
 
@@ -110,36 +123,43 @@ def _below(terms: RowTerms, row: DatedRow, rules: Rules) -> tuple[Inheritance, .
     return tuple(found)
 
 
-def _published_day(terms: RowTerms, rules: Rules) -> str:
+def _published_day(terms: RowTerms, rules: Rules) -> Said:
     days = (terms.effective_from + ONE_DAY * offset for offset in range((_last(terms) - terms.effective_from).days + 1))
     told = {rules.book.calendar.is_working_day(day) for day in days}
-    return "部分是工作日" if len(told) > 1 else ("工作日" if told == {True} else "休息日")
+    return Said("部分是工作日") if len(told) > 1 else _day_is(told == {True})
 
 
 def _last(terms: RowTerms) -> date:
     return terms.effective_to or terms.effective_from
 
 
-def value_of(row: DatedRow | None) -> str:
+def value_of(row: DatedRow | None) -> Said:
     """What a row says, in a few words; ``NO_RULE`` for none."""
     say = _VALUES.get(type(row))
     return NO_RULE if row is None or say is None else say(row)
 
 
-def _limit(row: StageLimitRow | WholeLimitRow | JointReviewLimitRow) -> str:
-    return "不设时限" if row.working_days is None else f"{row.working_days} 个工作日"
+def _limit(row: StageLimitRow | WholeLimitRow | JointReviewLimitRow) -> Said:
+    if row.working_days is None:
+        return Said("不单设时限")
+    return Said("%(days)s 个工作日", {"days": row.working_days})
 
 
-def _mode(row: ReviewModeRow) -> str:
-    bounds = f"（{row.max_voltage_v} V、{row.max_length_m:g} m 以内）" if row.max_length_m is not None else ""
-    return MODE_TITLES[row.mode] + bounds
+def _mode(row: ReviewModeRow) -> Said:
+    if row.max_voltage_v is None or row.max_length_m is None:
+        return Said("不限电压和长度")
+    return Said("%(voltage)s V、%(length)s m 以内", {"voltage": row.max_voltage_v, "length": f"{row.max_length_m:g}"})
 
 
-_VALUES: Final[Mapping[type, Callable[..., str]]] = {
+def _day_is(working: bool) -> Said:
+    return Said("工作日") if working else Said("休息日")
+
+
+_VALUES: Final[Mapping[type, Callable[..., Said]]] = {
     StageLimitRow: _limit,
     WholeLimitRow: _limit,
     JointReviewLimitRow: _limit,
-    CeilingRow: lambda row: f"{row.ceiling_kw} kW",
+    CeilingRow: lambda row: Said("%(kw)s kW", {"kw": row.ceiling_kw}),
     ReviewModeRow: _mode,
-    CalendarRow: lambda row: "工作日" if row.is_working_day else "休息日",
+    CalendarRow: lambda row: _day_is(row.is_working_day),
 }

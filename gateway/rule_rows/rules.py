@@ -43,6 +43,8 @@ class Rules:
     book: RuleBook
     modes: ReviewModes
     calendar: RuleTable[CalendarRow]
+    added: tuple[OperatorRow, ...] = ()
+    """The approved rows of officers."""
 
     def table(self, name: ExtendableTable) -> RuleTable[Any]:
         """The table of that name."""
@@ -62,7 +64,8 @@ def rules_with(published: Published, rows: Iterable[OperatorRow]) -> Rules:
 
     Raises ``RuleTableError`` where they contradict each other or what is published, which no approval lets happen.
     """
-    added = [dated_row(row.terms) for row in rows if row.status is RowStatus.APPROVED]
+    counted = tuple(row for row in rows if row.status is RowStatus.APPROVED)
+    added = [dated_row(row.terms) for row in counted]
     plain = RuleBook()
     calendar = CALENDAR_ROWS.extended(_of(CalendarRow, added))
     days = {
@@ -77,7 +80,7 @@ def rules_with(published: Published, rows: Iterable[OperatorRow]) -> Rules:
         joint_review_limits=plain.joint_review_limits.extended(_of(JointReviewLimitRow, added)),
         ceilings=plain.ceilings.extended(_of(CeilingRow, added)),
     )
-    return Rules(book, ReviewModes((*published.modes, *_of(ReviewModeRow, added))), calendar)
+    return Rules(book, ReviewModes((*published.modes, *_of(ReviewModeRow, added))), calendar, counted)
 
 
 def _of(kind: type[Any], rows: Iterable[DatedRow]) -> list[Any]:

@@ -38,8 +38,24 @@ MAY = {
     "/console/partners/{code}/keys/retire": {"operator"},
     "/console/partners/{code}/status": {"operator"},
     "/console/agreements/{agreement_id}/step": {"operator", "reviewer"},
+    "/console/rules/new": {"operator"},
+    "/console/rules/{row_id}/step": {"operator", "reviewer"},
 }
 """Who may use a page; every other one is for readers."""
+
+RULE = {
+    "act": "draft",
+    "table": "stage_limit",
+    "customer_class": "lv_ordinary",
+    "stage": "supply_plan",
+    "working_days": "2",
+    "region": "440100",
+    "effective_from": "2098-01-06",
+    "document_number": "穗发改〔2097〕18号",
+    "clause": "第二条",
+    "basis_text": "两个工作日内答复供电方案。",
+}
+"""A row of rules that begins after every test."""
 
 
 @dataclass
@@ -51,6 +67,7 @@ class Things:
     event: str
     agreement: str
     record: str
+    rule: str
 
     def path(self, template: str) -> str:
         return template.format(
@@ -59,6 +76,7 @@ class Things:
             event_id=self.event,
             agreement_id=self.agreement,
             record_id=self.record,
+            row_id=self.rule,
             code=UTILITY,
             utility=UTILITY,
             day="2026-11-23",
@@ -91,7 +109,12 @@ async def things(province: LiveProvince) -> Things:
         "AND outbox.type = 'cn.bandian.application.submitted.v1' LIMIT 1",
     )
     ((agreement,),) = rows(province, "SELECT agreement_id FROM sharing_agreements LIMIT 1")
-    return Things(application, waiting["review_task_id"], event, agreement, f"{log}-{sequence}")
+    async with httpx.AsyncClient(timeout=60) as client:
+        officer = OfficerBrowser(province.province.gateway, client)
+        await officer.sign_in(OPERATOR)
+        drafted = await officer.post("/console/rules/new", "/console/rules/new?table=stage_limit", **RULE)
+    rule = drafted.headers["location"].rpartition("/")[2]
+    return Things(application, waiting["review_task_id"], event, agreement, f"{log}-{sequence}", rule)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -261,6 +284,9 @@ PAGES = {
     "agreement": "/console/agreements/{agreement_id}",
     "agreement-new": "/console/partners/{code}/agreements/new",
     "sources": "/console/sources",
+    "rules": "/console/rules",
+    "rule-new": "/console/rules/new?table=review_mode",
+    "rule": "/console/rules/{row_id}",
     "record": "/console/record",
     "proof": "/console/record/{record_id}",
 }

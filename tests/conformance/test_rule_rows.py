@@ -103,7 +103,7 @@ async def test_a_preview_tells_whom_a_row_concerns(database_url: str) -> None:
         await service.approve(county.row_id, SECOND)
         seen = await service.preview(terms())
         assert (seen.judged, seen.untouched) == (1, 1)
-        assert (seen.before, seen.before_clause, seen.after) == ("3 个工作日", "附件2", "2 个工作日")
+        assert (str(seen.before), seen.before_clause, str(seen.after)) == ("3 个工作日", "附件2", "2 个工作日")
         own = {each.region: each.own_clause for each in seen.below}
         assert own["440106"] is None
         assert own["440103"] == "穗发改〔2026〕18号第二条"

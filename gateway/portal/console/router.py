@@ -11,7 +11,7 @@ from gateway.delivery.service import DeliveryService
 from gateway.http.services import provide
 from gateway.partners.model import AgreementStatus
 from gateway.partners.service import PartnerService
-from gateway.portal.console import applications, deliveries, onboarding, partners, record, reviews, sign_in
+from gateway.portal.console import applications, deliveries, onboarding, partners, record, reviews, rules, sign_in
 from gateway.portal.console.shared import Anyone, SeenPages, show
 from gateway.portal.officers import OfficerRole
 from gateway.portal.page_route import PageRoute
@@ -32,6 +32,7 @@ async def home(
     partnering: Annotated[PartnerService, Depends(provide(PartnerService))],
     reconciling: Annotated[ReconciliationService, Depends(provide(ReconciliationService))],
     watch: Annotated[SourceWatch, Depends(provide(SourceWatch))],
+    rows: rules.Rows,
 ) -> Response:
     """What waits for somebody."""
     if officer.role is OfficerRole.AUTHORITY:
@@ -54,9 +55,10 @@ async def home(
         differing=len(await reconciling.reports(None, only_differing=True, limit=MOST_COUNTED)),
         late=sum(each.late for each in sources.sources),
         rechecks=sources.rechecks.waiting,
+        rule_drafts=await rules.waiting(rows),
     )
 
 
-PARTS = (sign_in, applications, deliveries, reviews, partners, onboarding, record)
+PARTS = (sign_in, applications, deliveries, reviews, partners, onboarding, record, rules)
 for part in PARTS:
     router.include_router(part.router)

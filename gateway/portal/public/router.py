@@ -11,12 +11,14 @@ from gateway.clock import date_in_china
 from gateway.http.callers import now
 from gateway.http.limits import RateLimit
 from gateway.http.services import provide
-from gateway.oversight.public_rules import HOTLINES, RulesInForce, region_name, rules_in_force
+from gateway.oversight.public_rules import HOTLINES, RulesInForce, all_rules_in_force, region_name
 from gateway.oversight.service import OversightService
 from gateway.oversight.views import ALL_CLASSES, performance_view, rules_view
 from gateway.portal.page_route import PageRoute, page_unknown
 from gateway.portal.rendering import Pages
 from gateway.rule_rows.live import LiveRules
+from gateway.rule_rows.preview import value_of
+from gateway.rule_rows.tables import dated_row
 from schemas.public_data import CityPerformance, PerformanceCell
 from schemas.regions import PROVINCE, REGION_NAMES
 
@@ -47,11 +49,13 @@ async def rules(
 ) -> Response:
     """Every class at a glance, for a region and a day of receipt."""
     day, errors = _day(on, date_in_china(at))
+    found = _rules(region, day, live)
     return pages.render(
         request,
         "public/rules.html",
         422 if errors else 200,
-        rules=rules_view(_rules(region, day, live)),
+        rules=rules_view(found),
+        said={row.row_id: value_of(dated_row(row.terms)) for row in found.added},
         regions=choices(region),
         told_on=on or day.isoformat(),
         errors=errors,
@@ -114,7 +118,7 @@ def choices(region: str) -> list[tuple[str, str]]:
 
 
 def _rules(region: str, day: date, live: LiveRules) -> RulesInForce:
-    return rules_in_force(region or PROVINCE, day, live.book())
+    return all_rules_in_force(region or PROVINCE, day, live.rules())
 
 
 def _day(text: str, today: date) -> tuple[date, list[tuple[str, str]]]:
