@@ -303,6 +303,17 @@ def inspect(
 
 
 @app.command()
+def routing(
+    region: Annotated[str, typer.Argument(help="行政区划代码（GB/T 2260），例如 440103")],
+    as_json: Annotated[bool, typer.Option("--json", help="以 JSON 输出")] = False,
+) -> None:
+    """谁来答复：某地每种证照的来源与每类审批部门，及落空的层级；有缺时退出码为 1。"""
+    from gateway.commands.routing import tell_routing
+
+    raise typer.Exit(tell_routing(region, as_json=as_json))
+
+
+@app.command()
 def explain(
     file: Annotated[
         Path | None, typer.Argument(help="电子证照文件（JWS 或 OFD）", exists=True, dir_okay=False, readable=True)

@@ -66,6 +66,7 @@ ROUTERS = (
     reconciliation_router.router,
     reconciliation_router.operator_router,
     oversight_router.router,
+    oversight_router.operator_router,
 )
 
 log = structlog.get_logger()

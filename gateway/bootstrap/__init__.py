@@ -22,6 +22,7 @@ from gateway.bootstrap.hub import (
     build_reconciliation,
     build_retention,
     build_reviews,
+    build_routing,
 )
 from gateway.bootstrap.loops import (
     Relaying,
@@ -52,6 +53,7 @@ __all__ = [
     "build_relay",
     "build_retention",
     "build_reviews",
+    "build_routing",
     "checkpoint_keys",
     "clients",
     "kinds_of",

@@ -38,6 +38,7 @@ from gateway.identity.service import IdentityService
 from gateway.licences.service import LicenceService
 from gateway.licences.site import SiteService
 from gateway.officers.service import OfficerService
+from gateway.oversight.routing import RoutingService
 from gateway.oversight.service import OversightService
 from gateway.partners.router import PublishedKeys
 from gateway.partners.tokens import AccessGate, TokenService
@@ -125,6 +126,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         CaseFiles(transactions, progress, clock),
         SourceWatch(transactions, sources, certificates.kinds, clock),
         build_oversight(foundation),
+        build_routing(foundation, certificates),
         rules,
         RuleRowService(transactions, rules, clock, make_id),
         build_evidence(foundation),
@@ -143,6 +145,12 @@ def build_oversight(foundation: Foundation) -> OversightService:
     settings = foundation.settings
     offices = departments.discover(settings.department_options())
     return OversightService(foundation.transactions, foundation.rules.book, offices, foundation.clock)
+
+
+def build_routing(foundation: Foundation, certificates: CertificateService) -> RoutingService:
+    """谁来答复; the serving process and ``bandian routing`` have one each."""
+    offices = departments.discover(foundation.settings.department_options())
+    return RoutingService(certificates, certificates.kinds, offices, foundation.directory)
 
 
 def build_pages(foundation: Foundation) -> Pages:

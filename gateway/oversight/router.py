@@ -6,16 +6,20 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 
+from gateway.applications.dated_rows import require_region_code
+from gateway.caller import Caller, Role
 from gateway.clock import date_in_china
-from gateway.http.callers import now
+from gateway.http.callers import now, require_role
 from gateway.http.limits import RateLimit
 from gateway.http.services import provide
 from gateway.oversight.performance import as_csv
 from gateway.oversight.public_rules import all_rules_in_force
+from gateway.oversight.routing import RoutingService
 from gateway.oversight.service import OversightService
 from gateway.oversight.views import performance_view, rules_view
 from gateway.rule_rows.live import LiveRules
 from schemas.public_data import PublicPerformance, PublicRules
+from schemas.routing import RegionRouting
 from schemas.wire import Day, RegionDigits
 
 RULES_KEPT_S: Final = 3600
@@ -24,6 +28,9 @@ CSV: Final = "text/csv; charset=utf-8; header=present"
 LIMIT: Final = "300/minute"
 
 router = APIRouter(prefix="/v1/public", tags=["公开数据"], dependencies=[Depends(RateLimit("public", LIMIT))])
+
+operator_router = APIRouter(prefix="/v1/operator/routing", tags=["运营方"])
+Operator = Annotated[Caller, Depends(require_role(Role.OPERATOR, scope="operate"))]
 
 Region = Annotated[RegionDigits, Query(description="行政区划代码（GB/T 2260）", examples=["440106"])]
 OneDay = Annotated[Day | None, Query(description="受理之日（中国日期）；默认为今天", examples=["2026-11-28"])]
@@ -88,3 +95,11 @@ def kept(
     if name:
         headers["content-disposition"] = f'attachment; filename="{name}"'
     return Response(body, 200, headers, media_type)
+
+
+@operator_router.get("", summary="谁来答复：某地每种证照的来源与每类审批部门，及落空的层级（县 → 市 → 省）")
+async def who_answers(
+    _operator: Operator, region: Region, service: Annotated[RoutingService, Depends(provide(RoutingService))]
+) -> RegionRouting:
+    """From what is registered now; nobody is asked. Raises ``RegionMalformed``."""
+    return await service.who_answers(require_region_code(region))

@@ -285,6 +285,7 @@ PAGES = {
     "agreement-new": "/console/partners/{code}/agreements/new",
     "sources": "/console/sources",
     "rules": "/console/rules",
+    "routing": "/console/routing?region=440103",
     "rule-new": "/console/rules/new?table=review_mode",
     "rule": "/console/rules/{row_id}",
     "record": "/console/record",

@@ -11,7 +11,7 @@ from gateway.delivery.service import DeliveryService
 from gateway.http.services import provide
 from gateway.partners.model import AgreementStatus
 from gateway.partners.service import PartnerService
-from gateway.portal.console import applications, deliveries, onboarding, partners, record, reviews, rules, sign_in
+from gateway.portal.console import applications, deliveries, onboarding, partners, record, reviews, routing, rules, sign_in
 from gateway.portal.console.shared import Anyone, SeenPages, show
 from gateway.portal.officers import OfficerRole
 from gateway.portal.page_route import PageRoute
@@ -59,6 +59,6 @@ async def home(
     )
 
 
-PARTS = (sign_in, applications, deliveries, reviews, partners, onboarding, record, rules)
+PARTS = (sign_in, applications, deliveries, reviews, partners, onboarding, record, rules, routing)
 for part in PARTS:
     router.include_router(part.router)

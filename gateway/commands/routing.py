@@ -1,0 +1,48 @@
+"""``bandian routing``: who would answer for a region."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from gateway.commands.session import fail, with_foundation
+
+if TYPE_CHECKING:
+    from gateway.bootstrap import Foundation
+    from schemas.routing import Answerer, RegionRouting
+
+
+def tell_routing(region: str, *, as_json: bool) -> int:
+    """Print who answers for ``region``; 1 where somebody is missing, else 0."""
+    from schemas.identifiers import IdentifierError, region_levels
+
+    try:
+        region_levels(region)
+    except IdentifierError:
+        raise fail("请提供6位（或9、12位）数字的行政区划代码。") from None
+
+    async def work(foundation: "Foundation") -> "RegionRouting":
+        from gateway.bootstrap import build_certificates, build_routing, clients
+
+        async with clients() as (http, _):
+            return await build_routing(foundation, build_certificates(foundation, http)).who_answers(region)
+
+    found = with_foundation(work)
+    if as_json:
+        typer.echo(found.model_dump_json(indent=1))
+    else:
+        typer.echo("\n".join(as_lines(found)))
+    everybody = [*found.sources, *found.departments]
+    return 0 if found.utilities and all(each.answers for each in everybody) else 1
+
+
+def as_lines(found: "RegionRouting") -> list[str]:
+    """As text: what, who, at which level, which levels were fallen through; columns parted by tabs."""
+    lines = [f"{found.region}：{' → '.join(found.levels)}"]
+    for head, some in (("证照来源", found.sources), ("审批部门", found.departments)):
+        lines += [head, *(f"  {_line(each)}" for each in some)]
+    return [*lines, f"供电企业\t{'、'.join(found.utilities) or '没有登记'}"]
+
+
+def _line(each: "Answerer") -> str:
+    passed = f"\t{'、'.join(each.fell_through)} 未登记" if each.fell_through else ""
+    return f"{each.title}\t{each.answers or '没有登记'}\t{each.level or '–'}{passed}"
