@@ -22,6 +22,7 @@ from gateway.bootstrap import (
     loops_beside_serving,
 )
 from gateway.bootstrap.foundation import GATEWAY_NAME
+from gateway.capacity import router as capacity_router
 from gateway.clock import Clock, system_clock
 from gateway.crypto import sm2
 from gateway.delivery import router as delivery_router
@@ -60,6 +61,7 @@ ROUTERS = (
     licences_router.router,
     approvals_router.router,
     projects_router.router,
+    capacity_router.router,
     delivery_router.router,
     delivery_router.operator_router,
     records_router.router,

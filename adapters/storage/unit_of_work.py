@@ -6,6 +6,7 @@ from adapters.storage.application_certificates import SqlApplicationCertificates
 from adapters.storage.applications import SqlApplications, SqlIntakes, SqlStageEvents
 from adapters.storage.approvals import SqlApprovalOutcomes, SqlJointReviews
 from adapters.storage.authorisations import SqlAuthorisations
+from adapters.storage.capacities import SqlCapacities
 from adapters.storage.certificates import SqlCertificateCopies
 from adapters.storage.conformance import SqlConformanceReports
 from adapters.storage.deliveries import BatchOutbox, ReadOnlyOutbox
@@ -174,6 +175,10 @@ class SqlUnitOfWork:
     @cached_property
     def traces(self) -> SqlApplicationTraces:
         return SqlApplicationTraces(self._statements, self.deliveries)
+
+    @cached_property
+    def capacities(self) -> SqlCapacities:
+        return SqlCapacities(self._statements)
 
     @cached_property
     def rule_rows(self) -> SqlRuleRows:

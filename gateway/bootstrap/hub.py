@@ -24,6 +24,7 @@ from gateway.authorisations.service import AuthorisationService
 from gateway.bootstrap.certificates import build_authorities, build_certificates, trust_of
 from gateway.bootstrap.conformance import build_conformance
 from gateway.bootstrap.foundation import GATEWAY_NAME, Foundation, checkpoint_keys, kinds_of
+from gateway.capacity.service import CapacityService
 from gateway.certificates.service import CertificateService
 from gateway.crypto.keyed_digest import KeyedDigest
 from gateway.delivery.service import DeliveryService
@@ -129,6 +130,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         build_routing(foundation, certificates),
         rules,
         RuleRowService(transactions, rules, clock, make_id),
+        CapacityService(transactions, clock),
         build_evidence(foundation),
         RecordProofs(transactions, wait_s=math.ceil(settings.checkpoint_every_s)),
         PublishedVerifierKeys(checkpoint_keys(foundation).published),

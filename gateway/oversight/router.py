@@ -2,12 +2,15 @@
 
 from datetime import datetime
 from hashlib import sha256
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 
 from gateway.applications.dated_rows import require_region_code
 from gateway.caller import Caller, Role
+from gateway.capacity.open_data import as_csv as capacity_as_csv
+from gateway.capacity.open_data import public_capacity
+from gateway.capacity.service import CapacityService
 from gateway.clock import date_in_china
 from gateway.http.callers import now, require_role
 from gateway.http.limits import RateLimit
@@ -18,11 +21,13 @@ from gateway.oversight.routing import RoutingService
 from gateway.oversight.service import OversightService
 from gateway.oversight.views import performance_view, rules_view
 from gateway.rule_rows.live import LiveRules
+from schemas.capacity import PublicCapacity
 from schemas.public_data import PublicPerformance, PublicRules
 from schemas.routing import RegionRouting
 from schemas.wire import Day, RegionDigits
 
 RULES_KEPT_S: Final = 3600
+CAPACITY_KEPT_S: Final = 600
 MONTH_KEPT_S: Final = 24 * 3600
 CSV: Final = "text/csv; charset=utf-8; header=present"
 LIMIT: Final = "300/minute"
@@ -33,6 +38,10 @@ operator_router = APIRouter(prefix="/v1/operator/routing", tags=["运营方"])
 Operator = Annotated[Caller, Depends(require_role(Role.OPERATOR, scope="operate"))]
 
 Region = Annotated[RegionDigits, Query(description="行政区划代码（GB/T 2260）", examples=["440106"])]
+SomeRegion = Annotated[
+    RegionDigits | Literal[""], Query(description="行政区划代码（GB/T 2260）；默认为全部", examples=["440100"])
+]
+Capacity = Annotated[CapacityService, Depends(provide(CapacityService))]
 OneDay = Annotated[Day | None, Query(description="受理之日（中国日期）；默认为今天", examples=["2026-11-28"])]
 IfNoneMatch = Annotated[str | None, Header(include_in_schema=False)]
 
@@ -77,6 +86,25 @@ async def performance_csv(service: Service, month: Month = None, if_none_match: 
     told = await service.performance(month)
     name = f"performance-{told.month}.csv"
     return kept(as_csv(told).encode(), _seconds(month), if_none_match, CSV, name)
+
+
+@router.get("/capacity", response_model=PublicCapacity, summary="可开放容量：供电企业公布的各供电区域可接入容量")
+async def capacity(service: Capacity, region: SomeRegion = "", if_none_match: IfNoneMatch = None) -> Response:
+    """The latest version of each area, at most 5000; ``region`` takes those below it along."""
+    told = public_capacity(region, await service.published(region))
+    return kept(told.model_dump_json().encode(), CAPACITY_KEPT_S, if_none_match)
+
+
+@router.get(
+    "/capacity.csv",
+    summary="可开放容量（CSV，UTF-8）",
+    response_class=Response,
+    responses={200: {"content": {"text/csv": {}}, "description": "每行一个供电区域；首行为列名"}},
+)
+async def capacity_csv(service: Capacity, region: SomeRegion = "", if_none_match: IfNoneMatch = None) -> Response:
+    """The same as comma-separated values (RFC 4180)."""
+    told = capacity_as_csv(await service.published(region))
+    return kept(told.encode(), CAPACITY_KEPT_S, if_none_match, CSV, "capacity.csv")
 
 
 def _seconds(month: str | None) -> int:

@@ -20,6 +20,7 @@ from mock_services.utility.reconciliation import Contradiction, Reconciler
 from mock_services.utility.scenario import Scenario
 from mock_services.utility.store import EventChanged
 from mock_services.utility.webhooks import WebhookRefused
+from schemas.capacity import CapacityRequest
 from schemas.partner_api import JointReviewRequest, StageEventRequest, VerifiedLicenceRequest
 from schemas.wire import MEDIA_CLOUDEVENT, MEDIA_JOSE, MEDIA_PROBLEM
 
@@ -33,6 +34,7 @@ def install(app: FastAPI, receiver: Receiver, driver: Driver, reconciler: Reconc
     app.include_router(_admin_actions(driver))
     app.include_router(_admin_reconciliation(reconciler))
     app.include_router(_admin_leads(clerk))
+    app.include_router(_admin_capacity(driver))
 
 
 def _partner_routes(receiver: Receiver) -> APIRouter:
@@ -213,6 +215,21 @@ def _admin_leads(clerk: LeadClerk) -> APIRouter:
     async def tell(lead_id: str, status: Literal["contacted", "connected"]) -> Response:
         """Tell the gateway how far we are."""
         return await _answer(clerk.tell(lead_id, status))
+
+    return router
+
+
+def _admin_capacity(driver: Driver) -> APIRouter:
+    router = APIRouter(prefix="/__admin/grid-capacity", include_in_schema=False)
+
+    @router.put("/{area_id}")
+    async def publish(area_id: str, request: Request) -> Response:
+        """Publish what an area's grid has free, as the gateway takes it."""
+        try:
+            told = CapacityRequest.model_validate(await _object(request))
+        except ValidationError:
+            return problem_response(422, "capacity.form", "容量数据不完整", "请按接口说明填写。")
+        return await _answer(_dump(driver.client.publish_capacity(area_id, told)))
 
     return router
 

@@ -20,6 +20,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from mock_services.jose import RemoteKeySet, SigningKey, TokenRefused, base64url, verify
+from schemas.capacity import CapacityRecorded, CapacityRequest
 from schemas.leads import LeadContact, LeadPage, LeadProgressRecorded, LeadProgressRequest
 from schemas.partner_api import (
     EventPage,
@@ -121,6 +122,10 @@ class GatewayClient:
     async def events(self, after: int = 0) -> EventPage:
         """The pull feed: what the webhook brings too. Pass ``cursor`` as ``after`` next time."""
         return _read(await self._call("GET", f"/v1/events?after={after}"), EventPage)
+
+    async def publish_capacity(self, area_id: str, told: CapacityRequest) -> CapacityRecorded:
+        """Publish the free capacity of an area; the same version again changes nothing."""
+        return _read(await self._call("PUT", f"/v1/grid-capacity/{area_id}", told), CapacityRecorded)
 
     async def leads(self, after: str = "", status: str = "") -> LeadPage:
         """Our leads, page by page. Pass ``cursor`` as ``after`` next time."""

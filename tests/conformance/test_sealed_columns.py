@@ -165,6 +165,14 @@ PLAIN: dict[str, dict[str, str]] = {
         "reason": "why an officer took a rule back; rules are about nobody",
     },
     "rule_row_version": {},
+    "grid_capacities": {
+        "utility": PARTNER,
+        "area_id record_id": REFERENCE,
+        "region": PLACE,
+        "area_name": "a substation, feeder or transformer, published for all to see",
+        "area_kind": WORD,
+        "content_digest": "over what is published",
+    },
     "reconciliation_days": {"utility record_id": REFERENCE, "root": "a hash over digests"},
     "reconciliation_reports": {"utility record_id": REFERENCE},
     "record_entries": {

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from gateway.applications.customer_classes import CustomerClass
+from gateway.capacity.service import CapacityService
 from gateway.clock import date_in_china
 from gateway.http.callers import now
 from gateway.http.limits import RateLimit
@@ -26,6 +27,7 @@ LIMIT: Final = "600/minute"
 EARLIEST: Final = date(2000, 1, 1)
 LATEST: Final = date(2100, 12, 31)
 MONTHS_SHOWN: Final = 36
+AREA_KINDS: Final = {"substation": "变电站", "feeder": "馈线", "transformer": "台区"}
 
 router = APIRouter(
     prefix="/public", route_class=PageRoute, include_in_schema=False, dependencies=[Depends(RateLimit("pages", LIMIT))]
@@ -100,6 +102,28 @@ async def performance(
         told=told,
         chosen=chosen or told.province,
         months=service.published_months(MONTHS_SHOWN),
+    )
+
+
+@router.get("/capacity")
+async def capacity(
+    request: Request,
+    pages: SeenPages,
+    service: Annotated[CapacityService, Depends(provide(CapacityService))],
+    region: Region = PROVINCE,
+) -> Response:
+    """What utilities publish of the grid's free capacity. Raises ``PageUnknown`` for what is no region."""
+    wanted = region or PROVINCE
+    if wanted not in REGION_NAMES:
+        raise page_unknown()
+    return pages.render(
+        request,
+        "public/capacity.html",
+        areas=await service.published(wanted),
+        region=wanted,
+        regions=choices(wanted),
+        kinds=AREA_KINDS,
+        region_name=region_name,
     )
 
 

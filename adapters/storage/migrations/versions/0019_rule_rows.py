@@ -1,4 +1,4 @@
-"""officers add dated rows to the rules"""
+"""officers add dated rows to the rules; utilities publish grid capacity"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -43,8 +43,27 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("singleton", name=op.f("pk_rule_row_version")),
     )
+    op.create_table(
+        "grid_capacities",
+        sa.Column("utility", sa.Text(), nullable=False),
+        sa.Column("area_id", sa.Text(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("region", sa.Text(), nullable=False),
+        sa.Column("area_name", sa.Text(), nullable=False),
+        sa.Column("area_kind", sa.Text(), nullable=False),
+        sa.Column("voltage_v", sa.BigInteger(), nullable=False),
+        sa.Column("available_kva", sa.BigInteger(), nullable=False),
+        sa.Column("as_of", sa.Date(), nullable=False),
+        sa.Column("withdrawn", sa.Boolean(), nullable=False),
+        sa.Column("content_digest", sa.Text(), nullable=False),
+        sa.Column("heard_at", UtcInstant(timezone=True), nullable=False),
+        sa.Column("record_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("utility", "area_id", name=op.f("pk_grid_capacities")),
+    )
+    op.create_index("ix_grid_capacities_region", "grid_capacities", ["region"])
 
 
 def downgrade() -> None:
+    op.drop_table("grid_capacities")
     op.drop_table("rule_row_version")
     op.drop_table("rule_rows")
