@@ -71,5 +71,5 @@ def with_foundation(work: "Callable[[Foundation], Awaitable[ResultT]]") -> Resul
 async def _awaited(work: "Callable[[Foundation], Awaitable[ResultT]]", foundation: "Foundation") -> ResultT:
     await foundation.transactions.require_current_schema()
     await foundation.transactions.require_adopted()
-    await foundation.rules.refresh()
+    await foundation.rules.try_refresh()
     return await work(foundation)
