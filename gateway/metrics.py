@@ -16,6 +16,8 @@ from gateway.delivery.breaker import BreakerState
 from gateway.delivery.destinations import Destination
 from gateway.delivery.ports import Backlog, DeliveryState, RelayTransaction
 from gateway.errors import Overloaded
+from gateway.notices.ports import NoticeSends
+from gateway.notices.preferences import SendBacklog
 from gateway.rechecks.ports import FeedPositions, FeedState, QueueState, RecheckQueue
 from gateway.records.ports import SuperLogTransaction
 from gateway.transaction import Transactions
@@ -33,6 +35,8 @@ class WatchedTransaction(RelayTransaction, SuperLogTransaction, Protocol):
     def recheck_queue(self) -> RecheckQueue: ...
     @property
     def feed_positions(self) -> FeedPositions: ...
+    @property
+    def notice_sends(self) -> NoticeSends: ...
 
 
 class Watched(Transactions[WatchedTransaction], Protocol):
@@ -105,6 +109,19 @@ class _CertificateMetrics:
         _show(self.feed_lag, {each.source: each.lag_s(now) for each in feeds})
 
 
+class _NoticeMetrics:
+    """Messages to applicants."""
+
+    def __init__(self, own: CollectorRegistry) -> None:
+        self.waiting = Gauge("bandian_notices_waiting", "Messages to applicants that are not sent yet", registry=own)
+        self.dead = Gauge("bandian_notices_dead", "Messages to applicants that were given up", registry=own)
+
+    def show(self, backlog: SendBacklog) -> None:
+        """What the database says of all processes."""
+        self.waiting.set(backlog.waiting)
+        self.dead.set(backlog.dead)
+
+
 class _RecordMetrics:
     """How far the record is signed, and seen by witnesses."""
 
@@ -150,6 +167,7 @@ class GatewayMetrics:
         self._up = Gauge("bandian_database_up", "1 when the database answered the last look at it", registry=own)
         self._deliveries = _DeliveryMetrics(own)
         self._certificates = _CertificateMetrics(own)
+        self._notices = _NoticeMetrics(own)
         self._record = _RecordMetrics(own)
         queue = Gauge("bandian_writer_queue", "Units of work that wait for the next commit", registry=own)
         queue.set_function(lambda: transactions.waiting)
@@ -198,7 +216,8 @@ class GatewayMetrics:
             self._up.set(0)
             return
         self._up.set(1)
-        backlog, destinations, rechecks, feeds, unanchored_since, anchored = seen
+        backlog, destinations, rechecks, feeds, unanchored_since, anchored, notices = seen
+        self._notices.show(notices)
         self._record.show(unanchored_since, anchored, now)
         self._deliveries.show(backlog, destinations, now)
         self._certificates.show(rechecks, feeds, now)
@@ -206,7 +225,7 @@ class GatewayMetrics:
 
 def _looked(
     tx: WatchedTransaction,
-) -> tuple[Backlog, Sequence[Destination], QueueState, Sequence[FeedState], datetime | None, int]:
+) -> tuple[Backlog, Sequence[Destination], QueueState, Sequence[FeedState], datetime | None, int, SendBacklog]:
     record = tx.super_log
     return (
         tx.deliveries.backlog(),
@@ -215,6 +234,7 @@ def _looked(
         tx.feed_positions.states(),
         record.unanchored_since(),
         record.head().frontier.size,
+        tx.notice_sends.backlog(),
     )
 
 

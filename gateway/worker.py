@@ -8,7 +8,15 @@ import structlog
 
 from adapters.listening import Listener
 from adapters.metrics_server import metrics_served
-from gateway.bootstrap import build_anchoring, build_certificates, build_rechecks, build_relay, clients, lay_foundation
+from gateway.bootstrap import (
+    build_anchoring,
+    build_certificates,
+    build_notices,
+    build_rechecks,
+    build_relay,
+    clients,
+    lay_foundation,
+)
 from gateway.clock import Clock, system_clock
 from gateway.settings import Settings
 
@@ -39,6 +47,7 @@ async def run_worker(
                 foundation.supervisor.run("lag", foundation.lag.run, stop),
                 foundation.supervisor.run("rules", foundation.rules.run, stop),
                 build_anchoring(foundation, http).run(stop),
+                build_notices(foundation, session).run(stop),
             )
     finally:
         foundation.close()

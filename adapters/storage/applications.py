@@ -150,6 +150,11 @@ class SqlApplications:
     def of_holder(self, holder_digest: str, limit: int) -> Sequence[GridConnectionApplication]:
         return self._many(select(applications).where(applications.c.holder_digest == holder_digest), limit)
 
+    def open_after(self, application_id: str, limit: int) -> Sequence[GridConnectionApplication]:
+        following = applications.c.closed_at.is_(None) & (applications.c.application_id > application_id)
+        query = select(applications).where(following).order_by(applications.c.application_id).limit(limit)
+        return [_application(self._statements.opened(applications, row)) for row in self._statements.execute(query)]
+
     def headings(self, wanted: HeadingFilter, limit: int) -> Sequence[ApplicationHeading]:
         shown = [applications.c[each.name] for each in fields(ApplicationHeading)]
         query = select(*shown).order_by(applications.c.received_at.desc(), applications.c.application_id).limit(limit)

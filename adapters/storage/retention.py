@@ -12,6 +12,7 @@ from adapters.storage.deliveries import outbox
 from adapters.storage.evidence import evidence_documents, let_go, nobody_rests_on_it
 from adapters.storage.idempotency import idempotency_keys
 from adapters.storage.identity import verification_sessions
+from adapters.storage.notice_sends import forget_ways
 from adapters.storage.projects import project_pushes, projects
 from adapters.storage.statements import Statements
 from gateway.applications.lifecycle import LifecycleStatus
@@ -90,6 +91,7 @@ class SqlRemoval:
         """Who applied, and with it what proves who applied and what was shown: envelopes and assertions."""
         over = list(self._statements.execute(some).scalars())
         let_go(self._statements, over)
+        forget_ways(self._statements, over)
         forgotten = delete(application_parties).where(application_parties.c.application_id.in_(over))
         return self._statements.execute(forgotten).rowcount
 

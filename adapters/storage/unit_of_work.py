@@ -16,6 +16,8 @@ from adapters.storage.evidence import SqlApplicationTraces, SqlEvidenceShelf
 from adapters.storage.idempotency import SqlIdempotency
 from adapters.storage.identity import SqlSessions
 from adapters.storage.licences import SqlAskedHolders
+from adapters.storage.notice_sends import SqlNoticeSends
+from adapters.storage.notices import NoticingRecords, SqlNotices
 from adapters.storage.officers import SqlOfficers
 from adapters.storage.oversight import SqlApplicationsObserved
 from adapters.storage.partners import SqlPartnerRepository, SqlSpentTokens
@@ -48,9 +50,9 @@ class SqlUnitOfWork:
         self._records = records
         self._outbox = outbox
 
-    @property
+    @cached_property
     def records(self) -> RecordAppender:
-        return self._records
+        return NoticingRecords(self._records, self.notices)
 
     @property
     def outbox(self) -> Outbox:
@@ -155,6 +157,14 @@ class SqlUnitOfWork:
     @cached_property
     def sessions(self) -> SqlSessions:
         return SqlSessions(self._statements)
+
+    @cached_property
+    def notices(self) -> SqlNotices:
+        return SqlNotices(self._statements, self.notice_sends)
+
+    @cached_property
+    def notice_sends(self) -> SqlNoticeSends:
+        return SqlNoticeSends(self._statements)
 
     @cached_property
     def officers(self) -> SqlOfficers:

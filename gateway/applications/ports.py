@@ -48,6 +48,10 @@ class ApplicationRepository(Protocol):
         """The newest first, at most ``limit``."""
         ...
 
+    def open_after(self, application_id: str, limit: int) -> Sequence[GridConnectionApplication]:
+        """Those that are not closed, by id, after ``application_id`` (empty: from the first), at most ``limit``."""
+        ...
+
     def headings(self, wanted: HeadingFilter, limit: int) -> Sequence[ApplicationHeading]:
         """The newest first, at most ``limit``; nothing sealed is opened for it."""
         ...

@@ -27,6 +27,7 @@ from gateway.bootstrap.hub import (
 from gateway.bootstrap.loops import (
     Relaying,
     build_anchoring,
+    build_notices,
     build_rechecks,
     build_relay,
     loops_beside_serving,
@@ -46,6 +47,7 @@ __all__ = [
     "build_hub",
     "build_identity_provider",
     "build_licences",
+    "build_notices",
     "build_oversight",
     "build_pages",
     "build_rechecks",

@@ -25,6 +25,7 @@ from gateway.bootstrap.certificates import build_authorities, build_certificates
 from gateway.bootstrap.conformance import build_conformance
 from gateway.bootstrap.foundation import GATEWAY_NAME, Foundation, checkpoint_keys, kinds_of
 from gateway.capacity.service import CapacityService
+from gateway.bootstrap.notice_channels import notice_ways
 from gateway.certificates.service import CertificateService
 from gateway.crypto.keyed_digest import KeyedDigest
 from gateway.delivery.service import DeliveryService
@@ -38,6 +39,7 @@ from gateway.http.services import Services
 from gateway.identity.service import IdentityService
 from gateway.licences.service import LicenceService
 from gateway.licences.site import SiteService
+from gateway.notices.service import NoticeService
 from gateway.officers.service import OfficerService
 from gateway.oversight.routing import RoutingService
 from gateway.oversight.service import OversightService
@@ -123,6 +125,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         LeadService(transactions),
         DeliveryService(transactions, settings.issuer_url),
         reconciliation,
+        NoticeService(transactions, clock, notice_ways(settings)),
         progress,
         CaseFiles(transactions, progress, clock),
         SourceWatch(transactions, sources, certificates.kinds, clock),

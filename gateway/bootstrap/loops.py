@@ -20,14 +20,19 @@ from adapters.key_directory import KeyPurpose
 from adapters.time_stamping import AnchorsUnreadable, HttpTimeStamps, read_anchors
 from adapters.witnesses.files import CheckpointFiles, KeptCheckpointFile
 from adapters.witnesses.http import HttpWitness
+from gateway.applications.working_days import WorkingCalendar
 from gateway.bootstrap.certificates import platform_of
 from gateway.bootstrap.foundation import Foundation, checkpoint_keys
 from gateway.bootstrap.hub import Hub
 from gateway.bootstrap.webhook_secrets import secrets_in
+from gateway.bootstrap.notice_channels import notice_channels
 from gateway.certificates.service import CertificateService
 from gateway.delivery.backoff import Backoff
 from gateway.delivery.ports import ChannelKind
 from gateway.delivery.relay import Relay, RelayLimits
+from gateway.notices.loops import NoticeLoops
+from gateway.notices.sending import NoticeSender
+from gateway.notices.watching import DeadlineWatch
 from gateway.rechecks.feed import FeedReader
 from gateway.rechecks.loops import RecheckLoops
 from gateway.rechecks.service import RecheckService
@@ -74,10 +79,15 @@ def loops_beside_serving(
         "rules": foundation.rules.run,
     }
     if not foundation.settings.embedded_worker:
-        workers: list[Relaying | RecheckLoops | RecordLoops] = []
+        workers: list[Relaying | RecheckLoops | RecordLoops | NoticeLoops] = []
     else:
         rechecks = build_rechecks(foundation, hub.certificates, http)
-        workers = [build_relay(foundation, session), rechecks, build_anchoring(foundation, http)]
+        workers = [
+            build_relay(foundation, session),
+            rechecks,
+            build_anchoring(foundation, http),
+            build_notices(foundation, session),
+        ]
     supervised = [foundation.supervisor.run(name, loop, stop) for name, loop in own.items()]
     return [*supervised, *(worker.run(stop) for worker in workers)]
 
@@ -128,6 +138,22 @@ def build_rechecks(foundation: Foundation, certificates: CertificateService, htt
         Sweeper(transactions, clock, interval),
         foundation.supervisor,
     )
+
+
+def build_notices(foundation: Foundation, session: aiohttp.ClientSession) -> NoticeLoops:
+    """What looks at deadlines, and tells applicants; it leases under a name of its own."""
+    settings = foundation.settings
+    calendar = WorkingCalendar(settings.calendar, settings.calendar_complete_years)
+    watch = DeadlineWatch(foundation.transactions, calendar, foundation.clock, settings.notice_near_working_days)
+    sender = NoticeSender(
+        uuid4().hex,
+        foundation.transactions,
+        notice_channels(settings, session),
+        foundation.clock,
+        Backoff(timedelta(seconds=30), timedelta(hours=1), timedelta(days=settings.notice_give_up_days)),
+        settings.base_url,
+    )
+    return NoticeLoops(watch, sender, foundation.supervisor)
 
 
 def build_anchoring(foundation: Foundation, http: HttpClient) -> RecordLoops:

@@ -6,12 +6,13 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from gateway.settings.delivery import DeliverySettings
 from gateway.settings.errors import PREFIX
+from gateway.settings.notices import NoticeSettings
 from gateway.settings.province import ProvinceSettings
 from gateway.settings.record import RecordSettings
 from gateway.settings.storage import StorageSettings
 
 
-class Settings(DeliverySettings, ProvinceSettings, RecordSettings, StorageSettings, BaseSettings):
+class Settings(DeliverySettings, NoticeSettings, ProvinceSettings, RecordSettings, StorageSettings, BaseSettings):
     """What ``load_settings`` answers; frozen, and no secret shows in its repr.
 
     Serving and keys come with the record, whose defaults rest on them.

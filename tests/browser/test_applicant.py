@@ -198,6 +198,7 @@ async def test_every_page_keeps_the_rules(looking: Looking, province: LiveProvin
         "received": f"/applications/{application_id}/received",
         "application": f"/applications/{application_id}",
         "accesses": f"/applications/{application_id}/accesses",
+        "notices": f"/applications/{application_id}/notices",
         "authorisation": f"/applications/{application_id}/authorisation",
         "withdraw-authorisation": f"/applications/{application_id}/authorisation/withdrawal",
         "withdraw-application": f"/applications/{application_id}/withdrawal",

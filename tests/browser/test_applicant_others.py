@@ -89,3 +89,22 @@ async def test_what_was_looked_at_for_one_application_stands_with_no_other(provi
     (route,) = [each for each in of_somebody() if each.path.endswith("/accesses")]
     pages = [(await walked(province, owner.token, route, application_id=each))["GET"][1] for each in (first, second)]
     assert [page.count('<li class="card">') for page in pages] == seen
+
+
+async def test_what_happened_is_told_to_its_owner_as_it_happens(province: LiveProvince) -> None:
+    owner = province.applicant("resident-ordinary")
+    await owner.verify("resident", "face")
+    intake = await owner.begin("face-verified", DEMAND)
+    application_id = (await owner.confirm(intake["intake_id"]))["application_id"]
+    route = next(each for each in of_somebody() if each.path.endswith("/notices") and "GET" in each.methods)
+    status, text = (await walked(province, owner.token, route, application_id=application_id))["GET"]
+    assert (status, text.count('<li class="card">'), "申请已受理。" in text) == (200, 1, True)
+    await province.stage().at_utility(application_id)
+    (withdrawal,) = [
+        each
+        for each in of_somebody()
+        if each.path == "/applications/{application_id}/withdrawal" and "POST" in each.methods
+    ]
+    await walked(province, owner.token, withdrawal, application_id=application_id)
+    _, text = (await walked(province, owner.token, route, application_id=application_id))["GET"]
+    assert text.index("您的撤回申请已生效。") < text.index("申请已受理。")
