@@ -24,8 +24,8 @@ from gateway.authorisations.service import AuthorisationService
 from gateway.bootstrap.certificates import build_authorities, build_certificates, trust_of
 from gateway.bootstrap.conformance import build_conformance
 from gateway.bootstrap.foundation import GATEWAY_NAME, Foundation, checkpoint_keys, kinds_of
-from gateway.capacity.service import CapacityService
 from gateway.bootstrap.notice_channels import notice_ways
+from gateway.capacity.service import CapacityService
 from gateway.certificates.service import CertificateService
 from gateway.crypto.keyed_digest import KeyedDigest
 from gateway.delivery.service import DeliveryService

@@ -20,12 +20,11 @@ from adapters.key_directory import KeyPurpose
 from adapters.time_stamping import AnchorsUnreadable, HttpTimeStamps, read_anchors
 from adapters.witnesses.files import CheckpointFiles, KeptCheckpointFile
 from adapters.witnesses.http import HttpWitness
-from gateway.applications.working_days import WorkingCalendar
 from gateway.bootstrap.certificates import platform_of
 from gateway.bootstrap.foundation import Foundation, checkpoint_keys
 from gateway.bootstrap.hub import Hub
-from gateway.bootstrap.webhook_secrets import secrets_in
 from gateway.bootstrap.notice_channels import notice_channels
+from gateway.bootstrap.webhook_secrets import secrets_in
 from gateway.certificates.service import CertificateService
 from gateway.delivery.backoff import Backoff
 from gateway.delivery.ports import ChannelKind
@@ -143,8 +142,7 @@ def build_rechecks(foundation: Foundation, certificates: CertificateService, htt
 def build_notices(foundation: Foundation, session: aiohttp.ClientSession) -> NoticeLoops:
     """What looks at deadlines, and tells applicants; it leases under a name of its own."""
     settings = foundation.settings
-    calendar = WorkingCalendar(settings.calendar, settings.calendar_complete_years)
-    watch = DeadlineWatch(foundation.transactions, calendar, foundation.clock, settings.notice_near_working_days)
+    watch = DeadlineWatch(foundation.transactions, foundation.rules.book, foundation.clock, settings.notice_near_working_days)
     sender = NoticeSender(
         uuid4().hex,
         foundation.transactions,

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from gateway.applications.working_days import WorkingCalendar
+from gateway.applications.rule_book import RulesNow
 from gateway.clock import Clock
 from gateway.errors import GatewayError
 from gateway.notices.deadlines import deadline_notices
@@ -28,12 +28,12 @@ class DeadlineWatch:
     def __init__(
         self,
         transactions: Transactions[NoticesTransaction],
-        calendar: WorkingCalendar,
+        rules: RulesNow,
         clock: Clock,
         near_working_days: int,
     ) -> None:
         self._transactions = transactions
-        self._calendar = calendar
+        self._rules = rules
         self._clock = clock
         self._near = near_working_days
 
@@ -65,11 +65,11 @@ class DeadlineWatch:
 
     def _look(self, tx: NoticesTransaction, after: str, now: datetime) -> tuple[str | None, list[Notice]]:
         """The last application looked at, or None at the end; and the notices that are not there yet."""
-        page = tx.applications.open_after(after, PAGE)
+        page, book = tx.applications.open_after(after, PAGE), self._rules()
         found: list[Notice] = []
         for application in page:
             try:
-                found += deadline_notices(application, self._calendar, now, self._near)
+                found += deadline_notices(application, book, now, self._near)
             except GatewayError as error:  # no rule in force: one application holds up no other
                 log.warning("deadlines.unknown", application=application.application_id, check=error.check)
         known = tx.notices.known([notice.key for notice in found])

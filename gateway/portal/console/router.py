@@ -11,7 +11,17 @@ from gateway.delivery.service import DeliveryService
 from gateway.http.services import provide
 from gateway.partners.model import AgreementStatus
 from gateway.partners.service import PartnerService
-from gateway.portal.console import applications, deliveries, onboarding, partners, record, reviews, routing, rules, sign_in
+from gateway.portal.console import (
+    applications,
+    deliveries,
+    onboarding,
+    partners,
+    record,
+    reviews,
+    routing,
+    rules,
+    sign_in,
+)
 from gateway.portal.console.shared import Anyone, SeenPages, show
 from gateway.portal.officers import OfficerRole
 from gateway.portal.page_route import PageRoute

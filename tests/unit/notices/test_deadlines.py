@@ -9,6 +9,7 @@ import pytest
 from adapters.storage.transactions import SqlTransactions
 from gateway.applications.lifecycle import Lifecycle, StageAction, StageEvent, apply
 from gateway.applications.model import GridConnectionApplication
+from gateway.applications.rule_book import RuleBook
 from gateway.applications.stages import Stage
 from gateway.applications.working_days import WorkingCalendar
 from gateway.notices.deadlines import deadline_notices
@@ -38,7 +39,7 @@ def waiting_for_its_plan(application_id: str = "app_1") -> GridConnectionApplica
 
 
 def told(application: GridConnectionApplication, at: datetime, near: int = 1) -> list[tuple[NoticeKind, str]]:
-    return [(each.kind, each.facts["due_on"]) for each in deadline_notices(application, CALENDAR, at, near)]
+    return [(each.kind, each.facts["due_on"]) for each in deadline_notices(application, RuleBook(CALENDAR), at, near)]
 
 
 def test_a_deadline_is_near_a_working_day_before_and_then_over() -> None:
@@ -94,7 +95,7 @@ class TestWatch:
         for number in range(1, 6):
             made = waiting_for_its_plan(f"app_{number}")
             await storage.write(lambda tx, made=made: tx.applications.add(made, A_PARTY))
-        one, two = (DeadlineWatch(storage, CALENDAR, clock, 1) for _ in "12")
+        one, two = (DeadlineWatch(storage, lambda: RuleBook(CALENDAR), clock, 1) for _ in "12")
         assert await one.pass_once() == 0
         clock.advance(days=2)
         assert (await one.pass_once(), await two.pass_once(), await one.pass_once()) == (5, 0, 0)
@@ -107,7 +108,7 @@ class TestWatch:
         self, storage: SqlTransactions, clock: SetClock
     ) -> None:
         await storage.write(lambda tx: tx.applications.add(waiting_for_its_plan(), A_PARTY))
-        watch = DeadlineWatch(storage, CALENDAR, clock, 1)
+        watch = DeadlineWatch(storage, lambda: RuleBook(CALENDAR), clock, 1)
         clock.advance(days=30)
         assert await watch.pass_once() == 1
         clock.advance(days=-30)
