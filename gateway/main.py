@@ -24,6 +24,7 @@ from gateway.bootstrap import (
 from gateway.bootstrap.foundation import GATEWAY_NAME
 from gateway.capacity import router as capacity_router
 from gateway.clock import Clock, system_clock
+from gateway.contracts import router as contracts_router
 from gateway.crypto import sm2
 from gateway.delivery import router as delivery_router
 from gateway.errors import GatewayError
@@ -41,6 +42,7 @@ from gateway.partners import router as partners_router
 from gateway.portal.site import serve_pages
 from gateway.progress import router as progress_router
 from gateway.projects import router as projects_router
+from gateway.ratings import router as ratings_router
 from gateway.reconciliation import router as reconciliation_router
 from gateway.records import router as records_router
 from gateway.settings import Settings, load_settings
@@ -56,6 +58,8 @@ ROUTERS = (
     identity_router.router,
     applications_router.router,
     applications_router.operator_router,
+    contracts_router.router,
+    ratings_router.router,
     progress_router.router,
     evidence_router.router,
     licences_router.router,

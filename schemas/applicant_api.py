@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from schemas.contracts import ContractStanding
 from schemas.departments import OutcomeKind
 from schemas.events import PermitSummary
 from schemas.identity import ApplicantKind, VerificationMethod
@@ -325,6 +326,11 @@ class WithdrawalProgress(OpenWireModel):
     acknowledged_at: Instant | None = None
     receipt_sha256: str | None = None
     stuck: bool = False
+    purge_by: Instant | None = Field(default=None, description="Until when the utility is to confirm the purge")
+    purged_at: Instant | None = Field(default=None, description="When it purged, as its signed receipt says")
+    purge_heard_at: Instant | None = None
+    purge_receipt_sha256: str | None = None
+    purge_overdue: bool = False
 
 
 class ProgressView(OpenWireModel):
@@ -345,6 +351,7 @@ class ProgressView(OpenWireModel):
     authorised_until: Instant | None
     authorisation_withdrawn_at: Instant | None
     withdrawal: WithdrawalProgress | None = None
+    contract: ContractStanding | None = Field(default=None, description="供用电合同, the newest version")
     accesses: list[AccessView]
     hotlines: list[str] = Field(default=["12398", "95598"], description="第（十三）条：监管与服务热线")
 

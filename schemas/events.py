@@ -13,8 +13,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.conformance import ConformanceTest
+from schemas.contracts import ContractDeclined, ContractSigned
 from schemas.departments import OutcomeKind, ReviewMode
 from schemas.leads import LeadOffered, LeadRetracted
+from schemas.ratings import ServiceRated
 from schemas.wire import Instant, OpaqueId, OpenWireModel, PartnerCode, RegionDigits, Slug
 
 HEADER_ID = "webhook-id"
@@ -41,6 +43,9 @@ class EventType(StrEnum):
     REVIEW_CHANGED = "cn.bandian.review.changed.v1"
     PERMIT_OUTCOME = "cn.bandian.permit.outcome.v1"
     CERTIFICATE_CHANGED = "cn.bandian.certificate.changed.v1"
+    CONTRACT_SIGNED = "cn.bandian.contract.signed.v1"
+    CONTRACT_DECLINED = "cn.bandian.contract.declined.v1"
+    SERVICE_RATED = "cn.bandian.service.rated.v1"
     LEAD_OFFERED = "cn.bandian.lead.offered.v1"
     LEAD_RETRACTED = "cn.bandian.lead.retracted.v1"
     CONFORMANCE_TEST = "cn.bandian.conformance.test.v1"
@@ -222,6 +227,9 @@ EVENT_DATA: Mapping[EventType, type[OpenWireModel]] = {
     EventType.REVIEW_CHANGED: ReviewChanged,
     EventType.PERMIT_OUTCOME: PermitOutcome,
     EventType.CERTIFICATE_CHANGED: CertificateChanged,
+    EventType.CONTRACT_SIGNED: ContractSigned,
+    EventType.CONTRACT_DECLINED: ContractDeclined,
+    EventType.SERVICE_RATED: ServiceRated,
     EventType.LEAD_OFFERED: LeadOffered,
     EventType.LEAD_RETRACTED: LeadRetracted,
     EventType.CONFORMANCE_TEST: ConformanceTest,

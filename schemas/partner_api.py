@@ -232,6 +232,28 @@ class EndingRecorded(OpenWireModel):
     record_id: str
 
 
+class PurgeReceipt(OpenWireModel):
+    """Claims of a purge receipt (``typ`` purge-receipt+jwt), signed with the key of the utility's delivery receipts."""
+
+    iss: PartnerCode
+    aud: str
+    jti: OpaqueId
+    iat: int
+    application_id: OpaqueId
+    authorisation_id: OpaqueId
+    purged_at: Instant
+
+
+class PurgeRecorded(OpenWireModel):
+    """``200`` to a purge receipt: the first one stands. ``receipt_sha256`` is of the JWS as it came."""
+
+    authorisation_id: OpaqueId
+    application_id: OpaqueId
+    purged_at: Instant
+    heard_at: Instant
+    receipt_sha256: str
+
+
 class PermitRequest(WireModel):
     """One permit that the line needs. A mode other than ``full`` needs a rule of the region that allows it."""
 

@@ -113,6 +113,8 @@ class Typ(StrEnum):
     AGENT_AUTHORISATION = "agent-authorisation+jwt"
     EVIDENCE_MANIFEST = "evidence-manifest+jwt"
     PROJECT_PUSH = "project-push+jwt"
+    PURGE_RECEIPT = "purge-receipt+jwt"
+    CONTRACT_SIGNATURE = "contract-signature+jwt"
 
 
 MEDIA_JOSE: Final = "application/jose"

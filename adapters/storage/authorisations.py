@@ -1,9 +1,10 @@
 """Table and repository of authorisations."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Select, Table, Text, bindparam, insert, select, update
+from sqlalchemy import Column, Index, Row, Select, Table, Text, bindparam, insert, select, update
 
 from adapters.storage.statements import Statements
 from adapters.storage.tables import JsonDocument, UtcInstant, metadata
@@ -22,6 +23,17 @@ authorisations = Table(
     Column("granted_at", UtcInstant, nullable=False),
     Column("until", UtcInstant, nullable=False),
     Column("withdrawn_at", UtcInstant),
+    Column("purged_at", UtcInstant),
+    Column("purge_heard_at", UtcInstant),
+    Column("purge_receipt", Text),
+)
+_WITHDRAWN = authorisations.c.withdrawn_at.is_not(None)
+_UNPURGED = _WITHDRAWN & authorisations.c.purge_heard_at.is_(None)
+Index(
+    "ix_authorisations_withdrawn_at",
+    authorisations.c.withdrawn_at,
+    sqlite_where=_WITHDRAWN,
+    postgresql_where=_WITHDRAWN,
 )
 
 _OWN = select(authorisations).where(authorisations.c.application_id == bindparam("own"))
@@ -53,12 +65,21 @@ class SqlAuthorisations:
 
     def _one(self, query: Select[Any], application_id: str) -> Authorisation | None:
         row = self._statements.execute(query, {"own": application_id}).one_or_none()
-        if row is None:
-            return None
-        stored = dict(row._mapping)
-        return Authorisation(
-            **{**stored, "kinds": frozenset(stored["kinds"]), "purposes": frozenset(stored["purposes"])}
-        )
+        return None if row is None else _authorisation(row)
+
+    def find(self, authorisation_id: str) -> Authorisation | None:
+        query = select(authorisations).where(authorisations.c.authorisation_id == authorisation_id)
+        row = self._statements.execute(query).one_or_none()
+        return None if row is None else _authorisation(row)
+
+    def unpurged(self, limit: int) -> Sequence[Authorisation]:
+        query = select(authorisations).where(_UNPURGED).order_by(authorisations.c.withdrawn_at).limit(limit)
+        return [_authorisation(row) for row in self._statements.execute(query)]
+
+    def purged(self, authorisation_id: str, purged_at: datetime, heard_at: datetime, receipt: str) -> bool:
+        own = (authorisations.c.authorisation_id == authorisation_id) & _UNPURGED
+        values = {"purged_at": purged_at, "purge_heard_at": heard_at, "purge_receipt": receipt}
+        return self._statements.execute(update(authorisations).where(own).values(**values)).rowcount == 1
 
     def withdraw(self, authorisation_id: str, at: datetime) -> bool:
         return self._change_standing(authorisation_id, withdrawn_at=at)
@@ -69,3 +90,8 @@ class SqlAuthorisations:
     def _change_standing(self, authorisation_id: str, **values: Any) -> bool:
         standing = (authorisations.c.authorisation_id == authorisation_id) & authorisations.c.withdrawn_at.is_(None)
         return self._statements.execute(update(authorisations).where(standing).values(**values)).rowcount == 1
+
+
+def _authorisation(row: Row[Any]) -> Authorisation:
+    stored = dict(row._mapping)
+    return Authorisation(**{**stored, "kinds": frozenset(stored["kinds"]), "purposes": frozenset(stored["purposes"])})

@@ -8,12 +8,14 @@ from sqlalchemy import Column, ColumnElement, Select, Table, delete, func, selec
 
 from adapters.storage.applications import application_parties, applications, intakes
 from adapters.storage.certificates import certificate_copies
+from adapters.storage.contracts import forget_contracts
 from adapters.storage.deliveries import outbox
 from adapters.storage.evidence import evidence_documents, let_go, nobody_rests_on_it
 from adapters.storage.idempotency import idempotency_keys
 from adapters.storage.identity import verification_sessions
 from adapters.storage.notice_sends import forget_ways
 from adapters.storage.projects import project_pushes, projects
+from adapters.storage.ratings import forget_ratings
 from adapters.storage.statements import Statements
 from gateway.applications.lifecycle import LifecycleStatus
 from gateway.delivery.ports import ChannelKind, DeliveryState
@@ -92,6 +94,8 @@ class SqlRemoval:
         over = list(self._statements.execute(some).scalars())
         let_go(self._statements, over)
         forget_ways(self._statements, over)
+        forget_contracts(self._statements, over)
+        forget_ratings(self._statements, over)
         forgotten = delete(application_parties).where(application_parties.c.application_id.in_(over))
         return self._statements.execute(forgotten).rowcount
 

@@ -9,6 +9,7 @@ from adapters.storage.authorisations import SqlAuthorisations
 from adapters.storage.capacities import SqlCapacities
 from adapters.storage.certificates import SqlCertificateCopies
 from adapters.storage.conformance import SqlConformanceReports
+from adapters.storage.contracts import SqlContracts
 from adapters.storage.deliveries import BatchOutbox, ReadOnlyOutbox
 from adapters.storage.delivery_queue import SqlDeliveryQueue
 from adapters.storage.destinations import SqlDestinations
@@ -22,6 +23,7 @@ from adapters.storage.officers import SqlOfficers
 from adapters.storage.oversight import SqlApplicationsObserved
 from adapters.storage.partners import SqlPartnerRepository, SqlSpentTokens
 from adapters.storage.projects import SqlLeads, SqlProjects
+from adapters.storage.ratings import SqlRatings
 from adapters.storage.rechecks import SqlFeedPositions, SqlRecheckQueue
 from adapters.storage.reconciliation import SqlDayBook
 from adapters.storage.record_audit import SqlAuditReader
@@ -133,6 +135,14 @@ class SqlUnitOfWork:
     @cached_property
     def stage_events(self) -> SqlStageEvents:
         return SqlStageEvents(self._statements)
+
+    @cached_property
+    def contracts(self) -> SqlContracts:
+        return SqlContracts(self._statements)
+
+    @cached_property
+    def ratings(self) -> SqlRatings:
+        return SqlRatings(self._statements)
 
     @cached_property
     def authorisations(self) -> SqlAuthorisations:

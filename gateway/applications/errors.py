@@ -12,6 +12,20 @@ class RegionMalformed(Malformed):
     title = "行政区划代码格式不正确"
 
 
+class PurgeReceiptNotAuthentic(Rejected):
+    """A purge receipt that the utility's registered key did not sign, or not for this gateway."""
+
+    kind = "purge-receipt-not-authentic"
+    title = "清除回执未通过验签"
+
+
+class PurgeReceiptContradicts(Conflict):
+    """A purge receipt of something else than was withdrawn."""
+
+    kind = "purge-receipt-contradicts"
+    title = "清除回执与授权不符"
+
+
 class RegionTooWide(Rejected):
     """A province or city stands where a county (区县) is needed."""
 

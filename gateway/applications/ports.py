@@ -188,6 +188,15 @@ class HolderTransaction(Protocol):
     def outbox(self) -> Outbox: ...
 
 
+class PurgeTransaction(Protocol):
+    """The slice for purge receipts."""
+
+    @property
+    def authorisations(self) -> AuthorisationRepository: ...
+    @property
+    def records(self) -> RecordAppender: ...
+
+
 class StagesTransaction(Protocol):
     """The slice for stage events."""
 

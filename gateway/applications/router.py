@@ -3,7 +3,7 @@
 from enum import Enum
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Query, Response
+from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from limits import parse
 
 from gateway.applications.confirmation import ReviewOpened
@@ -11,6 +11,7 @@ from gateway.applications.customer_classes import Area
 from gateway.applications.intake import IntakeService
 from gateway.applications.model import Demand, IntakeKind
 from gateway.applications.own_application import OwnApplicationService
+from gateway.applications.purge_receipts import PurgeReceiptService
 from gateway.applications.review_tasks import ReviewState
 from gateway.applications.review_views import inspection_view, opened_view, task_view
 from gateway.applications.reviews import ReviewService
@@ -40,8 +41,8 @@ from schemas.applicant_api import (
     UnderReview,
 )
 from schemas.operator_api import InspectionRequest, InspectionView, ReviewTaskView, SettlementRequest, SettlementView
-from schemas.partner_api import EndingRecorded, EndingRequest, StageEventRecorded, StageEventRequest
-from schemas.wire import OpaqueId
+from schemas.partner_api import EndingRecorded, EndingRequest, PurgeRecorded, StageEventRecorded, StageEventRequest
+from schemas.wire import MEDIA_JOSE, OpaqueId
 
 router = APIRouter()
 operator_router = APIRouter()
@@ -73,6 +74,19 @@ CANNOT_GO_ON = {
     "claimed_at": "2026-03-09T15:00:00+08:00",
 }
 UTILITY_STAGES: list[str | Enum] = ["供电企业 · 环节"]
+_PURGE_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            MEDIA_JOSE: {
+                "schema": {
+                    "type": "string",
+                    "description": "JWS，typ 为 purge-receipt+jwt，以签送达回执的密钥签名；声明见 PurgeReceipt",
+                }
+            }
+        },
+    }
+}
 REPEATED = "同一事件再次报送，无第二次效果"
 
 
@@ -271,6 +285,22 @@ async def withdraw_authorisation(
         withdrawn_at=withdrawn.withdrawn_at,
         record_id=withdrawn.record_id,
     )
+
+
+@router.post(
+    "/v1/authorisations/{authorisation_id}/purge-receipt",
+    tags=["供电企业 · 授权"],
+    summary="撤回授权后，报送已清除的签名回执",
+    openapi_extra=_PURGE_BODY,
+)
+async def purge_receipt(
+    authorisation_id: OpaqueId,
+    request: Request,
+    caller: Annotated[Caller, Depends(require_role(Role.UTILITY, scope="events"))],
+    service: Annotated[PurgeReceiptService, Depends(provide(PurgeReceiptService))],
+) -> PurgeRecorded:
+    """The applicant sees it, with its time. Sent again, the first one stands: no ``Idempotency-Key`` is needed."""
+    return await service.receive(caller.partner_code, authorisation_id, await request.body())
 
 
 @router.post("/v1/applications/{application_id}/authorisation/renewal", tags=APPLICANTS, summary="授权续期")

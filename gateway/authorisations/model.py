@@ -12,6 +12,7 @@ class Authorisation:
     """用户授权: ``utility`` may obtain ``kinds`` for ``application_id`` for ``purposes`` until ``until`` (exclusive).
 
     ``holder_digest`` is the keyed digest of whose data it is; ``statement_digest`` SHA-256 of the text agreed to.
+    ``purge_receipt`` is what the utility signed after a withdrawal: that it purged, at ``purged_at``.
     """
 
     authorisation_id: str
@@ -24,6 +25,9 @@ class Authorisation:
     granted_at: datetime
     until: datetime
     withdrawn_at: datetime | None = None
+    purged_at: datetime | None = None
+    purge_heard_at: datetime | None = None
+    purge_receipt: str | None = None
 
 
 def require_covers(

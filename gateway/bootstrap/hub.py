@@ -13,6 +13,7 @@ from adapters.openid import OpenIdClientSettings
 from gateway.applications.agent_authority import AgentAuthorities
 from gateway.applications.intake import IntakeService
 from gateway.applications.own_application import OwnApplicationService
+from gateway.applications.purge_receipts import PurgeReceiptService
 from gateway.applications.review_reading import ReviewReader
 from gateway.applications.reviews import ReviewService
 from gateway.applications.stage_events import StageEventService
@@ -27,6 +28,7 @@ from gateway.bootstrap.foundation import GATEWAY_NAME, Foundation, checkpoint_ke
 from gateway.bootstrap.notice_channels import notice_ways
 from gateway.capacity.service import CapacityService
 from gateway.certificates.service import CertificateService
+from gateway.contracts.service import ContractService
 from gateway.crypto.keyed_digest import KeyedDigest
 from gateway.delivery.service import DeliveryService
 from gateway.evidence.router import EVIDENCE
@@ -51,6 +53,8 @@ from gateway.progress.case_files import CaseFiles
 from gateway.progress.service import ProgressService
 from gateway.projects.intake import ProjectIntake
 from gateway.projects.service import LeadService
+from gateway.ratings.model import RatingRules
+from gateway.ratings.service import RatingService
 from gateway.rechecks.source_health import SourceFacts, SourceWatch
 from gateway.reconciliation.service import ReconciliationService
 from gateway.records.service import PublishedVerifierKeys, RecordProofs
@@ -99,7 +103,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
     names = GatewayNames(settings.issuer_url, settings.base_url)
     reconciliation = build_reconciliation(foundation)
     projects = ProjectIntake(transactions, directory, settings.issuer_url, make_id, digests, clock)
-    progress = ProgressService(transactions, rules.book, clock)
+    progress = ProgressService(transactions, rules.book, clock, settings.purge_working_days)
     sources = [SourceFacts(each.code, each.region, each.changes) for each in settings.sources]
     services = Services(
         Doorkeeper(gate, clock, settings.base_url, limits.admit),
@@ -116,6 +120,18 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         StageEventService(transactions, rules.book, clock, digests),
         OwnApplicationService(transactions, clock, make_id, GATEWAY_NAME),
         AuthorisationService(transactions, clock, make_id),
+        PurgeReceiptService(
+            transactions, directory, rules.book, clock, settings.issuer_url, settings.purge_working_days
+        ),
+        build_contracts(foundation),
+        RatingService(
+            transactions,
+            rules.book,
+            RatingRules(settings.rating_days, settings.rating_answer_working_days),
+            clock,
+            make_id,
+            digests,
+        ),
         build_licences(foundation, certificates),
         SiteService(transactions, clock),
         SingleWindow(transactions, directory, offices, rules.book, names, make_id, rules, digests),
@@ -181,6 +197,18 @@ def build_licences(foundation: Foundation, certificates: CertificateService) -> 
         foundation.transactions,
         certificates,
         foundation.directory,
+        foundation.clock,
+        foundation.make_id,
+        KeyedDigest(foundation.keys.lookup_secret),
+        foundation.keys.signer(KeyPurpose.ANSWER),
+        foundation.settings.issuer_url,
+    )
+
+
+def build_contracts(foundation: Foundation) -> ContractService:
+    """供用电合同."""
+    return ContractService(
+        foundation.transactions,
         foundation.clock,
         foundation.make_id,
         KeyedDigest(foundation.keys.lookup_secret),

@@ -142,7 +142,8 @@ def build_rechecks(foundation: Foundation, certificates: CertificateService, htt
 def build_notices(foundation: Foundation, session: aiohttp.ClientSession) -> NoticeLoops:
     """What looks at deadlines, and tells applicants; it leases under a name of its own."""
     settings = foundation.settings
-    watch = DeadlineWatch(foundation.transactions, foundation.rules.book, foundation.clock, settings.notice_near_working_days)
+    near = settings.notice_near_working_days
+    watch = DeadlineWatch(foundation.transactions, foundation.rules.book, foundation.clock, near)
     sender = NoticeSender(
         uuid4().hex,
         foundation.transactions,

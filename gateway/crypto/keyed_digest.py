@@ -31,6 +31,8 @@ class Use(StrEnum):
     """SHA-256 of a request for a joint review, with the line and its places."""
     COMMITMENT = "commitment"
     """A permit's id: what makes the statement of a commitment unguessable."""
+    CONTRACT = "contract"
+    """SHA-256 of a supply contract as it was sent."""
     IDEMPOTENT_REQUEST = "idempotent_request"
     """SHA-256 of a request under an ``Idempotency-Key``."""
     OFFICER = "officer"

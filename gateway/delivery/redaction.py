@@ -13,6 +13,7 @@ SHOWN: Final = frozenset(
         "application_id",
         "authorisation_id",
         "clause",
+        "contract_id",
         "customer_class",
         "decided_at",
         "department",

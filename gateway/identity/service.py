@@ -119,8 +119,13 @@ class IdentityService:
         self._clock = clock
         self._make_secret = make_secret
 
-    async def open(self, applicant_kind: ApplicantKind, method: VerificationMethod | None) -> OpenedSession:
-        """Open a session. Raises ``MethodNotOffered``, ``PartnerUnavailable``."""
+    async def open(
+        self, applicant_kind: ApplicantKind, method: VerificationMethod | None, bound_to: str | None = None
+    ) -> OpenedSession:
+        """Open a session. Raises ``MethodNotOffered``, ``PartnerUnavailable``.
+
+        ``bound_to`` (a digest) ends the nonce after a dot, so that the assertion says what the verification was for.
+        """
         chosen = method or methods_of(applicant_kind)[0]
         if chosen not in methods_of(applicant_kind):
             raise MethodNotOffered(
@@ -130,6 +135,8 @@ class IdentityService:
             )
         now = self._clock()
         state, token, nonce, verifier = (self._make_secret() for _ in range(4))
+        if bound_to is not None:
+            nonce = f"{nonce}.{bound_to}"
         url = await self._provider.authorization_url(state, nonce, _challenge(verifier), chosen, now)
         session = VerificationSession(
             session_id="ses_" + self._make_secret()[:22],

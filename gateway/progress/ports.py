@@ -6,6 +6,7 @@ from typing import Protocol
 from gateway.applications.ports import ApplicationRepository, ReviewRepository
 from gateway.approvals.ports import JointReviewRepository
 from gateway.authorisations.ports import AuthorisationRepository
+from gateway.contracts.model import Contract
 from gateway.delivery.ports import DeliveryView
 from gateway.rechecks.ports import LastLook
 from gateway.records.ports import StoredEntry
@@ -29,6 +30,12 @@ class DeliveriesOfSubject(Protocol):
     def of_subject(self, destination: str, subject: str, types: Sequence[str]) -> Sequence[DeliveryView]: ...
 
 
+class ContractsOfApplication(Protocol):
+    """供用电合同, without their documents."""
+
+    def of_application(self, application_id: str) -> Sequence[Contract]: ...
+
+
 class ProgressTransaction(Protocol):
     """The room's slice of the unit of work."""
 
@@ -40,6 +47,8 @@ class ProgressTransaction(Protocol):
     def joint_reviews(self) -> JointReviewRepository: ...
     @property
     def application_certificates(self) -> CertificatesLookedAt: ...
+    @property
+    def contracts(self) -> ContractsOfApplication: ...
     @property
     def reviews(self) -> ReviewRepository: ...
     @property

@@ -8,6 +8,7 @@ import orjson
 from gateway.applications.deadlines import deadlines
 from gateway.applications.errors import ApplicationUnknown
 from gateway.applications.model import GridConnectionApplication
+from gateway.applications.purge_receipts import PURGE_WORKING_DAYS, purge_by
 from gateway.applications.review_views import look_views
 from gateway.applications.rule_book import RuleBook, RulesNow
 from gateway.applications.views import class_view, stage_view, whole_view
@@ -16,7 +17,9 @@ from gateway.approvals.deadlines import PermitDeadline, review_deadlines
 from gateway.approvals.permit_states import PermitStatus
 from gateway.approvals.ports import KeptReview
 from gateway.approvals.views import permit_summaries, review_view
+from gateway.authorisations.model import Authorisation
 from gateway.clock import Clock
+from gateway.contracts.views import standing_of
 from gateway.delivery.ports import DeliveryState
 from gateway.errors import Owner
 from gateway.licences.service import DISCLOSED
@@ -36,6 +39,7 @@ from schemas.applicant_api import (
     ProgressView,
     WithdrawalProgress,
 )
+from schemas.contracts import ContractStanding
 from schemas.departments import ReviewMode
 from schemas.events import EventType
 from schemas.partner_api import PauseView
@@ -50,10 +54,17 @@ PARTIES, PARTIES_SHOWN = "parties", "application.parties_shown"
 class ProgressService:
     """进度查询."""
 
-    def __init__(self, transactions: Transactions[ProgressTransaction], rules: RulesNow, clock: Clock) -> None:
+    def __init__(
+        self,
+        transactions: Transactions[ProgressTransaction],
+        rules: RulesNow,
+        clock: Clock,
+        purge_working_days: int = PURGE_WORKING_DAYS,
+    ) -> None:
         self._transactions = transactions
         self._rules = rules
         self._clock = clock
+        self._purge_working_days = purge_working_days
 
     async def progress(self, application_id: str, holder_digest: str) -> ProgressView:
         """One application of this holder's. Raises ``ApplicationUnknown``, for another's too."""
@@ -103,8 +114,37 @@ class ProgressService:
             permits=permit_progress(review, under_way, rules, now) if review else [],
             authorised_until=authorisation.until if authorisation else None,
             authorisation_withdrawn_at=authorisation.withdrawn_at if authorisation else None,
-            withdrawal=_withdrawal(tx, application),
+            withdrawal=self._withdrawal(tx, application, authorisation, now),
+            contract=_contract(tx, application_id, now),
             accesses=_accesses(tx, application_id),
+        )
+
+    def _withdrawal(
+        self,
+        tx: ProgressTransaction,
+        application: GridConnectionApplication,
+        authorisation: Authorisation | None,
+        now: datetime,
+    ) -> WithdrawalProgress | None:
+        """How far the withdrawal has come with the utility; None where nothing was withdrawn."""
+        told = tx.deliveries.of_subject(application.utility, application.application_id, WITHDRAWALS)
+        if not told:
+            return None
+        first = told[0]
+        receipts = [attempt.receipt for attempt in first.history if attempt.receipt is not None]
+        delivered = first.state is DeliveryState.DELIVERED
+        due = purge_by(first.event.at, self._rules().calendar, self._purge_working_days)
+        purge = authorisation.purge_receipt if authorisation else None
+        return WithdrawalProgress(
+            told_at=first.event.at,
+            acknowledged_at=first.settled_at if delivered else None,
+            receipt_sha256=digest(receipts[-1].document) if delivered and receipts else None,
+            stuck=first.state is DeliveryState.DEAD,
+            purge_by=due,
+            purged_at=authorisation.purged_at if authorisation else None,
+            purge_heard_at=authorisation.purge_heard_at if authorisation else None,
+            purge_receipt_sha256=digest(purge) if purge else None,
+            purge_overdue=purge is None and now > due,
         )
 
 
@@ -132,20 +172,9 @@ def _accesses(tx: ProgressTransaction, application_id: str) -> list[AccessView]:
     ]
 
 
-def _withdrawal(tx: ProgressTransaction, application: GridConnectionApplication) -> WithdrawalProgress | None:
-    """How far the withdrawal has come with the utility; None where nothing was withdrawn."""
-    told = tx.deliveries.of_subject(application.utility, application.application_id, WITHDRAWALS)
-    if not told:
-        return None
-    first = told[0]
-    receipts = [attempt.receipt for attempt in first.history if attempt.receipt is not None]
-    delivered = first.state is DeliveryState.DELIVERED
-    return WithdrawalProgress(
-        told_at=first.event.at,
-        acknowledged_at=first.settled_at if delivered else None,
-        receipt_sha256=digest(receipts[-1].document) if delivered and receipts else None,
-        stuck=first.state is DeliveryState.DEAD,
-    )
+def _contract(tx: ProgressTransaction, application_id: str, now: datetime) -> ContractStanding | None:
+    versions = tx.contracts.of_application(application_id)
+    return standing_of(versions[-1], now) if versions else None
 
 
 def permit_progress(kept: KeptReview, under_way: bool, rules: RuleBook, now: datetime) -> list[PermitProgress]:

@@ -89,6 +89,13 @@ class ProvinceSettings(Part):
     type_codes: dict[Slug, Annotated[tuple[TypeCode, ...], Field(min_length=1)]] = Field(
         default_factory=dict, description="Certificate kind to the 证照类型代码 it has in this province"
     )
+    purge_working_days: int = Field(
+        default=5, ge=1, le=60, description="Working days after a withdrawal until the utility confirms its purge"
+    )
+    rating_days: int = Field(default=30, ge=1, le=365, description="Days after its end that a service can be rated")
+    rating_answer_working_days: int = Field(
+        default=15, ge=1, le=60, description="Working days in which a bad rating is to be answered"
+    )
     status_origins: Origins = Field(
         default=(), description="Where status lists, CRLs, OCSP answers may be fetched, beside the sources themselves"
     )

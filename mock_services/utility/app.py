@@ -159,6 +159,14 @@ def _admin_actions(driver: Driver) -> APIRouter:
         """Post any stage event, a wrong one too."""
         return await _answer(_dump(driver.client.stage_event(application_id, event)))
 
+    @router.post("/purge-receipt")
+    async def purge_receipt(application_id: str) -> Response:
+        """Confirm that what was fetched for a withdrawn application is gone, as it is since the withdrawal came."""
+        authorisation_id = driver.store.withdrawn_authorisation(application_id)
+        if authorisation_id is None:
+            return problem_response(409, "applications.not_withdrawn", "没有撤回", "授权未被撤回，无须确认清除。")
+        return await _answer(_dump(driver.client.purged(application_id, authorisation_id, driver.clock())))
+
     @router.post("/joint-review")
     async def joint_review(application_id: str, review: JointReviewRequest, request: Request) -> Response:
         """Open a joint review by hand."""

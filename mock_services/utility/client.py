@@ -21,12 +21,15 @@ from pydantic import BaseModel, ValidationError
 
 from mock_services.jose import RemoteKeySet, SigningKey, TokenRefused, base64url, verify
 from schemas.capacity import CapacityRecorded, CapacityRequest
+from schemas.contracts import ContractOffer, ContractStanding
 from schemas.leads import LeadContact, LeadPage, LeadProgressRecorded, LeadProgressRequest
 from schemas.partner_api import (
     EventPage,
     JointReviewRequest,
     JointReviewView,
     LicenceExplanation,
+    PurgeReceipt,
+    PurgeRecorded,
     StageEventRecorded,
     StageEventRequest,
     TokenResponse,
@@ -108,6 +111,26 @@ class GatewayClient:
         response = await self._call("POST", path, event, idempotency_key=event.event_id)
         return _read(response, StageEventRecorded)
 
+    async def send_contract(self, application_id: str, contract: ContractOffer) -> ContractStanding:
+        """Send the supply contract (供用电合同) for the applicant to sign. ``event_id`` makes a repetition harmless."""
+        path = f"/v1/applications/{application_id}/contract"
+        return _read(await self._call("POST", path, contract), ContractStanding)
+
+    async def purged(self, application_id: str, authorisation_id: str, at: datetime) -> PurgeRecorded:
+        """Confirm, signed, that everything obtained under a withdrawn authorisation is purged. The first one stands."""
+        claims = PurgeReceipt(
+            iss=self.partner,
+            aud=self.issuer or self.base_url,
+            jti=secrets.token_urlsafe(16),
+            iat=int(at.timestamp()),
+            application_id=application_id,
+            authorisation_id=authorisation_id,
+            purged_at=at,
+        )
+        token = self.signing_key.sign(Typ.PURGE_RECEIPT, claims.model_dump(mode="json"))
+        path = f"/v1/authorisations/{authorisation_id}/purge-receipt"
+        return _read(await self._call("POST", path, token), PurgeRecorded)
+
     async def open_joint_review(
         self, application_id: str, review: JointReviewRequest, *, idempotency_key: str
     ) -> JointReviewView:
@@ -180,17 +203,18 @@ class GatewayClient:
         self,
         method: str,
         path: str,
-        body: BaseModel | None = None,
+        body: BaseModel | str | None = None,
         *,
         accept: str = "application/json",
         idempotency_key: str | None = None,
     ) -> httpx.Response:
         headers = {"Accept": f"{accept}, application/problem+json"}
         if body is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = MEDIA_JOSE if isinstance(body, str) else "application/json"
         if idempotency_key is not None:
             headers["Idempotency-Key"] = idempotency_key
-        content = body.model_dump_json(exclude_none=True).encode() if body is not None else None
+        text = body.model_dump_json(exclude_none=True) if isinstance(body, BaseModel) else body
+        content = text.encode() if text is not None else None
         url = self.base_url + path
         for _ in range(3):
             token = await self._access_token()

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mock_services.utility.client import GatewayClient, GatewayRefused, GatewayUnavailable
+from mock_services.utility.contracts import a_contract
 from mock_services.utility.store import Store, Work
 from schemas.partner_api import StageEventRequest, VerifiedLicenceRequest
 
@@ -117,6 +118,11 @@ class Driver:
                 key = f"{application_id}:joint-review"
                 view = await self.client.open_joint_review(application_id, step.review, idempotency_key=key)
                 return view.model_dump(mode="json")
+            case "contract":
+                contract = a_contract(application_id, self.store.claimed_at(work, self.clock()))
+                return (await self.client.send_contract(application_id, contract)).model_dump(mode="json")
+            case "await_contract":
+                return {"signed": True} if self.store.contract_signed(application_id) else None
             case "await_permits":
                 return {"approved": True} if self.store.permits_approved(application_id) else None
         raise ValueError(f"a {step.do} step is incomplete")

@@ -18,10 +18,11 @@ class Step(WireModel):
     """One thing to do for an application.
 
     ``licence`` fetches a kind for a purpose; ``stage`` posts ``action``; ``joint_review`` opens the single window;
-    ``await_permits`` waits until every permit is approved.
+    ``await_permits`` waits until every permit is approved; ``contract`` sends the supply contract and
+    ``await_contract`` waits until it was signed (who declines it signs on paper: nothing is planned beyond).
     """
 
-    do: Literal["licence", "stage", "joint_review", "await_permits"]
+    do: Literal["licence", "stage", "joint_review", "await_permits", "contract", "await_contract"]
     stage: Slug | None = None
     action: Literal["started", "completed"] | None = None
     kind: Slug | None = None
@@ -80,6 +81,7 @@ class Plan(WireModel):
     purpose: Slug = "grid_connection"
     stage_licences: list[StageLicence] = []
     joint_review: PlannedReview | None = None
+    contract_at: Slug | None = Field(default=None, description="The stage in which the supply contract is signed")
 
     def fits(self, application: ApplicationSubmitted) -> bool:
         """Every condition that is written holds."""
@@ -106,6 +108,8 @@ class Plan(WireModel):
                 for one in self.stage_licences
                 if one.stage == stage
             ]
+            if stage == self.contract_at:
+                steps += [Step(do="contract"), Step(do="await_contract")]
             steps.append(Step(do="stage", stage=stage, action="completed"))
             if review is not None and review.after_stage == stage:
                 steps.append(Step(do="joint_review", review=review.request_for(application.demand.region)))

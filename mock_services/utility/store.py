@@ -22,6 +22,7 @@ from schemas.events import (
     AuthorisationWithdrawn,
     CertificateChanged,
     CloudEvent,
+    EventType,
     PermitOutcome,
     ReviewOpened,
     follows,
@@ -337,6 +338,17 @@ class Store:
         return bool(permits) and all(
             permit["mode"] == "exempt" or latest.get(permit["permit_id"]) == "approved" for permit in permits
         )
+
+    def withdrawn_authorisation(self, application_id: str) -> str | None:
+        """The authorisation of a withdrawn application, to be told that it was purged."""
+        asked = "SELECT submitted FROM applications WHERE application_id = ? AND withdrawn_at IS NOT NULL"
+        found = self._rows(asked, application_id)
+        return json.loads(found[0]["submitted"])["authorisation_id"] if found else None
+
+    def contract_signed(self, application_id: str) -> bool:
+        """The applicant signed the supply contract: the gateway's event says so."""
+        signed = "SELECT 1 FROM events WHERE application_id = ? AND type = ?"
+        return bool(self._rows(signed, application_id, EventType.CONTRACT_SIGNED.value))
 
     def _rows(self, statement: str, *values: Any) -> list[dict[str, Any]]:
         return [dict(row) for row in self._database.execute(statement, values)]

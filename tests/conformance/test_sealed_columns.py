@@ -57,6 +57,7 @@ PLAIN: dict[str, dict[str, str]] = {
         "authorisation_id application_id utility": REFERENCE,
         "kinds purposes": WORD,
         "holder_digest": KEYED,
+        "purge_receipt": "what a utility signed: the two ids above, and a time",
         "statement_digest": "of a statement that names the application, utility, kinds and day, and no person",
     },
     "asked_holders": {"application_id": REFERENCE, "kind": WORD, "holder_digest": KEYED},
@@ -119,6 +120,18 @@ PLAIN: dict[str, dict[str, str]] = {
         "content_digest": KEYED,
         "signed_digest": "SHA-256 of a signed document: nobody can guess the signature in it",
         "effect": WORD,
+    },
+    "supply_contracts": {
+        "contract_id application_id event_id record_id": REFERENCE,
+        "utility": PARTNER,
+        "media_type state": WORD,
+        "content_digest": KEYED,
+    },
+    "service_ratings": {
+        "application_id record_id": REFERENCE,
+        "utility answered_by": PARTNER,
+        "region": PLACE,
+        "level tags": WORD,
     },
     "leads": {
         "lead_id project_id": REFERENCE,

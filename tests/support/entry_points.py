@@ -15,6 +15,7 @@ from adapters.channels.signed_events import SignedEvents
 from adapters.channels.webhook import WebhookChannel
 from adapters.http_client import HttpReply, HttpRequest
 from adapters.identity_provider import OpenIdProvider
+from gateway.applications.purge_receipts import read_purge_receipt
 from gateway.caller import Role
 from gateway.certificates.registry import KindRegistry
 from gateway.certificates.status_lists import StatusEvidence
@@ -223,6 +224,22 @@ class Refusals(Receipts):
         return signed.verify_refusal(self.event, body, token.encode(), keys, NOON)
 
 
+class PurgeReceipts:
+    """A utility's confirmation that it purged what it had obtained."""
+
+    use = Typ.PURGE_RECEIPT
+
+    def __init__(self) -> None:
+        self.key = es256_key("receipts-1")
+
+    def good(self, typ: str) -> str:
+        own = {"iss": UTILITY, "aud": ISSUER, "jti": new_id(), "iat": seconds(NOON), "purged_at": NOON.isoformat()}
+        return sign_jws(own | {"application_id": "app_1", "authorisation_id": "aut_1"}, self.key, typ)
+
+    async def present(self, token: str) -> Any:
+        return read_purge_receipt(token.encode(), (self.key.public(),), UTILITY, ISSUER, NOON)
+
+
 def an_event(event_id: str) -> Event:
     """An event on its way to the utility."""
     return Event(
@@ -379,6 +396,7 @@ def lone_entry_points() -> list[EntryPoint]:
     return [
         Receipts(),
         Refusals(),
+        PurgeReceipts(),
         IdentityAssertions(),
         Certificates(province),
         StatusLists(province),

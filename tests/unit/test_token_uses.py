@@ -17,7 +17,13 @@ from tests.support.entry_points import EntryPoint, Outcomes, ProjectPushes, lone
 from tests.support.partners import partners_room
 from tests.support.projects import projects_room
 
-SIGNED_ONLY = {Typ.VERIFIED_LICENCE, Typ.REVIEW_REQUEST, Typ.RECONCILIATION, Typ.EVIDENCE_MANIFEST}
+SIGNED_ONLY = {
+    Typ.VERIFIED_LICENCE,
+    Typ.REVIEW_REQUEST,
+    Typ.RECONCILIATION,
+    Typ.EVIDENCE_MANIFEST,
+    Typ.CONTRACT_SIGNATURE,
+}
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from gateway.applications.reviews import ReviewService
 from gateway.http.services import provide
 from gateway.identity.errors import SessionRequired
 from gateway.identity.router import SessionToken
+from gateway.oversight.public_rules import HOTLINES
 from gateway.portal.applicant.names import KnownNames
 from gateway.portal.applicant.sessions import ApplicantRoute, Identity, OwnProgress, Progress, SeenPages, SignedIn
 from gateway.portal.typesetting import can_typeset
@@ -71,6 +72,20 @@ async def received(
 ) -> Response:
     """What happens next: the number, who acts now, by when, how to complain."""
     return pages.render(request, "applicant/received.html", me=applicant, progress=view, names=names)
+
+
+@router.get("/applications/{application_id}/complaint")
+async def complaint(
+    request: Request,
+    applicant: SignedIn,
+    pages: SeenPages,
+    view: OwnProgress,
+    names: KnownNames,
+) -> Response:
+    """12398 and 95598 side by side, and the facts that whoever answers will ask for."""
+    return pages.render(
+        request, "applicant/complaint.html", me=applicant, progress=view, names=names, hotlines=HOTLINES
+    )
 
 
 @router.get("/applications/{application_id}/accesses")

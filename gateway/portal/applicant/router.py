@@ -7,17 +7,32 @@ from fastapi import APIRouter
 from gateway.portal.applicant import (
     applications,
     commitments,
+    contracts,
     demand,
     intakes,
     notices,
     own,
+    ratings,
     road_pages,
     sharing,
     verifying,
 )
 
 ROUTERS: Final = tuple(
-    each.router for each in (verifying, demand, intakes, applications, notices, own, commitments, sharing, road_pages)
+    each.router
+    for each in (
+        verifying,
+        demand,
+        intakes,
+        applications,
+        notices,
+        own,
+        commitments,
+        contracts,
+        ratings,
+        sharing,
+        road_pages,
+    )
 )
 """An address that a word may stand in comes after those that stand for themselves."""
 

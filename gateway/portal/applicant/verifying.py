@@ -35,12 +35,13 @@ MaybeToken = Annotated[str, Depends(SessionToken(required=False))]
 
 @dataclass(frozen=True)
 class Going:
-    """On the way to the provider. ``back`` is a path of ours."""
+    """On the way to the provider. ``back`` and ``again`` (where another way is chosen) are paths of ours."""
 
     url: str
     kind: str
     method: str
     back: str
+    again: str = ""
 
     def keep(self, response: Response) -> None:
         kept = base64.urlsafe_b64encode(json.dumps(asdict(self)).encode()).decode()
@@ -53,7 +54,10 @@ class Going:
         """What this browser keeps; None where it keeps nothing that is ours."""
         try:
             kept = json.loads(base64.urlsafe_b64decode(request.cookies.get(GOING_COOKIE, "")))
-            going = cls(**{name: str(kept[name]) for name in ("url", "kind", "method", "back")})
+            going = cls(
+                **{name: str(kept[name]) for name in ("url", "kind", "method", "back")},
+                again=str(kept.get("again", "")),
+            )
         except (ValueError, KeyError, TypeError, binascii.Error):
             return None
         return going if urlsplit(going.url).scheme in ("https", "http") else None
@@ -117,7 +121,7 @@ async def go(request: Request, pages: SeenPages) -> Response:
     if going is None:
         return RedirectResponse("/apply", 303)
     host = urlsplit(going.url).netloc
-    return pages.render(request, "applicant/verify_go.html", going=going, host=host)
+    return pages.render(request, "applicant/verify_go.html", going=going, again=local_path(going.again), host=host)
 
 
 @router.get("/verify/{kind}")

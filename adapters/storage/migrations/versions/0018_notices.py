@@ -7,7 +7,7 @@ from adapters.storage.sealed import SealedText
 from adapters.storage.tables import JsonDocument, UtcInstant
 
 revision = "0018"
-down_revision = "0016"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
