@@ -127,6 +127,13 @@ PLAIN: dict[str, dict[str, str]] = {
         "media_type state": WORD,
         "content_digest": KEYED,
     },
+    "notices": {
+        "notice_key application_id": REFERENCE,
+        "kind": WORD,
+        "facts": "a stage, a department, an outcome or a day, by fixed names",
+    },
+    "notice_preferences": {"application_id": REFERENCE, "way tongue": WORD},
+    "notice_sends": {"notice_key application_id lease_owner": REFERENCE, "state": WORD},
     "service_ratings": {
         "application_id record_id": REFERENCE,
         "utility answered_by": PARTNER,
