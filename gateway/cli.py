@@ -27,7 +27,8 @@ def serve() -> None:
 
     from adapters.listening import AddressUnavailable, listen
     from gateway.commands.session import fail, settings_or_exit
-    from gateway.preflight import StartRefused, refuse_bad_start
+    from gateway.preflight import refuse_bad_start
+    from gateway.start_refusals import StartRefused
 
     settings = settings_or_exit()
     try:
@@ -68,7 +69,8 @@ def worker() -> None:
 
     from adapters.listening import AddressUnavailable, listen
     from gateway.commands.session import fail, settings_or_exit
-    from gateway.preflight import StartRefused, refuse_bad_start
+    from gateway.preflight import refuse_bad_start
+    from gateway.start_refusals import StartRefused
     from gateway.worker import run_worker
 
     settings = settings_or_exit()
@@ -88,7 +90,7 @@ def migrate() -> None:
     from adapters.storage.engine import make_private_database
     from adapters.storage.migrate import migrate as upgrade
     from gateway.commands.session import fail, settings_or_exit
-    from gateway.preflight import StartRefused, told_in_one_sentence
+    from gateway.start_refusals import StartRefused, told_in_one_sentence
 
     settings = settings_or_exit()
     try:

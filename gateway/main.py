@@ -14,14 +14,10 @@ from adapters.draining import Draining
 from gateway import __version__
 from gateway.applications import router as applications_router
 from gateway.approvals import router as approvals_router
-from gateway.bootstrap import (
-    Foundation,
-    build_hub,
-    clients,
-    lay_foundation,
-    loops_beside_serving,
-)
-from gateway.bootstrap.foundation import GATEWAY_NAME
+from gateway.bootstrap.clients import clients
+from gateway.bootstrap.foundation import GATEWAY_NAME, Foundation, lay_foundation
+from gateway.bootstrap.hub import build_hub
+from gateway.bootstrap.loops import loops_beside_serving
 from gateway.capacity import router as capacity_router
 from gateway.clock import Clock, system_clock
 from gateway.contracts import router as contracts_router

@@ -8,15 +8,10 @@ import structlog
 
 from adapters.listening import Listener
 from adapters.metrics_server import metrics_served
-from gateway.bootstrap import (
-    build_anchoring,
-    build_certificates,
-    build_notices,
-    build_rechecks,
-    build_relay,
-    clients,
-    lay_foundation,
-)
+from gateway.bootstrap.certificates import build_certificates
+from gateway.bootstrap.clients import clients
+from gateway.bootstrap.foundation import lay_foundation
+from gateway.bootstrap.loops import build_anchoring, build_notices, build_rechecks, build_relay
 from gateway.clock import Clock, system_clock
 from gateway.settings import Settings
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import zlib
 from collections.abc import Generator, Iterator
 from typing import Any
 
@@ -22,9 +23,34 @@ def group_of(nodeid: str) -> str:
     return "-".join(province.groups()) if province else nodeid.partition("::")[0]
 
 
+DATABASE = re.compile(r"(?<=[\[-])(sqlite|postgresql)(?=[-\]])")
+BY_TURNS = re.compile(r"tests/(unit/|flows/test_rubbish)")
+"""What looks at services: each test on one of the databases, and what a port promises (``conformance``) on both."""
+BY_TURNS_AS_ONE = re.compile(r"tests/flows/test_(evidence|explain|privacy|records)")
+"""The same of modules whose tests share what is costly to make."""
+
+
+def has_its_turn(nodeid: str) -> bool:
+    """Whether the test runs where each of two databases has its turn; ``DATABASES=all`` runs it on both."""
+    named = DATABASE.search(nodeid)
+    if named is None or os.environ.get("DATABASES") == "all":
+        return True
+    if BY_TURNS.match(nodeid):
+        key = DATABASE.sub("*", nodeid)
+    elif BY_TURNS_AS_ONE.match(nodeid):
+        key = nodeid.partition("::")[0]
+    else:
+        return True
+    return named[0] == ("sqlite", "postgresql")[zlib.crc32(key.encode()) % 2]
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
-    """Each group together, in the order of their first tests."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
+    """Each group together, in the order of their first tests; without those whose turn it is not."""
+    others = [item for item in items if not has_its_turn(item.nodeid)]
+    if others:
+        items[:] = [item for item in items if has_its_turn(item.nodeid)]
+        config.hook.pytest_deselected(items=others)
     places = {group: place for place, group in enumerate(dict.fromkeys(group_of(item.nodeid) for item in items))}
     yield
     items.sort(key=lambda item: places[group_of(item.nodeid)])

@@ -5,6 +5,7 @@ Lifecycles and reviews rest sealed and are opened one page at a time. Parties ar
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from sqlalchemy import ColumnElement, Row, and_, func, or_, select, true
 
 from adapters.storage.applications import applications
 from adapters.storage.approvals import joint_reviews
+from adapters.storage.ratings import service_ratings
 from adapters.storage.records import record_entries
 from adapters.storage.statements import Statements
 from gateway.applications import lifecycle as lifecycles
@@ -22,6 +24,7 @@ from gateway.applications.model import IntakeKind
 from gateway.approvals.joint_review import JointReview
 from gateway.approvals.storage_form import from_json
 from gateway.oversight.ports import Observed
+from schemas.ratings import RatingLevel
 
 PAGE: Final = 500
 """Applications that are held at a time; within what either database takes as parameters of one statement."""
@@ -72,9 +75,9 @@ class SqlApplicationsObserved:
 
     def _page(self, page: Sequence[Row[Any]]) -> Iterator[Observed]:
         names = [row.application_id for row in page]
-        reviews, refused = self._reviews(names), self._refused(names)
+        reviews, refused, rated = self._reviews(names), self._refused(names), self._ratings(names)
         for row in page:
-            yield self._observed(row, reviews, refused)
+            yield replace(self._observed(row, reviews, refused), rating=rated.get(row.application_id))
 
     def _observed(
         self, row: Row[Any], reviews: Mapping[str, JointReview], refused: Counter[tuple[str, str]]
@@ -99,6 +102,11 @@ class SqlApplicationsObserved:
             row.application_id: from_json(self._statements.opened(joint_reviews, row)["review"])
             for row in self._statements.execute(wanted)
         }
+
+    def _ratings(self, names: Sequence[str]) -> dict[str, RatingLevel]:
+        own = service_ratings.c
+        wanted = select(own.application_id, own.level).where(own.application_id.in_(names))
+        return {row.application_id: RatingLevel(row.level) for row in self._statements.execute(wanted)}
 
     def _refused(self, names: Sequence[str]) -> Counter[tuple[str, str]]:
         """(application, action) → how often it was refused; of requests, those for what may not be asked for."""

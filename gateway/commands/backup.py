@@ -13,12 +13,12 @@ from adapters.storage.engine import DatabaseUrlError
 from adapters.storage.restorations import StillServed, end_logs_of
 from adapters.witnesses.files import LATEST, latest_checkpoint
 from gateway.backups.manifest import Manifest, lookup_key_id
-from gateway.bootstrap import Foundation, lay_foundation
+from gateway.bootstrap.foundation import Foundation, lay_foundation
 from gateway.clock import date_in_china, system_clock
 from gateway.commands.session import actor, fail, settings_or_exit
-from gateway.preflight import StartRefused, told_in_one_sentence
 from gateway.restorations.service import Adopted, adopt
 from gateway.settings import Settings, SettingsError
+from gateway.start_refusals import StartRefused, told_in_one_sentence
 
 _NEXT = """接下来：
 1. 启动网关；未送达的事件会再次送出，接收方按事件编号去重。

@@ -10,7 +10,7 @@ from gateway.conformance.model import ConformanceReport, Outcome, Verdict
 from gateway.conformance.suite import CHECKS, GUIDES
 
 if TYPE_CHECKING:
-    from gateway.bootstrap import Foundation
+    from gateway.bootstrap.foundation import Foundation
     from gateway.caller import Role
     from gateway.conformance.checks import Said
 
@@ -31,7 +31,7 @@ def run_conformance(code: str, *, as_json: bool, english: bool) -> int:
     """Run the suite, print the report, answer the exit code."""
 
     async def work(foundation: "Foundation") -> "tuple[ConformanceReport, Role]":
-        from gateway.bootstrap import build_conformance
+        from gateway.bootstrap.conformance import build_conformance
 
         report = await build_conformance(foundation).run(code, actor())
         return report, (await foundation.partners.whole(code)).partner.role

@@ -9,7 +9,7 @@ from gateway.commands.session import actor, with_foundation
 from gateway.delivery.ports import DeliveryState, ReplayReason
 
 if TYPE_CHECKING:
-    from gateway.bootstrap import Foundation
+    from gateway.bootstrap.foundation import Foundation
     from gateway.delivery.service import DeliveryService
 
 REPLAYED_AT_ONCE: Final = 200

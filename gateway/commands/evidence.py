@@ -15,7 +15,7 @@ import typer
 from gateway.commands.session import actor, fail, with_foundation
 
 if TYPE_CHECKING:
-    from gateway.bootstrap import Foundation
+    from gateway.bootstrap.foundation import Foundation
     from gateway.evidence.service import Bundle, EvidenceService
     from gateway.partners.directory import DirectorySnapshot
 
@@ -26,7 +26,7 @@ def make_bundle(application_id: str, output: Path, *, redacted: bool, wait_s: fl
     """Write the bundle of an application to ``output``, waiting up to ``wait_s`` for its entries' checkpoint."""
 
     async def work(foundation: "Foundation") -> None:
-        from gateway.bootstrap import build_evidence
+        from gateway.bootstrap.rooms import build_evidence
 
         bundle = await _made(build_evidence(foundation), application_id, redacted, wait_s)
         _write(output, bundle.archive)
@@ -53,7 +53,10 @@ def export_anchors(directory: Path) -> None:
     """Write what a bundle of this installation is verified against. An auditor has it from each source itself."""
 
     async def work(foundation: "Foundation") -> None:
-        from gateway.bootstrap import build_identity_provider, checkpoint_keys, clients, kinds_of, trust_of
+        from gateway.bootstrap.certificates import trust_of
+        from gateway.bootstrap.clients import clients
+        from gateway.bootstrap.foundation import checkpoint_keys, kinds_of
+        from gateway.bootstrap.providers import build_identity_provider
         from gateway.crypto.jwk import export_jwk
 
         settings, trust = foundation.settings, trust_of(foundation.settings)

@@ -17,7 +17,7 @@ from gateway.licences.gates import step_results
 from schemas.partner_api import ExplainedCheck, LicenceExplanation, SourceBasis, VerifiedLicenceRequest
 
 if TYPE_CHECKING:
-    from gateway.bootstrap import Foundation
+    from gateway.bootstrap.foundation import Foundation
     from gateway.certificates.kind import CertificateKind
     from gateway.certificates.verification import Verification
     from gateway.settings import Settings
@@ -47,7 +47,9 @@ def explain_request(utility: str, request: VerifiedLicenceRequest) -> int:
     """Judge ``request`` as if ``utility`` sent it now, print the checks, and answer the exit code."""
 
     async def work(foundation: "Foundation") -> LicenceExplanation:
-        from gateway.bootstrap import build_certificates, build_licences, clients
+        from gateway.bootstrap.certificates import build_certificates
+        from gateway.bootstrap.clients import clients
+        from gateway.bootstrap.rooms import build_licences
 
         async with clients() as (http, _):
             service = build_licences(foundation, build_certificates(foundation, http))
@@ -68,7 +70,7 @@ def explain_file(path: Path, kind: str | None, at: datetime | None, holder_code:
 
     from gateway.commands.session import fail
     from gateway.errors import GatewayError
-    from gateway.preflight import StartRefused, told_in_one_sentence
+    from gateway.start_refusals import StartRefused, told_in_one_sentence
 
     settings = settings_or_exit()
     with path.open("rb") as stream:
@@ -93,7 +95,8 @@ async def _examine(
     holder_code: str | None,
     offline: bool,
 ) -> "tuple[Verification, CertificateKind]":
-    from gateway.bootstrap import build_examiner, clients
+    from gateway.bootstrap.certificates import build_examiner
+    from gateway.bootstrap.clients import clients
 
     async with clients() as (http, _):
         examiner = build_examiner(settings, http)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from adapters.data_keys import DatedDataKey, LiveDataKeys
     from adapters.storage.resealing import Resealed, UnreadableRow
-    from gateway.bootstrap import Foundation
+    from gateway.bootstrap.foundation import Foundation
 
 app = typer.Typer(no_args_is_help=True, help="密钥：新建、轮换、重新加密、停用")
 
@@ -29,9 +29,9 @@ def init() -> None:
     """为新平台生成尚缺的密钥：签名密钥、检索摘要密钥、包装密钥（file:）、首个数据密钥。已有的不动。"""
     from adapters.data_keys import open_data_keys
     from adapters.key_directory import open_key_directory
-    from gateway.bootstrap import open_key_provider
+    from gateway.bootstrap.foundation import open_key_provider
     from gateway.clock import date_in_china, system_clock
-    from gateway.preflight import StartRefused, told_in_one_sentence
+    from gateway.start_refusals import StartRefused, told_in_one_sentence
 
     settings = settings_or_exit()
     on = date_in_china(system_clock())
@@ -76,7 +76,7 @@ def rotate(
 
     async def work(foundation: "Foundation") -> None:
         from adapters.data_keys import add_data_key
-        from gateway.bootstrap import open_key_provider
+        from gateway.bootstrap.foundation import open_key_provider
         from gateway.clock import date_in_china
         from gateway.records.entries import Fact, RecordEntry
 
@@ -146,7 +146,7 @@ def rewrap() -> None:
 
     async def work(foundation: "Foundation") -> None:
         from adapters.data_keys import wrap_anew
-        from gateway.bootstrap import open_key_provider
+        from gateway.bootstrap.foundation import open_key_provider
 
         provider, keys = open_key_provider(foundation.settings), _data_keys(foundation)
         for dated in keys.dated:

@@ -15,7 +15,7 @@ from gateway.partners.model import KeyUse
 from gateway.partners.terms import endpoint_of
 
 if TYPE_CHECKING:
-    from gateway.bootstrap import Foundation
+    from gateway.bootstrap.foundation import Foundation
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 app = typer.Typer(no_args_is_help=True, help="接入单位、密钥与数据共享协议")

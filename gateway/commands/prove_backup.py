@@ -17,7 +17,7 @@ from adapters.storage.engine import DatabaseUrlError
 from adapters.storage.transactions import DatabaseUnreadable, reading
 from gateway.backups.manifest import DatabaseKind, Manifest, lookup_key_id
 from gateway.backups.proof import differences, entries_after, sort_kept
-from gateway.bootstrap import open_live_data_keys
+from gateway.bootstrap.foundation import open_live_data_keys
 from gateway.clock import date_in_china, system_clock
 from gateway.crypto.sealing import KeyProviderError, Sealer
 from gateway.records.audit import audit

@@ -9,7 +9,7 @@ from gateway.clock import date_in_china, written_in_china
 from gateway.commands.session import with_foundation
 
 if TYPE_CHECKING:
-    from gateway.bootstrap import Foundation
+    from gateway.bootstrap.foundation import Foundation
     from gateway.reconciliation.service import ReconciliationService
 
 app = typer.Typer(no_args_is_help=True, help="与供电企业按日对账")
@@ -23,7 +23,7 @@ Utility = Annotated[str, typer.Argument(help="供电企业代码")]
 
 
 def _service(foundation: "Foundation") -> "ReconciliationService":
-    from gateway.bootstrap import build_reconciliation
+    from gateway.bootstrap.rooms import build_reconciliation
 
     return build_reconciliation(foundation)
 

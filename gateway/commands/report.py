@@ -9,7 +9,7 @@ import typer
 from gateway.commands.session import with_foundation
 
 if TYPE_CHECKING:
-    from gateway.bootstrap import Foundation
+    from gateway.bootstrap.foundation import Foundation
     from gateway.oversight.report import CellReport, PeriodReport
 
 
@@ -22,7 +22,7 @@ def make_report(first: str, last: str, city: str | None, output: Path | None) ->
     days = _day(first, "--from"), _day(last, "--to")
 
     async def work(foundation: "Foundation") -> bytes | list[str]:
-        from gateway.bootstrap import build_oversight
+        from gateway.bootstrap.rooms import build_oversight
         from gateway.oversight.periods import period
         from gateway.oversight.report import period_report
 
@@ -47,7 +47,7 @@ def _rendered(report: "PeriodReport", suffix: str, foundation: "Foundation") -> 
         from gateway.oversight.spreadsheet import ledger_xlsx
 
         return ledger_xlsx(ledger(report, foundation.rules.book()), report)
-    from gateway.bootstrap import build_pages
+    from gateway.bootstrap.hub import build_pages
     from gateway.portal.authority.ledger_pdf import ledger_pdf
 
     return ledger_pdf(build_pages(foundation), ledger(report, foundation.rules.book()))

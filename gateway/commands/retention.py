@@ -8,7 +8,7 @@ import typer
 from gateway.commands.session import actor, with_foundation
 
 if TYPE_CHECKING:
-    from gateway.bootstrap import Foundation
+    from gateway.bootstrap.foundation import Foundation
 
 app = typer.Typer(no_args_is_help=True, help="个人信息的留存期限")
 
@@ -30,7 +30,8 @@ def run(
     """立即删除到期的信息（平时由网关每分钟自动执行）；分小批，每批记入存证。"""
 
     async def work(foundation: "Foundation") -> None:
-        from gateway.bootstrap import build_hub, clients
+        from gateway.bootstrap.clients import clients
+        from gateway.bootstrap.hub import build_hub
 
         if dry_run:
             await _list_due(foundation)
@@ -45,7 +46,7 @@ def run(
 
 
 async def _list_due(foundation: "Foundation") -> None:
-    from gateway.bootstrap import build_retention
+    from gateway.bootstrap.rooms import build_retention
 
     for due in await build_retention(foundation).due():
         policy = due.policy

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from gateway.applications.reviews import ReviewService
-    from gateway.bootstrap import Foundation
+    from gateway.bootstrap.foundation import Foundation
 
 app = typer.Typer(no_args_is_help=True, help="证照一致性的人工核查")
 Task = Annotated[str, typer.Argument(help="任务编号")]
@@ -22,7 +22,9 @@ Officer = Annotated[str, typer.Option(help="工作人员编号，记入存证；
 
 def _with_reviews(work: "Callable[[ReviewService], Awaitable[None]]") -> None:
     """Run ``work`` with the sources and the trust directory at hand: certificates are read anew."""
-    from gateway.bootstrap import build_authorities, build_certificates, build_reviews, clients
+    from gateway.bootstrap.certificates import build_authorities, build_certificates
+    from gateway.bootstrap.clients import clients
+    from gateway.bootstrap.rooms import build_reviews
 
     async def run(foundation: "Foundation") -> None:
         async with clients() as (http, _):

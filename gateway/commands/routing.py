@@ -7,7 +7,7 @@ import typer
 from gateway.commands.session import fail, with_foundation
 
 if TYPE_CHECKING:
-    from gateway.bootstrap import Foundation
+    from gateway.bootstrap.foundation import Foundation
     from schemas.routing import Answerer, RegionRouting
 
 
@@ -21,7 +21,9 @@ def tell_routing(region: str, *, as_json: bool) -> int:
         raise fail("请提供6位（或9、12位）数字的行政区划代码。") from None
 
     async def work(foundation: "Foundation") -> "RegionRouting":
-        from gateway.bootstrap import build_certificates, build_routing, clients
+        from gateway.bootstrap.certificates import build_certificates
+        from gateway.bootstrap.clients import clients
+        from gateway.bootstrap.rooms import build_routing
 
         async with clients() as (http, _):
             return await build_routing(foundation, build_certificates(foundation, http)).who_answers(region)

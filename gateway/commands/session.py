@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import typer
 
 if TYPE_CHECKING:
-    from gateway.bootstrap import Foundation
+    from gateway.bootstrap.foundation import Foundation
     from gateway.settings import Settings
 
 ResultT = TypeVar("ResultT")
@@ -49,9 +49,9 @@ def settings_or_exit() -> "Settings":
 
 def with_foundation(work: "Callable[[Foundation], Awaitable[ResultT]]") -> ResultT:
     """Run ``work`` on an open database; a refusal ends the command with its remedy."""
-    from gateway.bootstrap import lay_foundation
+    from gateway.bootstrap.foundation import lay_foundation
     from gateway.errors import GatewayError
-    from gateway.preflight import StartRefused, told_in_one_sentence
+    from gateway.start_refusals import StartRefused, told_in_one_sentence
 
     settings = settings_or_exit()
     try:

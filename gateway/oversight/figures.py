@@ -20,6 +20,8 @@ from gateway.approvals.joint_review import JointReview
 from gateway.approvals.permit_states import GRANTED, REFUSED, FindingKind
 from gateway.oversight.durations import Durations
 from gateway.oversight.ports import Observed
+from gateway.ratings.model import BAD_LEVELS
+from schemas.ratings import RatingLevel
 
 CITY_DIGITS = 4
 
@@ -90,6 +92,12 @@ class CellFigures:
     refused_events: int = 0
     refused_requests: int = 0
     provisional: int = 0
+    ratings: Counter[RatingLevel] = field(default_factory=Counter)
+
+    @property
+    def content(self) -> int:
+        """Ratings that are not bad: 基本满意 and better."""
+        return sum(number for level, number in self.ratings.items() if level not in BAD_LEVELS)
 
     @property
     def closed(self) -> int:
@@ -102,6 +110,7 @@ class CellFigures:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.whole.merge(other.whole)
         self.intakes.update(other.intakes)
+        self.ratings.update(other.ratings)
         for stage, durations in other.stages.items():
             self.stages.setdefault(stage, Durations()).merge(durations)
 
@@ -190,6 +199,8 @@ class Counting:
         cell.backdated_events += sum(1 for step in each.lifecycle.steps if step.backdated)
         cell.refused_events += each.refused_events
         cell.refused_requests += each.refused_requests
+        if each.rating is not None:
+            cell.ratings[each.rating] += 1
         if status is LifecycleStatus.COMPLETED:
             self._count_durations(cell, self._deadlines(each))
         if each.review is not None:

@@ -9,6 +9,7 @@ from gateway.applications.customer_classes import CustomerClass
 from gateway.applications.lifecycle import Lifecycle
 from gateway.applications.model import IntakeKind
 from gateway.approvals.joint_review import JointReview
+from schemas.ratings import RatingLevel
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Observed:
 
     ``documents_fetched`` were got from their source, so nobody was asked for them; ``documents_uploaded`` the
     applicant brought. ``refused_events`` are stage events that the gateway refused, ``refused_requests`` requests for
-    a document that may not be asked for at that stage.
+    a document that may not be asked for at that stage. ``rating`` is what its applicant gave the service, if anything.
     """
 
     region: str
@@ -29,6 +30,7 @@ class Observed:
     review: JointReview | None = field(default=None, repr=False)
     refused_events: int = 0
     refused_requests: int = 0
+    rating: RatingLevel | None = None
 
 
 class ApplicationsObserved(Protocol):

@@ -42,7 +42,8 @@ class CellReport(OpenWireModel):
     """A city (``region`` empty: all) and a class (``customer_class`` empty: all).
 
     ``received`` and closed in the period; ``open`` and ``open_over`` (a limit exceeded) as they stand at ``as_of``.
-    Documents are of the applications closed in the period, as are the utility's events.
+    Documents are of the applications closed in the period, as are the utility's events and the ratings; ``content``
+    are those of 基本满意 and better.
     """
 
     region: str
@@ -68,6 +69,9 @@ class CellReport(OpenWireModel):
     refused_events: int
     refused_requests: int
     provisional: int
+    rated: int
+    content: int
+    content_percent: float | None
 
 
 class DepartmentReport(OpenWireModel):
@@ -174,6 +178,9 @@ def _cell(
         refused_events=figures.refused_events,
         refused_requests=figures.refused_requests,
         provisional=figures.provisional,
+        rated=figures.ratings.total(),
+        content=figures.content,
+        content_percent=percent(figures.content, figures.ratings.total()),
     )
 
 

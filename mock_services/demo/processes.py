@@ -4,15 +4,19 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 STARTS_WITHIN = 60.0
 STOPS_WITHIN = 15.0
+PORTS: Final = range(20_000, 32_000)
 
 
 class DidNotStart(Exception):
@@ -30,10 +34,16 @@ class Running:
 
 
 def free_port() -> int:
-    """A loopback port that was free a moment ago: for a service whose address others must know before it starts."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """A loopback port that was free a moment ago: for a service whose address others must know before it starts.
+
+    Below those that a system gives to outgoing connections, so that none has taken it when a service starts again.
+    Raises ``OSError`` where none is found.
+    """
+    for port in random.sample(PORTS, 200):
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no free port was found")
 
 
 class Processes:

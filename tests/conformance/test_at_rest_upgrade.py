@@ -18,7 +18,7 @@ from adapters.storage.applications import application_parties
 from adapters.storage.engine import NotSwept, create_database_engine, sweep
 from adapters.storage.migrate import migrate
 from gateway.applications.lifecycle import to_json
-from gateway.bootstrap import Foundation, lay_foundation
+from gateway.bootstrap.foundation import Foundation, lay_foundation
 from gateway.certificates.verdicts import Verdict
 from gateway.crypto.keyed_digest import Use
 from gateway.crypto.sealing import StoredDataUnreadable

@@ -16,14 +16,15 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from adapters.data_keys import add_data_key
-from gateway.bootstrap import Foundation, lay_foundation, open_key_provider
+from gateway.bootstrap.foundation import Foundation, lay_foundation, open_key_provider
 from gateway.cli import app
 from gateway.clock import system_clock
 from gateway.commands import partners
 from gateway.delivery.ports import ChannelKind, Event, EventDraft
-from gateway.preflight import StartRefused, refuse_bad_start
+from gateway.preflight import refuse_bad_start
 from gateway.records.entries import RecordEntry
 from gateway.settings import Settings, load_settings
+from gateway.start_refusals import StartRefused
 from schemas.events import EPOCH, follows
 from tests.support.databases import Databases
 from tests.support.storage import NOON

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from adapters.storage.engine import create_database_engine
 from adapters.storage.transactions import SqlTransactions
-from gateway.bootstrap import lay_foundation
+from gateway.bootstrap.foundation import lay_foundation
 from gateway.caller import Role
 from gateway.certificates.verdicts import Verdict
 from gateway.crypto.jwk import VerificationKey

@@ -1,8 +1,10 @@
 """Applications as they are counted, on both databases: what is read, by which index, with how much memory."""
 
 import tracemalloc
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -19,8 +21,10 @@ from gateway.oversight.errors import NotPublished, PeriodRefused
 from gateway.oversight.figures import Counting
 from gateway.oversight.periods import Period, month
 from gateway.oversight.service import OversightService
+from gateway.ratings.model import Rating
 from gateway.records.entries import RecordEntry
 from schemas.departments import ConnectionLine, OutcomeKind, ReviewMode
+from schemas.ratings import RatingLevel
 from tests.support.approvals import LINE, PLANNING, UTILITY
 from tests.support.oversight import RULES, added, application, withdrawn, working_days_later
 from tests.support.storage import NOON, SetClock, opened
@@ -70,6 +74,18 @@ async def test_a_period_is_counted_from_what_is_stored(storage: SqlTransactions)
     only = (await service(storage).figures(MARCH, "440300")).figures
     assert only.cities == ["440300"]
     assert only.total().completed == 1
+
+
+async def test_what_applicants_gave_the_service_is_read_with_their_applications(storage: SqlTransactions) -> None:
+    await storage.write(added(*(application(f"app_{number}") for number in range(3))))
+    levels = (RatingLevel.SATISFIED, RatingLevel.VERY_DISSATISFIED)
+
+    def rate(tx: Any) -> None:
+        for number, level in enumerate(levels):
+            tx.ratings.add(Rating(f"app_{number}", UTILITY, "440106", level, (), NOON, "rec"))
+
+    await storage.write(rate)
+    assert (await service(storage).figures(MARCH)).figures.total().ratings == Counter(levels)
 
 
 async def test_refused_events_and_requests_are_read_from_the_record(storage: SqlTransactions) -> None:

@@ -12,7 +12,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from gateway.bootstrap import lay_foundation
+from gateway.bootstrap.foundation import lay_foundation
 from gateway.cli import app
 from gateway.oversight.report import PeriodReport
 from gateway.settings import load_settings

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from adapters.storage.engine import create_database_engine
 from adapters.storage.resealing import sealed_tables
 from adapters.storage.sealed import open_row
-from gateway.bootstrap import lay_foundation
+from gateway.bootstrap.foundation import lay_foundation
 from gateway.settings import load_settings
 from mock_services.demo.journeys.enterprises import enterprise_by_agent
 from mock_services.demo.journeys.refusals import bad_certificates, too_much

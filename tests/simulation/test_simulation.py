@@ -13,7 +13,7 @@ from tests.simulation.histories import episodes
 from tests.simulation.simulation import simulate
 
 pytestmark = pytest.mark.timeout(600)
-FRESH_APPLICATIONS = 16
+FRESH_APPLICATIONS = 10
 SEEDS = Path(__file__).with_name("seeds.txt")
 
 

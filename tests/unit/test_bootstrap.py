@@ -8,7 +8,10 @@ import pytest
 from limits import parse
 
 from adapters.witnesses.files import LATEST
-from gateway.bootstrap import Hub, build_anchoring, build_hub, clients, kinds_of, lay_foundation
+from gateway.bootstrap.clients import clients
+from gateway.bootstrap.foundation import kinds_of, lay_foundation
+from gateway.bootstrap.hub import Hub, build_hub
+from gateway.bootstrap.loops import build_anchoring
 from gateway.caller import Role
 from gateway.evidence.router import EVIDENCE
 from gateway.http.limits import RateLimits

@@ -10,8 +10,9 @@ from adapters.data_keys import open_data_keys
 from adapters.key_directory import open_key_directory
 from adapters.key_providers import open_provider
 from gateway.crypto.aead import Algorithm
-from gateway.preflight import StartRefused, refuse_bad_start
+from gateway.preflight import refuse_bad_start
 from gateway.settings import load_settings
+from gateway.start_refusals import StartRefused
 from tests.support.databases import Databases
 from tests.support.storage import NOON
 

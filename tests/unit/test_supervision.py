@@ -12,7 +12,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.bootstrap import Foundation
+from gateway.bootstrap.foundation import Foundation
 from gateway.caller import Role
 from gateway.delivery.relay import Relay
 from gateway.main import create_app

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from adapters.storage.migrate import migrate
 from gateway.applications.lifecycle import StageAction, StageEvent, apply
-from gateway.bootstrap import lay_foundation
+from gateway.bootstrap.foundation import lay_foundation
 from gateway.clock import date_in_china, system_clock
 from gateway.commands import keys, retention
 from gateway.settings import load_settings

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from gateway.applications.customer_classes import CustomerClass
 from gateway.applications.model import GridConnectionApplication
 from gateway.applications.stages import Stage
 from gateway.oversight.figures import Counting, Figures
 from gateway.oversight.ports import Observed
+from schemas.ratings import RatingLevel
 from tests.support.oversight import RULES, application, lifecycle_of, withdrawn
 from tests.support.storage import NOON
 
@@ -15,7 +17,7 @@ GUANGZHOU, SHENZHEN = "440100", "440300"
 LATER = NOON + timedelta(days=60)
 
 
-def observed(made: GridConnectionApplication, **more: int) -> Observed:
+def observed(made: GridConnectionApplication, **more: Any) -> Observed:
     return Observed(made.region, made.customer_class, made.intake, made.lifecycle, 2, 1, **more)
 
 
@@ -52,6 +54,18 @@ def test_cells_are_cities_and_classes() -> None:
     assert figures.total(customer_class=CustomerClass.LV_ORDINARY).completed == 3
     assert figures.total().intakes == {"one_certificate": 3, "face_verified": 1}
     assert figures.total().documents_fetched == 8
+
+
+def test_ratings_are_counted_with_their_application_and_bad_ones_are_not_content() -> None:
+    figures = counted(
+        observed(application("a"), rating=RatingLevel.VERY_SATISFIED),
+        observed(application("b", region="440103001002"), rating=RatingLevel.BASICALLY_SATISFIED),
+        observed(application("c", region="440306"), rating=RatingLevel.DISSATISFIED),
+        observed(application("d", region="440306")),
+    )
+    total, shenzhen = figures.total(), figures.total(SHENZHEN)
+    assert (total.ratings.total(), total.content) == (3, 2)
+    assert (shenzhen.ratings.total(), shenzhen.content) == (1, 0)
 
 
 def test_a_withdrawn_application_has_no_durations() -> None:
