@@ -72,3 +72,10 @@ def region_name(region: str) -> str | None:
     if levels[0] not in REGION_NAMES:
         return None
     return "".join(REGION_NAMES[level] for level in reversed(levels))
+
+
+def region_prefix(region: str) -> str:
+    """What the codes of a region and of everything below it start with (``440100`` → ``4401``); all for none."""
+    if len(region) != 6:
+        return region
+    return region.removesuffix("0000") if region.endswith("0000") else region.removesuffix("00")

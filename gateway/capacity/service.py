@@ -15,6 +15,7 @@ from gateway.partners.agreements import region_and_above
 from gateway.records.entries import Fact, RecordEntry, digest
 from gateway.transaction import Transactions
 from schemas.capacity import CapacityRequest
+from schemas.regions import region_prefix
 
 PUBLISHED: Final = "capacity.published"
 MOST_PUBLISHED: Final = 5_000
@@ -46,7 +47,7 @@ class CapacityService:
 
     async def published(self, region: str = "") -> Sequence[AreaCapacity]:
         """What is published in a region and below it; a code of 6 digits, or empty for all."""
-        prefix = region.removesuffix("0000") if region.endswith("0000") else region.removesuffix("00")
+        prefix = region_prefix(region)
         return await self._transactions.read(lambda tx: tx.capacities.published(prefix, MOST_PUBLISHED))
 
 

@@ -3,31 +3,18 @@
 import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
-from gateway.caller import Caller, Role
 from gateway.capacity.router import router
 from gateway.capacity.service import CapacityService
-from gateway.http.callers import Doorkeeper
-from gateway.http.door import hang_door
-from gateway.http.limits import RateLimits
-from gateway.http.metrics import HttpMetrics
-from gateway.http.services import Services, publish
-from gateway.oversight import router as open_data
-from gateway.portal.assets import Assets
-from gateway.portal.public import router as public
-from gateway.portal.rendering import Pages, Site
 from schemas.capacity import PublicCapacity
-from tests.support.partners import ISSUER
+from tests.support.publishing import publishing
 from tests.support.storage import SetClock, opened
 
-UTILITY = "csg-guangzhou"
 SAID = {
     "version": 1,
     "region": "440106",
@@ -40,27 +27,11 @@ SAID = {
 AREA = "/v1/grid-capacity/tianhe-1"
 
 
-class Gate:
-    """Admits whoever names a role; utilities serve Guangzhou."""
-
-    async def authenticate(
-        self, authorizations: Sequence[str], proofs: Sequence[str], method: str, uri: str, at: datetime
-    ) -> Caller:
-        role = Role(authorizations[0])
-        return Caller(UTILITY, role, "thumbprint", frozenset({"stages", "operate"}), ("440100",))
-
-
 @pytest.fixture
 async def http(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
-    clock, app = SetClock(), FastAPI()
-    for each in (router, open_data.router, public.router):
-        app.include_router(each)
-    hang_door(app, HttpMetrics(), https=False)
+    clock = SetClock()
     with opened(database_url, clock) as transactions:
-        pages = Pages(Site("共享平台", https=False), Assets(), clock)
-        service = CapacityService(transactions, clock)
-        publish(app, Services(RateLimits(), Doorkeeper(Gate(), clock, ISSUER), service, pages))
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ISSUER) as client:
+        async with publishing(clock, [router], CapacityService(transactions, clock)) as (_, client):
             yield client
 
 
