@@ -33,6 +33,7 @@ from gateway.http.services import publish
 from gateway.identity import router as identity_router
 from gateway.licences import router as licences_router
 from gateway.logging import configure_logging
+from gateway.outages import router as outages_router
 from gateway.oversight import router as oversight_router
 from gateway.partners import router as partners_router
 from gateway.portal.site import serve_pages
@@ -62,6 +63,7 @@ ROUTERS = (
     approvals_router.router,
     projects_router.router,
     capacity_router.router,
+    outages_router.router,
     delivery_router.router,
     delivery_router.operator_router,
     records_router.router,

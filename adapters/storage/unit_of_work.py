@@ -20,6 +20,7 @@ from adapters.storage.licences import SqlAskedHolders
 from adapters.storage.notice_sends import SqlNoticeSends
 from adapters.storage.notices import NoticingRecords, SqlNotices
 from adapters.storage.officers import SqlOfficers
+from adapters.storage.outages import SqlOutages
 from adapters.storage.oversight import SqlApplicationsObserved
 from adapters.storage.partners import SqlPartnerRepository, SqlSpentTokens
 from adapters.storage.projects import SqlLeads, SqlProjects
@@ -199,6 +200,10 @@ class SqlUnitOfWork:
     @cached_property
     def capacities(self) -> SqlCapacities:
         return SqlCapacities(self._statements)
+
+    @cached_property
+    def outages(self) -> SqlOutages:
+        return SqlOutages(self._statements)
 
     @cached_property
     def rule_rows(self) -> SqlRuleRows:

@@ -44,6 +44,7 @@ from gateway.identity.service import IdentityService
 from gateway.licences.site import SiteService
 from gateway.notices.service import NoticeService
 from gateway.officers.service import OfficerService
+from gateway.outages.service import OutageService
 from gateway.partners.router import PublishedKeys
 from gateway.partners.tokens import AccessGate, TokenService
 from gateway.portal.assets import Assets
@@ -146,6 +147,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         rules,
         RuleRowService(transactions, rules, clock, make_id),
         CapacityService(transactions, clock),
+        OutageService(transactions, clock),
         build_evidence(foundation),
         RecordProofs(transactions, wait_s=math.ceil(settings.checkpoint_every_s)),
         PublishedVerifierKeys(checkpoint_keys(foundation).published),

@@ -15,6 +15,8 @@ from gateway.clock import date_in_china
 from gateway.http.callers import now, require_role
 from gateway.http.limits import RateLimit
 from gateway.http.services import provide
+from gateway.outages.service import OutageService
+from gateway.outages.views import public_outages
 from gateway.oversight.performance import as_csv
 from gateway.oversight.public_rules import all_rules_in_force
 from gateway.oversight.routing import RoutingService
@@ -22,12 +24,14 @@ from gateway.oversight.service import OversightService
 from gateway.oversight.views import performance_view, rules_view
 from gateway.rule_rows.live import LiveRules
 from schemas.capacity import PublicCapacity
+from schemas.outages import PublicOutages
 from schemas.public_data import PublicPerformance, PublicRules
 from schemas.routing import RegionRouting
 from schemas.wire import Day, RegionDigits
 
 RULES_KEPT_S: Final = 3600
 CAPACITY_KEPT_S: Final = 600
+OUTAGES_KEPT_S: Final = 600
 MONTH_KEPT_S: Final = 24 * 3600
 CSV: Final = "text/csv; charset=utf-8; header=present"
 LIMIT: Final = "300/minute"
@@ -105,6 +109,17 @@ async def capacity_csv(service: Capacity, region: SomeRegion = "", if_none_match
     """The same as comma-separated values (RFC 4180)."""
     told = capacity_as_csv(await service.published(region))
     return kept(told.encode(), CAPACITY_KEPT_S, if_none_match, CSV, "capacity.csv")
+
+
+@router.get("/outages", response_model=PublicOutages, summary="停电信息：计划停电、正在停电与 24 小时内已恢复的停电")
+async def outages(
+    service: Annotated[OutageService, Depends(provide(OutageService))],
+    region: SomeRegion = "",
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """As utilities told them, at most 5000; ``region`` takes those below and above it along."""
+    found, at = await service.shown(region)
+    return kept(public_outages(region, found, at).model_dump_json().encode(), OUTAGES_KEPT_S, if_none_match)
 
 
 def _seconds(month: str | None) -> int:

@@ -21,6 +21,7 @@ from mock_services.utility.scenario import Scenario
 from mock_services.utility.store import EventChanged
 from mock_services.utility.webhooks import WebhookRefused
 from schemas.capacity import CapacityRequest
+from schemas.outages import OutageRequest
 from schemas.partner_api import JointReviewRequest, StageEventRequest, VerifiedLicenceRequest
 from schemas.wire import MEDIA_CLOUDEVENT, MEDIA_JOSE, MEDIA_PROBLEM
 
@@ -34,7 +35,7 @@ def install(app: FastAPI, receiver: Receiver, driver: Driver, reconciler: Reconc
     app.include_router(_admin_actions(driver))
     app.include_router(_admin_reconciliation(reconciler))
     app.include_router(_admin_leads(clerk))
-    app.include_router(_admin_capacity(driver))
+    app.include_router(_admin_grid(driver))
 
 
 def _partner_routes(receiver: Receiver) -> APIRouter:
@@ -227,10 +228,19 @@ def _admin_leads(clerk: LeadClerk) -> APIRouter:
     return router
 
 
-def _admin_capacity(driver: Driver) -> APIRouter:
-    router = APIRouter(prefix="/__admin/grid-capacity", include_in_schema=False)
+def _admin_grid(driver: Driver) -> APIRouter:
+    router = APIRouter(prefix="/__admin", include_in_schema=False)
 
-    @router.put("/{area_id}")
+    @router.post("/outages")
+    async def tell(request: Request) -> Response:
+        """Tell of an outage, as the gateway takes it."""
+        try:
+            told = OutageRequest.model_validate(await _object(request))
+        except ValidationError:
+            return problem_response(422, "outage.form", "停电信息不完整", "请按接口说明填写。")
+        return await _answer(_dump(driver.client.tell_outage(told)))
+
+    @router.put("/grid-capacity/{area_id}")
     async def publish(area_id: str, request: Request) -> Response:
         """Publish what an area's grid has free, as the gateway takes it."""
         try:

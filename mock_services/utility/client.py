@@ -23,6 +23,7 @@ from mock_services.jose import RemoteKeySet, SigningKey, TokenRefused, base64url
 from schemas.capacity import CapacityRecorded, CapacityRequest
 from schemas.contracts import ContractOffer, ContractStanding
 from schemas.leads import LeadContact, LeadPage, LeadProgressRecorded, LeadProgressRequest
+from schemas.outages import OutageRecorded, OutageRequest
 from schemas.partner_api import (
     EventPage,
     JointReviewRequest,
@@ -149,6 +150,10 @@ class GatewayClient:
     async def publish_capacity(self, area_id: str, told: CapacityRequest) -> CapacityRecorded:
         """Publish the free capacity of an area; the same version again changes nothing."""
         return _read(await self._call("PUT", f"/v1/grid-capacity/{area_id}", told), CapacityRecorded)
+
+    async def tell_outage(self, told: OutageRequest) -> OutageRecorded:
+        """Tell of an outage: planned, a fault, progress, power back. The same event again changes nothing."""
+        return _read(await self._call("POST", "/v1/outages", told), OutageRecorded)
 
     async def leads(self, after: str = "", status: str = "") -> LeadPage:
         """Our leads, page by page. Pass ``cursor`` as ``after`` next time."""

@@ -26,6 +26,7 @@ PUBLIC = {
     "class-lv-zero": "/public/rules/lv_zero?region=440100&on=2026-11-28",
     "class-hv-single": "/public/rules/hv_single?region=440100&on=2026-11-28",
     "capacity": "/public/capacity?region=440100",
+    "outages": "/public/outages?region=440100",
     "performance": "/public/performance?month=2026-10",
     "performance-city": "/public/performance?month=2026-10&city=440100",
 }

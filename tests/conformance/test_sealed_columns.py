@@ -193,6 +193,19 @@ PLAIN: dict[str, dict[str, str]] = {
         "area_kind": WORD,
         "content_digest": "over what is published",
     },
+    "outages": {
+        "utility": PARTNER,
+        "outage_id event_id": REFERENCE,
+        "kind cause": WORD,
+        "region": PLACE,
+        "area text": "published for all to see; refused with anything like a number of a person in it",
+    },
+    "outage_events": {
+        "utility": PARTNER,
+        "event_id outage_id record_id": REFERENCE,
+        "content_digest": "over what is published",
+        "flags": WORD,
+    },
     "reconciliation_days": {"utility record_id": REFERENCE, "root": "a hash over digests"},
     "reconciliation_reports": {"utility record_id": REFERENCE},
     "record_entries": {

@@ -12,6 +12,8 @@ from gateway.notices.errors import AddressUnfit
 from gateway.notices.preferences import Way
 from gateway.notices.service import NoticeService
 from gateway.notices.words import Tongue, sentence
+from gateway.outages.service import OutageService
+from gateway.outages.views import outage_view
 from gateway.portal.applicant.names import KnownNames, Names
 from gateway.portal.applicant.sessions import ApplicantRoute, OwnProgress, SeenPages, SignedIn
 from gateway.portal.forms import Form, OwnForm
@@ -22,14 +24,21 @@ from schemas.wire import OpaqueId
 
 router = APIRouter(route_class=ApplicantRoute)
 Notices = Annotated[NoticeService, Depends(provide(NoticeService))]
+Outages = Annotated[OutageService, Depends(provide(OutageService))]
 
 
 @router.get("/applications/{application_id}/notices")
 async def notices(
-    request: Request, applicant: SignedIn, pages: SeenPages, view: OwnProgress, service: Notices, names: KnownNames
+    request: Request,
+    applicant: SignedIn,
+    pages: SeenPages,
+    view: OwnProgress,
+    service: Notices,
+    outages: Outages,
+    names: KnownNames,
 ) -> Response:
-    """The newest first."""
-    return await _page(request, pages, applicant, view, service, names)
+    """The newest first; and what outages there are now where power is asked for."""
+    return await _page(request, pages, applicant, view, service, outages, names)
 
 
 @router.post("/applications/{application_id}/notices")
@@ -41,12 +50,13 @@ async def choose(
     pages: SeenPages,
     view: OwnProgress,
     service: Notices,
+    outages: Outages,
     names: KnownNames,
 ) -> Response:
     """Be told by another way, or by none, once however often it is sent. What was typed is not shown again."""
     wrong = _wrong(form)
     if wrong:
-        return await _page(request, pages, applicant, view, service, names, wrong)
+        return await _page(request, pages, applicant, view, service, outages, names, wrong)
 
     async def work() -> Response:
         way, address = Way(form.text("way")), form.text("address")
@@ -56,7 +66,7 @@ async def choose(
     try:
         return await form.once(request, applicant.holder_digest, work)
     except (AddressUnfit, ApplicationClosed) as error:
-        return await _page(request, pages, applicant, view, service, names, [("address", error.remedy)])
+        return await _page(request, pages, applicant, view, service, outages, names, [("address", error.remedy)])
 
 
 def _wrong(form: Form) -> list[tuple[str, str]]:
@@ -78,6 +88,7 @@ async def _page(
     applicant: VerifiedApplicant,
     view: ProgressView,
     service: NoticeService,
+    outages: OutageService,
     names: Names,
     errors: list[tuple[str, str]] | None = None,
 ) -> Response:
@@ -89,6 +100,7 @@ async def _page(
         422 if errors else 200,
         me=applicant,
         progress=view,
+        outages=[outage_view(each, pages.clock()) for each in await outages.of_application(*own)],
         notices=[(each, sentence(each, _tongue(request))) for each in told],
         ways=service.ways,
         chosen=chosen.way if chosen else Way.NONE,

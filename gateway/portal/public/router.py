@@ -12,6 +12,8 @@ from gateway.clock import date_in_china
 from gateway.http.callers import now
 from gateway.http.limits import RateLimit
 from gateway.http.services import provide
+from gateway.outages.service import OutageService
+from gateway.outages.views import outage_view
 from gateway.oversight.public_rules import HOTLINES, RulesInForce, all_rules_in_force, region_name
 from gateway.oversight.service import OversightService
 from gateway.oversight.views import ALL_CLASSES, performance_view, rules_view
@@ -123,6 +125,28 @@ async def capacity(
         region=wanted,
         regions=choices(wanted),
         kinds=AREA_KINDS,
+        region_name=region_name,
+    )
+
+
+@router.get("/outages")
+async def outages(
+    request: Request,
+    pages: SeenPages,
+    service: Annotated[OutageService, Depends(provide(OutageService))],
+    region: Region = PROVINCE,
+) -> Response:
+    """Outages planned, under way, or over within a day. Raises ``PageUnknown`` for what is no region."""
+    wanted = region or PROVINCE
+    if wanted not in REGION_NAMES:
+        raise page_unknown()
+    found, at = await service.shown(wanted)
+    return pages.render(
+        request,
+        "public/outages.html",
+        outages=[outage_view(each, at) for each in found],
+        region=wanted,
+        regions=choices(wanted),
         region_name=region_name,
     )
 

@@ -139,6 +139,14 @@ class Gateway:
                     "permits": [],
                 }
                 return Answer(201, view)
+            case "outages":
+                self.done.append(f"outage {body['kind']}")
+                unsaid = dict.fromkeys(("cause", "ended_at", "expected_end_at")) | {
+                    "utility": PARTNER,
+                    "state": "planned",
+                }
+                told = {"event_id": body["event_id"], "outage": unsaid | body, "flags": [], "duplicate": False}
+                return Answer(201, told | {"record_id": "r"})
         return Answer(404, {})
 
     def licence(self, asked: dict[str, Any]) -> str:
@@ -549,3 +557,21 @@ def test_it_passes_the_conformance_suite_and_holds_no_event_of_it(utility: Utili
     assert [each for each in report.results if each.verdict is not Verdict.PASSED] == []
     assert utility.admin("events") == []
     assert not any(utility.admin("holes").values())
+
+
+def test_it_tells_of_an_outage_when_it_is_told_to(utility: Utility) -> None:
+    told = {
+        "outage_id": "o-1",
+        "event_id": "e-1",
+        "kind": "fault",
+        "region": "440106",
+        "area": "天河北路",
+        "begins_at": "2026-11-28T08:00:00Z",
+        "said_at": "2026-11-28T08:05:00Z",
+        "text": "抢修中。",
+    }
+    answer = utility.http.post(f"{utility.url}/__admin/outages", json=told)
+    assert (answer.status_code, answer.json()["outage"]["kind"]) == (200, "fault")
+    assert "outage fault" in utility.gateway.done
+    wrong = utility.http.post(f"{utility.url}/__admin/outages", json=told | {"region": "1"})
+    assert (wrong.status_code, wrong.json()["check"]) == (422, "outage.form")

@@ -1,0 +1,197 @@
+"""Outages over HTTP on both databases: a utility tells, everybody reads, an applicant sees their own region's."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, get_args
+
+import httpx
+import orjson
+import pytest
+
+from adapters.storage.transactions import SqlTransactions
+from gateway.applications.lifecycle import StageAction, StageEvent, apply
+from gateway.notices.service import NoticeService
+from gateway.outages.router import router
+from gateway.outages.service import OutageService
+from gateway.portal.applicant import notices
+from gateway.portal.applicant.names import KnownNames, Names
+from gateway.portal.applicant.sessions import OwnProgress, SignedIn
+from gateway.portal.preferences import LANGUAGE_COOKIE
+from schemas.applicant_api import ProgressView
+from schemas.outages import PublicOutages
+from schemas.wire import format_instant
+from tests.support.approvals import A_PARTY, an_application, the_applicant
+from tests.support.publishing import publishing
+from tests.support.storage import NOON, SetClock, opened
+
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
+SAID = {
+    "outage_id": "o-1",
+    "event_id": "e-1",
+    "kind": "planned",
+    "region": "440106",
+    "area": "天河北路 1 至 99 号",
+    "begins_at": format_instant(NOON + DAY),
+    "expected_end_at": format_instant(NOON + 2 * DAY),
+    "said_at": format_instant(NOON),
+    "text": "线路检修，遇雨顺延。",
+}
+
+
+@dataclass
+class Room:
+    http: httpx.AsyncClient
+    clock: SetClock
+    transactions: SqlTransactions
+
+    async def tell(self, role: str = "utility", **changed: Any) -> httpx.Response:
+        said = {"said_at": format_instant(self.clock())} | changed
+        return await self.http.post("/v1/outages", json=SAID | said, headers={"Authorization": role})
+
+    async def shown(self, region: str = "") -> list[tuple[str, str]]:
+        answer = await self.http.get("/v1/public/outages", params={"region": region})
+        return [(each.outage_id, each.state) for each in PublicOutages.model_validate_json(answer.content).outages]
+
+    async def page(self, path: str, language: str = "zh") -> str:
+        cookie = f"{LANGUAGE_COOKIE}={language}"
+        answer = await self.http.get(path, headers={"accept": "text/html", "cookie": cookie})
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    async def entries(self) -> list[dict[str, Any]]:
+        def read(tx: Any) -> list[dict[str, Any]]:
+            reader = tx.record_reader
+            return [orjson.loads(each.leaf) for log in reader.log_ids() for each in reader.entries(log)]
+
+        return await self.transactions.read(read)
+
+
+@pytest.fixture
+async def room(database_url: str) -> AsyncIterator[Room]:
+    clock = SetClock()
+    with opened(database_url, clock) as transactions:
+        services = OutageService(transactions, clock), NoticeService(transactions, clock)
+        async with publishing(clock, [router, notices.router], *services) as (app, http):
+            app.dependency_overrides |= {
+                get_args(SignedIn)[1].dependency: lambda: the_applicant(),
+                get_args(OwnProgress)[1].dependency: lambda: ProgressView.model_construct(
+                    application_id="app_1", closed_at=None
+                ),
+                get_args(KnownNames)[1].dependency: lambda: Names({}, None),
+            }
+            yield Room(http, clock, transactions)
+
+
+async def test_told_once_followed_to_its_end_and_read_by_everybody(room: Room) -> None:
+    first = await room.tell()
+    assert (first.status_code, first.json()["duplicate"], first.json()["flags"]) == (201, False, [])
+    again = await room.tell()
+    assert (again.status_code, again.json()["record_id"]) == (200, first.json()["record_id"])
+    other = await room.tell(text="另一内容")
+    assert (other.status_code, other.json()["check"]) == (409, "outage.event")
+    for region in ("", "440000", "440100", "440106", "440106003"):
+        assert await room.shown(region) == [("o-1", "planned")]
+    assert await room.shown("440103") == await room.shown("440300") == []
+    room.clock.advance(days=1)
+    assert await room.shown() == [("o-1", "under_way")]
+    page = await room.page("/public/outages?region=440100")
+    for shown in ("天河北路 1 至 99 号", "线路检修，遇雨顺延。", "广州市天河区", "计划停电", "2026年3月4日 12:00"):
+        assert shown in page
+    room.clock.advance(hours=1)
+    ended = await room.tell(kind="restored", event_id="e-2", text="已送电。")
+    assert ended.json()["outage"] | {"state": "ended", "cause": "planned"} == ended.json()["outage"]
+    room.clock.advance(minutes=1)
+    over = await room.tell(kind="progress", event_id="e-3")
+    assert (over.status_code, over.json()["check"]) == (409, "outage.over")
+    assert await room.shown() == [("o-1", "ended")]
+    room.clock.advance(hours=24)
+    assert await room.shown() == []
+
+
+async def test_what_was_said_last_counts_and_what_comes_late_is_flagged(room: Room) -> None:
+    room.clock.advance(hours=1)
+    assert (await room.tell(kind="progress", event_id="e-2", text="推迟。")).status_code == 201
+    late = await room.tell(said_at=format_instant(NOON))
+    assert (late.status_code, late.json()["flags"]) == (201, ["earlier_than_previous_step"])
+    outage = late.json()["outage"]
+    assert (outage["text"], outage["cause"]) == ("推迟。", "planned")
+    ahead = await room.tell(event_id="e-3", said_at=format_instant(NOON + DAY), text="说早了。")
+    assert (ahead.json()["flags"], ahead.json()["outage"]["text"]) == (["later_than_now"], "说早了。")
+    room.clock.advance(minutes=1)
+    assert (await room.tell(event_id="e-4", text="更正。")).json()["outage"]["text"] == "更正。"
+
+
+async def test_of_tellings_at_once_one_counts_and_each_is_there(room: Room) -> None:
+    numbers = (3, 1, 5, 2, 4)
+    room.clock.advance(hours=1)
+    said = [{"event_id": f"e-{n}", "text": f"第{n}次", "said_at": format_instant(NOON + n * MINUTE)} for n in numbers]
+    answers = await asyncio.gather(*(room.tell(**each) for each in (*said, *said)))
+    assert sorted(each.status_code for each in answers) == [200] * 5 + [201] * 5
+    assert "第5次" in await room.page("/public/outages")
+    assert len(await room.entries()) == 5
+
+
+async def test_the_record_holds_references_and_no_words(room: Room) -> None:
+    await room.tell()
+    (entry,) = await room.entries()
+    assert (entry["action"], entry["subject"]) == ("outage.told", "csg-guangzhou:o-1")
+    assert set(entry["facts"]) == {"event_sha256", "kind", "region", "said_at", "flags", "content_sha256"}
+    assert "天河" not in str(entry)
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "check"),
+    [
+        ({"role": "operator"}, 403, "caller.role"),
+        ({"region": "440306"}, 403, "outage.region"),
+        ({"area": "王女士 13800138000 处"}, 422, "outage.personal"),
+        ({"expected_end_at": None}, 422, "outage.expected_end_at"),
+        ({"area": "两\n行"}, 422, "request.invalid_request"),
+        ({"text": "看不见\u200b的"}, 422, "request.invalid_request"),
+        ({"kind": "rumour"}, 422, "request.invalid_request"),
+    ],
+)
+async def test_what_is_not_sound_is_refused(room: Room, changed: dict[str, Any], status: int, check: str) -> None:
+    answer = await room.tell(**changed)
+    assert (answer.status_code, answer.json()["check"]) == (status, check)
+    assert "13800138000" not in answer.text
+    assert await room.shown() == []
+
+
+async def test_open_data_may_be_kept(room: Room) -> None:
+    await room.tell()
+    told = await room.http.get("/v1/public/outages")
+    assert told.headers["cache-control"] == "public, max-age=600"
+    kept = await room.http.get("/v1/public/outages", headers={"if-none-match": told.headers["etag"]})
+    assert kept.status_code == 304
+
+
+async def test_an_applicant_sees_what_their_utility_tells_of_their_region_until_the_application_is_over(
+    room: Room,
+) -> None:
+    await room.transactions.write(lambda tx: tx.applications.add(an_application(), A_PARTY))
+    path = "/applications/app_1/notices"
+    assert "当地的停电信息" not in await room.page(path)
+    await room.tell(area="本区")
+    await room.tell(
+        area="全市",
+        region="440100",
+        event_id="e-2",
+        outage_id="o-2",
+        kind="fault",
+        begins_at=format_instant(NOON - MINUTE),
+    )
+    await room.tell(area="邻区", region="440103", event_id="e-3", outage_id="o-3")
+    await room.tell(area="已恢复处", event_id="e-4", outage_id="o-4", kind="restored")
+    page = await room.page(path)
+    assert [word in page for word in ("本区", "全市", "邻区", "已恢复处")] == [True, True, False, False]
+    assert "Power outages there" in await room.page(path, "en")
+
+    def withdraw(tx: Any) -> None:
+        found, now = tx.applications.find_for_change("app_1"), room.clock()
+        tx.applications.put_lifecycle("app_1", apply(found.lifecycle, StageEvent(StageAction.WITHDRAWN, now), now))
+
+    await room.transactions.write(withdraw)
+    assert "本区" not in await room.page(path)
