@@ -2,19 +2,41 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from gateway.outages.service import OutageService
 from gateway.portal.authority.router import SEES
 from gateway.portal.officers import Officer, OfficerRole
+from schemas.outages import OutageRequest
+from tests.support.approvals import utility_caller
 from tests.support.oversight import a_population, added
 from tests.support.served import served
 from tests.support.storage import SetClock
 
 TODAY = datetime(2026, 11, 28, 4, 0, tzinfo=UTC)
 SEPTEMBER, OCTOBER = datetime(2026, 9, 1, 1, 0, tzinfo=UTC), datetime(2026, 10, 9, 1, 0, tzinfo=UTC)
+
+
+def outages_told() -> list[OutageRequest]:
+    """One that is planned, one past its expected end, one that is over."""
+    told = {
+        "region": "440106",
+        "area": "天河北路 1 至 99 号、10kV天河线",
+        "text": "线路检修，遇雨顺延。",
+        "said_at": TODAY,
+    }
+    spans = {"planned": (24, 30), "fault": (-5, -1), "restored": (-5, None)}
+    return [
+        OutageRequest.model_validate(
+            told
+            | {"outage_id": kind, "event_id": kind, "kind": kind, "begins_at": TODAY + timedelta(hours=begins)}
+            | {"expected_end_at": None if ends is None else TODAY + timedelta(hours=ends)}
+        )
+        for kind, (begins, ends) in spans.items()
+    ]
 
 
 @asynccontextmanager
@@ -31,6 +53,8 @@ async def overseen(directory: Path, database_url: str, *, signed_in: bool = True
                     tx.joint_reviews.add(each)
 
             await transactions.write(review)
+        for said in outages_told():
+            await app.state.services.get(OutageService).tell(utility_caller(), said)
         if signed_in:
             app.dependency_overrides[SEES] = lambda: Officer("officer-1", "监管员", OfficerRole.AUTHORITY)
         yield url

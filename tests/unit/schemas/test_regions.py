@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.identifiers import IdentifierError
-from schemas.regions import COUNTIES, REGION_NAMES, region_name
+from schemas.regions import COUNTIES, REGION_NAMES, region_name, region_prefix
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,11 @@ def test_the_table_is_whole() -> None:
     assert len(COUNTIES) == 122 + 2
     assert "440000" not in COUNTIES
     assert "440100" not in COUNTIES
+
+
+@pytest.mark.parametrize(
+    ("region", "prefix"),
+    [("", ""), ("440000", "44"), ("440100", "4401"), ("440106", "440106"), ("440106100", "440106100")],
+)
+def test_what_lies_below_starts_alike(region: str, prefix: str) -> None:
+    assert region_prefix(region) == prefix
