@@ -12,6 +12,7 @@ import pytest
 
 from adapters.storage.transactions import SqlTransactions
 from gateway.applications.lifecycle import StageAction, StageEvent, apply
+from gateway.caller import Caller, Role
 from gateway.notices.service import NoticeService
 from gateway.outages.router import router
 from gateway.outages.service import OutageService
@@ -20,9 +21,9 @@ from gateway.portal.applicant.names import KnownNames, Names
 from gateway.portal.applicant.sessions import OwnProgress, SignedIn
 from gateway.portal.preferences import LANGUAGE_COOKIE
 from schemas.applicant_api import ProgressView
-from schemas.outages import PublicOutages
+from schemas.outages import OutageRequest, PublicOutages
 from schemas.wire import format_instant
-from tests.support.approvals import A_PARTY, an_application, the_applicant
+from tests.support.approvals import A_PARTY, UTILITY, an_application, the_applicant
 from tests.support.publishing import publishing
 from tests.support.storage import NOON, SetClock, opened
 
@@ -123,12 +124,17 @@ async def test_what_was_said_last_counts_and_what_comes_late_is_flagged(room: Ro
     assert (await room.tell(event_id="e-4", text="更正。")).json()["outage"]["text"] == "更正。"
 
 
-async def test_of_tellings_at_once_one_counts_and_each_is_there(room: Room) -> None:
-    numbers = (3, 1, 5, 2, 4)
+async def test_of_tellings_at_once_by_two_processes_one_counts_and_each_is_there(room: Room, database_url: str) -> None:
     room.clock.advance(hours=1)
-    said = [{"event_id": f"e-{n}", "text": f"第{n}次", "said_at": format_instant(NOON + n * MINUTE)} for n in numbers]
-    answers = await asyncio.gather(*(room.tell(**each) for each in (*said, *said)))
-    assert sorted(each.status_code for each in answers) == [200] * 5 + [201] * 5
+    said = [
+        OutageRequest.model_validate(SAID | {"event_id": f"e-{n}", "text": f"第{n}次", "said_at": NOON + n * MINUTE})
+        for n in (3, 1, 5, 2, 4)
+    ]
+    caller = Caller(UTILITY, Role.UTILITY, "thumbprint", frozenset({"stages"}), ("440100",))
+    with opened(database_url, room.clock) as others:
+        services = [OutageService(each, room.clock) for each in (room.transactions, others)]
+        answers = await asyncio.gather(*(service.tell(caller, each) for each in said for service in services))
+    assert sorted(each.duplicate for each in answers) == [False] * 5 + [True] * 5
     assert "第5次" in await room.page("/public/outages")
     assert len(await room.entries()) == 5
 
