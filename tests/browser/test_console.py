@@ -32,6 +32,7 @@ MAY = {
     "/console/receivers/{code}/enable": {"operator"},
     "/console/reviews/{task_id}/look": {"reviewer"},
     "/console/reviews/{task_id}/settle": {"reviewer"},
+    "/console/ratings/{application_id}/answer": {"operator"},
     "/console/partners/{code}/agreements/new": {"operator"},
     "/console/partners/{code}/conformance/run": {"operator"},
     "/console/partners/{code}/keys": {"operator"},
@@ -105,7 +106,8 @@ async def things(province: LiveProvince) -> Things:
     ((application, event, log, sequence),) = rows(
         province,
         "SELECT outbox.subject, outbox.event_id, log_id, record_entries.sequence FROM outbox JOIN record_entries "
-        "ON record_entries.subject = outbox.subject WHERE outbox.state = 'delivered' "
+        "ON record_entries.subject = outbox.subject JOIN applications ON application_id = outbox.subject "
+        "WHERE outbox.state = 'delivered' AND applications.status = 'completed' "
         "AND outbox.type = 'cn.bandian.application.submitted.v1' LIMIT 1",
     )
     ((agreement,),) = rows(province, "SELECT agreement_id FROM sharing_agreements LIMIT 1")
