@@ -26,8 +26,11 @@ def group_of(nodeid: str) -> str:
 DATABASE = re.compile(r"(?<=[\[-])(sqlite|postgresql)(?=[-\]])")
 BY_TURNS = re.compile(r"tests/(unit/|flows/test_rubbish)")
 """What looks at services: each test on one of the databases, and what a port promises (``conformance``) on both."""
-BY_TURNS_AS_ONE = re.compile(r"tests/flows/test_(evidence|explain|privacy|records)")
-"""The same of modules whose tests share what is costly to make."""
+BY_TURNS_AS_ONE = re.compile(
+    r"tests/(flows/test_(evidence|explain|privacy|records)|faults/test_recheck_kills"
+    r"|conformance/test_(audit_command|public_data|report_command|reviews))"
+)
+"""The same of modules whose tests share what is costly to make, or try commands and pages and no port."""
 
 
 def has_its_turn(nodeid: str) -> bool:

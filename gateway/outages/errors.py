@@ -7,7 +7,7 @@ class OutageNotOurs(Denied):
     """The outage lies in a region that the utility does not serve."""
 
     kind = "outage-region-refused"
-    title = "该地区不由本单位供电"
+    title = "停电的地区不由本单位供电"
 
 
 class OutageUnsound(Rejected):
