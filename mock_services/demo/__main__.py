@@ -28,7 +28,7 @@ VERIFIER = Path(__file__).parents[2] / "gateway" / "evidence" / "verify_evidence
 
 async def play(screen: Screen, province: Province) -> None:
     """Every journey, one after the other; a failing one does not stop the next."""
-    async with httpx.AsyncClient(timeout=30) as http:
+    async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(keepalive_expiry=2.0)) as http:
         for row, (_, journey) in zip(screen.rows, JOURNEYS, strict=True):
             screen.begin(row)
             stage = Stage(province, http, lambda line, row=row: screen.say(row, line))  # type: ignore[misc]  # row=row
@@ -43,7 +43,7 @@ async def play(screen: Screen, province: Province) -> None:
 
 async def prove_one(processes: Processes, province: Province) -> str:
     """The evidence of the first application, made, and verified by the verifier that stands alone; its last line."""
-    async with httpx.AsyncClient(timeout=30) as http:
+    async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(keepalive_expiry=2.0)) as http:
         held = (await http.get(f"{province.utility}/__admin/applications")).raise_for_status().json()
     bundle, anchors = province.directory / "evidence.zip", province.directory / "anchors"
     if not held:

@@ -111,7 +111,7 @@ async def things(province: LiveProvince) -> Things:
         "AND outbox.type = 'cn.bandian.application.submitted.v1' LIMIT 1",
     )
     ((agreement,),) = rows(province, "SELECT agreement_id FROM sharing_agreements LIMIT 1")
-    async with httpx.AsyncClient(timeout=60) as client:
+    async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(keepalive_expiry=2.0)) as client:
         officer = OfficerBrowser(province.province.gateway, client)
         await officer.sign_in(OPERATOR)
         drafted = await officer.post("/console/rules/new", "/console/rules/new?table=stage_limit", **RULE)
@@ -121,7 +121,7 @@ async def things(province: LiveProvince) -> Things:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(timeout=60) as client:
+    async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(keepalive_expiry=2.0)) as client:
         yield client
 
 

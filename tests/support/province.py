@@ -97,7 +97,9 @@ async def live_province(directory: Path, database_url: str | None) -> AsyncItera
     processes = Processes(logs)
     try:
         province = await set_up(processes, directory / "data", lambda _: None, database_url, FEW)
-        async with httpx.AsyncClient(timeout=30) as http:
+        # A server lets go of a connection that was idle for five seconds; ours goes first, or both would at once.
+        limits = httpx.Limits(keepalive_expiry=2.0)
+        async with httpx.AsyncClient(timeout=30, limits=limits) as http:
             yield LiveProvince(province, processes, http, logs)
     finally:
         await processes.stop()
