@@ -75,73 +75,32 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
     ``TrustDirectoryError``, ``DepartmentSettingsError``.
     """
     settings, clock, make_id = foundation.settings, foundation.clock, foundation.make_id
-    transactions, directory, keys = foundation.transactions, foundation.directory, foundation.keys
-    rules = foundation.rules
+    transactions, rules = foundation.transactions, foundation.rules
     certificates = build_certificates(foundation, http)
-    provider = build_identity_provider(foundation, http)
-    digests = KeyedDigest(keys.lookup_secret)
-    token_keys = LiveTokenKeys(keys)
-    tokens = TokenService(
-        transactions,
-        directory,
-        token_keys,
-        issuer=settings.issuer_url,
-        token_uri=f"{settings.base_url}/oauth/token",
-        new_id=lambda: make_id("tok"),
-    )
-    shared = None if settings.on_sqlite else transactions
-    gate = AccessGate(directory, token_keys, settings.issuer_url, shared)
-    limits = RateLimits(settings.partner_rate_limit, {EVIDENCE: settings.evidence_rate_limit})
     authorities = build_authorities(foundation, http)
+    digests = KeyedDigest(foundation.keys.lookup_secret)
     intakes = IntakeService(
-        transactions, certificates, authorities, directory, rules.book, clock, make_id, GATEWAY_NAME
+        transactions, certificates, authorities, foundation.directory, rules.book, clock, make_id, GATEWAY_NAME
     )
-    offices = departments.discover(settings.department_options())
-    names = GatewayNames(settings.issuer_url, settings.base_url)
     reconciliation = build_reconciliation(foundation)
-    projects = ProjectIntake(transactions, directory, settings.issuer_url, make_id, digests, clock)
-    progress = ProgressService(transactions, rules.book, clock, settings.purge_working_days)
+    projects = ProjectIntake(transactions, foundation.directory, settings.issuer_url, make_id, digests, clock)
     sources = [SourceFacts(each.code, each.region, each.changes) for each in settings.sources]
     services = Services(
-        Doorkeeper(gate, clock, settings.base_url, limits.admit),
-        Idempotency(transactions, clock, digests),
-        limits,
-        PublishedKeys(keys.published),
-        foundation.partners,
-        build_conformance(foundation),
-        tokens,
-        IdentityService(transactions, provider, digests, clock),
-        OfficerService(transactions, build_officer_provider(foundation, http), digests, clock),
+        *_door(foundation, digests),
+        *_of_applicants(foundation, http, digests),
+        *_of_reviews(foundation, digests),
         intakes,
         build_reviews(foundation, certificates, authorities),
         StageEventService(transactions, rules.book, clock, digests),
-        OwnApplicationService(transactions, clock, make_id, GATEWAY_NAME),
-        AuthorisationService(transactions, clock, make_id),
-        PurgeReceiptService(
-            transactions, directory, rules.book, clock, settings.issuer_url, settings.purge_working_days
-        ),
-        build_contracts(foundation),
-        RatingService(
-            transactions,
-            rules.book,
-            RatingRules(settings.rating_days, settings.rating_answer_working_days),
-            clock,
-            make_id,
-            digests,
-        ),
         build_licences(foundation, certificates),
         SiteService(transactions, clock),
-        SingleWindow(transactions, directory, offices, rules.book, names, make_id, rules, digests),
-        CommitmentService(transactions, offices, rules.book, names, make_id, digests),
-        OutcomeIntake(transactions, directory, offices, settings.issuer_url, make_id, digests),
         projects,
         LeadService(transactions),
         DeliveryService(transactions, settings.issuer_url),
         reconciliation,
-        NoticeService(transactions, clock, notice_ways(settings)),
-        progress,
-        CaseFiles(transactions, progress, clock),
+        OfficerService(transactions, build_officer_provider(foundation, http), digests, clock),
         SourceWatch(transactions, sources, certificates.kinds, clock),
+        build_conformance(foundation),
         build_oversight(foundation),
         build_routing(foundation, certificates),
         rules,
@@ -151,12 +110,63 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         build_evidence(foundation),
         RecordProofs(transactions, wait_s=math.ceil(settings.checkpoint_every_s)),
         PublishedVerifierKeys(checkpoint_keys(foundation).published),
-        offices,
-        directory,
         build_pages(foundation),
     )
     housekeeping = Housekeeping(intakes, build_retention(foundation), reconciliation, projects)
     return Hub(foundation, services, certificates, housekeeping)
+
+
+def _door(foundation: Foundation, digests: KeyedDigest) -> tuple[object, ...]:
+    """Who is calling, how often, and with which keys."""
+    settings, clock, transactions = foundation.settings, foundation.clock, foundation.transactions
+    directory, keys, token_keys = foundation.directory, foundation.keys, LiveTokenKeys(foundation.keys)
+    gate = AccessGate(directory, token_keys, settings.issuer_url, None if settings.on_sqlite else transactions)
+    limits = RateLimits(settings.partner_rate_limit, {EVIDENCE: settings.evidence_rate_limit})
+    tokens = TokenService(
+        transactions,
+        directory,
+        token_keys,
+        issuer=settings.issuer_url,
+        token_uri=f"{settings.base_url}/oauth/token",
+        new_id=lambda: foundation.make_id("tok"),
+    )
+    door = Doorkeeper(gate, clock, settings.base_url, limits.admit)
+    known = (PublishedKeys(keys.published), foundation.partners, directory)
+    return door, Idempotency(transactions, clock, digests), limits, tokens, *known
+
+
+def _of_applicants(foundation: Foundation, http: HttpClient, digests: KeyedDigest) -> tuple[object, ...]:
+    """What an applicant does beside applying, and reads."""
+    settings, clock, make_id = foundation.settings, foundation.clock, foundation.make_id
+    transactions, rules = foundation.transactions, foundation.rules.book
+    progress = ProgressService(transactions, rules, clock, settings.purge_working_days)
+    rating = RatingRules(settings.rating_days, settings.rating_answer_working_days)
+    purging = (settings.issuer_url, settings.purge_working_days)
+    return (
+        IdentityService(transactions, build_identity_provider(foundation, http), digests, clock),
+        OwnApplicationService(transactions, clock, make_id, GATEWAY_NAME),
+        AuthorisationService(transactions, clock, make_id),
+        PurgeReceiptService(transactions, foundation.directory, rules, clock, *purging),
+        build_contracts(foundation),
+        RatingService(transactions, rules, rating, clock, make_id, digests),
+        NoticeService(transactions, clock, notice_ways(settings)),
+        progress,
+        CaseFiles(transactions, progress, clock),
+    )
+
+
+def _of_reviews(foundation: Foundation, digests: KeyedDigest) -> tuple[object, ...]:
+    """并联审批. Raises ``DepartmentSettingsError``."""
+    settings, make_id, transactions = foundation.settings, foundation.make_id, foundation.transactions
+    directory, rules = foundation.directory, foundation.rules
+    offices = departments.discover(settings.department_options())
+    names = GatewayNames(settings.issuer_url, settings.base_url)
+    return (
+        SingleWindow(transactions, directory, offices, rules.book, names, make_id, rules, digests),
+        CommitmentService(transactions, offices, rules.book, names, make_id, digests),
+        OutcomeIntake(transactions, directory, offices, settings.issuer_url, make_id, digests),
+        offices,
+    )
 
 
 def build_pages(foundation: Foundation) -> Pages:

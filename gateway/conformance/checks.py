@@ -60,6 +60,14 @@ def seen(answer: Answer) -> str:
     return answer.found or ("no_answer" if answer.status is None else f"status_{answer.status}")
 
 
+def first_is_proven(gathered: Gathered) -> Judged:
+    """The first test was answered with what only the partner's key could have made."""
+    first = gathered.answered(Probe.FIRST)
+    if first is None or first.status is None:
+        return NOT_TRIED
+    return PASSED if first.proven else failed(seen(first))
+
+
 def refuses(probe: Probe) -> Callable[[Gathered], Judged]:
     """A judge: what should not be taken was answered 4xx, and without a receipt."""
 

@@ -10,6 +10,7 @@ from gateway.conformance.checks import (
     Judged,
     Said,
     failed,
+    first_is_proven,
     refuses,
     seen,
     withstands_oversized,
@@ -17,13 +18,6 @@ from gateway.conformance.checks import (
 from gateway.conformance.model import Gathered, Probe, Verdict
 
 _ONLY: Final = frozenset({Role.DEPARTMENT})
-
-
-def _acknowledged(gathered: Gathered) -> Judged:
-    first = gathered.answered(Probe.FIRST)
-    if first is None or first.status is None:
-        return NOT_TRIED
-    return PASSED if first.proven else failed(seen(first))
 
 
 def _repeat(gathered: Gathered) -> Judged:
@@ -59,7 +53,7 @@ DEPARTMENT_CHECKS: Final = (
             "Answer JSON as the guide says: the request's permit_id, and your own department_reference.",
         ),
         "2",
-        _acknowledged,
+        first_is_proven,
         _ONLY,
     ),
     Check(

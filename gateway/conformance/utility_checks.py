@@ -11,6 +11,7 @@ from gateway.conformance.checks import (
     Judged,
     Said,
     failed,
+    first_is_proven,
     refuses,
     seen,
     withstands_oversized,
@@ -18,13 +19,6 @@ from gateway.conformance.checks import (
 from gateway.conformance.model import Gathered, Probe, Verdict
 
 _ONLY: Final = frozenset({Role.UTILITY})
-
-
-def _receipt(gathered: Gathered) -> Judged:
-    first = gathered.answered(Probe.FIRST)
-    if first is None or first.status is None:
-        return NOT_TRIED
-    return PASSED if first.proven else failed(seen(first))
 
 
 def _repeat(gathered: Gathered) -> Judged:
@@ -83,7 +77,7 @@ UTILITY_CHECKS: Final = (
             "See to the receipt: typ, iss, aud, event_id, body_sha256 of the body as it came, and the registered key.",
         ),
         "2",
-        _receipt,
+        first_is_proven,
         _ONLY,
     ),
     Check(

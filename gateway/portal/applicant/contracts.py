@@ -24,6 +24,8 @@ from schemas.contracts import ContractStanding
 from schemas.identity import VerificationMethod, methods_of
 from schemas.wire import OpaqueId
 
+CONTRACT, REFUSAL = "applicant/contract.html", "applicant/contract_refusal.html"
+
 router = APIRouter(route_class=ApplicantRoute)
 Contracts = Annotated[ContractService, Depends(provide(ContractService))]
 PATH: Final = "/applications/{application_id}/contract"
@@ -155,7 +157,7 @@ async def ask_to_decline(
     """What it would mean, before it is done."""
     if contract.state != "offered":
         return RedirectResponse(_address(application_id), 303)
-    return _refusal(request, pages, applicant, view, names)
+    return _page(request, pages, applicant, view, names, template=REFUSAL)
 
 
 @router.post(PATH + "/refusal")
@@ -173,7 +175,7 @@ async def decline(
     """The utility is told. Declined before, it stays so."""
     reason = form.text("reason")
     if len(reason) > LONGEST_REASON:
-        return _refusal(request, pages, applicant, view, names, [("reason", "请不超过 500 字")])
+        return _page(request, pages, applicant, view, names, [("reason", "请不超过 500 字")], REFUSAL)
     with contextlib.suppress(ContractNotOpen):
         await contracts.decline(application_id, applicant.holder_digest, contract.contract_id, reason or None)
     return RedirectResponse(_address(application_id), 303)
@@ -186,35 +188,16 @@ def _page(
     view: ProgressView,
     names: Names,
     errors: list[tuple[str, str]] | None = None,
+    template: str = CONTRACT,
 ) -> Response:
     return pages.render(
         request,
-        "applicant/contract.html",
+        template,
         422 if errors else 200,
         me=applicant,
         progress=view,
         contract=view.contract,
         names=names,
         methods=methods_of(applicant.applicant_kind),
-        errors=errors or [],
-    )
-
-
-def _refusal(
-    request: Request,
-    pages: Pages,
-    applicant: VerifiedApplicant,
-    view: ProgressView,
-    names: Names,
-    errors: list[tuple[str, str]] | None = None,
-) -> Response:
-    return pages.render(
-        request,
-        "applicant/contract_refusal.html",
-        422 if errors else 200,
-        me=applicant,
-        progress=view,
-        contract=view.contract,
-        names=names,
         errors=errors or [],
     )
