@@ -9,6 +9,9 @@ Clock = Callable[[], datetime]
 CHINA_TIME = timezone(timedelta(hours=8), "UTC+8")
 """China keeps one time all year and has had no daylight saving since 1991, so an offset says it all."""
 
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+"""Later than anything that is dated."""
+
 
 def system_clock() -> datetime:
     """Now, as an aware UTC datetime."""

@@ -31,3 +31,9 @@ class BoundedCache(Generic[KeyT, ValueT]):
         while self._weight > self._size:
             _, forgotten = self._kept.popitem(last=False)
             self._weight -= self._weigh(forgotten)
+
+    def drop(self, key: KeyT) -> None:
+        """Forget ``key``, if it is kept."""
+        value = self._kept.pop(key, None)
+        if value is not None:
+            self._weight -= self._weigh(value)

@@ -34,3 +34,8 @@ class CountedVerifier(Verifier):
         verification = super().verify(envelope, kind, at, holder, evidence, provenance)
         self._judged(kind.code, verification.verdict)
         return verification
+
+    def again(self, verification: Verification, at: datetime) -> Verification:
+        """See ``Verifier.again``: one more answer is one more verdict."""
+        self._judged(verification.kind, verification.verdict)
+        return super().again(verification, at)

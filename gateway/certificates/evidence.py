@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from gateway.certificates.bounded import BoundedCache
 from gateway.certificates.ports import StatusSource
@@ -45,6 +45,11 @@ class FetchCache(Generic[AddressT]):
         self._entries: BoundedCache[AddressT, _Entry] = BoundedCache(size, _weight)
         self._flights: dict[AddressT, asyncio.Task[bytes | None]] = {}
 
+    def at_hand(self, uri: AddressT, at: datetime, since: datetime | None = None) -> tuple[bytes | None, bool] | None:
+        """What ``get`` would answer without asking, and whether ``uri`` failed when asked; None where it would ask."""
+        entry = self._entries.get(uri)
+        return (entry.data, entry.failed) if entry is not None and _stands(entry, at, since) else None
+
     async def get(self, uri: AddressT, at: datetime, since: datetime | None = None) -> bytes | None:
         """What stands at ``uri``, not older than the renewal time unless the address is down; None when never had.
 
@@ -79,6 +84,33 @@ class FetchCache(Generic[AddressT]):
         return entry.data
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One address that was asked for evidence, and what it gave."""
+
+    cache: FetchCache[Any]
+    uri: Any
+    data: bytes | None
+    failed: bool
+
+    def gives_the_same(self, at: datetime, since: datetime | None) -> bool:
+        """The very same bytes, still young enough, and without asking."""
+        now = self.cache.at_hand(self.uri, at, since)
+        return now is not None and now[0] is self.data and now[1] == self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Evidence, and where each piece of it came from."""
+
+    evidence: StatusEvidence
+    asked: tuple[_Asked, ...]
+
+    def stands(self, at: datetime, since: datetime | None = None) -> bool:
+        """Whether gathering again would give the very same evidence, without anybody being asked."""
+        return all(each.gives_the_same(at, since) for each in self.asked)
+
+
 class EvidenceGatherer:
     """Gathers revocation evidence for envelopes. No transaction may be open while it works: it waits for networks."""
 
@@ -95,6 +127,10 @@ class EvidenceGatherer:
 
         With ``since`` it was fetched at that instant or later.
         """
+        return (await self.collect(references, at, since)).evidence
+
+    async def collect(self, references: Iterable[References], at: datetime, since: datetime | None = None) -> Gathered:
+        """As ``gather``, with what shows whether it would come out the same another time."""
         wanted = list(references)
         uris = {item.status_list for item in wanted if item.status_list is not None}
         lists = await _all(self._lists, sorted(uris), at, since)
@@ -107,7 +143,11 @@ class EvidenceGatherer:
         )
         down = {uri for uri in uris if self._lists.failed(uri)} | {uri for uri in crl_uris if self._crls.failed(uri)}
         down |= {question.uri for question in asked if self._answers.failed(question)}
-        return StatusEvidence(lists, tuple(crls.values()), tuple(answers.values()), frozenset(down))
+        evidence = StatusEvidence(lists, tuple(crls.values()), tuple(answers.values()), frozenset(down))
+        trail = [_Asked(self._lists, uri, lists.get(uri), uri in down) for uri in uris]
+        trail += [_Asked(self._crls, uri, crls.get(uri), uri in down) for uri in crl_uris]
+        trail += [_Asked(self._answers, each, answers.get(each), self._answers.failed(each)) for each in asked]
+        return Gathered(evidence, tuple(trail))
 
 
 def _weight(entry: _Entry) -> int:

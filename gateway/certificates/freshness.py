@@ -74,6 +74,21 @@ class FreshnessLimit:
             state = BasisState.REFUSED
         return Basis(name, state, as_of, self.permitted, source, down)
 
+    def stands_until(self, basis: Basis, *, expires_at: datetime | None = None) -> datetime | None:
+        """Before which instant ``judge`` gives ``basis``'s state again, for one that is usable; else None."""
+        if basis.as_of is None or not basis.usable:
+            return None
+        if basis.state is BasisState.STALE_PERMITTED:
+            return basis.as_of + self.permitted
+        ends = basis.as_of + self.fresh
+        return ends if expires_at is None else min(ends, expires_at)
+
     def missing(self, name: str, source: str | None = None, *, down: bool = False) -> Basis:
         """The basis when nothing could be had."""
         return Basis(name, BasisState.MISSING, None, self.permitted, source, down)
+
+
+def earliest(*ends: datetime | None) -> datetime | None:
+    """The first of ``ends``; None, which is no end that is known, as soon as one of them is."""
+    known = [each for each in ends if each is not None]
+    return min(known) if len(known) == len(ends) else None

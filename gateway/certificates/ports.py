@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,17 @@ class CertificateCopy:
     digest: str
 
 
+class CopyVersion(NamedTuple):
+    """Which envelope a copy is, and when it was fetched."""
+
+    digest: str
+    fetched_at: datetime
+
+
+COPIES = "certificate_copies"
+"""``Look.what`` of a holder's copies; the key is their kind and the holder's keyed digest."""
+
+
 @dataclass(frozen=True)
 class HeldCopies:
     """How many copies of one kind are at hand from one source, and between when they were fetched."""
@@ -105,6 +116,10 @@ class CertificateCopies(Protocol):
 
     def latest(self, kind: str, holder_code: str) -> Sequence[CertificateCopy]:
         """The copies of a holder's ``kind`` that the newest fetch gave: all those with the greatest ``fetched_at``."""
+        ...
+
+    def versions(self, kind: str, holder_digest: str) -> tuple[CopyVersion, ...]:
+        """Which copies ``latest`` answers for the holder of that keyed digest, in the order of their digests."""
         ...
 
     def forget(self, holder_code: str, kind: str | None = None) -> int:

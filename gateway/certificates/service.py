@@ -5,19 +5,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from gateway.certificates.bounded import BoundedCache
 from gateway.certificates.errors import NoECertificate
-from gateway.certificates.evidence import EvidenceGatherer
+from gateway.certificates.evidence import EvidenceGatherer, Gathered
 from gateway.certificates.identifier_digests import IdentifierDigests
 from gateway.certificates.kind import CertificateKind
-from gateway.certificates.ports import CertificateCopy, CertificatesUnit, SourceQuery, UsePurpose
+from gateway.certificates.ports import (
+    COPIES,
+    CertificateCopy,
+    CertificatesUnit,
+    CopyVersion,
+    SourceQuery,
+    UsePurpose,
+)
 from gateway.certificates.registry import KindRegistry
 from gateway.certificates.sources import SourceDirectory, SourceRoute
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import CopyProvenance, HolderExpectation, Verification
 from gateway.certificates.verifier import Verifier
-from gateway.crypto.keyed_digest import KeyedDigest
+from gateway.crypto.keyed_digest import KeyedDigest, Use
 from gateway.errors import PartnerUnavailable
-from gateway.transaction import Transactions
+from gateway.transaction import Look, Transactions
+
+MAX_REMEMBERED = 4096
+"""Holders' kinds of which an answer is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,41 @@ class Obtained:
     fell_through: tuple[str, ...] = ()
     from_copy: bool = False
     source_down: bool = False
+    rests_on: "CopiesAtHand | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class CopiesAtHand:
+    """Which copies an answer rests on that was given without a look at the database."""
+
+    kind: str
+    holder_digest: str
+    versions: tuple[CopyVersion, ...]
+
+    @property
+    def look(self) -> Look:
+        """What a unit of work says beforehand that is going to call ``stand``."""
+        return Look(COPIES, (self.kind, self.holder_digest))
+
+    def stand(self, unit: CertificatesUnit) -> bool:
+        """Whether these are the holder's copies still, as ``unit`` sees it."""
+        return unit.certificate_copies.versions(self.kind, self.holder_digest) == self.versions
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    """What was answered from copies at hand, and what shows whether the same would be answered again."""
+
+    obtained: Obtained
+    gathered: Gathered
+    region: str
+
+    def stands(self, at: datetime, since: datetime | None) -> bool:
+        """Every verdict stands at ``at``, and the evidence would be the very same."""
+        return all(
+            each.at <= at and each.stands_until is not None and at < each.stands_until
+            for each in self.obtained.verifications
+        ) and self.gathered.stands(at, since)
 
 
 class CertificateService:
@@ -52,6 +98,26 @@ class CertificateService:
         self.identifier_digests = IdentifierDigests(digests)
         self._sources, self._verifier, self._evidence = sources, verifier, evidence
         self._transactions = transactions
+        self._digests = digests
+        self._remembered: BoundedCache[tuple[str, HolderExpectation], _Remembered] = BoundedCache(MAX_REMEMBERED)
+
+    def remembered(
+        self, kind: str, holder: HolderExpectation, *, region: str, at: datetime, since: datetime | None = None
+    ) -> Obtained | None:
+        """What ``obtain`` answered from copies at hand, where it would answer that again; None where it may not.
+
+        Nobody is asked, the database neither: whoever relies on it makes sure in a unit of work of theirs that
+        ``Obtained.rests_on`` still stands, and asks ``obtain`` where it does not.
+        """
+        known = self._remembered.get((kind, holder))
+        if known is None or known.region != region or not known.stands(at, since):
+            return None
+        verifications = tuple(self._verifier.again(each, at) for each in known.obtained.verifications)
+        return replace(known.obtained, verifications=verifications)
+
+    def forget(self, kind: str, holder: HolderExpectation) -> None:
+        """What ``remembered`` knows of the holder's ``kind`` does not stand any more."""
+        self._remembered.drop((kind, holder))
 
     async def obtain(
         self,
@@ -77,18 +143,21 @@ class CertificateService:
         route = self._sources.route(region, kind)
         copies = await self._transactions.read(lambda unit: list(unit.certificate_copies.latest(kind, holder.code)))
         if copies and not fresh and _still_fresh(copies, wanted, at):
-            return await self._verified(wanted, copies, holder, at, route, since, from_copy=True)
+            obtained, gathered = await self._verified(wanted, copies, holder, at, route, since, from_copy=True)
+            self._remember(holder, obtained, gathered, copies, region)
+            return obtained
         try:
             fetched = await self._fetch(wanted, route, holder, holder_type, region, purpose, at)
         except PartnerUnavailable:
             if not copies:
                 raise
-            return await self._verified(wanted, copies, holder, at, route, since, from_copy=True, source_down=True)
+            stale, _ = await self._verified(wanted, copies, holder, at, route, since, from_copy=True, source_down=True)
+            return stale
         except NoECertificate:
             if copies:
                 await self._transactions.write(lambda unit: unit.certificate_copies.forget(holder.code, kind))
             raise
-        obtained = await self._verified(wanted, fetched, holder, at, route, since)
+        obtained, _ = await self._verified(wanted, fetched, holder, at, route, since)
         await self._keep(wanted, holder, fetched, obtained.verifications)
         return obtained
 
@@ -135,9 +204,10 @@ class CertificateService:
         *,
         from_copy: bool = False,
         source_down: bool = False,
-    ) -> Obtained:
+    ) -> tuple[Obtained, Gathered]:
         references = [self._verifier.references(copy.envelope, kind, at) for copy in copies]
-        evidence = await self._evidence.gather(references, at, since)
+        gathered = await self._evidence.collect(references, at, since)
+        evidence = gathered.evidence
         verifications = tuple(
             replace(
                 self._verifier.verify(
@@ -148,7 +218,23 @@ class CertificateService:
             for copy, reference in zip(copies, references, strict=True)
         )
         first = copies[0]
-        return Obtained(verifications, first.source, first.level, route.fell_through, from_copy, source_down)
+        obtained = Obtained(verifications, first.source, first.level, route.fell_through, from_copy, source_down)
+        return obtained, gathered
+
+    def _remember(
+        self,
+        holder: HolderExpectation,
+        obtained: Obtained,
+        gathered: Gathered,
+        copies: Sequence[CertificateCopy],
+        region: str,
+    ) -> None:
+        """Only where every verdict says how long it stands."""
+        if any(each.stands_until is None for each in obtained.verifications):
+            return
+        kind, digest = copies[0].kind, self._digests.of(Use.HOLDER, holder.code)
+        rests_on = CopiesAtHand(kind, digest, tuple(CopyVersion(each.digest, each.fetched_at) for each in copies))
+        self._remembered.put((kind, holder), _Remembered(replace(obtained, rests_on=rests_on), gathered, region))
 
     async def _keep(
         self,

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from gateway.certificates.bounded import BoundedCache
 from gateway.certificates.chain_cache import ChainVerifier
-from gateway.certificates.freshness import Basis, FreshnessLimit
+from gateway.certificates.freshness import Basis, FreshnessLimit, earliest
 from gateway.certificates.trust import STATUS_LIST_DUTY, Entitlement
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.x509.chain import ChainResult
@@ -72,7 +72,8 @@ class StatusAnswer:
     """``check`` is None when the certificate is in good standing, else ``status.…`` with the verdict it leads to.
 
     ``signer`` is the entitlement of the list's signer, None where none was found, and ``signer_basis`` what their
-    chain was judged by.
+    chain was judged by. ``stands_until`` (exclusive) is how long the same list is judged the same on one China date;
+    None where it has to be judged anew each time.
     """
 
     verdict: Verdict
@@ -81,6 +82,7 @@ class StatusAnswer:
     basis: Basis
     signer: Entitlement | None = None
     signer_basis: tuple[Basis, ...] = ()
+    stands_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,8 @@ class StatusListReader:
             found.leaf, found.intermediates, at, evidence.crls, crl_limit, status=evidence.ocsp
         )
         answer = self._believed(found, trusted, reference, issued, at, basis)
-        return replace(answer, signer_basis=of_status_list(chain_basis(trusted, at, evidence.down)))
+        ends = earliest(limit.stands_until(basis, expires_at=found.expires_at), trusted.stands_until)
+        return replace(answer, signer_basis=of_status_list(chain_basis(trusted, at, evidence.down)), stands_until=ends)
 
     def _believed(
         self,

@@ -1,7 +1,7 @@
 """What a verification answers: a verdict, the checks behind it, and what it rests on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from gateway.certificates.claims import ECertificateClaims
@@ -9,6 +9,9 @@ from gateway.certificates.freshness import Basis
 from gateway.certificates.status_lists import StatusEvidence
 from gateway.certificates.verdicts import Verdict, worst
 from gateway.errors import Owner
+
+CHAINS = frozenset({"chain", "status_list.chain"})
+"""Bases that are judged at the instant of the verdict itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,8 @@ class Verification:
 
     ``findings`` are stable slugs of what is worth telling but does not fail (``identifier.bad_check_character``).
     ``basis`` lists the copy, the chain, each CRL and OCSP answer and the status list with their ages; ``evidence``
-    holds their bytes, as far as they were at hand.
+    holds their bytes, as far as they were at hand. ``stands_until`` (exclusive) is how long the same bytes and the same
+    evidence are sure to be judged the same; None where that has to be found out.
     """
 
     kind: str
@@ -72,6 +76,12 @@ class Verification:
     form: str | None = None
     expires_on: date | None = None
     evidence: StatusEvidence | None = field(default=None, repr=False)
+    stands_until: datetime | None = None
+
+    def judged_again(self, at: datetime) -> "Verification":
+        """The same verdict at a later instant before ``stands_until``."""
+        basis = tuple(replace(each, as_of=at) if each.name in CHAINS else each for each in self.basis)
+        return replace(self, at=at, basis=basis)
 
     @property
     def failed_check(self) -> CheckResult | None:

@@ -21,7 +21,7 @@ import hashlib
 import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NoReturn
 
 from pydantic import ValidationError
@@ -31,7 +31,7 @@ from gateway.certificates.chain_cache import ChainVerifier
 from gateway.certificates.claims import ECertificateClaims
 from gateway.certificates.envelopes.envelope import EnvelopeFormat, OpenedEnvelope, SealedContent, dates_at
 from gateway.certificates.errors import EnvelopeRefused
-from gateway.certificates.freshness import Basis
+from gateway.certificates.freshness import Basis, earliest
 from gateway.certificates.kind import CertificateKind
 from gateway.certificates.references import References, find_references
 from gateway.certificates.status_lists import Issued, StatusEvidence, StatusListReader
@@ -47,7 +47,7 @@ from gateway.certificates.verification import (
 from gateway.certificates.x509.chain import ChainResult
 from gateway.certificates.x509.chain_basis import chain_basis
 from gateway.certificates.x509.signing_certificates import SigningCertificate, load_signing_certificate
-from gateway.clock import date_in_china
+from gateway.clock import date_in_china, start_of_day_in_china
 from gateway.crypto.errors import AlgorithmUnavailable, DerMalformed, SignatureInvalid
 from gateway.errors import Owner
 from schemas.ecertificates import ECertificateMetadata
@@ -106,7 +106,12 @@ class Verifier:
             envelope_digest=hashlib.sha256(envelope).hexdigest(),
             form=walk.form,
             expires_on=content.valid_until_on if content else None,
+            stands_until=walk.stands_until() if verdict is Verdict.VALID else None,
         )
+
+    def again(self, verification: Verification, at: datetime) -> Verification:
+        """A verdict that stands, told at ``at``: not before it was given, and before its ``stands_until``."""
+        return verification.judged_again(at)
 
     def references(self, envelope: bytes, kind: CertificateKind, at: datetime) -> References:
         """Where the revocation evidence for ``envelope`` is to be had: `find_references`, kept."""
@@ -143,6 +148,14 @@ class _Walk:
         self.sealed = False
         self.metadata: ECertificateMetadata | None = None
         self.claims: ECertificateClaims | None = None
+        self._ends: list[datetime | None] = []
+
+    def stands_until(self) -> datetime | None:
+        """The first instant at which a step could find otherwise on the same bytes and evidence.
+
+        Dates are those of China: whatever is judged by one is judged anew on the next day.
+        """
+        return earliest(*self._ends, start_of_day_in_china(date_in_china(self._at) + timedelta(days=1)))
 
     def run(
         self,
@@ -214,6 +227,7 @@ class _Walk:
             status=evidence.ocsp,
             valid_at=dated_at,
         )
+        self._ends.append(result.stands_until if dated_at is None else None)
         self.basis.extend(each for each in chain_basis(result, self._at, evidence.down) if each not in self.basis)
         self._note_chain(result, role)
         expired = any(self._at > certificate.not_after for certificate in result.path[:-1])
@@ -247,6 +261,7 @@ class _Walk:
         for doubt in content.doubts:
             self._note("chain", Verdict.INDETERMINATE, doubt.check, doubt.remedy, Owner.GOVERNMENT)
         self.findings.extend(content.findings)
+        self._ends.append(content.stands_until)
         if not self.checks or self.checks[-1].name != "chain":
             self._pass("chain")
         self.metadata, self.sealed = metadata, overall(self.checks) is Verdict.VALID
@@ -304,6 +319,7 @@ class _Walk:
             policy.status,
             policy.crl,
         )
+        self._ends.append(answer.stands_until)
         self.basis += [answer.basis, *answer.signer_basis]
         self._report_unpinned(answer.signer)
         self._note("status", answer.verdict, answer.check, answer.remedy, Owner.GOVERNMENT)
@@ -359,6 +375,7 @@ class _Walk:
         basis = self._kind.policy.source.judge(
             "certificate", provenance.fetched_at, self._at, source=provenance.source, down=provenance.source_down
         )
+        self._ends.append(self._kind.policy.source.stands_until(basis))
         self.basis.append(basis)
         return basis
 

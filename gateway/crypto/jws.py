@@ -8,8 +8,10 @@ replay caches are keyed on meaning (``iss`` + ``jti``), never on token bytes.
 import hashlib
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from gateway.crypto.errors import KeyUnfit, SignatureInvalid, refused
@@ -28,6 +30,10 @@ from gateway.crypto.strict_json import decode_base64, decode_base64url, dump, en
 SUPPORTED_ALGORITHMS: frozenset[str] = frozenset(JOSE_SCHEMES)
 MAX_HEADER_BYTES = 24 * 1024
 """Room for an ``x5c`` of three certificates."""
+MAX_HEADERS = 4096
+"""Headers, and embedded keys, of which it is remembered what they are."""
+MAX_KEPT = 1024
+"""Bytes of a header that is remembered, so that those of strangers cannot fill the memory."""
 MAX_X5C = 6
 MAX_KEYS_TRIED = 4
 _LATEST = 253_402_300_799
@@ -93,7 +99,7 @@ class JwsPolicy:
 class ReadJws:
     """A token that passed the front check. Nothing in it is proved yet; only the signature step may follow."""
 
-    header: dict[str, Any]
+    header: Mapping[str, Any]
     algorithm: str
     signing_input: bytes
     payload: bytes
@@ -110,7 +116,7 @@ class ReadJws:
 class VerifiedJws:
     """A token whose signature, use and times hold. ``key_id`` is the key's name or, for a proof key, its thumbprint."""
 
-    header: dict[str, Any]
+    header: Mapping[str, Any]
     payload: bytes
     claims: dict[str, Any] = field(repr=False)
     key_id: str
@@ -150,8 +156,7 @@ def verify_jws(token: str | bytes, keys: KeySource, policy: JwsPolicy, at: datet
             check_signature(read, key.public_key)
         except SignatureInvalid:
             continue
-        name = thumbprint(key.public_key) if policy.proof_key else key.kid
-        return VerifiedJws(read.header, read.payload, read_claims(read, at), name)
+        return VerifiedJws(read.header, read.payload, read_claims(read, at), key.kid)
     raise refused("signature", "签名与登记的密钥不符，请核对密钥与被签内容")
 
 
@@ -162,13 +167,25 @@ def read_jws(token: str | bytes, policy: JwsPolicy) -> ReadJws:
     if len(parts) != 3:
         raise refused("compact", "须为三段式紧凑序列化的 JWS")
     header_part, payload_part, signature_part = parts
-    header = parse_object(decode_base64url(header_part), max_bytes=MAX_HEADER_BYTES, max_depth=4)
-    algorithm = _check_header(header, policy)
+    header, algorithm = (
+        _known_header(header_part, policy) if len(header_part) <= MAX_KEPT else _header(header_part, policy)
+    )
     signature = decode_base64url(signature_part)
     if len(signature) != _SIGNATURE_BYTES.get(algorithm, len(signature)) or not signature:
         raise refused("signature_length", "签名长度或编码与算法不符（ECDSA 须为定长 r‖s）")
     signing_input = data[: len(header_part) + 1 + len(payload_part)]
     return ReadJws(header, algorithm, signing_input, decode_base64url(payload_part), signature, policy)
+
+
+def _header(header_part: bytes, policy: JwsPolicy) -> tuple[Mapping[str, Any], str]:
+    header = parse_object(decode_base64url(header_part), max_bytes=MAX_HEADER_BYTES, max_depth=4)
+    return MappingProxyType(header), _check_header(header, policy)
+
+
+@lru_cache(MAX_HEADERS)
+def _known_header(header_part: bytes, policy: JwsPolicy) -> tuple[Mapping[str, Any], str]:
+    """A sender's header is the same in all of its tokens: what was found of these very bytes is found again."""
+    return _header(header_part, policy)
 
 
 def check_signature(read: ReadJws, public_key: PublicKey | bytes) -> None:
@@ -199,11 +216,24 @@ def sign_jws(
     claims: Mapping[str, Any] | bytes, key: SigningKey, typ: str, extra_header: Mapping[str, Any] | None = None
 ) -> str:
     """A compact JWS by ``key``; ``claims`` given as bytes are signed as they are. Header: alg, typ, kid, extras."""
-    header = {"alg": key.scheme, "typ": typ, "kid": key.kid} | dict(extra_header or {})
+    header = (
+        _plain_header(key.scheme, str(typ), key.kid)
+        if extra_header is None
+        else _written({"alg": key.scheme, "typ": typ, "kid": key.kid} | dict(extra_header))
+    )
     payload = claims if isinstance(claims, bytes) else dump(claims)
-    signing_input = encode_base64url(dump(header)) + b"." + encode_base64url(payload)
+    signing_input = header + b"." + encode_base64url(payload)
     signature = sign(key.scheme, key.private_key, signing_input, encoding=Encoding.RAW)
     return (signing_input + b"." + encode_base64url(signature)).decode()
+
+
+def _written(header: Mapping[str, Any]) -> bytes:
+    return encode_base64url(dump(header))
+
+
+@lru_cache(256)
+def _plain_header(scheme: str, typ: str, kid: str) -> bytes:
+    return _written({"alg": scheme, "typ": typ, "kid": kid})
 
 
 def _token_bytes(token: str | bytes, limit: int) -> bytes:
@@ -262,10 +292,23 @@ def _check_x5c(header: dict[str, Any]) -> None:
 
 
 def _proof_key(read: ReadJws) -> VerificationKey:
-    key = parse_jwk(read.header["jwk"])
+    """The embedded key, named by its thumbprint."""
+    header_part = read.signing_input.partition(b".")[0]
+    key = _known_embedded(header_part) if len(header_part) <= MAX_KEPT else _embedded(header_part)
     if read.algorithm not in key.algorithms:
         raise refused("key_type", "密钥类型、曲线或长度与算法不符")
     return key
+
+
+def _embedded(header_part: bytes) -> VerificationKey:
+    key = parse_jwk(parse_object(decode_base64url(header_part), max_bytes=MAX_HEADER_BYTES, max_depth=4)["jwk"])
+    return replace(key, kid=thumbprint(key.public_key))
+
+
+@lru_cache(MAX_HEADERS)
+def _known_embedded(header_part: bytes) -> VerificationKey:
+    """A client proves the possession of one key again and again."""
+    return _embedded(header_part)
 
 
 def _candidates(read: ReadJws, keys: KeySource) -> tuple[VerificationKey, ...]:

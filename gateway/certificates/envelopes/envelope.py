@@ -21,7 +21,8 @@ class SealedContent:
     """What the seal covers, not yet judged. ``metadata`` is as issued (``ZZMC`` …); ``issuer`` and ``identifier`` are
     what the envelope itself says beside it, None in a form that says it only once.
 
-    ``doubts`` make the answer indeterminate at best; ``findings`` are slugs of what is worth telling.
+    ``doubts`` make the answer indeterminate at best; ``findings`` are slugs of what is worth telling. ``stands_until``
+    (exclusive) is how long the envelope's own times are judged as they were; None where that is not known beforehand.
     """
 
     metadata: dict[str, Any] = field(repr=False)
@@ -30,6 +31,7 @@ class SealedContent:
     status: StatusListReference | None
     doubts: tuple[Doubt, ...] = ()
     findings: tuple[str, ...] = ()
+    stands_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,15 @@
 """E-certificates as compact JWS, typ ``ecert+jwt`` (the profile of ``schemas.ecertificates``)."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
 from pydantic import ValidationError
 
 from gateway.certificates.envelopes.envelope import OpenedEnvelope, SealedContent, Voucher
 from gateway.certificates.errors import EnvelopeRefused
 from gateway.certificates.policy import KindPolicy
+from gateway.clock import END_OF_TIME
 from gateway.crypto.errors import JoseRefused
 from gateway.crypto.jws import JwsPolicy, ReadJws, check_signature, read_claims, read_jws
 from schemas.status_lists import StatusClaim, StatusListReference
@@ -51,7 +53,9 @@ class JwsEnvelope:
         metadata = claims["certificate"]
         if not isinstance(metadata, dict):
             raise EnvelopeRefused(step="claims", check="claims.content", remedy="证照内容不符合约定的结构")
-        return SealedContent(metadata, claims["iss"], claims["jti"], _status(claims.get("status")))
+        return SealedContent(
+            metadata, claims["iss"], claims["jti"], _status(claims.get("status")), stands_until=_stands_until(claims)
+        )
 
 
 class JwsFormat:
@@ -81,6 +85,12 @@ def _policy(policy: KindPolicy) -> JwsPolicy:
         required=frozenset({"iss", "iat", "jti", "certificate"}),
         x5c=True,
     )
+
+
+def _stands_until(claims: dict[str, Any]) -> datetime:
+    """A token whose times hold goes on holding until its ``exp``, without leeway so as to be early."""
+    expires = claims.get("exp")
+    return END_OF_TIME if expires is None else datetime.fromtimestamp(expires, UTC)
 
 
 def _step(check: str) -> str:

@@ -21,6 +21,7 @@ from gateway.certificates.x509.path_rules import SEAL_PURPOSES, SEAL_USAGES, Dem
 from gateway.certificates.x509.policies import PolicyDemand
 from gateway.certificates.x509.revocation_answers import RevocationAnswer, earliest
 from gateway.certificates.x509.signing_certificates import SigningCertificate, load_signing_certificate
+from gateway.clock import END_OF_TIME
 from gateway.crypto.errors import DerMalformed
 
 __all__ = [
@@ -61,6 +62,11 @@ class ChainResult:
     path: tuple[SigningCertificate, ...] = ()
     valid_until: datetime | None = None
     basis: tuple[Basis, ...] = ()
+
+    @property
+    def stands_until(self) -> datetime | None:
+        """Before when a valid answer is sure to be found again; None of any other."""
+        return (self.valid_until or END_OF_TIME) if self.verdict is Verdict.VALID else None
 
 
 def verify_chain(
