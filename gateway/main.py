@@ -32,6 +32,7 @@ from gateway.http.reference import serve_reference
 from gateway.http.services import publish
 from gateway.identity import router as identity_router
 from gateway.licences import router as licences_router
+from gateway.licences.express import ExpressLicences
 from gateway.logging import configure_logging
 from gateway.outages import router as outages_router
 from gateway.oversight import router as oversight_router
@@ -72,6 +73,9 @@ ROUTERS = (
     oversight_router.router,
     oversight_router.operator_router,
 )
+
+EXPRESS_ROUTES = (ExpressLicences(),)
+"""Hot routes; each of them is an ordinary route as well."""
 
 log = structlog.get_logger()
 
@@ -133,6 +137,7 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
         metrics,
         https=settings.base_url.startswith("https:"),
         max_body_bytes=settings.max_body_bytes,
+        express=EXPRESS_ROUTES,
     )
     serve_pages(app)
     return app

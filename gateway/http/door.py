@@ -1,7 +1,10 @@
 """Hangs the door: problem documents, limits, headers, log line and counts, in their right order."""
 
+from collections.abc import Sequence
+
 from fastapi import FastAPI
 
+from gateway.http.express import ExpressLane, ExpressRoute
 from gateway.http.headers import SecurityHeaders
 from gateway.http.limits import MAX_BODY_BYTES, BodyLimit
 from gateway.http.metrics import HttpMetrics
@@ -10,13 +13,23 @@ from gateway.http.openapi import describe_problems
 from gateway.http.problems import install_problem_handlers
 
 
-def hang_door(app: FastAPI, metrics: HttpMetrics, *, https: bool, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+def hang_door(
+    app: FastAPI,
+    metrics: HttpMetrics,
+    *,
+    https: bool,
+    max_body_bytes: int = MAX_BODY_BYTES,
+    express: Sequence[ExpressRoute] = (),
+) -> None:
     """Prepare ``app`` before it serves: everything that goes in or out passes here.
 
-    From the outside in: security headers, observer, body limit, routes. ``https`` tells whether callers use TLS.
+    From the outside in: security headers, observer, body limit, the lane of ``express`` routes, all routes. ``https``
+    tells whether callers use TLS.
     """
     install_problem_handlers(app)
     describe_problems(app)
+    if express:
+        app.add_middleware(ExpressLane, routes={route.path: route for route in express})
     app.add_middleware(BodyLimit, limit=max_body_bytes)
     app.add_middleware(Observer, metrics=metrics)
     app.add_middleware(SecurityHeaders, https=https)

@@ -1,0 +1,104 @@
+"""The lane for hot routes: past the framework where a request is plain, through it wherever anything is not.
+
+An express route takes a request that is well-formed and answers bytes, by the very services that its ordinary route
+calls. Whatever it does not take – another media type, a body that does not fit, another method – goes on to that
+ordinary route untouched, whose refusals and documentation hold. It is a thin edge and no second gateway.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Protocol
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.errors import GatewayError
+from gateway.http.metrics import ROUTE_KEY
+from gateway.http.problems import error_response, plain_response
+
+JSON: Final = b"application/json"
+
+
+class ExpressRoute(Protocol):
+    """One hot route. ``take`` parses; None sends the request on to the ordinary route."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def media_type(self) -> bytes:
+        """Of its answers."""
+        ...
+
+    def take(self, body: bytes) -> Any | None:
+        """What is asked for; None where that is for the ordinary route to judge."""
+        ...
+
+    async def answer(self, scope: Scope, asked: Any) -> bytes:
+        """The body of the 200. Raises ``GatewayError``."""
+        ...
+
+
+class ExpressLane:
+    """ASGI middleware, the innermost: limits, headers, log line and counts are around it as around every route."""
+
+    def __init__(self, app: ASGIApp, routes: Mapping[str, ExpressRoute]) -> None:
+        """``routes`` by path."""
+        self._app = app
+        self._routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = self._routes.get(scope["path"]) if scope["type"] == "http" else None
+        if route is None or scope["method"] != route.method or not _is_json(scope):
+            await self._app(scope, receive, send)
+            return
+        try:
+            messages, body = await _whole(receive)
+        except HTTPException as refusal:  # the body limit's
+            await plain_response(refusal.status_code)(scope, receive, send)
+            return
+        asked = None if body is None else route.take(body)
+        if asked is None:
+            await self._app(scope, _again(messages, receive), send)
+            return
+        scope[ROUTE_KEY] = route.path
+        try:
+            answer = await route.answer(scope, asked)
+        except GatewayError as error:
+            await error_response(error)(scope, receive, send)
+            return
+        headers = [(b"content-length", b"%d" % len(answer)), (b"content-type", route.media_type)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
+
+
+def _is_json(scope: Scope) -> bool:
+    """Exactly one Content-Type, and that plain JSON; anything else is for the framework to read."""
+    types = [value for name, value in scope["headers"] if name == b"content-type"]
+    return types == [JSON]
+
+
+async def _whole(receive: Receive) -> tuple[list[Message], bytes | None]:
+    """All messages of a request and its body; None where the caller went away."""
+    messages: list[Message] = []
+    while True:
+        message = await receive()
+        messages.append(message)
+        if message["type"] != "http.request":
+            return messages, None
+        if not message.get("more_body", False):
+            break
+    if len(messages) == 1:
+        return messages, messages[0].get("body", b"")
+    return messages, b"".join(message.get("body", b"") for message in messages)
+
+
+def _again(messages: list[Message], receive: Receive) -> Callable[[], Awaitable[Message]]:
+    """``receive`` from the start."""
+    kept = iter(messages)
+
+    async def receive_again() -> Message:
+        message = next(kept, None)
+        return await receive() if message is None else message
+
+    return receive_again
