@@ -7,10 +7,33 @@ nothing but the unit of work, and it makes no network call.
 """
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 UnitT_co = TypeVar("UnitT_co", covariant=True)
 ResultT = TypeVar("ResultT")
+
+
+class Look(NamedTuple):
+    """A row, or a few, that a unit of work will look at: ``what`` a room knows them by, and their key."""
+
+    what: str
+    key: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen(Generic[ResultT]):
+    """Work that says beforehand what it will look at, and changes none of it.
+
+    Units that are committed together can then have all that they look at read at once, in the transaction that they
+    share. What each sees is the same as if it read by itself.
+    """
+
+    work: Callable[[Any], ResultT]
+    looks: tuple[Look, ...]
+
+    def __call__(self, unit: Any) -> ResultT:
+        return self.work(unit)
 
 
 class Transactions(Protocol[UnitT_co]):

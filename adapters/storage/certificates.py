@@ -1,16 +1,19 @@
 """Table and repository of the certificate copies at hand."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import structlog
-from sqlalchemy import Column, Index, Table, Text, bindparam, delete, func, select
+from sqlalchemy import Column, Connection, Index, Table, Text, bindparam, delete, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
+from adapters.storage.read_ahead import ReadAhead
 from adapters.storage.sealed import SealedBytes, SealedText
 from adapters.storage.statements import Statements
 from adapters.storage.tables import UtcInstant, metadata
-from gateway.certificates.ports import CertificateCopy, HeldCopies
+from gateway.certificates.ports import COPIES, CertificateCopy, CopyVersion, HeldCopies
 from gateway.crypto.sealing import StoredDataUnreadable
+from gateway.transaction import Look
 
 certificate_copies = Table(
     "certificate_copies",
@@ -46,13 +49,35 @@ _LATEST = (
 )
 _FORGET = delete(certificate_copies).where(_OF_HOLDER)
 _FORGET_KIND = _FORGET.where(_OF_KIND)
+_KEY = (certificate_copies.c.kind, certificate_copies.c.holder_digest)
+_VERSIONS = (
+    select(*_KEY, certificate_copies.c.fetched_at, certificate_copies.c.digest)
+    .where(tuple_(*_KEY).in_(bindparam("wanted", expanding=True)))
+    .order_by(*_KEY, certificate_copies.c.digest)
+)
+
+
+def read_versions(
+    connection: Connection, wanted: Sequence[tuple[str, ...]]
+) -> Mapping[tuple[str, ...], tuple[CopyVersion, ...]]:
+    """``adapters.storage.read_ahead.Reader`` of ``COPIES``: what ``versions`` answers, by kind and holder's digest."""
+    found: dict[tuple[str, ...], list[CopyVersion]] = {key: [] for key in wanted}
+    for row in connection.execute(_VERSIONS, {"wanted": list(wanted)}):
+        found[(row.kind, row.holder_digest)].append(CopyVersion(row.digest, row.fetched_at))
+    return {key: _newest(versions) for key, versions in found.items()}
+
+
+def _newest(versions: Sequence[CopyVersion]) -> tuple[CopyVersion, ...]:
+    newest: datetime | None = max((each.fetched_at for each in versions), default=None)
+    return tuple(each for each in versions if each.fetched_at == newest)
 
 
 class SqlCertificateCopies:
     """``gateway.certificates.ports.CertificateCopies``; the holder's code is known here by its keyed digest alone."""
 
-    def __init__(self, statements: Statements) -> None:
+    def __init__(self, statements: Statements, ahead: ReadAhead) -> None:
         self._statements = statements
+        self._ahead = ahead
 
     def put(self, copy: CertificateCopy) -> None:
         columns = {name: getattr(copy, name) for name in _OF_A_COPY}
@@ -83,6 +108,18 @@ class SqlCertificateCopies:
                 continue
             copies.append(CertificateCopy(holder_code=holder_code, **{name: opened[name] for name in _OF_A_COPY}))
         return copies
+
+    def versions(self, kind: str, holder_digest: str) -> tuple[CopyVersion, ...]:
+        key = (kind, holder_digest)
+        found: tuple[CopyVersion, ...] | None = self._ahead.get(Look(COPIES, key))
+        if found is None:
+            found = _newest(
+                [
+                    CopyVersion(row.digest, row.fetched_at)
+                    for row in self._statements.execute(_VERSIONS, {"wanted": [key]})
+                ]
+            )
+        return found
 
     def forget(self, holder_code: str, kind: str | None = None) -> int:
         return self.forget_holder(self._statements.holder_digest(holder_code), kind)

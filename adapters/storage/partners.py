@@ -1,12 +1,13 @@
 """Tables and repository of partners: organisations, keys, sharing agreements, endpoints, and tokens used up."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    Connection,
     Date,
     ForeignKey,
     Index,
@@ -23,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
+from adapters.storage.read_ahead import ReadAhead
 from adapters.storage.statements import Statements
 from adapters.storage.tables import JsonDocument, UtcInstant, metadata
 from gateway.caller import Role
@@ -36,6 +38,8 @@ from gateway.partners.model import (
     PartnerStatus,
     SharingAgreement,
 )
+from gateway.partners.ports import DIRECTORY
+from gateway.transaction import Look
 
 # ``insert_or`` compiles to the very same ``ON CONFLICT`` on SQLite; the conformance suite runs it on both.
 
@@ -114,14 +118,26 @@ spent_tokens = Table(
 )
 
 
+_VERSION = select(partner_directory.c.version)
+
+
+def read_version(connection: Connection, _: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], int]:
+    """``adapters.storage.read_ahead.Reader`` of ``DIRECTORY``."""
+    return {(): connection.execute(_VERSION).scalar_one_or_none() or 0}
+
+
 class SqlPartnerRepository:
     """``gateway.partners.ports.PartnerRepository``."""
 
-    def __init__(self, statements: Statements) -> None:
+    def __init__(self, statements: Statements, ahead: ReadAhead) -> None:
         self._statements = statements
+        self._ahead = ahead
 
     def version(self) -> int:
-        found: int | None = self._statements.execute(select(partner_directory.c.version)).scalar_one_or_none()
+        known: int | None = self._ahead.get(Look(DIRECTORY))
+        if known is not None:
+            return known
+        found: int | None = self._statements.execute(_VERSION).scalar_one_or_none()
         return found or 0
 
     def advance_version(self) -> int:

@@ -7,7 +7,7 @@ from adapters.storage.applications import SqlApplications, SqlIntakes, SqlStageE
 from adapters.storage.approvals import SqlApprovalOutcomes, SqlJointReviews
 from adapters.storage.authorisations import SqlAuthorisations
 from adapters.storage.capacities import SqlCapacities
-from adapters.storage.certificates import SqlCertificateCopies
+from adapters.storage.certificates import SqlCertificateCopies, read_versions
 from adapters.storage.conformance import SqlConformanceReports
 from adapters.storage.contracts import SqlContracts
 from adapters.storage.deliveries import BatchOutbox, ReadOnlyOutbox
@@ -16,15 +16,16 @@ from adapters.storage.destinations import SqlDestinations
 from adapters.storage.evidence import SqlApplicationTraces, SqlEvidenceShelf
 from adapters.storage.idempotency import SqlIdempotency
 from adapters.storage.identity import SqlSessions
-from adapters.storage.licences import SqlAskedHolders
+from adapters.storage.licences import SqlAskedHolders, SqlCases, read_cases_for_use
 from adapters.storage.notice_sends import SqlNoticeSends
 from adapters.storage.notices import NoticingRecords, SqlNotices
 from adapters.storage.officers import SqlOfficers
 from adapters.storage.outages import SqlOutages
 from adapters.storage.oversight import SqlApplicationsObserved
-from adapters.storage.partners import SqlPartnerRepository, SqlSpentTokens
+from adapters.storage.partners import SqlPartnerRepository, SqlSpentTokens, read_version
 from adapters.storage.projects import SqlLeads, SqlProjects
 from adapters.storage.ratings import SqlRatings
+from adapters.storage.read_ahead import ReadAhead
 from adapters.storage.rechecks import SqlFeedPositions, SqlRecheckQueue
 from adapters.storage.reconciliation import SqlDayBook
 from adapters.storage.record_audit import SqlAuditReader
@@ -36,8 +37,15 @@ from adapters.storage.retention import SqlRemoval
 from adapters.storage.reviews import SqlReviews
 from adapters.storage.rule_rows import SqlRuleRows
 from adapters.storage.statements import Statements
+from gateway.certificates.ports import COPIES
 from gateway.delivery.ports import Outbox
+from gateway.licences.ports import CASE
+from gateway.partners.ports import DIRECTORY
 from gateway.records.ports import RecordAppender
+
+READERS = {CASE: read_cases_for_use, COPIES: read_versions, DIRECTORY: read_version}
+"""Whatever a unit of work may say beforehand that it will look at."""
+NOTHING_AHEAD = ReadAhead(READERS)
 
 
 class SqlUnitOfWork:
@@ -48,7 +56,9 @@ class SqlUnitOfWork:
         statements: Statements,
         records: BatchRecords | ReadOnlyRecords,
         outbox: BatchOutbox | ReadOnlyOutbox,
+        ahead: ReadAhead | None = None,
     ) -> None:
+        self._ahead = ahead or NOTHING_AHEAD
         self._statements = statements
         self._records = records
         self._outbox = outbox
@@ -91,7 +101,7 @@ class SqlUnitOfWork:
 
     @cached_property
     def partners(self) -> SqlPartnerRepository:
-        return SqlPartnerRepository(self._statements)
+        return SqlPartnerRepository(self._statements, self._ahead)
 
     @cached_property
     def conformance(self) -> SqlConformanceReports:
@@ -148,6 +158,10 @@ class SqlUnitOfWork:
     @cached_property
     def authorisations(self) -> SqlAuthorisations:
         return SqlAuthorisations(self._statements)
+
+    @cached_property
+    def cases(self) -> SqlCases:
+        return SqlCases(self._statements, self.applications, self.authorisations, self._ahead)
 
     @cached_property
     def asked_holders(self) -> SqlAskedHolders:
@@ -215,4 +229,4 @@ class SqlUnitOfWork:
 
     @cached_property
     def certificate_copies(self) -> SqlCertificateCopies:
-        return SqlCertificateCopies(self._statements)
+        return SqlCertificateCopies(self._statements, self._ahead)

@@ -8,9 +8,9 @@ process's record log and moves it only after the commit; callers get their answe
 import asyncio
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar, cast
 from uuid import uuid4
 
@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, Operationa
 
 from adapters.storage.deliveries import BatchOutbox
 from adapters.storage.engine import LOCK_TIMEOUT_MS, is_locked_out, is_transient, patient_for_locks
+from adapters.storage.read_ahead import ReadAhead
 from adapters.storage.record_trees import store_subtrees
 from adapters.storage.records import (
     BatchRecords,
@@ -31,11 +32,12 @@ from adapters.storage.records import (
 )
 from adapters.storage.sealed import AtRest
 from adapters.storage.statements import Statements
-from adapters.storage.unit_of_work import SqlUnitOfWork
+from adapters.storage.unit_of_work import NOTHING_AHEAD, READERS, SqlUnitOfWork
 from gateway.clock import Clock
 from gateway.records.log import LogHead, Seal
 from gateway.records.ports import HeadKeeper
 from gateway.records.seal_key import SealSigner
+from gateway.transaction import Foreseen, Look
 
 ResultT = TypeVar("ResultT")
 Work = Callable[[SqlUnitOfWork], Any]
@@ -43,6 +45,8 @@ Work = Callable[[SqlUnitOfWork], Any]
 MOST_UNITS = 256
 """Units in one transaction: beyond this the fsync is already cheap, and a failure would take more with it."""
 MOST_WAITING = 4096
+GATHERING_ROUNDS = 8
+"""Rounds of the event loop for which units are awaited that are about to come; in one that is idle it is the first."""
 MOST_RUNS = 4
 """How often a batch is run when the database asks for it to be run again (deadlock, log taken over)."""
 PATIENCE = 8.0
@@ -59,13 +63,19 @@ log = structlog.get_logger()
 class _Pending:
     """A unit that waits for its turn, and whoever waits for it."""
 
-    __slots__ = ("future", "outcome", "since", "work")
+    __slots__ = ("future", "loop", "outcome", "since", "work")
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, loop: asyncio.AbstractEventLoop) -> None:
         self.work = work
         self.since = time.monotonic()
-        self.future: Future[Any] = Future()
+        self.loop = loop
+        self.future: asyncio.Future[Any] = loop.create_future()
         self.outcome: tuple[bool, Any] = (False, None)
+
+    @property
+    def foreseen(self) -> bool:
+        """Whether it changes nothing, and told what it looks at."""
+        return isinstance(self.work, Foreseen)
 
 
 class WriterWatch(Protocol):
@@ -102,6 +112,7 @@ class GroupWriter:
         self._waiting: deque[_Pending] = deque()
         self._arrived = threading.Condition()
         self._closing = False
+        self._gathering = False
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     def start(self) -> None:
@@ -123,20 +134,35 @@ class GroupWriter:
 
     async def submit(self, work: Callable[[SqlUnitOfWork], ResultT]) -> ResultT:
         """Run ``work`` and answer once it is durable. Raises what it raised, or ``Overloaded``: nothing was done."""
-        pending = _Pending(work)
+        pending = _Pending(work, asyncio.get_running_loop())
         with self._arrived:
             if self._closing:
                 raise record_unavailable("writer_closing")
             if len(self._waiting) >= MOST_WAITING:
                 raise record_unavailable("writer_queue_full")
             self._waiting.append(pending)
+            begin, self._gathering = not self._gathering, True
+        if begin:
+            pending.loop.call_soon(self._gather, pending.loop, 1, GATHERING_ROUNDS)
+        return cast(ResultT, await pending.future)
+
+    def _gather(self, loop: asyncio.AbstractEventLoop, known: int, rounds: int) -> None:
+        """Let the thread begin once a round of the loop brought nobody more: whoever is about to come shares a commit.
+
+        Without it a loop that is busy would see each of its units committed alone, at the price of them all.
+        """
+        with self._arrived:
+            waiting = len(self._waiting)
+            if waiting > known and rounds > 1 and waiting < MOST_UNITS:
+                loop.call_soon(self._gather, loop, waiting, rounds - 1)
+                return
+            self._gathering = False
             self._arrived.notify()
-        return cast(ResultT, await asyncio.shield(asyncio.wrap_future(pending.future)))
 
     def _run(self) -> None:
         while True:
             with self._arrived:
-                while not self._waiting and not self._closing:
+                while (not self._waiting or self._gathering) and not self._closing:
                     self._arrived.wait()
                 if not self._waiting:
                     break
@@ -148,7 +174,7 @@ class GroupWriter:
         with self._arrived:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_UNITS))]
         if batch:
-            self._commit(batch)
+            self._commit([batch[0], *sorted(batch[1:], key=lambda pending: pending.foreseen)])
 
     def _commit(self, batch: list[_Pending]) -> None:
         try:
@@ -158,18 +184,15 @@ class GroupWriter:
             log.error("writer.failed", error=type(error).__name__, units=len(batch))
             if self._watch is not None:
                 self._watch.failed(type(error).__name__)
-            for pending in [*batch, *self._out_of_patience()]:
-                pending.future.set_exception(record_unavailable("not_written"))
+            given_up = [*batch, *self._out_of_patience()]
+            for pending in given_up:
+                pending.outcome = (True, record_unavailable("not_written"))
+            _tell(given_up)
             return
         if done < len(batch):
             with self._arrived:
                 self._waiting.extendleft(reversed(batch[done:]))
-        for pending in batch[:done]:
-            failed, value = pending.outcome
-            if failed:
-                pending.future.set_exception(value)
-            else:
-                pending.future.set_result(value)
+        _tell(batch[:done])
 
     def _out_of_patience(self) -> list[_Pending]:
         """Whoever waited as long behind a batch that failed: another try would keep them as long again."""
@@ -235,14 +258,16 @@ class GroupWriter:
         Two processes that wait while they hold what units before took would wait for each other: a deadlock, ended by
         undoing all that one of them did. Who waits is the first unit of a batch, which finds nothing held.
         """
-        self._run_unit(connection, batch[0], records, outbox)
+        self._run_unit(connection, batch[0], records, outbox, NOTHING_AHEAD)
         if len(batch) == 1:
             return 1
         patient_for_locks(connection, IMPATIENT_MS)
-        done = 1
+        done, ahead = 1, ReadAhead(READERS)
         try:
             for pending in batch[1:]:
-                self._run_unit(connection, pending, records, outbox)
+                if pending.foreseen and not ahead.filled:  # from here on no unit changes what is looked at
+                    ahead.fill(connection, _looks(batch[done:]))
+                self._run_unit(connection, pending, records, outbox, ahead)
                 done += 1
         except OperationalError as error:
             if not is_locked_out(error):
@@ -250,11 +275,18 @@ class GroupWriter:
         patient_for_locks(connection, LOCK_TIMEOUT_MS)
         return done
 
-    def _run_unit(self, connection: Connection, pending: _Pending, records: BatchRecords, outbox: BatchOutbox) -> None:
+    def _run_unit(
+        self,
+        connection: Connection,
+        pending: _Pending,
+        records: BatchRecords,
+        outbox: BatchOutbox,
+        ahead: ReadAhead,
+    ) -> None:
         entries, drafts = len(records.entries), len(outbox.drafts)
         statements = Statements(connection, self._at_rest, savepoint=True)
         try:
-            value = pending.work(SqlUnitOfWork(statements, records, outbox))
+            value = pending.work(SqlUnitOfWork(statements, records, outbox, ahead))
             statements.keep()
         except Exception as error:
             locked_out = is_locked_out(error)
@@ -289,6 +321,31 @@ class GroupWriter:
                     release_log(connection, self._holder, self._head, self._clock())
         except SQLAlchemyError as error:  # the log is free anyway once its hold lapses
             log.warning("writer.log_not_released", error=type(error).__name__)
+
+
+def _looks(batch: Sequence[_Pending]) -> list[Look]:
+    return [look for pending in batch if isinstance(pending.work, Foreseen) for look in pending.work.looks]
+
+
+def _tell(done: Sequence[_Pending]) -> None:
+    """Whoever waits hears, all of a loop at once: each wake-up of a loop costs it more than an answer does."""
+    by_loop: defaultdict[asyncio.AbstractEventLoop, list[_Pending]] = defaultdict(list)
+    for pending in done:
+        by_loop[pending.loop].append(pending)
+    for loop, theirs in by_loop.items():
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits
+            loop.call_soon_threadsafe(_settle, theirs)
+
+
+def _settle(done: Sequence[_Pending]) -> None:
+    for pending in done:
+        if pending.future.done():  # whoever waited was cancelled
+            continue
+        failed, value = pending.outcome
+        if failed:
+            pending.future.set_exception(value)
+        else:
+            pending.future.set_result(value)
 
 
 class CommitUnknown(Exception):

@@ -66,6 +66,10 @@ class Gates:
     def __init__(self) -> None:
         self._noted: dict[Gate, GateResult] = {}
 
+    def begin_anew(self) -> None:
+        """Forget what was noted of the request itself, and not who makes it: it is judged once more."""
+        self._noted = {gate: noted for gate, noted in self._noted.items() if gate is Gate.CALLER}
+
     @contextmanager
     def passing(self, gate: Gate) -> Iterator[None]:
         """The body passes ``gate``, or is refused at it; the refusal goes on."""

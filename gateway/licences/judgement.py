@@ -15,18 +15,10 @@ from gateway.licences.application_context import ApplicationContext
 from gateway.licences.compiled import Compiled, DisclosureCompiler, Question
 from gateway.licences.errors import CallerNotUtility, NoOpenStage
 from gateway.licences.gates import Gate, Gates
+from gateway.licences.ports import Case
 from gateway.licences.third_parties import require_holder
 from gateway.partners.directory import DirectorySnapshot
 from schemas.partner_api import VerifiedLicenceRequest
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the database knows of the application that a request names."""
-
-    application: GridConnectionApplication | None
-    authorisation: Authorisation | None
-    party: Party | None
 
 
 @dataclass(frozen=True)
@@ -64,7 +56,7 @@ def require_utility(snapshot: DirectorySnapshot, partner_code: str, gates: Gates
 
 
 def judge(
-    asked: Asked,
+    case: Case,
     partner_code: str,
     request: VerifiedLicenceRequest,
     snapshot: DirectorySnapshot,
@@ -78,8 +70,8 @@ def judge(
     ``AgreementRefused``, ``NotRequiredAtStage``, ``HolderNotNamed``, ``HolderNotAllowed``.
     """
     with gates.passing(Gate.APPLICATION):
-        application = require_application(asked.application, partner_code)
-        stage, party = open_stage(application), asked.party
+        application = require_application(case.application, partner_code)
+        stage, party = open_stage(application), case.party
         if party is None:
             raise _closed()
     with gates.passing(Gate.REQUIREMENT):
@@ -92,7 +84,7 @@ def judge(
         )
     gates.note(Gate.REQUIREMENT, clause=row.clause, note=f"{stage.chinese_title}：{row.term}")
     with gates.passing(Gate.AUTHORISATION):
-        authorisation = require_covers(asked.authorisation, partner_code, request.kind, request.purpose, now)
+        authorisation = require_covers(case.authorisation, partner_code, request.kind, request.purpose, now)
     question = Question(
         partner=partner_code,
         item=request.purpose,

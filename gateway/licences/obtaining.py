@@ -6,7 +6,7 @@ from datetime import datetime
 from gateway.applications.model import HOLDER_TYPES, ApplicationDocument, GridConnectionApplication
 from gateway.applications.submission import use_purpose
 from gateway.certificates.errors import NoECertificate
-from gateway.certificates.service import CertificateService, Obtained
+from gateway.certificates.service import CertificateService, CopiesAtHand, Obtained
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import CheckResult, HolderExpectation, Verification
 from gateway.errors import Indeterminate, PartnerUnavailable
@@ -33,6 +33,7 @@ class Found:
     """What was found, and where. ``level`` is the region whose source answers, ``fell_through`` those without one.
 
     ``from_copy`` says that a copy at hand was used, ``source_down`` that the source did not answer just now.
+    ``rests_on`` are copies of which it has yet to be made sure that they are at hand.
     """
 
     verification: Verification
@@ -40,11 +41,19 @@ class Found:
     fell_through: tuple[str, ...]
     from_copy: bool = False
     source_down: bool = False
+    rests_on: CopiesAtHand | None = None
 
     @classmethod
     def of(cls, verification: Verification, obtained: Obtained) -> "Found":
         """The chosen one among what was ``obtained``."""
-        return cls(verification, obtained.level, obtained.fell_through, obtained.from_copy, obtained.source_down)
+        return cls(
+            verification,
+            obtained.level,
+            obtained.fell_through,
+            obtained.from_copy,
+            obtained.source_down,
+            obtained.rests_on,
+        )
 
 
 class Obtainer:
@@ -53,25 +62,33 @@ class Obtainer:
     def __init__(self, transactions: Transactions[LicencesTransaction], certificates: CertificateService) -> None:
         self._transactions, self._certificates = transactions, certificates
 
-    async def obtain(self, allowed: Allowed, holder_digest: str, now: datetime, gates: Gates) -> Found:
+    async def obtain(
+        self, allowed: Allowed, holder_digest: str, now: datetime, gates: Gates, *, from_memory: bool = False
+    ) -> Found:
         """The certificate, verified at ``now``; where the source does not answer, one that nothing is known of.
 
+        With ``from_memory`` it may rest on copies that were at hand before (``Found.rests_on``).
         Raises ``NoECertificate``, ``ConfirmedCertificateGone``, ``ThirdPartyRefused``, ``NoSource``, ``Denied``.
         """
         try:
             if allowed.question.kind in THIRD_PARTY_KINDS:
                 return await self._theirs(allowed, holder_digest, now, gates)
-            return await self._own(allowed, now, gates)
+            return await self._own(allowed, now, gates, from_memory)
         except (PartnerUnavailable, Indeterminate) as error:
             return self._out_of_reach(allowed, error, now)
 
-    async def _own(self, allowed: Allowed, now: datetime, gates: Gates) -> Found:
+    async def _own(self, allowed: Allowed, now: datetime, gates: Gates, from_memory: bool) -> Found:
         application, kind = allowed.application, allowed.question.kind
         holder = HolderExpectation(allowed.party.code, allowed.party.name)
         holder_type = HOLDER_TYPES[application.applicant_kind]
         confirmed = next((each for each in application.documents if each.document == kind), None)
+        since = changed_since(application, confirmed)
         with gates.passing(Gate.SOURCE):
-            obtained = await self._fetch(allowed, holder, holder_type, now, changed_since(application, confirmed))
+            obtained = (
+                self._certificates.remembered(kind, holder, region=application.region, at=now, since=since)
+                if from_memory
+                else None
+            ) or await self._fetch(allowed, holder, holder_type, now, since)
         _tell(obtained, gates)
         definition = self._certificates.kinds.get(kind)
         here = tuple(each for each in obtained.verifications if definition.lies_in(each.claims, application.region))

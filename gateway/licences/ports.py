@@ -1,14 +1,43 @@
 """What the licences room asks of the unit of work."""
 
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from gateway.applications.model import GridConnectionApplication, Party
 from gateway.applications.ports import ApplicationRepository
+from gateway.authorisations.model import Authorisation
 from gateway.authorisations.ports import AuthorisationRepository
+from gateway.certificates.ports import CertificateCopies
 from gateway.certificates.proofs import EvidenceShelf
 from gateway.partners.ports import PartnerRepository
 from gateway.records.ports import RecordAppender
+
+CASE = "licence_case"
+"""``Look.what`` of a case; the key is its application's number."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the database knows of the application that a request names. ``stamp`` stands for all that was read."""
+
+    application: GridConnectionApplication | None
+    authorisation: Authorisation | None
+    party: Party | None
+    stamp: object = field(default=None, repr=False)
+
+
+class Cases(Protocol):
+    """Applications as licences are answered from them."""
+
+    def read(self, application_id: str) -> Case:
+        """As it stands in the unit of work; all of it is None where there is no such application."""
+        ...
+
+    def stands(self, application_id: str, stamp: object) -> bool:
+        """Whether not a byte of it changed since; nobody changes its authorisation until the unit of work is over."""
+        ...
 
 
 class AskedHolders(Protocol):
@@ -26,6 +55,10 @@ class AskedHolders(Protocol):
 class LicencesTransaction(Protocol):
     """The room's slice of the unit of work."""
 
+    @property
+    def cases(self) -> Cases: ...
+    @property
+    def certificate_copies(self) -> CertificateCopies: ...
     @property
     def applications(self) -> ApplicationRepository: ...
     @property

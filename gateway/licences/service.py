@@ -11,6 +11,10 @@
    asked for), and writes it – or the refusal, and by which check – into the record.
 8. The answer is signed: fields, withheld fields, verdict, what it rests on and how old that is, record id.
 
+Steps 2 to 6 may be taken from what this process remembers of the application and its copies: not one byte of it is
+relied on before the commit of step 7 has found all of it unchanged, and where it was not, or where it would refuse, all
+of them are taken anew.
+
 A dry run takes the same steps to their end. It answers the checks in place of the fields, and is recorded as such.
 """
 
@@ -22,6 +26,7 @@ from gateway.applications.stage_events import require_application
 from gateway.applications.submission import PURPOSE
 from gateway.authorisations.model import require_covers
 from gateway.caller import Caller
+from gateway.certificates.bounded import BoundedCache
 from gateway.certificates.disclosure import disclose
 from gateway.certificates.proofs import Proof, ProofCause, documents_behind
 from gateway.certificates.service import CertificateService
@@ -37,13 +42,15 @@ from gateway.licences.compiled import Compiled, DisclosureCompiler
 from gateway.licences.errors import StageMoved
 from gateway.licences.explanation import explain_outcome, explain_refusal
 from gateway.licences.gates import Gate, Gates
-from gateway.licences.judgement import Allowed, Asked, judge, open_stage, require_utility
+from gateway.licences.judgement import Allowed, judge, open_stage, require_utility
+from gateway.licences.memory import MAX_CASES, Moved, RememberedCase, looks_of
 from gateway.licences.obtaining import Found, Obtainer
-from gateway.licences.ports import LicencesTransaction
+from gateway.licences.ports import Case, LicencesTransaction
+from gateway.licences.third_parties import THIRD_PARTY_KINDS
 from gateway.partners.directory import DirectorySnapshot, PartnerDirectory
 from gateway.records.entries import Fact, RecordEntry
 from gateway.records.refusals import refusals_recorded
-from gateway.transaction import Transactions
+from gateway.transaction import Foreseen, Transactions
 from schemas.partner_api import LicenceExplanation, VerifiedLicenceRequest
 from schemas.wire import Typ
 
@@ -92,6 +99,7 @@ class LicenceService:
         self._digests = digests
         self._answer_key = answer_key
         self._issuer = issuer
+        self._cases: BoundedCache[str, RememberedCase] = BoundedCache(MAX_CASES)
 
     async def answer(self, caller: Caller, request: VerifiedLicenceRequest) -> str:
         """The signed answer, a compact JWS. An invalid or indeterminate certificate is an answer, not an error.
@@ -127,7 +135,7 @@ class LicenceService:
 
     async def _run(self, asking: _Asking) -> Outcome:
         """Steps 1 to 7, the same for an answer and for a dry run."""
-        request, now, gates = asking.request, asking.now, asking.gates
+        request, gates = asking.request, asking.gates
         facts: dict[str, Fact] = {"kind": self._known_kind(request.kind), "purpose": UNKNOWN}
         if asking.actor != asking.partner_code:
             facts["utility"] = UNKNOWN
@@ -139,19 +147,57 @@ class LicenceService:
             if "utility" in facts:
                 facts["utility"] = asking.partner_code
             facts["purpose"] = _known_purpose(snapshot, asking.partner_code, request.purpose)
-            asked = await self._transactions.read(lambda tx: _read(tx, request.application_id))
-            allowed = judge(asked, asking.partner_code, request, snapshot, self._compiler, gates, now)
-            holder_digest = self._digests.of(Use.HOLDER, allowed.holder_code)
-            facts["holder_digest"] = holder_digest
-            found = await self._obtainer.obtain(allowed, holder_digest, now, gates)
-            leaving = self._leaving(allowed, allowed.compiled, found, now)
-            with gates.passing(Gate.DISCLOSURE):
-                outcome = await self._transactions.write(
-                    lambda tx: self._record(tx, asking, allowed, leaving, snapshot, facts)
-                )
-        verdict = found.verification.verdict
+            outcome = await self._from_memory(asking, snapshot, facts)
+            if outcome is None:
+                case = await self._transactions.read(lambda tx: tx.cases.read(request.application_id))
+                outcome = await self._judged(asking, snapshot, facts, case)
+                self._cases.put(request.application_id, RememberedCase(case))
+        verdict = outcome.leaving.found.verification.verdict
         if verdict is not Verdict.VALID:
             gates.note(Gate.DISCLOSURE, verdict, check="disclosure.not_verified", note="未通过核验的证照不提供任何内容")
+        return outcome
+
+    async def _from_memory(
+        self, asking: _Asking, snapshot: DirectorySnapshot, facts: dict[str, Fact]
+    ) -> Outcome | None:
+        """The answer from what is remembered; None where nothing is, or where it does not stand or would refuse."""
+        application_id = asking.request.application_id
+        known = self._cases.get(application_id)
+        if known is None or asking.request.kind in THIRD_PARTY_KINDS:  # a third party is asked for once, not twice
+            return None
+        try:
+            return await self._judged(asking, snapshot, facts, known.case, known)
+        except Overloaded:
+            raise
+        except (Moved, GatewayError):
+            self._cases.drop(application_id)
+            asking.gates.begin_anew()
+            return None
+
+    async def _judged(
+        self,
+        asking: _Asking,
+        snapshot: DirectorySnapshot,
+        facts: dict[str, Fact],
+        case: Case,
+        known: RememberedCase | None = None,
+    ) -> Outcome:
+        """Steps 2 to 7 for ``case``; ``known`` where it is only remembered: ``Moved`` is raised where it changed."""
+        request, now, gates = asking.request, asking.now, asking.gates
+        allowed = judge(case, asking.partner_code, request, snapshot, self._compiler, gates, now)
+        holder_digest = self._digests.of(Use.HOLDER, allowed.holder_code)
+        facts["holder_digest"] = holder_digest
+        found = await self._obtainer.obtain(allowed, holder_digest, now, gates, from_memory=known is not None)
+        leaving = self._leaving(allowed, allowed.compiled, found, now)
+        looks = looks_of(request.application_id, found)
+        with gates.passing(Gate.DISCLOSURE):
+            outcome = await self._transactions.write(
+                Foreseen(lambda tx: self._record(tx, asking, allowed, leaving, snapshot, facts, known), looks)
+                if known is not None
+                else lambda tx: self._record(tx, asking, allowed, leaving, snapshot, facts, None)
+            )
+        if known is not None:
+            known.kept(found.verification)
         return outcome
 
     def _known_kind(self, kind: str) -> str:
@@ -165,6 +211,7 @@ class LicenceService:
         leaving: Leaving,
         snapshot: DirectorySnapshot,
         facts: dict[str, Fact],
+        known: RememberedCase | None,
     ) -> Outcome:
         """Record what leaves, as authorisation, stage and agreement allow it now that the certificate is here.
 
@@ -173,9 +220,14 @@ class LicenceService:
         The entry bears the time at which it is written, not that of the request, so that the record runs forwards.
         """
         at, request, code = self._clock(), asking.request, asking.partner_code
-        authorisation = tx.authorisations.of_application_for_use(request.application_id)
+        if known is None:
+            authorisation = tx.authorisations.of_application_for_use(request.application_id)
+            found_application = tx.applications.find(request.application_id)
+        else:
+            known.require_standing(tx, request.application_id, leaving.found)
+            authorisation, found_application = known.case.authorisation, known.case.application
         require_covers(authorisation, code, request.kind, request.purpose, at)
-        application = require_application(tx.applications.find(request.application_id), code)
+        application = require_application(found_application, code)
         if open_stage(application) is not allowed.stage:
             raise StageMoved(
                 check="licence.stage_moved", owner=Owner.UTILITY, remedy="核验期间申请已进入下一环节，请重新查询"
@@ -186,19 +238,12 @@ class LicenceService:
             leaving = self._leaving(allowed, compiled, leaving.found, asking.now)
         told = facts_of(allowed, leaving, self._certificates.identifier_digests)
         entry = RecordEntry(asking.action, at, asking.actor, request.application_id, facts={**facts, **told})
-        _keep_evidence(tx, request.application_id, leaving.found, str(facts["holder_digest"]), at)
+        if known is None or not known.has_kept(leaving.found.verification):
+            _keep_evidence(tx, request.application_id, leaving.found, str(facts["holder_digest"]), at)
         return Outcome(asking.now, leaving, tx.records.append(entry))
 
     def _leaving(self, allowed: Allowed, compiled: Compiled, found: Found, now: datetime) -> Leaving:
         return Leaving(found, compiled, disclose(compiled.disclosure, found.verification, allowed.context(now)))
-
-
-def _read(tx: LicencesTransaction, application_id: str) -> Asked:
-    return Asked(
-        tx.applications.find(application_id),
-        tx.authorisations.of_application(application_id),
-        tx.applications.party(application_id),
-    )
 
 
 def _keep_evidence(

@@ -7,6 +7,9 @@ from typing import Protocol
 from gateway.partners.model import Endpoint, Partner, PartnerKey, SharingAgreement
 from gateway.records.ports import RecordAppender
 
+DIRECTORY = "partner_directory"
+"""``Look.what`` of the directory's version; it has no key."""
+
 
 class PartnerRepository(Protocol):
     """Partners and what belongs to them. Lists are ordered by their codes and names; ``None`` asks for all."""

@@ -1,0 +1,35 @@
+"""What units of work look at and do not change, read once for many of them inside the transaction that they share."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from gateway.transaction import Look
+
+Reader = Callable[[Connection, Sequence[tuple[str, ...]]], Mapping[tuple[str, ...], Any]]
+"""Answers what stands under each key. One left out is read by the unit itself, which may have to wait."""
+
+
+class ReadAhead:
+    """What was read for the units of one batch, by look; empty until it is filled."""
+
+    def __init__(self, readers: Mapping[str, Reader]) -> None:
+        self._readers = readers
+        self._found: dict[Look, Any] = {}
+        self.filled = False
+
+    def fill(self, connection: Connection, looks: Iterable[Look]) -> None:
+        """Read it all: a statement for each sort of look."""
+        keys: defaultdict[str, dict[tuple[str, ...], None]] = defaultdict(dict)
+        for look in looks:
+            keys[look.what][look.key] = None
+        for what, wanted in keys.items():
+            found = self._readers[what](connection, list(wanted))
+            self._found.update((Look(what, key), value) for key, value in found.items())
+        self.filled = True
+
+    def get(self, look: Look) -> Any | None:
+        """What was read for ``look``; None where nothing was."""
+        return self._found.get(look)

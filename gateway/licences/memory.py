@@ -1,0 +1,59 @@
+"""What a process remembers of applications that are asked about again and again.
+
+Nothing here is believed: the unit of work that records an answer compares every row with what is remembered, in the
+transaction that it commits, and an answer that rests on anything else is thrown away (``Moved``) and found anew. So a
+withdrawal, a stage, a re-check or another process's change takes effect with the very next answer.
+"""
+
+from dataclasses import dataclass, field
+
+from gateway.certificates.verification import Verification
+from gateway.licences.obtaining import Found
+from gateway.licences.ports import CASE, Case, LicencesTransaction
+from gateway.partners.ports import DIRECTORY
+from gateway.transaction import Look
+
+MAX_CASES = 4096
+
+
+class Moved(Exception):
+    """Something that an answer was about to rest on is not as it is remembered."""
+
+
+@dataclass(frozen=True)
+class RememberedCase:
+    """A case as it was read, and of which verdicts the evidence was kept with it.
+
+    Kept evidence goes with the application's personal data alone (``gateway.retention``), long after the case changed.
+    """
+
+    case: Case
+    _kept: dict[str, Verification] = field(default_factory=dict)
+
+    def require_standing(self, tx: LicencesTransaction, application_id: str, found: Found) -> None:
+        """Nothing was changed of the case, nor of the copies that ``found`` rests on. Raises ``Moved``."""
+        if not tx.cases.stands(application_id, self.case.stamp):
+            raise Moved
+        if found.rests_on is not None and not found.rests_on.stand(tx):
+            raise Moved
+
+    def has_kept(self, verification: Verification) -> bool:
+        """Whether what ``verification`` rests on was kept with an earlier answer: the same envelope and evidence."""
+        before = self._kept.get(verification.kind)
+        return (
+            before is not None
+            and before.evidence is verification.evidence
+            and before.envelope_digest == verification.envelope_digest
+            and before.verdict is verification.verdict
+            and before.checks == verification.checks
+        )
+
+    def kept(self, verification: Verification) -> None:
+        """What it rests on was kept, and committed."""
+        self._kept[verification.kind] = verification
+
+
+def looks_of(application_id: str, found: Found) -> tuple[Look, ...]:
+    """What the recording unit is going to look at."""
+    looks = (Look(CASE, (application_id,)), Look(DIRECTORY))
+    return looks if found.rests_on is None else (*looks, found.rests_on.look)
