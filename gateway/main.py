@@ -32,7 +32,6 @@ from gateway.http.reference import serve_reference
 from gateway.http.services import publish
 from gateway.identity import router as identity_router
 from gateway.licences import router as licences_router
-from gateway.licences.express import ExpressLicences
 from gateway.logging import configure_logging
 from gateway.outages import router as outages_router
 from gateway.oversight import router as oversight_router
@@ -74,7 +73,7 @@ ROUTERS = (
     oversight_router.operator_router,
 )
 
-EXPRESS_ROUTES = (ExpressLicences(),)
+EXPRESS_ROUTES = (licences_router.ExpressLicences(),)
 """Hot routes; each of them is an ordinary route as well."""
 
 log = structlog.get_logger()

@@ -3,16 +3,19 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends
+from pydantic import ValidationError
+from starlette.types import Scope
 
 from gateway.caller import Caller, Role
-from gateway.http.callers import require_role
+from gateway.http.callers import Doorkeeper, require_role
 from gateway.http.responses import JoseResponse
-from gateway.http.services import provide
+from gateway.http.services import provide, services_of
 from gateway.licences.service import LicenceService
 from gateway.licences.site import SiteService
 from schemas.partner_api import LicenceExplanation, SiteView, VerifiedLicence, VerifiedLicenceRequest
-from schemas.wire import OpaqueId
+from schemas.wire import MEDIA_JOSE, OpaqueId
 
+LICENCES = "/v1/verified-licences"
 router = APIRouter(tags=["供电企业 · 核验"])
 
 EXAMPLE = {
@@ -24,7 +27,7 @@ EXAMPLE = {
 
 
 @router.post(
-    "/v1/verified-licences",
+    LICENCES,
     summary="在线获取并核验证照（第（七）条）",
     response_class=JoseResponse,
     responses={200: {"model": VerifiedLicence, "description": "已签名的答复：紧凑 JWS，其声明如下"}},
@@ -38,7 +41,28 @@ async def verified_licence(
     return JoseResponse(await service.answer(caller, request))
 
 
-@router.post("/v1/verified-licences/dry-run", summary="试运行：逐项说明同一请求会如何判断，不提供内容")
+class ExpressLicences:
+    """The same by the express lane (``gateway.http.express``): the same caller check, service and answer."""
+
+    method = "POST"
+    path = LICENCES
+    media_type = MEDIA_JOSE.encode()
+
+    def take(self, body: bytes) -> VerifiedLicenceRequest | None:
+        """The request, where it is one."""
+        try:
+            return VerifiedLicenceRequest.model_validate_json(body)
+        except ValidationError:
+            return None
+
+    async def answer(self, scope: Scope, asked: VerifiedLicenceRequest) -> bytes:
+        """The signed answer."""
+        services = services_of(scope["app"])
+        caller = await services.get(Doorkeeper).admit(scope, Role.UTILITY, scope_name="licences")
+        return (await services.get(LicenceService).answer(caller, asked)).encode()
+
+
+@router.post(f"{LICENCES}/dry-run", summary="试运行：逐项说明同一请求会如何判断，不提供内容")
 async def dry_run(
     request: Annotated[VerifiedLicenceRequest, Body(openapi_examples={"营业执照": {"value": EXAMPLE}})],
     caller: Annotated[Caller, Depends(require_role(Role.UTILITY, scope="licences"))],

@@ -18,8 +18,7 @@ from gateway.http.limits import RateLimits
 from gateway.http.metrics import HttpMetrics
 from gateway.http.services import Services, publish
 from gateway.licences.errors import NoOpenStage
-from gateway.licences.express import ExpressLicences
-from gateway.licences.router import router
+from gateway.licences.router import ExpressLicences, router
 from gateway.licences.service import LicenceService
 from schemas.partner_api import VerifiedLicenceRequest
 from tests.support.door import PUBLIC_URL, NamedGate
