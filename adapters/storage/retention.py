@@ -13,9 +13,11 @@ from adapters.storage.deliveries import outbox
 from adapters.storage.evidence import evidence_documents, let_go, nobody_rests_on_it
 from adapters.storage.idempotency import idempotency_keys
 from adapters.storage.identity import verification_sessions
+from adapters.storage.named_persons import forget_named, named_persons
 from adapters.storage.notice_sends import forget_ways
 from adapters.storage.projects import project_pushes, projects
 from adapters.storage.ratings import forget_ratings
+from adapters.storage.reviews import review_tasks
 from adapters.storage.statements import Statements
 from gateway.applications.lifecycle import LifecycleStatus
 from gateway.delivery.ports import ChannelKind, DeliveryState
@@ -44,6 +46,11 @@ def _projects(before: datetime, *, silent: bool) -> ColumnElement[bool]:
     return unheard if silent else unheard & (projects.c.over_since <= before)
 
 
+def _reviewed(before: datetime) -> ColumnElement[bool]:
+    over = select(review_tasks.c.task_id).where(review_tasks.c.settled_at <= before)
+    return named_persons.c.subject.in_(over)
+
+
 _OVER: dict[Kept, tuple[Table, Condition]] = {
     Kept.PARTIES: (application_parties, lambda _, before: _closed(before, withdrawn=False)),
     Kept.WITHDRAWN_PARTIES: (application_parties, lambda _, before: _closed(before, withdrawn=True)),
@@ -56,6 +63,7 @@ _OVER: dict[Kept, tuple[Table, Condition]] = {
         evidence_documents,
         lambda _, before: (evidence_documents.c.kept_at < before) & nobody_rests_on_it(),
     ),
+    Kept.REVIEWED_OTHERS: (named_persons, lambda _, before: _reviewed(before)),
     Kept.PROJECT_CONTACTS: (projects, lambda _, before: _projects(before, silent=False)),
     Kept.SILENT_PROJECTS: (projects, lambda _, before: _projects(before, silent=True)),
     Kept.COPIES: (
@@ -96,6 +104,7 @@ class SqlRemoval:
         forget_ways(self._statements, over)
         forget_contracts(self._statements, over)
         forget_ratings(self._statements, over)
+        forget_named(self._statements, over)
         forgotten = delete(application_parties).where(application_parties.c.application_id.in_(over))
         return self._statements.execute(forgotten).rowcount
 

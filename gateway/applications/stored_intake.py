@@ -42,6 +42,7 @@ class StoredDocument:
                     "expires_on": candidate.expires_on.isoformat() if candidate.expires_on else None,
                     "facts_digest": candidate.facts_digest,
                     "proof": Proof.of(candidate.verification).to_json() if candidate.verification else None,
+                    "others": list(candidate.others),
                 }
                 for candidate in found.candidates
                 if candidate.verdict is Verdict.VALID
@@ -77,6 +78,11 @@ class StoredDocument:
         """What the verdict about the certificate that stands for the document rested on; None where it was not kept."""
         kept = self.valid.get(self.choice(wanted) or "") or {}
         return Proof.from_json(kept["proof"]) if kept.get("proof") else None
+
+    def others(self, wanted: str | None) -> tuple[str, ...]:
+        """Keyed digests of whom else that certificate names."""
+        kept = self.valid.get(self.choice(wanted) or "") or {}
+        return tuple(kept.get("others", ()))
 
     def declared(self, content_digest: str) -> ApplicationDocument:
         """The applicant's own upload in its place, marked self-declared (容缺)."""

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from gateway.applications.ports import ApplicationRepository
 from gateway.authorisations.ports import AuthorisationRepository
+from gateway.certificates.named_persons import NamedPersons
 from gateway.certificates.proofs import EvidenceShelf
 from gateway.partners.ports import PartnerRepository
 from gateway.records.ports import RecordAppender
@@ -34,6 +35,8 @@ class LicencesTransaction(Protocol):
     def asked_holders(self) -> AskedHolders: ...
     @property
     def evidence(self) -> EvidenceShelf: ...
+    @property
+    def named_persons(self) -> NamedPersons: ...
     @property
     def partners(self) -> PartnerRepository: ...
     @property

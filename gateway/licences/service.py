@@ -23,6 +23,7 @@ from gateway.applications.submission import PURPOSE
 from gateway.authorisations.model import require_covers
 from gateway.caller import Caller
 from gateway.certificates.disclosure import disclose
+from gateway.certificates.named_persons import others_named
 from gateway.certificates.proofs import Proof, ProofCause, documents_behind
 from gateway.certificates.service import CertificateService
 from gateway.certificates.verdicts import Verdict
@@ -187,7 +188,17 @@ class LicenceService:
         told = facts_of(allowed, leaving, self._certificates.identifier_digests)
         entry = RecordEntry(asking.action, at, asking.actor, request.application_id, facts={**facts, **told})
         _keep_evidence(tx, request.application_id, leaving.found, str(facts["holder_digest"]), at)
+        self._keep_others(tx, allowed, leaving)
         return Outcome(asking.now, leaving, tx.records.append(entry))
+
+    def _keep_others(self, tx: LicencesTransaction, allowed: Allowed, leaving: Leaving) -> None:
+        """Whom else the certificate names as it is now: a newer version than the confirmed one may name others."""
+        verification, kind = leaving.found.verification, leaving.compiled.disclosure.kind
+        if verification.verdict is Verdict.VALID and leaving.disclosure.given:
+            others = others_named(kind, verification.claims, allowed.holder_code, self._digests)
+            if others:
+                application_id = allowed.application.application_id
+                tx.named_persons.add(application_id, kind.code, verification.envelope_digest, others)
 
     def _leaving(self, allowed: Allowed, compiled: Compiled, found: Found, now: datetime) -> Leaving:
         return Leaving(found, compiled, disclose(compiled.disclosure, found.verification, allowed.context(now)))

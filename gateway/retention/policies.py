@@ -27,6 +27,7 @@ class Kept(StrEnum):
     ANSWERS = "answers"
     COPIES = "copies"
     STATUS_EVIDENCE = "status_evidence"
+    REVIEWED_OTHERS = "reviewed_others"
     PROJECT_CONTACTS = "project_contacts"
     SILENT_PROJECTS = "silent_projects"
 
@@ -58,6 +59,15 @@ class Periods:
     undelivered_days: int
     project_contacts_days: int
     silent_projects_days: int
+
+
+def shown_to_others(periods: Periods) -> timedelta:
+    """How long an access is shown to whom else a certificate names (共有人), counted from the access itself.
+
+    What leads to them goes with the applicant's data, which is never sooner: so nobody can tell by an access that
+    vanishes when somebody else's application ended, or that it was withdrawn.
+    """
+    return timedelta(days=min(periods.parties_days, periods.withdrawn_parties_days))
 
 
 def policies(periods: Periods, copies_kept: Mapping[str, timedelta]) -> tuple[RetentionPolicy, ...]:
@@ -93,6 +103,13 @@ def policies(periods: Periods, copies_kept: Mapping[str, timedelta]) -> tuple[Re
         RetentionPolicy(Kept.ANSWERS, "为重试而留的应答", "到期（24 小时）", at_once, PERIOD_OVER),
         RetentionPolicy(
             Kept.STATUS_EVIDENCE, "不再有申请依据的状态列表与吊销列表", "最近一次取得", days(31), PURPOSE_REACHED
+        ),
+        RetentionPolicy(
+            Kept.REVIEWED_OTHERS,
+            "人工核查所看证照上其他人号码的摘要",
+            "核查结束",
+            days(periods.withdrawn_parties_days),
+            PURPOSE_REACHED,
         ),
         RetentionPolicy(
             Kept.PROJECT_CONTACTS,

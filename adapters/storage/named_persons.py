@@ -1,0 +1,62 @@
+"""Table and repository of whom certificates name beside their holder: keyed digests, and what was recorded of them."""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import Column, Index, Table, Text, bindparam, delete, select
+from sqlalchemy.dialects.postgresql import insert as insert_or
+
+from adapters.storage.records import record_entries
+from adapters.storage.statements import Statements
+from adapters.storage.tables import metadata
+from gateway.progress.ports import EntryNaming
+from gateway.records.ports import StoredEntry
+
+named_persons = Table(
+    "named_persons",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("content_digest", Text, primary_key=True),
+    Column("person_digest", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Index("ix_named_persons_person_digest", "person_digest"),
+)
+"""``subject`` is that of record entries: an application, or the review task that came before one."""
+
+_ADD = insert_or(named_persons).on_conflict_do_nothing()
+_NAMING = (
+    select(record_entries, named_persons.c.kind, named_persons.c.content_digest)
+    .join(named_persons, named_persons.c.subject == record_entries.c.subject)
+    .where(
+        named_persons.c.person_digest == bindparam("person"),
+        record_entries.c.action.in_(bindparam("actions", expanding=True)),
+    )
+)
+
+
+class SqlNamedPersons:
+    """``gateway.certificates.named_persons.NamedPersons``, and ``EntriesNaming`` of the progress room."""
+
+    def __init__(self, statements: Statements) -> None:
+        self._statements = statements
+
+    def add(self, subject: str, kind: str, content_digest: str, persons: Collection[str]) -> None:
+        own = {"subject": subject, "kind": kind, "content_digest": content_digest}
+        rows = [{**own, "person_digest": person} for person in sorted(persons)]
+        if rows:
+            self._statements.execute(_ADD, rows)
+
+    def entries_naming(self, person: str, actions: Collection[str]) -> Sequence[EntryNaming]:
+        rows = self._statements.execute(_NAMING, {"person": person, "actions": sorted(actions)})
+        return [
+            EntryNaming(
+                StoredEntry(row.log_id, row.sequence, row.leaf, row.leaf_hash, row.action, row.subject),
+                row.kind,
+                row.content_digest,
+            )
+            for row in rows
+        ]
+
+
+def forget_named(statements: Statements, subjects: Collection[str]) -> None:
+    """The time of these subjects' personal data is over."""
+    statements.execute(delete(named_persons).where(named_persons.c.subject.in_(sorted(subjects))))
