@@ -74,7 +74,8 @@ def _face(outcome: IdentityOutcome) -> Mapping[str, IdentityOutcome]:
 class ResidentPersona:
     """A resident. ``properties`` is how many homes are registered, ``owners`` how many people own each.
 
-    ``co_owns`` is the persona whose home is this one's too. ``historic_number``: the home is still registered under the number of 15 digits. ``ofd``: kinds that come as OFD.
+    ``co_owns`` is the persona whose home is this one's too. ``historic_number``: the home is still registered
+    under the number of 15 digits. ``ofd``: kinds that come as OFD.
     """
 
     slug: str

@@ -36,7 +36,7 @@ from schemas.identity import ApplicantKind
 
 MOST_SHOWN: Final = 200
 ACTIONS: Final = (DISCLOSED, LOOKED_AT)
-_SEEN_IN_REVIEW: Mapping[str, tuple[Side, frozenset[str]]] = {
+SEEN_IN_REVIEW: Mapping[str, tuple[Side, frozenset[str]]] = {
     "property_certificate": (
         Side.PROPERTY,
         frozenset({"坐落", "持证主体", "持证主体证件号", "权利人", "权利人证件号"}),
@@ -90,7 +90,7 @@ def _about_others(kind: str, given: Collection[str], kinds: KindRegistry) -> lis
 
 def _seen_in_review(kind: str, shown: Collection[str]) -> list[str]:
     """What is about them of ``shown``, which says each as ``document：label``."""
-    side, labels = _SEEN_IN_REVIEW.get(kind, (None, frozenset()))
+    side, labels = SEEN_IN_REVIEW.get(kind, (None, frozenset()))
     parted = (each.partition("：") for each in shown)
     return [label for document, _, label in parted if side is not None and document == side.value and label in labels]
 
