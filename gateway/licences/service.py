@@ -194,7 +194,7 @@ class LicenceService:
     def _keep_others(self, tx: LicencesTransaction, allowed: Allowed, leaving: Leaving) -> None:
         """Whom else the certificate names as it is now: a newer version than the confirmed one may name others."""
         verification, kind = leaving.found.verification, leaving.compiled.disclosure.kind
-        if verification.verdict is Verdict.VALID and leaving.disclosure.given:
+        if kind.others is not None and not kind.others.fields.isdisjoint(leaving.disclosure.given):
             others = others_named(kind, verification.claims, allowed.holder_code, self._digests)
             if others:
                 application_id = allowed.application.application_id

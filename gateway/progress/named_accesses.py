@@ -11,7 +11,7 @@ They do not learn whose application that was, nor its number, class, stage or en
 Looking leaves no trace that an applicant could see. There is nothing to ask by: only the own verified number counts.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -25,17 +25,21 @@ from gateway.certificates.registry import KindRegistry
 from gateway.clock import Clock
 from gateway.crypto.keyed_digest import KeyedDigest
 from gateway.errors import Owner
+from gateway.evidence.service import BUNDLED
 from gateway.identity.model import VerifiedApplicant
 from gateway.licences.service import DISCLOSED
 from gateway.progress.errors import ResidentOnly
 from gateway.progress.ports import EntryNaming, NamedPersonTransaction
-from gateway.progress.titles import document_title, field_titles
+from gateway.progress.titles import EVIDENCE, document_title, field_titles, given_whole
 from gateway.transaction import Transactions
 from schemas.applicant_api import NamedAccess, NamedAccesses
 from schemas.identity import ApplicantKind
 
 MOST_SHOWN: Final = 200
-ACTIONS: Final = (DISCLOSED, LOOKED_AT)
+ACTIONS: Final = (DISCLOSED, LOOKED_AT, BUNDLED)
+WHOLE: Final = "whole_certificate"
+"""The one field of a certificate that was given as it is, in a bundle (证据包)."""
+WHOLE_TITLE: Final = "整份证照，含姓名和证件号码"
 SEEN_IN_REVIEW: Mapping[str, tuple[Side, frozenset[str]]] = {
     "property_certificate": (
         Side.PROPERTY,
@@ -51,35 +55,42 @@ def accesses_naming(found: Iterable[EntryNaming], kinds: KindRegistry, since: da
 
     Depends on nothing of ``found`` but those accesses. Pure.
     """
-    seen = [each for naming in found for each in _accesses(naming, kinds) if each.at > since]
-    return sorted(seen, key=_newest_first)[:MOST_SHOWN]
+    seen = {
+        (naming.entry.log_id, naming.entry.sequence, naming.kind): access
+        for naming in found
+        if (access := _access(naming, kinds)) is not None and access.at > since
+    }
+    return sorted(seen.values(), key=_newest_first)[:MOST_SHOWN]
 
 
-def _accesses(naming: EntryNaming, kinds: KindRegistry) -> Iterator[NamedAccess]:
+def _access(naming: EntryNaming, kinds: KindRegistry) -> NamedAccess | None:
+    """What the entry shows of the certificate that is about the person; None where that is nothing."""
     entry: dict[str, Any] = orjson.loads(naming.entry.leaf)
+    kind, facts = naming.kind, entry["facts"]
+    purpose, clause, fields, titles = None, None, list[str](), list[str]()
     if entry["result"] != "done":
-        return
-    facts = entry["facts"]
+        return None
     if entry["action"] == LOOKED_AT:
-        fields = _seen_in_review(naming.kind, facts.get("fields") or [])
-        purpose, clause, titles = CONSISTENCY_REVIEW, CLAUSE, fields
-    elif (facts.get("kind"), facts.get("envelope_sha256")) == (naming.kind, naming.content_digest):
-        fields = _about_others(naming.kind, facts.get("fields") or [], kinds)
+        purpose, clause = CONSISTENCY_REVIEW, CLAUSE
+        fields = titles = _seen_in_review(kind, facts.get("fields") or [])
+    elif entry["action"] == BUNDLED and given_whole(entry):
+        purpose, fields, titles = EVIDENCE, [WHOLE], [WHOLE_TITLE]
+    elif (facts.get("kind"), facts.get("envelope_sha256")) == (kind, naming.content_digest):
         purpose, clause = facts.get("purpose"), (facts.get("clauses") or [None])[0]
-        titles = field_titles(naming.kind, fields)
-    else:
-        return
-    if fields:
-        yield NamedAccess(
-            at=entry["at"],
-            who=entry["actor"],
-            document=naming.kind,
-            document_title=document_title(naming.kind),
-            purpose=purpose,
-            fields=fields,
-            titles=titles,
-            clause=clause,
-        )
+        fields = _about_others(kind, facts.get("fields") or [], kinds)
+        titles = field_titles(kind, fields)
+    if not fields:
+        return None
+    return NamedAccess(
+        at=entry["at"],
+        who=entry["actor"],
+        document=kind,
+        document_title=document_title(kind),
+        purpose=purpose,
+        fields=fields,
+        titles=titles,
+        clause=clause,
+    )
 
 
 def _about_others(kind: str, given: Collection[str], kinds: KindRegistry) -> list[str]:

@@ -1,15 +1,20 @@
 """What people call documents, fields and reasons, where the record holds their names alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 
 from gateway.applications.requirements import DOCUMENT_TITLES
 from gateway.applications.submission import SITE_ADDRESS
 from gateway.certificates.disclosure import Withholding
 from gateway.certificates.registry import KindRegistry
+from gateway.evidence.service import APPLICANT
 from schemas.applicant_api import WithheldView
 
-_OTHER_DOCUMENTS = {SITE_ADDRESS: "用电地址", "parties": "申请人信息"}
+EVIDENCE, EVERYTHING = "evidence", "everything"
+"""The document and the one field of a bundle that was given whole."""
+_OTHER_DOCUMENTS = {SITE_ADDRESS: "用电地址", "parties": "申请人信息", EVIDENCE: "证据包"}
+_OTHER_FIELDS = {SITE_ADDRESS: "用电地址", EVERYTHING: "全部证照原文、身份核验结果与申请人信息"}
 
 
 def document_title(document: str | None) -> str | None:
@@ -22,7 +27,7 @@ def field_titles(document: str | None, names: Sequence[str]) -> list[str]:
     """Fields and predicates of ``document``, each by its title; a name that has none stands for itself."""
     kind = _kinds().by_code.get(document or "")
     if kind is None:
-        return [_OTHER_DOCUMENTS[document] if document == SITE_ADDRESS else name for name in names]
+        return [_OTHER_FIELDS.get(document if document == SITE_ADDRESS else name, name) for name in names]
     return [kind.title_of(name) for name in names]
 
 
@@ -38,6 +43,11 @@ def withheld_views(document: str | None, facts: Sequence[str]) -> list[WithheldV
             says = Withholding(reason).says
             told += [WithheldView(title=title, says=says) for title in field_titles(document, names.split(","))]
     return told
+
+
+def given_whole(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry of a bundle (证据包) says that somebody else than the applicant had it with personal data."""
+    return entry["actor"] != APPLICANT and entry["facts"].get("redacted") is False
 
 
 @cache

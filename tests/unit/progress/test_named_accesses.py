@@ -9,8 +9,10 @@ from sqlalchemy import select
 
 from adapters.storage.engine import create_database_engine
 from adapters.storage.tables import metadata
+from gateway.applications.confirmation import ReviewOpened
 from gateway.applications.model import IntakeKind
 from gateway.applications.own_application import OwnApplicationService
+from gateway.applications.review_tasks import ReviewTask
 from gateway.certificates.named_persons import person_digest
 from gateway.errors import GatewayError
 from gateway.progress.errors import ResidentOnly
@@ -18,8 +20,9 @@ from gateway.progress.named_accesses import NamedAccessService
 from gateway.progress.service import ProgressService
 from gateway.retention.policies import Kept, policies, shown_to_others
 from gateway.retention.service import RetentionService
-from schemas.applicant_api import NamedAccess
+from schemas.applicant_api import Confirmation, NamedAccess
 from schemas.identifiers import ECertificateIdentifier
+from schemas.operator_api import SettlementRequest
 from schemas.partner_api import VerifiedLicenceRequest
 from tests.support.co_owners import (
     CO_OWNER,
@@ -55,6 +58,11 @@ def every_row(database_url: str) -> dict[str, list[str]]:
         found = {each.name: sorted(map(repr, connection.execute(select(each)))) for each in metadata.sorted_tables}
     engine.dispose()
     return found
+
+
+def a_retention(room: LicencesRoom) -> RetentionService:
+    table = [each for each in policies(PERIODS, {}) if each.what is not Kept.STATUS_EVIDENCE]
+    return RetentionService(room.transactions, table, room.clock)
 
 
 async def apply(room: LicencesRoom) -> str:
@@ -200,6 +208,61 @@ async def test_an_enterprise_is_told_to_come_as_a_resident(room: LicencesRoom) -
     assert as_resident.shown_days == 30
 
 
+class TestReview:
+    """An officer who compares certificates sees a co-owner's name: that is told, however the review ends."""
+
+    @staticmethod
+    async def looked_at(room: LicencesRoom) -> ReviewTask:
+        """The register writes the applicant's name a little differently."""
+        hold_shared(room, KZ_QLR=f"示例有限责任公司、{CO_OWNER}")
+        view = await room.intakes.begin(an_applicant(), IntakeKind.ONE_CERTIFICATE, SHOP)
+        made = await room.intakes.confirm(an_applicant(), view.intake_id, Confirmation(authorise=True))
+        assert isinstance(made, ReviewOpened)
+        assert await seen_by(room) == []
+        room.clock.advance(minutes=1)
+        looked = await room.reviews.look(made.task.task_id, "gd-4407", "operator-gd")
+        assert CO_OWNER in [each.value for _, values in looked.shown for each in values], "so that there is something to tell"
+        return made.task
+
+    @pytest.mark.parametrize("decision", ["accepted", "rejected"])
+    async def test_what_they_saw_is_told(self, room: LicencesRoom, decision: str) -> None:
+        task = await self.looked_at(room)
+        looked_at = room.clock()
+        (seen,) = before = await seen_by(room)
+        assert (seen.at, seen.who, seen.purpose, seen.clause) == (
+            looked_at,
+            "operator-gd",
+            "consistency_review",
+            "第（六）条",
+        )
+        assert {"持证主体", "权利人", "权利人证件号"} <= set(seen.fields)
+        assert not [label for label in seen.fields if "姓名" in label or "核验" in label]
+        assert task.task_id not in seen.model_dump_json()
+        assert "gd-4407" not in seen.model_dump_json()
+        settlement = SettlementRequest.model_validate(
+            {"officer": "gd-4407", "decision": decision, "reason": "已核对工商登记，为同一主体", "no_interest": True}
+        )
+        room.clock.advance(minutes=1)
+        await room.reviews.settle(task.task_id, settlement, "operator-gd")
+        assert await seen_by(room) == before, "how it was settled is the applicant's affair"
+
+    async def test_it_is_forgotten_after_the_same_time(self, room: LicencesRoom) -> None:
+        task = await self.looked_at(room)
+        looked_at = room.clock()
+        intake = (await room.transactions.read(lambda tx: tx.reviews.find(task.task_id))).intake_id
+        room.clock.advance(days=2)
+        await room.intakes.drop(an_applicant(), intake)
+        retention = a_retention(room)
+        room.clock.at = looked_at + timedelta(days=30, seconds=-1)
+        await retention.run()
+        assert len(await seen_by(room)) == 1
+        room.clock.at = looked_at + timedelta(days=30)
+        assert await seen_by(room) == []
+        room.clock.at = looked_at + timedelta(days=32)
+        assert (await retention.run())["reviewed_others"] == 1
+        assert await seen_by(room, shown_for=timedelta(days=999)) == []
+
+
 class TestTime:
     """What is shown goes by the age of the access, what is kept with the applicant's data; the one before the other."""
 
@@ -216,8 +279,7 @@ class TestTime:
         own = OwnApplicationService(room.transactions, room.clock, lambda kind: f"{kind}_x", "共享平台")
         shown = [await seen_by(room)]
         await own.withdraw(application_id, an_applicant().holder_digest)
-        table = [each for each in policies(PERIODS, {}) if each.what is not Kept.STATUS_EVIDENCE]
-        retention = RetentionService(room.transactions, table, room.clock)
+        retention = a_retention(room)
         asked = room.clock()
         for after in (timedelta(), timedelta(days=30, seconds=-1)):
             room.clock.at = asked + after

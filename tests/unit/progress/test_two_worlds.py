@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.applications.reviews import LOOKED_AT
 from gateway.certificates.registry import KindRegistry
+from gateway.evidence.service import BUNDLED
 from gateway.licences.service import DISCLOSED
 from gateway.progress.named_accesses import accesses_naming
 from gateway.progress.ports import EntryNaming
@@ -62,12 +63,19 @@ def of_noise(kind: str, minute: int, who: str, subject: str) -> RecordEntry:
         return entry(DISCLOSED, minute, who, subject, kind=RIGHT, fields=[], envelope_sha256=certificate)
     if kind == "about the applicant":
         return entry(DISCLOSED, minute, who, subject, kind=RIGHT, fields=["held_by"], envelope_sha256=certificate)
+    if kind == "own bundle":
+        return entry(BUNDLED, minute, "applicant", subject, redacted=False)
+    if kind == "redacted bundle":
+        return entry(BUNDLED, minute, who, subject, redacted=True)
     if kind == "names others":
         return entry(DISCLOSED, minute, who, subject, kind=RIGHT, fields=given, envelope_sha256="d" * 64)
     return entry(LOOKED_AT, minute, who, subject, fields=["身份核验机构的核验结果：姓名"])
 
 
-NOISE = ("refused", "other document", "not valid", "about the applicant", "names others", "look at something else")
+NOISE = (
+    *("refused", "other document", "not valid", "about the applicant", "names others"),
+    *("own bundle", "redacted bundle", "look at something else"),
+)
 
 
 def stored(number: int, said: RecordEntry) -> StoredEntry:
@@ -141,6 +149,13 @@ def test_the_view_depends_on_the_accesses_alone(data: st.DataObject) -> None:
     assert sorted((each.at, each.who, each.fields) for each in shown) == sorted(
         (AT + timedelta(minutes=each.minute), each.who, sorted(each.fields)) for each in expected
     ), "and each of them is there"
+
+
+def test_whoever_got_everything_is_told_once_whatever_the_versions() -> None:
+    given = stored(1, entry(BUNDLED, 1, "cli:operator", "app_1", redacted=False, bundle_sha256="e" * 64))
+    found = [EntryNaming(given, RIGHT, each) for each in CERTIFICATES]
+    (access,) = accesses_naming(found, KINDS, AT)
+    assert (access.who, access.document, access.fields) == ("cli:operator", RIGHT, ["whole_certificate"])
 
 
 def review(**facts: Any) -> EntryNaming:
