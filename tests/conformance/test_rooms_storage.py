@@ -20,6 +20,7 @@ from gateway.authorisations.model import Authorisation
 from gateway.certificates.ports import CertificateCopy
 from gateway.certificates.verdicts import Verdict
 from gateway.identity.model import SessionStatus, VerificationSession, VerifiedApplicant
+from gateway.records.entries import RecordEntry
 from gateway.retention.policies import Kept, RetentionPolicy
 from schemas.identity import ActingRole, ApplicantKind, ProviderFailure, VerificationMethod
 from tests.support.approvals import A_PARTY, an_application
@@ -356,6 +357,28 @@ class TestAskedHolders:
         assert await storage.read(lambda tx: tx.asked_holders.of("app_1", "construction_qualification")) == frozenset()
         with pytest.raises(IntegrityError):
             await storage.write(lambda tx: tx.asked_holders.add("app_1", "design_qualification", "d" * 64, NOON))
+
+
+class TestNamedPersons:
+    @staticmethod
+    async def naming(storage: SqlTransactions, person: str, *actions: str) -> list[tuple[str | None, str, str]]:
+        found = await storage.read(lambda tx: tx.named_persons.entries_naming(person, actions))
+        return sorted((each.entry.subject, each.kind, each.content_digest[0]) for each in found)
+
+    async def test_entries_are_found_by_person_and_action_alone(self, storage: SqlTransactions) -> None:
+        for _ in range(2):
+            await storage.write(lambda tx: tx.named_persons.add("app_1", "right", "c" * 64, ["a" * 64, "b" * 64]))
+        await storage.write(lambda tx: tx.named_persons.add("app_2", "right", "d" * 64, ["a" * 64]))
+        await storage.write(lambda tx: tx.named_persons.add("app_3", "right", "d" * 64, []))
+        for subject in ("app_1", "app_2", "app_3"):
+            for action in ("seen", "done"):
+                entry = RecordEntry(action, NOON, "csg", subject)
+                await storage.write(lambda tx, entry=entry: tx.records.append(entry))
+        assert await self.naming(storage, "a" * 64, "seen") == [("app_1", "right", "c"), ("app_2", "right", "d")]
+        assert len(await self.naming(storage, "a" * 64, "seen", "done")) == 4
+        assert await self.naming(storage, "b" * 64, "seen") == [("app_1", "right", "c")]
+        assert await self.naming(storage, "e" * 64, "seen", "done") == []
+        assert await self.naming(storage, "a" * 64, "never") == []
 
 
 async def test_what_a_reader_writes_is_discarded(storage: SqlTransactions) -> None:

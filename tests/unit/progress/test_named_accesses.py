@@ -221,7 +221,9 @@ class TestReview:
         assert await seen_by(room) == []
         room.clock.advance(minutes=1)
         looked = await room.reviews.look(made.task.task_id, "gd-4407", "operator-gd")
-        assert CO_OWNER in [each.value for _, values in looked.shown for each in values], "so that there is something to tell"
+        assert CO_OWNER in [each.value for _, values in looked.shown for each in values], (
+            "so that there is something to tell"
+        )
         return made.task
 
     @pytest.mark.parametrize("decision", ["accepted", "rejected"])
