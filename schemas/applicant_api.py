@@ -153,13 +153,15 @@ class AccessView(OpenWireModel):
 class NamedAccess(OpenWireModel):
     """One access to a certificate that names the person beside somebody else, as far as it is about them.
 
-    ``titles`` are the ``fields`` as people call them. Nothing leads to the application for which it was seen.
+    ``titles`` are the ``fields`` as people call them, ``certificate`` its number (不动产权证号). Nothing leads
+    to the application for which it was seen.
     """
 
     at: Instant
     who: str
     document: str
     document_title: str | None
+    certificate: str | None
     purpose: str | None
     fields: list[str]
     titles: list[str]

@@ -1,13 +1,16 @@
 """Table and repository of whom certificates name beside their holder: keyed digests, and what was recorded of them."""
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
-from sqlalchemy import Column, Index, Table, Text, bindparam, delete, select
+from sqlalchemy import Column, Index, Row, Table, Text, bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from adapters.storage.records import record_entries
+from adapters.storage.sealed import SealedText
 from adapters.storage.statements import Statements
 from adapters.storage.tables import metadata
+from gateway.certificates.named_persons import OthersNamed
 from gateway.progress.ports import EntryNaming
 from gateway.records.ports import StoredEntry
 
@@ -18,13 +21,14 @@ named_persons = Table(
     Column("content_digest", Text, primary_key=True),
     Column("person_digest", Text, primary_key=True),
     Column("kind", Text, nullable=False),
+    Column("label", SealedText),
     Index("ix_named_persons_person_digest", "person_digest"),
 )
 """``subject`` is that of record entries: an application, or the review task that came before one."""
 
 _ADD = insert_or(named_persons).on_conflict_do_nothing()
 _NAMING = (
-    select(record_entries, named_persons.c.kind, named_persons.c.content_digest)
+    select(named_persons, *(record_entries.c[name] for name in ("log_id", "sequence", "leaf", "leaf_hash", "action")))
     .join(named_persons, named_persons.c.subject == record_entries.c.subject)
     .where(
         named_persons.c.person_digest == bindparam("person"),
@@ -39,22 +43,23 @@ class SqlNamedPersons:
     def __init__(self, statements: Statements) -> None:
         self._statements = statements
 
-    def add(self, subject: str, kind: str, content_digest: str, persons: Collection[str]) -> None:
-        own = {"subject": subject, "kind": kind, "content_digest": content_digest}
-        rows = [{**own, "person_digest": person} for person in sorted(persons)]
+    def add(self, subject: str, kind: str, content_digest: str, others: OthersNamed) -> None:
+        own = {"subject": subject, "kind": kind, "content_digest": content_digest, "label": others.label}
+        rows = [
+            self._statements.sealed(named_persons, {**own, "person_digest": person})
+            for person in sorted(others.persons)
+        ]
         if rows:
             self._statements.execute(_ADD, rows)
 
     def entries_naming(self, person: str, actions: Collection[str]) -> Sequence[EntryNaming]:
         rows = self._statements.execute(_NAMING, {"person": person, "actions": sorted(actions)})
-        return [
-            EntryNaming(
-                StoredEntry(row.log_id, row.sequence, row.leaf, row.leaf_hash, row.action, row.subject),
-                row.kind,
-                row.content_digest,
-            )
-            for row in rows
-        ]
+        return [self._naming(row) for row in rows]
+
+    def _naming(self, row: Row[Any]) -> EntryNaming:
+        entry = StoredEntry(row.log_id, row.sequence, row.leaf, row.leaf_hash, row.action, row.subject)
+        label = self._statements.opened(named_persons, row)["label"]
+        return EntryNaming(entry, row.kind, row.content_digest, label)
 
 
 def forget_named(statements: Statements, subjects: Collection[str]) -> None:

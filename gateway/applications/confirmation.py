@@ -25,6 +25,7 @@ from gateway.applications.submission import (
 )
 from gateway.applications.utilities import choose_utility
 from gateway.authorisations.model import Authorisation
+from gateway.certificates.named_persons import NOBODY
 from gateway.certificates.proofs import EvidenceDocument, EvidenceRole, ProofCause
 from gateway.errors import Owner
 from gateway.records.entries import Fact, RecordEntry
@@ -153,8 +154,8 @@ def _keep_others(
     standing = _standing(application)
     for document_of in stored.documents:
         digest = standing.get(document_of.document)
-        others = () if digest is None else document_of.others(digest[:CHOICE_DIGITS])
-        if digest is not None and others:
+        others = NOBODY if digest is None else document_of.others(digest[:CHOICE_DIGITS])
+        if digest is not None and others.persons:
             tx.named_persons.add(subject, document_of.document, digest, others)
 
 

@@ -23,7 +23,7 @@ from gateway.certificates.claims import ECertificateClaims
 from gateway.certificates.errors import NoECertificate
 from gateway.certificates.identifier_digests import IdentifierDigests
 from gateway.certificates.kind import CertificateKind
-from gateway.certificates.named_persons import others_named
+from gateway.certificates.named_persons import NOBODY, OthersNamed, others_named
 from gateway.certificates.ports import UsePurpose
 from gateway.certificates.service import CertificateService
 from gateway.certificates.verdicts import Verdict
@@ -58,7 +58,7 @@ class DocumentState(StrEnum):
 class Candidate:
     """One certificate that may stand for the document. ``summary`` is the applicant's own data, for their eyes.
 
-    ``others`` are keyed digests of whom else it names.
+    ``others`` are whom else it names.
 
     ``claims`` are there only when the verdict is valid, and only while it is looked at: they are never stored.
     """
@@ -79,7 +79,7 @@ class Candidate:
     expires_on: date | None = None
     facts_digest: str | None = None
     verification: Verification | None = field(default=None, repr=False)
-    others: tuple[str, ...] = ()
+    others: OthersNamed = NOBODY
 
 
 @dataclass(frozen=True)

@@ -63,11 +63,13 @@ class NamedOthers:
     """Natural persons whom a kind names beside the holder in question, and what of it is about them.
 
     ``texts`` reads where numbers of persons may stand, the holder's own too. ``fields`` names the fields and predicates
-    that are about each of them: what is said of the holder alone, or of an application, is not.
+    that are about each of them: what is said of the holder alone, or of an application, is not. ``label`` reads what
+    they all know the certificate by, for somebody who is named in several.
     """
 
     texts: Callable[[ECertificateClaims], Iterable[str | None]]
     fields: frozenset[str]
+    label: Callable[[ECertificateClaims], str | None] | None = None
 
 
 def among(codes: Iterable[str], context: PredicateContext) -> bool | None:

@@ -6,9 +6,9 @@ They consented to nothing, and may ask who saw what the certificate says of them
 
 import re
 import unicodedata
-from collections.abc import Collection
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.certificates.claims import ECertificateClaims
 from gateway.certificates.kind import CertificateKind
@@ -19,23 +19,36 @@ _NUMBER = re.compile(r"(?<![0-9A-Za-z*])(?:[0-9]{17}[0-9Xx]|[0-9]{15})(?![0-9A-Z
 """18 characters, or the 15 digits of before, with nothing before or after that could belong to it."""
 
 
+@dataclass(frozen=True, slots=True)
+class OthersNamed:
+    """Digests of the natural persons whom a certificate names beside its holder, and what they know it by."""
+
+    persons: tuple[str, ...]
+    label: str | None = field(default=None, repr=False)
+
+
+NOBODY: Final = OthersNamed(())
+
+
 class NamedPersons(Protocol):
     """Whom certificates name beside their holder; a ``subject`` of the record (application, review task) has them."""
 
-    def add(self, subject: str, kind: str, content_digest: str, persons: Collection[str]) -> None:
-        """``persons`` are digests; those that are there already stay."""
+    def add(self, subject: str, kind: str, content_digest: str, others: OthersNamed) -> None:
+        """``content_digest`` is of the envelope. Those who are there already stay."""
         ...
 
 
 def others_named(
     kind: CertificateKind, claims: ECertificateClaims | None, holder_code: str, digests: KeyedDigest
-) -> tuple[str, ...]:
-    """Digests of the natural persons whom ``claims`` name by number, without the holder in question; sorted."""
+) -> OthersNamed:
+    """The natural persons whom ``claims`` name by number, without the holder in question; in the order of digests."""
     if kind.others is None or claims is None:
-        return ()
+        return NOBODY
     texts = (text for text in kind.others.texts(claims) if text)
     found = {number for text in texts for each in _NUMBER.findall(_plain(text)) if (number := _canonical(each))}
-    return tuple(sorted(person_digest(number, digests) for number in found - {_canonical(_plain(holder_code))}))
+    persons = sorted(person_digest(number, digests) for number in found - {_canonical(_plain(holder_code))})
+    label = kind.others.label
+    return OthersNamed(tuple(persons), label(claims) if label and persons else None)
 
 
 def person_digest(number: str, digests: KeyedDigest) -> str:

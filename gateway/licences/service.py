@@ -196,7 +196,7 @@ class LicenceService:
         verification, kind = leaving.found.verification, leaving.compiled.disclosure.kind
         if kind.others is not None and not kind.others.fields.isdisjoint(leaving.disclosure.given):
             others = others_named(kind, verification.claims, allowed.holder_code, self._digests)
-            if others:
+            if others.persons:
                 application_id = allowed.application.application_id
                 tx.named_persons.add(application_id, kind.code, verification.envelope_digest, others)
 

@@ -86,6 +86,7 @@ def _access(naming: EntryNaming, kinds: KindRegistry) -> NamedAccess | None:
         who=entry["actor"],
         document=kind,
         document_title=document_title(kind),
+        certificate=naming.label,
         purpose=purpose,
         fields=fields,
         titles=titles,
@@ -106,9 +107,9 @@ def _seen_in_review(kind: str, shown: Collection[str]) -> list[str]:
     return [label for document, _, label in parted if side is not None and document == side.value and label in labels]
 
 
-def _newest_first(access: NamedAccess) -> tuple[float, str, str, str]:
+def _newest_first(access: NamedAccess) -> tuple[float, str, str, str, str]:
     """Ties are broken by what is shown, so that the order tells nothing of what is not."""
-    return -access.at.timestamp(), access.who, access.document, ",".join(access.fields)
+    return -access.at.timestamp(), access.who, access.document, access.certificate or "", ",".join(access.fields)
 
 
 class NamedAccessService:

@@ -1,7 +1,7 @@
 """What the progress room asks of the unit of work; it only reads."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.applications.ports import ApplicationRepository, ReviewRepository
@@ -23,12 +23,14 @@ class EntriesOfSubject(Protocol):
 class EntryNaming:
     """An entry about a subject for which a certificate is kept that names the person in question.
 
-    ``kind`` and ``content_digest`` (SHA-256 of the envelope) say which certificate; the entry may be about another.
+    ``kind`` and ``content_digest`` (SHA-256 of the envelope) say which certificate, ``label`` what the person
+    knows it by; the entry may be about another.
     """
 
     entry: StoredEntry
     kind: str
     content_digest: str
+    label: str | None = field(default=None, repr=False)
 
 
 class EntriesNaming(Protocol):

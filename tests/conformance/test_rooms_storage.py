@@ -17,6 +17,7 @@ from gateway.applications.lifecycle import Lifecycle, LifecycleStatus, StageActi
 from gateway.applications.model import ApplicationDocument, Demand
 from gateway.applications.stages import Stage
 from gateway.authorisations.model import Authorisation
+from gateway.certificates.named_persons import OthersNamed
 from gateway.certificates.ports import CertificateCopy
 from gateway.certificates.verdicts import Verdict
 from gateway.identity.model import SessionStatus, VerificationSession, VerifiedApplicant
@@ -363,13 +364,15 @@ class TestNamedPersons:
     @staticmethod
     async def naming(storage: SqlTransactions, person: str, *actions: str) -> list[tuple[str | None, str, str]]:
         found = await storage.read(lambda tx: tx.named_persons.entries_naming(person, actions))
+        assert {each.label for each in found} <= {"粤0001"}
         return sorted((each.entry.subject, each.kind, each.content_digest[0]) for each in found)
 
     async def test_entries_are_found_by_person_and_action_alone(self, storage: SqlTransactions) -> None:
+        both, one, nobody = (OthersNamed(tuple(each * 64 for each in who), "粤0001") for who in ("ab", "a", ""))
         for _ in range(2):
-            await storage.write(lambda tx: tx.named_persons.add("app_1", "right", "c" * 64, ["a" * 64, "b" * 64]))
-        await storage.write(lambda tx: tx.named_persons.add("app_2", "right", "d" * 64, ["a" * 64]))
-        await storage.write(lambda tx: tx.named_persons.add("app_3", "right", "d" * 64, []))
+            await storage.write(lambda tx: tx.named_persons.add("app_1", "right", "c" * 64, both))
+        await storage.write(lambda tx: tx.named_persons.add("app_2", "right", "d" * 64, one))
+        await storage.write(lambda tx: tx.named_persons.add("app_3", "right", "d" * 64, nobody))
         for subject in ("app_1", "app_2", "app_3"):
             for action in ("seen", "done"):
                 entry = RecordEntry(action, NOON, "csg", subject)

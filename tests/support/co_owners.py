@@ -18,6 +18,7 @@ from tests.support.retention import PERIODS
 from tests.support.storage import DIGESTS
 
 RIGHT = "property_certificate"
+RIGHT_NUMBER = "粤(2024)广州市不动产权第0000001号"
 CO_OWNER, STRANGER = "测试乙", "测试丙"
 CO_OWNER_CODE = make_resident_identity_number("110101", date(1949, 12, 31), 1)
 STRANGER_CODE = make_resident_identity_number("110101", date(1949, 12, 31), 3)
@@ -46,7 +47,7 @@ def shared(*others: tuple[str, str], **said: Any) -> bytes:
         "CZZTDM": codes,
         "KZ_QLR": names,
         "KZ_QLRZJH": codes,
-        "KZ_BDCQZH": "粤(2024)广州市不动产权第0000001号",
+        "KZ_BDCQZH": RIGHT_NUMBER,
         "KZ_GYQK": "共同共有",
     }
     return province().envelope(RIGHT, **(own | said))

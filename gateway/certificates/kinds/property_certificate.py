@@ -77,6 +77,11 @@ def _named(claims: ECertificateClaims) -> tuple[str | None, ...]:
     return (claims.holder_code, claims.owner_codes, claims.shared_ownership)
 
 
+def _number(claims: ECertificateClaims) -> str | None:
+    """不动产权证号, which stands on the paper of every 共有人."""
+    return claims.property_certificate_number if isinstance(claims, PropertyCertificateClaims) else None
+
+
 _FIELDS = (
     *COMMON_FIELDS,
     DisclosableField("holder", "持证主体", personal=True, of_holders=True),
@@ -112,5 +117,5 @@ KIND = CertificateKind(
     # A property changes hands on the day it is registered, without any revocation: its copy grows old fast.
     policy=KindPolicy(source=FreshnessLimit(timedelta(hours=12), timedelta(days=3))),
     region_of=_region,
-    others=NamedOthers(_named, _OF_EVERY_OWNER),
+    others=NamedOthers(_named, _OF_EVERY_OWNER, _number),
 )

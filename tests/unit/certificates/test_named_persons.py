@@ -10,7 +10,7 @@ from gateway.certificates.kind import CertificateKind, NamedOthers
 from gateway.certificates.kinds.business_licence import KIND as LICENCE
 from gateway.certificates.kinds.property_certificate import KIND as PROPERTY
 from gateway.certificates.kinds.resident_id import KIND as CARD
-from gateway.certificates.named_persons import others_named, person_digest
+from gateway.certificates.named_persons import NOBODY, OthersNamed, others_named, person_digest
 from gateway.crypto.keyed_digest import Use
 from schemas.identifiers import former_resident_identity_number, make_resident_identity_number
 from tests.support.ecertificates import ENTERPRISE, Province
@@ -18,13 +18,14 @@ from tests.support.storage import DIGESTS
 
 WANG = make_resident_identity_number("110101", date(1949, 12, 31), 2)
 LIU = make_resident_identity_number("440103", date(1960, 1, 1), 31)
-NOBODY = "110101194912310020"
+UNSOUND = "110101194912310020"
+NUMBER = "粤(2024)广州市不动产权第0000001号"
 PROVINCE = Province()
 
 
 def named(kind: CertificateKind = PROPERTY, holder: str = ENTERPRISE, **said: str) -> tuple[str, ...]:
     claims = kind.claims_model.model_validate(PROVINCE.metadata(kind.code, **said))
-    return others_named(kind, claims, holder, DIGESTS)
+    return others_named(kind, claims, holder, DIGESTS).persons
 
 
 def known(*numbers: str) -> tuple[str, ...]:
@@ -82,8 +83,18 @@ def test_what_is_masked_or_is_no_sound_number_leads_to_nobody(code: str) -> None
 def test_a_licence_names_its_legal_representative_and_a_card_nobody_else() -> None:
     assert named(LICENCE, KZ_FDDBRZJH=WANG) == known(WANG)
     assert named(LICENCE) == ()
-    assert others_named(CARD, None, WANG, DIGESTS) == ()
+    assert others_named(CARD, None, WANG, DIGESTS) == NOBODY
     assert CARD.others is None
+
+
+def test_they_know_the_certificate_by_the_number_on_their_own_paper() -> None:
+    claims = PROPERTY.claims_model.model_validate(
+        PROVINCE.metadata("property_certificate", KZ_BDCQZH=NUMBER, KZ_QLRZJH=f"{ENTERPRISE}、{WANG}")
+    )
+    assert others_named(PROPERTY, claims, ENTERPRISE, DIGESTS) == OthersNamed(known(WANG), NUMBER)
+    assert NUMBER not in repr(others_named(PROPERTY, claims, ENTERPRISE, DIGESTS))
+    alone = claims.model_copy(update={"owner_codes": ENTERPRISE})
+    assert others_named(PROPERTY, alone, ENTERPRISE, DIGESTS) == NOBODY, "and nothing is kept for nobody"
 
 
 def test_the_digest_is_of_a_use_of_its_own() -> None:

@@ -107,7 +107,7 @@ def world(accesses: Sequence[Seen], dealings: Dealings) -> list[EntryNaming]:
         for index, (kind, minute, who) in enumerate(dealings.noise)
     ]
     return [
-        EntryNaming(stored(number, said), RIGHT, certificate)
+        EntryNaming(stored(number, said), RIGHT, certificate, f"number {certificate[0]}")
         for number, said in enumerate(entries, 1)
         for certificate in CERTIFICATES
     ]
@@ -146,8 +146,9 @@ def test_the_view_depends_on_the_accesses_alone(data: st.DataObject) -> None:
     order = data.draw(st.permutations(world(accesses, those)))
     assert accesses_naming(order, KINDS, since) == shown
     expected = [each for each in accesses if AT + timedelta(minutes=each.minute) > since]
-    assert sorted((each.at, each.who, each.fields) for each in shown) == sorted(
-        (AT + timedelta(minutes=each.minute), each.who, sorted(each.fields)) for each in expected
+    assert sorted((each.at, each.who, each.certificate, each.fields) for each in shown) == sorted(
+        (AT + timedelta(minutes=each.minute), each.who, f"number {each.certificate[0]}", sorted(each.fields))
+        for each in expected
     ), "and each of them is there"
 
 

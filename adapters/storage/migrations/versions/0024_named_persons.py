@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from adapters.storage.sealed import SealedText
+
 revision = "0024"
 down_revision = "0023"
 branch_labels = None
@@ -16,6 +18,7 @@ def upgrade() -> None:
         sa.Column("content_digest", sa.Text(), nullable=False),
         sa.Column("person_digest", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("label", SealedText(), nullable=True),
         sa.PrimaryKeyConstraint("subject", "content_digest", "person_digest", name=op.f("pk_named_persons")),
     )
     op.create_index("ix_named_persons_person_digest", "named_persons", ["person_digest"])
