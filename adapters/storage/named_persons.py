@@ -1,8 +1,10 @@
 """Table and repository of whom certificates name beside their holder: keyed digests, and what was recorded of them."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import Column, Index, Row, Table, Text, bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
@@ -11,6 +13,8 @@ from adapters.storage.sealed import SealedText
 from adapters.storage.statements import Statements
 from adapters.storage.tables import metadata
 from gateway.certificates.named_persons import OthersNamed
+from gateway.progress.bundles import ACTION as BUNDLES
+from gateway.progress.bundles import given_whole
 from gateway.progress.ports import EntryNaming
 from gateway.records.ports import StoredEntry
 
@@ -62,6 +66,18 @@ class SqlNamedPersons:
         return EntryNaming(entry, row.kind, row.content_digest, label)
 
 
-def forget_named(statements: Statements, subjects: Collection[str]) -> None:
-    """The time of these subjects' personal data is over."""
-    statements.execute(delete(named_persons).where(named_persons.c.subject.in_(sorted(subjects))))
+def forget_named(statements: Statements, applications: Collection[str], shown_after: datetime) -> None:
+    """The time of these applications' personal data is over.
+
+    Whoever had everything of one after it was closed is shown for as long as any access is: until then those whom its
+    certificates name are left, for a policy of their own, so that they do not see when it was closed.
+    """
+    whole = select(record_entries.c.subject, record_entries.c.leaf).where(
+        record_entries.c.subject.in_(sorted(applications)), record_entries.c.action == BUNDLES
+    )
+    given = ((row.subject, orjson.loads(row.leaf)) for row in statements.execute(whole))
+    shown = {
+        subject for subject, entry in given if given_whole(entry) and datetime.fromisoformat(entry["at"]) > shown_after
+    }
+    over = sorted(set(applications) - shown)
+    statements.execute(delete(named_persons).where(named_persons.c.subject.in_(over)))

@@ -26,12 +26,18 @@ from gateway.retention.policies import Kept, RetentionPolicy
 Condition = Callable[[RetentionPolicy, datetime], ColumnElement[bool]]
 
 
-def _closed(before: datetime, *, withdrawn: bool) -> ColumnElement[bool]:
+def _closed(before: datetime, *, withdrawn: bool) -> Select[Any]:
     by_withdrawal = applications.c.status == LifecycleStatus.WITHDRAWN.value
-    over = select(applications.c.application_id).where(
-        applications.c.closed_at <= before, by_withdrawal if withdrawn else ~by_withdrawal
-    )
-    return application_parties.c.application_id.in_(over)
+    ended = by_withdrawal if withdrawn else ~by_withdrawal
+    return select(applications.c.application_id).where(applications.c.closed_at <= before, ended)
+
+
+def _parties(before: datetime, *, withdrawn: bool) -> ColumnElement[bool]:
+    return application_parties.c.application_id.in_(_closed(before, withdrawn=withdrawn))
+
+
+def _others(before: datetime, *, withdrawn: bool) -> ColumnElement[bool]:
+    return named_persons.c.subject.in_(_closed(before, withdrawn=withdrawn))
 
 
 def _settled(before: datetime, state: DeliveryState) -> ColumnElement[bool]:
@@ -52,8 +58,8 @@ def _reviewed(before: datetime) -> ColumnElement[bool]:
 
 
 _OVER: dict[Kept, tuple[Table, Condition]] = {
-    Kept.PARTIES: (application_parties, lambda _, before: _closed(before, withdrawn=False)),
-    Kept.WITHDRAWN_PARTIES: (application_parties, lambda _, before: _closed(before, withdrawn=True)),
+    Kept.PARTIES: (application_parties, lambda _, before: _parties(before, withdrawn=False)),
+    Kept.WITHDRAWN_PARTIES: (application_parties, lambda _, before: _parties(before, withdrawn=True)),
     Kept.DELIVERIES: (outbox, lambda _, before: _settled(before, DeliveryState.DELIVERED)),
     Kept.UNDELIVERED: (outbox, lambda _, before: _settled(before, DeliveryState.DEAD)),
     Kept.INTAKES: (intakes, lambda _, before: intakes.c.expires_at <= before),
@@ -63,6 +69,8 @@ _OVER: dict[Kept, tuple[Table, Condition]] = {
         evidence_documents,
         lambda _, before: (evidence_documents.c.kept_at < before) & nobody_rests_on_it(),
     ),
+    Kept.OTHERS: (named_persons, lambda _, before: _others(before, withdrawn=False)),
+    Kept.WITHDRAWN_OTHERS: (named_persons, lambda _, before: _others(before, withdrawn=True)),
     Kept.REVIEWED_OTHERS: (named_persons, lambda _, before: _reviewed(before)),
     Kept.PROJECT_CONTACTS: (projects, lambda _, before: _projects(before, silent=False)),
     Kept.SILENT_PROJECTS: (projects, lambda _, before: _projects(before, silent=True)),
@@ -92,19 +100,19 @@ class SqlRemoval:
         if table is outbox:
             return self._erase(some, at)
         if table is application_parties:
-            return self._forget_parties(some)
+            return self._forget_parties(some, at - policy.others_shown)
         if table is projects:
             return self._forget_contacts(some, at)
         return self._statements.execute(delete(table).where(tuple_(*keys).in_(some))).rowcount
 
-    def _forget_parties(self, some: Select[Any]) -> int:
+    def _forget_parties(self, some: Select[Any], shown_after: datetime) -> int:
         """Who applied, and with it what proves who applied and what was shown: envelopes and assertions."""
         over = list(self._statements.execute(some).scalars())
         let_go(self._statements, over)
         forget_ways(self._statements, over)
         forget_contracts(self._statements, over)
         forget_ratings(self._statements, over)
-        forget_named(self._statements, over)
+        forget_named(self._statements, over, shown_after)
         forgotten = delete(application_parties).where(application_parties.c.application_id.in_(over))
         return self._statements.execute(forgotten).rowcount
 

@@ -25,18 +25,19 @@ from gateway.certificates.registry import KindRegistry
 from gateway.clock import Clock
 from gateway.crypto.keyed_digest import KeyedDigest
 from gateway.errors import Owner
-from gateway.evidence.service import BUNDLED
 from gateway.identity.model import VerifiedApplicant
 from gateway.licences.service import DISCLOSED
+from gateway.progress.bundles import ACTION as BUNDLES
+from gateway.progress.bundles import given_whole
 from gateway.progress.errors import ResidentOnly
 from gateway.progress.ports import EntryNaming, NamedPersonTransaction
-from gateway.progress.titles import EVIDENCE, document_title, field_titles, given_whole
+from gateway.progress.titles import EVIDENCE, document_title, field_titles
 from gateway.transaction import Transactions
 from schemas.applicant_api import NamedAccess, NamedAccesses
 from schemas.identity import ApplicantKind
 
 MOST_SHOWN: Final = 200
-ACTIONS: Final = (DISCLOSED, LOOKED_AT, BUNDLED)
+ACTIONS: Final = (DISCLOSED, LOOKED_AT, BUNDLES)
 WHOLE: Final = "whole_certificate"
 """The one field of a certificate that was given as it is, in a bundle (证据包)."""
 WHOLE_TITLE: Final = "整份证照，含姓名和证件号码"
@@ -73,7 +74,7 @@ def _access(naming: EntryNaming, kinds: KindRegistry) -> NamedAccess | None:
     if entry["action"] == LOOKED_AT:
         purpose, clause = CONSISTENCY_REVIEW, CLAUSE
         fields = titles = _seen_in_review(kind, facts.get("fields") or [])
-    elif entry["action"] == BUNDLED and given_whole(entry):
+    elif given_whole(entry):
         purpose, fields, titles = EVIDENCE, [WHOLE], [WHOLE_TITLE]
     elif (facts.get("kind"), facts.get("envelope_sha256")) == (kind, naming.content_digest):
         purpose, clause = facts.get("purpose"), (facts.get("clauses") or [None])[0]

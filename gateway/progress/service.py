@@ -22,15 +22,15 @@ from gateway.clock import Clock
 from gateway.contracts.views import standing_of
 from gateway.delivery.ports import DeliveryState
 from gateway.errors import Owner
-from gateway.evidence.service import BUNDLED
 from gateway.licences.service import DISCLOSED
+from gateway.progress.bundles import ACTION as BUNDLES
+from gateway.progress.bundles import given_whole
 from gateway.progress.ports import ProgressTransaction
 from gateway.progress.titles import (
     EVERYTHING,
     EVIDENCE,
     document_title,
     field_titles,
-    given_whole,
     withheld_views,
 )
 from gateway.rechecks.views import document_progress
@@ -177,8 +177,8 @@ def _accesses(tx: ProgressTransaction, application_id: str) -> list[AccessView]:
     looks = look_views(tx.reviews.looks(review.task_id)) if review else []
     return looks + [
         access_view(entry)
-        for entry in tx.record_reader.of_subject(application_id, (DISCLOSED, PARTIES_SHOWN, BUNDLED))
-        if entry.action != BUNDLED or given_whole(orjson.loads(entry.leaf))
+        for entry in tx.record_reader.of_subject(application_id, (DISCLOSED, PARTIES_SHOWN, BUNDLES))
+        if entry.action != BUNDLES or given_whole(orjson.loads(entry.leaf))
     ]
 
 
@@ -238,7 +238,7 @@ def access_view(stored: StoredEntry) -> AccessView:
     """One disclosure, or refused attempt, as its record entry tells it."""
     entry: dict[str, Any] = orjson.loads(stored.leaf)
     whole: dict[str, Any] = {"kind": EVIDENCE, "purpose": EVIDENCE, "fields": [EVERYTHING]}
-    facts: dict[str, Any] = whole if stored.action == BUNDLED else entry["facts"]
+    facts: dict[str, Any] = whole if stored.action == BUNDLES else entry["facts"]
     document, fields = facts.get("kind"), facts.get("fields") or []
     clauses = facts.get("clauses") or [facts.get("clause")]
     return AccessView(

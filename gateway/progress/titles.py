@@ -1,14 +1,12 @@
 """What people call documents, fields and reasons, where the record holds their names alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 from gateway.applications.requirements import DOCUMENT_TITLES
 from gateway.applications.submission import SITE_ADDRESS
 from gateway.certificates.disclosure import Withholding
 from gateway.certificates.registry import KindRegistry
-from gateway.evidence.service import APPLICANT
 from schemas.applicant_api import WithheldView
 
 EVIDENCE, EVERYTHING = "evidence", "everything"
@@ -43,11 +41,6 @@ def withheld_views(document: str | None, facts: Sequence[str]) -> list[WithheldV
             says = Withholding(reason).says
             told += [WithheldView(title=title, says=says) for title in field_titles(document, names.split(","))]
     return told
-
-
-def given_whole(entry: Mapping[str, Any]) -> bool:
-    """Whether an entry of a bundle (证据包) says that somebody else than the applicant had it with personal data."""
-    return entry["actor"] != APPLICANT and entry["facts"].get("redacted") is False
 
 
 @cache

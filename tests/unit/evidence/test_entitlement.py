@@ -8,12 +8,8 @@ import pytest
 
 from gateway.applications.errors import ApplicationUnknown
 from gateway.evidence.verify_evidence import read_archive
-from gateway.progress.service import ProgressService
 from gateway.records.errors import RecordNotAnchored
-from schemas.ecertificates import TYPE_CODES
-from tests.support.co_owners import hold_shared, seen_by
 from tests.support.databases import Databases
-from tests.support.ecertificates import ENTERPRISE
 from tests.support.evidence import evidence_room
 from tests.support.licences import OTHER_UTILITY, UTILITY, an_applicant
 
@@ -64,29 +60,6 @@ async def test_a_colleague_learns_nothing_of_who_applied_for_their_enterprise(da
         assert not any(HOLDER.person_code.encode() in content for content in theirs.values())
         (_, last) = await room.room.entries("evidence.bundled")
         assert last["facts"]["redacted"] is True
-
-
-async def test_whoever_had_everything_is_told_to_the_applicant_and_to_a_co_owner(databases: Databases) -> None:
-    async with evidence_room(databases.sqlite()) as room:
-        hold_shared(room.room)
-        application_id = (await room.room.apply()).application.application_id
-        await room.anchored()
-        progress = ProgressService(room.room.transactions, room.room.stages._rules, room.room.clock)
-        for redacted in (True, False):
-            await room.service.for_operator(application_id, "cli:operator", redacted=redacted)
-            await room.anchored()
-        given = await room.service.for_applicant(application_id, HOLDER, redacted=False)
-        (access,) = (await progress.progress(application_id, HOLDER.holder_digest)).accesses
-        assert (access.who, access.document_title, access.purpose) == ("cli:operator", "证据包", "evidence")
-        assert access.titles == ["全部证照原文、身份核验结果与申请人信息"]
-        (seen,) = await seen_by(room.room)
-        assert (seen.who, seen.document, seen.titles) == (
-            "cli:operator",
-            "property_certificate",
-            ["整份证照，含姓名和证件号码"],
-        )
-        (envelope,) = room.room.source.held[TYPE_CODES["property_certificate"], ENTERPRISE]
-        assert envelope in read_archive(given.archive).values(), "it is there, with what it says of everybody"
 
 
 def _payload(token: bytes) -> bytes:
