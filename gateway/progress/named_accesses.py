@@ -57,7 +57,7 @@ def accesses_naming(found: Iterable[EntryNaming], kinds: KindRegistry, since: da
     Depends on nothing of ``found`` but those accesses. Pure.
     """
     seen = {
-        (naming.entry.log_id, naming.entry.sequence, naming.kind): access
+        (naming.entry.log_id, naming.entry.sequence, naming.kind, naming.label): access
         for naming in found
         if (access := _access(naming, kinds)) is not None and access.at > since
     }

@@ -154,8 +154,12 @@ def test_the_view_depends_on_the_accesses_alone(data: st.DataObject) -> None:
 
 def test_whoever_got_everything_is_told_once_whatever_the_versions() -> None:
     given = stored(1, entry(BUNDLED, 1, "cli:operator", "app_1", redacted=False, bundle_sha256="e" * 64))
-    found = [EntryNaming(given, RIGHT, each) for each in CERTIFICATES]
-    (access,) = accesses_naming(found, KINDS, AT)
+    versions = [EntryNaming(given, RIGHT, each, "number 1") for each in CERTIFICATES]
+    other = EntryNaming(given, RIGHT, "c" * 64, "number 2")
+    shown = accesses_naming([*versions, other], KINDS, AT)
+    assert [each.certificate for each in shown] == ["number 1", "number 2"]
+    assert accesses_naming([other, *reversed(versions)], KINDS, AT) == shown
+    access = shown[0]
     assert (access.who, access.document, access.fields) == ("cli:operator", RIGHT, ["whole_certificate"])
 
 
