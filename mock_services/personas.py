@@ -74,7 +74,8 @@ def _face(outcome: IdentityOutcome) -> Mapping[str, IdentityOutcome]:
 class ResidentPersona:
     """A resident. ``properties`` is how many homes are registered, ``owners`` how many people own each.
 
-    ``historic_number``: the home is still registered under the number of 15 digits. ``ofd``: kinds that come as OFD.
+    ``co_owns`` is the persona whose home is this one's too. ``historic_number``: the home is still registered
+    under the number of 15 digits. ``ofd``: kinds that come as OFD.
     """
 
     slug: str
@@ -85,6 +86,7 @@ class ResidentPersona:
     properties: int = 1
     owners: int = 1
     demand: Demand = _HOME
+    co_owns: str | None = None
     historic_number: bool = False
     ofd: frozenset[str] = frozenset()
 
@@ -135,6 +137,14 @@ RESIDENTS: tuple[ResidentPersona, ...] = (
     ResidentPersona("resident-locked", "多次失败后被锁定", "梁三试", "441302", _face(IdentityOutcome.LOCKED)),
     ResidentPersona("resident-timeout", "刷脸超时无结果", "谢迟迟", "440703", _face(IdentityOutcome.TIME_OUT)),
     ResidentPersona("resident-historic-number", "住房仍登记在15位旧号码下", "方旧号", "440103", historic_number=True),
+    ResidentPersona(
+        "resident-co-owner",
+        "与黄同舟共有住房，想知道谁看过写有自己的证照",
+        "罗共济",
+        "440305",
+        properties=0,
+        co_owns="resident-two-owners",
+    ),
 )
 
 _LV_ORDINARY = Demand(capacity_kw=315)

@@ -10,7 +10,7 @@ Personas (``mock_services.personas``) come first and are the same whatever the s
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from mock_services.personas import (
@@ -324,7 +324,7 @@ class _Builder:
 
     def resident_persona(self, persona: ResidentPersona) -> None:
         stream = f"persona/{persona.slug}"
-        person = self.resident(stream, persona.name, persona.region)
+        person = self._co_owner(persona) or self.resident(stream, persona.name, persona.region)
         owners = [person, *(self.resident(stream, region=persona.region) for _ in range(persona.owners - 1))]
         former = former_resident_identity_number(person.id_number) if persona.historic_number else None
         for _ in range(persona.properties):
@@ -332,6 +332,18 @@ class _Builder:
         self.population.personas[persona.slug] = Persona(
             persona.slug, persona.description, person, None, persona.outcomes, {}, persona.demand, ofd=persona.ofd
         )
+
+    def _co_owner(self, persona: ResidentPersona) -> Resident | None:
+        """Who owns the home of the persona that ``persona`` co-owns it with, called by the persona's name."""
+        if persona.co_owns is None:
+            return None
+        home = next(iter(self.population.properties_of(self.population.personas[persona.co_owns].holder_code)))
+        owners = [replace(each, name=persona.name) if each is home.owners[-1] else each for each in home.owners]
+        self.population.properties[self.population.properties.index(home)] = replace(home, owners=tuple(owners))
+        found = owners[-1]
+        assert isinstance(found, Resident)
+        self.population.residents[found.id_number] = found
+        return found
 
     def enterprise_persona(self, persona: EnterprisePersona) -> None:
         stream = f"persona/{persona.slug}"

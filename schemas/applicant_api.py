@@ -150,6 +150,31 @@ class AccessView(OpenWireModel):
     withheld: list[WithheldView] = []
 
 
+class NamedAccess(OpenWireModel):
+    """One access to a certificate that names the person beside somebody else, as far as it is about them.
+
+    ``titles`` are the ``fields`` as people call them, ``certificate`` its number (不动产权证号). Nothing leads
+    to the application for which it was seen.
+    """
+
+    at: Instant
+    who: str
+    document: str
+    document_title: str | None
+    certificate: str | None
+    purpose: str | None
+    fields: list[str]
+    titles: list[str]
+    clause: str | None
+
+
+class NamedAccesses(OpenWireModel):
+    """谁看过写有我的证照: the newest first. Each access is shown for ``shown_days`` days."""
+
+    shown_days: int
+    accesses: list[NamedAccess]
+
+
 class ReviewView(OpenWireModel):
     """人工核查 of a confirmed intake: why, how it stands, how it ended, and who looked at what."""
 

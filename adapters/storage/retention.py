@@ -13,9 +13,11 @@ from adapters.storage.deliveries import outbox
 from adapters.storage.evidence import evidence_documents, let_go, nobody_rests_on_it
 from adapters.storage.idempotency import idempotency_keys
 from adapters.storage.identity import verification_sessions
+from adapters.storage.named_persons import forget_named, named_persons
 from adapters.storage.notice_sends import forget_ways
 from adapters.storage.projects import project_pushes, projects
 from adapters.storage.ratings import forget_ratings
+from adapters.storage.reviews import review_tasks
 from adapters.storage.statements import Statements
 from gateway.applications.lifecycle import LifecycleStatus
 from gateway.delivery.ports import ChannelKind, DeliveryState
@@ -24,12 +26,18 @@ from gateway.retention.policies import Kept, RetentionPolicy
 Condition = Callable[[RetentionPolicy, datetime], ColumnElement[bool]]
 
 
-def _closed(before: datetime, *, withdrawn: bool) -> ColumnElement[bool]:
+def _closed(before: datetime, *, withdrawn: bool) -> Select[Any]:
     by_withdrawal = applications.c.status == LifecycleStatus.WITHDRAWN.value
-    over = select(applications.c.application_id).where(
-        applications.c.closed_at <= before, by_withdrawal if withdrawn else ~by_withdrawal
-    )
-    return application_parties.c.application_id.in_(over)
+    ended = by_withdrawal if withdrawn else ~by_withdrawal
+    return select(applications.c.application_id).where(applications.c.closed_at <= before, ended)
+
+
+def _parties(before: datetime, *, withdrawn: bool) -> ColumnElement[bool]:
+    return application_parties.c.application_id.in_(_closed(before, withdrawn=withdrawn))
+
+
+def _others(before: datetime, *, withdrawn: bool) -> ColumnElement[bool]:
+    return named_persons.c.subject.in_(_closed(before, withdrawn=withdrawn))
 
 
 def _settled(before: datetime, state: DeliveryState) -> ColumnElement[bool]:
@@ -44,9 +52,14 @@ def _projects(before: datetime, *, silent: bool) -> ColumnElement[bool]:
     return unheard if silent else unheard & (projects.c.over_since <= before)
 
 
+def _reviewed(before: datetime) -> ColumnElement[bool]:
+    over = select(review_tasks.c.task_id).where(review_tasks.c.settled_at <= before)
+    return named_persons.c.subject.in_(over)
+
+
 _OVER: dict[Kept, tuple[Table, Condition]] = {
-    Kept.PARTIES: (application_parties, lambda _, before: _closed(before, withdrawn=False)),
-    Kept.WITHDRAWN_PARTIES: (application_parties, lambda _, before: _closed(before, withdrawn=True)),
+    Kept.PARTIES: (application_parties, lambda _, before: _parties(before, withdrawn=False)),
+    Kept.WITHDRAWN_PARTIES: (application_parties, lambda _, before: _parties(before, withdrawn=True)),
     Kept.DELIVERIES: (outbox, lambda _, before: _settled(before, DeliveryState.DELIVERED)),
     Kept.UNDELIVERED: (outbox, lambda _, before: _settled(before, DeliveryState.DEAD)),
     Kept.INTAKES: (intakes, lambda _, before: intakes.c.expires_at <= before),
@@ -56,6 +69,9 @@ _OVER: dict[Kept, tuple[Table, Condition]] = {
         evidence_documents,
         lambda _, before: (evidence_documents.c.kept_at < before) & nobody_rests_on_it(),
     ),
+    Kept.OTHERS: (named_persons, lambda _, before: _others(before, withdrawn=False)),
+    Kept.WITHDRAWN_OTHERS: (named_persons, lambda _, before: _others(before, withdrawn=True)),
+    Kept.REVIEWED_OTHERS: (named_persons, lambda _, before: _reviewed(before)),
     Kept.PROJECT_CONTACTS: (projects, lambda _, before: _projects(before, silent=False)),
     Kept.SILENT_PROJECTS: (projects, lambda _, before: _projects(before, silent=True)),
     Kept.COPIES: (
@@ -84,18 +100,19 @@ class SqlRemoval:
         if table is outbox:
             return self._erase(some, at)
         if table is application_parties:
-            return self._forget_parties(some)
+            return self._forget_parties(some, at - policy.others_shown)
         if table is projects:
             return self._forget_contacts(some, at)
         return self._statements.execute(delete(table).where(tuple_(*keys).in_(some))).rowcount
 
-    def _forget_parties(self, some: Select[Any]) -> int:
+    def _forget_parties(self, some: Select[Any], shown_after: datetime) -> int:
         """Who applied, and with it what proves who applied and what was shown: envelopes and assertions."""
         over = list(self._statements.execute(some).scalars())
         let_go(self._statements, over)
         forget_ways(self._statements, over)
         forget_contracts(self._statements, over)
         forget_ratings(self._statements, over)
+        forget_named(self._statements, over, shown_after)
         forgotten = delete(application_parties).where(application_parties.c.application_id.in_(over))
         return self._statements.execute(forgotten).rowcount
 

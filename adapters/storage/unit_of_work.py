@@ -17,6 +17,7 @@ from adapters.storage.evidence import SqlApplicationTraces, SqlEvidenceShelf
 from adapters.storage.idempotency import SqlIdempotency
 from adapters.storage.identity import SqlSessions
 from adapters.storage.licences import SqlAskedHolders, SqlCases, read_cases_for_use
+from adapters.storage.named_persons import SqlNamedPersons
 from adapters.storage.notice_sends import SqlNoticeSends
 from adapters.storage.notices import NoticingRecords, SqlNotices
 from adapters.storage.officers import SqlOfficers
@@ -190,6 +191,10 @@ class SqlUnitOfWork:
     @cached_property
     def notice_sends(self) -> SqlNoticeSends:
         return SqlNoticeSends(self._statements)
+
+    @cached_property
+    def named_persons(self) -> SqlNamedPersons:
+        return SqlNamedPersons(self._statements)
 
     @cached_property
     def officers(self) -> SqlOfficers:

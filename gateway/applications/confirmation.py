@@ -25,6 +25,7 @@ from gateway.applications.submission import (
 )
 from gateway.applications.utilities import choose_utility
 from gateway.authorisations.model import Authorisation
+from gateway.certificates.named_persons import NOBODY
 from gateway.certificates.proofs import EvidenceDocument, EvidenceRole, ProofCause
 from gateway.errors import Owner
 from gateway.records.entries import Fact, RecordEntry
@@ -127,6 +128,7 @@ def submit(tx: IntakeTransaction, prepared: Prepared, stored: StoredIntake, inta
     tx.records.append(authorised_entry(authorisation, application.received_at))
     record_id = tx.records.append(submitted_entry(application, intake_id, stored.assertion))
     _keep_evidence(tx, application, stored)
+    _keep_others(tx, application.application_id, application, stored)
     return Submitted(application, authorisation, record_id)
 
 
@@ -136,13 +138,29 @@ def _keep_evidence(tx: IntakeTransaction, application: GridConnectionApplication
     if stored.assertion is not None:
         document = EvidenceDocument(EvidenceRole.ASSERTION, stored.assertion.encode())
         tx.evidence.attach(application_id, [document], at)
-    standing = {each.document: each.content_digest for each in application.documents if each.verdict is not None}
+    standing = _standing(application)
     for document_of in stored.documents:
         digest = standing.get(document_of.document)
         proof = None if digest is None else document_of.proof(digest[:CHOICE_DIGITS])
         if digest is not None and proof is not None:
             tx.evidence.add(application_id, ProofCause.SUBMITTED, proof, (), at)
             tx.evidence.attach_copy(application_id, document_of.document, application.holder_digest, digest, at)
+
+
+def _keep_others(
+    tx: IntakeTransaction, subject: str, application: GridConnectionApplication, stored: StoredIntake
+) -> None:
+    """Whom else the certificates name, so that they can be told who saw them for ``subject``."""
+    standing = _standing(application)
+    for document_of in stored.documents:
+        digest = standing.get(document_of.document)
+        others = NOBODY if digest is None else document_of.others(digest[:CHOICE_DIGITS])
+        if digest is not None and others.persons:
+            tx.named_persons.add(subject, document_of.document, digest, others)
+
+
+def _standing(application: GridConnectionApplication) -> dict[str, str | None]:
+    return {each.document: each.content_digest for each in application.documents if each.verdict is not None}
 
 
 def open_review(
@@ -179,4 +197,5 @@ def open_review(
         record_id=tx.records.append(RecordEntry(REVIEW_OPENED, now, "applicant", intake_id, facts=facts)),
     )
     tx.reviews.add(task)
+    _keep_others(tx, task_id, application, stored)
     return ReviewOpened(task)

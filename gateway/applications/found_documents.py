@@ -23,6 +23,7 @@ from gateway.certificates.claims import ECertificateClaims
 from gateway.certificates.errors import NoECertificate
 from gateway.certificates.identifier_digests import IdentifierDigests
 from gateway.certificates.kind import CertificateKind
+from gateway.certificates.named_persons import NOBODY, OthersNamed, others_named
 from gateway.certificates.ports import UsePurpose
 from gateway.certificates.service import CertificateService
 from gateway.certificates.verdicts import Verdict
@@ -57,6 +58,8 @@ class DocumentState(StrEnum):
 class Candidate:
     """One certificate that may stand for the document. ``summary`` is the applicant's own data, for their eyes.
 
+    ``others`` are whom else it names.
+
     ``claims`` are there only when the verdict is valid, and only while it is looked at: they are never stored.
     """
 
@@ -76,6 +79,7 @@ class Candidate:
     expires_on: date | None = None
     facts_digest: str | None = None
     verification: Verification | None = field(default=None, repr=False)
+    others: OthersNamed = NOBODY
 
 
 @dataclass(frozen=True)
@@ -141,18 +145,18 @@ async def _find(certificates: CertificateService, row: RequirementRow, search: S
         return FoundDocument(row, DocumentState.UNAVAILABLE, next_step=step_when_source_fails(row.document, error))
     kind = certificates.kinds.get(row.document.value)
     here = [each for each in obtained.verifications if kind.lies_in(each.claims, search.region)]
-    return _judge(row, kind, here, search.own_codes, certificates.identifier_digests)
+    return _judge(row, kind, here, search, certificates.identifier_digests)
 
 
 def _judge(
     row: RequirementRow,
     kind: CertificateKind,
     found: list[Verification],
-    own_codes: frozenset[str],
+    search: Search,
     digests: IdentifierDigests,
 ) -> FoundDocument:
     """A valid one stands; else one that may yet prove good leaves it open, and only then is it refused."""
-    candidates = tuple(_candidate(kind, each, own_codes, digests) for each in found)
+    candidates = tuple(_candidate(kind, each, search, digests) for each in found)
     by_verdict = {verdict: [each for each in found if each.verdict is verdict] for verdict in Verdict}
     if len(by_verdict[Verdict.VALID]) == 1:
         return FoundDocument(row, DocumentState.FOUND, candidates)
@@ -166,14 +170,14 @@ def _judge(
 
 
 def _candidate(
-    kind: CertificateKind, verification: Verification, own_codes: frozenset[str], digests: IdentifierDigests
+    kind: CertificateKind, verification: Verification, search: Search, digests: IdentifierDigests
 ) -> Candidate:
     failed, provenance = verification.failed_check, verification.provenance
     identifier = ECertificateIdentifier.parse(verification.identifier) if verification.identifier else None
     return Candidate(
         choice=verification.envelope_digest[:CHOICE_DIGITS],
         verdict=verification.verdict,
-        summary=readable_fields(kind, verification.claims, own_codes),
+        summary=readable_fields(kind, verification.claims, search.own_codes),
         issuing_authority=verification.issuing_authority,
         source=provenance.source if provenance else None,
         as_of=provenance.fetched_at if provenance else None,
@@ -191,4 +195,5 @@ def _candidate(
         expires_on=verification.expires_on,
         facts_digest=digests.facts(verification.claims) if verification.claims else None,
         verification=verification,
+        others=others_named(kind, verification.claims, search.holder_code, digests.keyed),
     )

@@ -14,6 +14,7 @@ from gateway.applications.model import (
 )
 from gateway.applications.review_tasks import Look, ReviewState, ReviewTask, Settlement
 from gateway.authorisations.ports import AuthorisationRepository
+from gateway.certificates.named_persons import NamedPersons
 from gateway.certificates.proofs import EvidenceShelf
 from gateway.delivery.ports import Outbox
 from gateway.records.ports import RecordAppender
@@ -167,6 +168,8 @@ class IntakeTransaction(Protocol):
     def certificate_copies(self) -> CopiesOfHolder: ...
     @property
     def evidence(self) -> EvidenceShelf: ...
+    @property
+    def named_persons(self) -> NamedPersons: ...
     @property
     def records(self) -> RecordAppender: ...
     @property

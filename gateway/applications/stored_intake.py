@@ -9,6 +9,7 @@ from gateway.applications.found_documents import FoundDocument
 from gateway.applications.model import ApplicationDocument, Demand, IntakeKind, Party
 from gateway.applications.reconciliation.finding import ChosenFinding
 from gateway.applications.review_tasks import chosen_from_json, chosen_to_json
+from gateway.certificates.named_persons import NOBODY, OthersNamed
 from gateway.certificates.proofs import Proof
 from gateway.certificates.verdicts import Verdict
 from schemas.applicant_api import Confirmation, IntakeView
@@ -42,6 +43,7 @@ class StoredDocument:
                     "expires_on": candidate.expires_on.isoformat() if candidate.expires_on else None,
                     "facts_digest": candidate.facts_digest,
                     "proof": Proof.of(candidate.verification).to_json() if candidate.verification else None,
+                    "others": {"persons": candidate.others.persons, "label": candidate.others.label},
                 }
                 for candidate in found.candidates
                 if candidate.verdict is Verdict.VALID
@@ -77,6 +79,11 @@ class StoredDocument:
         """What the verdict about the certificate that stands for the document rested on; None where it was not kept."""
         kept = self.valid.get(self.choice(wanted) or "") or {}
         return Proof.from_json(kept["proof"]) if kept.get("proof") else None
+
+    def others(self, wanted: str | None) -> OthersNamed:
+        """Whom else that certificate names; nobody where it was not kept."""
+        kept = (self.valid.get(self.choice(wanted) or "") or {}).get("others")
+        return OthersNamed(tuple(kept["persons"]), kept["label"]) if kept else NOBODY
 
     def declared(self, content_digest: str) -> ApplicationDocument:
         """The applicant's own upload in its place, marked self-declared (容缺)."""

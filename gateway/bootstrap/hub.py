@@ -24,6 +24,7 @@ from gateway.bootstrap.rooms import (
     build_contracts,
     build_evidence,
     build_licences,
+    build_named_accesses,
     build_oversight,
     build_reconciliation,
     build_retention,
@@ -152,6 +153,7 @@ def _of_applicants(foundation: Foundation, http: HttpClient, digests: KeyedDiges
         NoticeService(transactions, clock, notice_ways(settings)),
         progress,
         CaseFiles(transactions, progress, clock),
+        build_named_accesses(foundation, digests),
     )
 
 

@@ -16,8 +16,9 @@ from gateway.evidence.service import EvidenceService
 from gateway.licences.service import LicenceService
 from gateway.oversight.routing import RoutingService
 from gateway.oversight.service import OversightService
+from gateway.progress.named_accesses import NamedAccessService
 from gateway.reconciliation.service import ReconciliationService
-from gateway.retention.policies import Periods, policies
+from gateway.retention.policies import Periods, policies, shown_to_others
 from gateway.retention.service import RetentionService
 
 
@@ -87,11 +88,23 @@ def build_evidence(foundation: Foundation) -> EvidenceService:
     )
 
 
+def build_named_accesses(foundation: Foundation, digests: KeyedDigest) -> NamedAccessService:
+    """谁看过我的信息, for whom others' certificates name."""
+    shown_for = shown_to_others(_periods(foundation))
+    return NamedAccessService(
+        foundation.transactions, kinds_of(foundation.settings), digests, shown_for, foundation.clock
+    )
+
+
 def build_retention(foundation: Foundation) -> RetentionService:
     """What removes personal data when their time is over."""
     settings = foundation.settings
-    table = policies(Periods(**settings.retention.model_dump()), kinds_of(settings).copies_kept())
+    table = policies(_periods(foundation), kinds_of(settings).copies_kept())
     return RetentionService(foundation.transactions, table, foundation.clock)
+
+
+def _periods(foundation: Foundation) -> Periods:
+    return Periods(**foundation.settings.retention.model_dump())
 
 
 def build_reviews(

@@ -58,6 +58,20 @@ class Predicate:
     holds: Callable[[ECertificateClaims, PredicateContext], bool | None]
 
 
+@dataclass(frozen=True, slots=True)
+class NamedOthers:
+    """Natural persons whom a kind names beside the holder in question, and what of it is about them.
+
+    ``texts`` reads where numbers of persons may stand, the holder's own too. ``fields`` names the fields and predicates
+    that are about each of them: what is said of the holder alone, or of an application, is not. ``label`` reads what
+    they all know the certificate by, for somebody who is named in several.
+    """
+
+    texts: Callable[[ECertificateClaims], Iterable[str | None]]
+    fields: frozenset[str]
+    label: Callable[[ECertificateClaims], str | None] | None = None
+
+
 def among(codes: Iterable[str], context: PredicateContext) -> bool | None:
     """Whether the holder is one of ``codes``: no only where each of them is plainly somebody else's."""
     answers = [context.is_holder(code) for code in codes]
@@ -92,7 +106,8 @@ class CertificateKind:
     """One 证照类型. ``type_codes`` are the 证照类型代码 under which it is issued, the first being the one asked for.
 
     ``holder_types`` are CZZTDMLXDM codes (001 统一社会信用代码, 111 公民身份号码). ``region_of`` reads the GB/T 2260
-    region out of the claims, when the kind has one. Raises ``ValueError`` when the table contradicts the claims model.
+    region out of the claims, when the kind has one; ``others`` says whom else it names. Raises ``ValueError`` when
+    the table contradicts the claims model.
     """
 
     code: str
@@ -104,6 +119,7 @@ class CertificateKind:
     predicates: tuple[Predicate, ...] = COMMON_PREDICATES
     policy: KindPolicy = field(default_factory=KindPolicy)
     region_of: Callable[[ECertificateClaims], str | None] | None = None
+    others: NamedOthers | None = None
 
     def __post_init__(self) -> None:
         names = [item.name for item in self.fields] + [item.name for item in self.predicates]
@@ -112,6 +128,8 @@ class CertificateKind:
             raise ValueError(f"kind {self.code!r}: code, type codes and holder types must be given")
         if unknown or len(set(names)) != len(names):
             raise ValueError(f"kind {self.code!r}: disclosure names a field twice or one the claims lack")
+        if self.others is not None and not self.others.fields <= set(names):
+            raise ValueError(f"kind {self.code!r}: others are told of a field that it does not disclose")
 
     @property
     def disclosable(self) -> frozenset[str]:

@@ -13,6 +13,8 @@ class Use(StrEnum):
 
     HOLDER = "holder"
     """公民身份号码 or 统一社会信用代码."""
+    NAMED_PERSON = "named_person"
+    """公民身份号码 of somebody whom another's certificate names: in no table the digest of a holder."""
     CERTIFICATE = "certificate"
     """SHA-256 of a 电子证照标识."""
     CERTIFICATE_SERIES = "certificate_series"

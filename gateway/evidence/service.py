@@ -22,6 +22,8 @@ from schemas.wire import Typ
 
 BUNDLED = "evidence.bundled"
 """The action of each bundle in the record, with the digest of all its bytes."""
+APPLICANT = "applicant"
+"""The actor of a bundle that the applicant had of their own application."""
 MANIFEST = "manifest.jws"
 
 
@@ -64,7 +66,7 @@ class EvidenceService:
 
         Raises ``ApplicationUnknown``, for another holder's too, and as ``for_operator``.
         """
-        return await self._make(application_id, Scope(redacted), "applicant", applicant=applicant)
+        return await self._make(application_id, Scope(redacted), APPLICANT, applicant=applicant)
 
     async def for_utility(self, application_id: str, utility: str) -> Bundle:
         """The utility's own application: always without personal data, and with no deliveries but its own.

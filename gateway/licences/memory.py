@@ -22,13 +22,14 @@ class Moved(Exception):
 
 @dataclass(frozen=True)
 class RememberedCase:
-    """A case as it was read, and of which verdicts the evidence was kept with it.
+    """A case as it was read, of which verdicts the evidence was kept with it, and whose other persons.
 
-    Kept evidence goes with the application's personal data alone (``gateway.retention``), long after the case changed.
+    What was kept goes with the application's personal data alone (``gateway.retention``), long after the case changed.
     """
 
     case: Case
     _kept: dict[str, Verification] = field(default_factory=dict)
+    _named: set[tuple[str, str]] = field(default_factory=set)
 
     def require_standing(self, tx: LicencesTransaction, application_id: str, found: Found) -> None:
         """Nothing was changed of the case, nor of the copies that ``found`` rests on. Raises ``Moved``."""
@@ -48,9 +49,15 @@ class RememberedCase:
             and before.checks == verification.checks
         )
 
-    def kept(self, verification: Verification) -> None:
-        """What it rests on was kept, and committed."""
+    def has_named(self, verification: Verification) -> bool:
+        """Whether it was kept whom else this envelope names."""
+        return (verification.kind, verification.envelope_digest) in self._named
+
+    def kept(self, verification: Verification, *, others: bool) -> None:
+        """What it rests on was kept and committed; with ``others`` also whom else it names."""
         self._kept[verification.kind] = verification
+        if others:
+            self._named.add((verification.kind, verification.envelope_digest))
 
 
 def looks_of(application_id: str, found: Found) -> tuple[Look, ...]:

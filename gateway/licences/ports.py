@@ -9,6 +9,7 @@ from gateway.applications.model import GridConnectionApplication, Party
 from gateway.applications.ports import ApplicationRepository
 from gateway.authorisations.model import Authorisation
 from gateway.authorisations.ports import AuthorisationRepository
+from gateway.certificates.named_persons import NamedPersons
 from gateway.certificates.ports import CertificateCopies
 from gateway.certificates.proofs import EvidenceShelf
 from gateway.partners.ports import PartnerRepository
@@ -67,6 +68,8 @@ class LicencesTransaction(Protocol):
     def asked_holders(self) -> AskedHolders: ...
     @property
     def evidence(self) -> EvidenceShelf: ...
+    @property
+    def named_persons(self) -> NamedPersons: ...
     @property
     def partners(self) -> PartnerRepository: ...
     @property

@@ -28,6 +28,7 @@ from gateway.authorisations.model import require_covers
 from gateway.caller import Caller
 from gateway.certificates.bounded import BoundedCache
 from gateway.certificates.disclosure import disclose
+from gateway.certificates.named_persons import others_named
 from gateway.certificates.proofs import Proof, ProofCause, documents_behind
 from gateway.certificates.service import CertificateService
 from gateway.certificates.verdicts import Verdict
@@ -197,7 +198,7 @@ class LicenceService:
                 else lambda tx: self._record(tx, asking, allowed, leaving, snapshot, facts, None)
             )
         if known is not None:
-            known.kept(found.verification)
+            known.kept(found.verification, others=_tells_of_others(outcome.leaving))
         return outcome
 
     def _known_kind(self, kind: str) -> str:
@@ -240,10 +241,26 @@ class LicenceService:
         entry = RecordEntry(asking.action, at, asking.actor, request.application_id, facts={**facts, **told})
         if known is None or not known.has_kept(leaving.found.verification):
             _keep_evidence(tx, request.application_id, leaving.found, str(facts["holder_digest"]), at)
+        if _tells_of_others(leaving) and (known is None or not known.has_named(leaving.found.verification)):
+            self._keep_others(tx, allowed, leaving)
         return Outcome(asking.now, leaving, tx.records.append(entry))
+
+    def _keep_others(self, tx: LicencesTransaction, allowed: Allowed, leaving: Leaving) -> None:
+        """Whom else the certificate names as it is now: a newer version than the confirmed one may name others."""
+        verification, kind = leaving.found.verification, leaving.compiled.disclosure.kind
+        others = others_named(kind, verification.claims, allowed.holder_code, self._digests)
+        if others.persons:
+            application_id = allowed.application.application_id
+            tx.named_persons.add(application_id, kind.code, verification.envelope_digest, others)
 
     def _leaving(self, allowed: Allowed, compiled: Compiled, found: Found, now: datetime) -> Leaving:
         return Leaving(found, compiled, disclose(compiled.disclosure, found.verification, allowed.context(now)))
+
+
+def _tells_of_others(leaving: Leaving) -> bool:
+    """Whether something leaves that may be about somebody else than the holder."""
+    others = leaving.compiled.disclosure.kind.others
+    return others is not None and not others.fields.isdisjoint(leaving.disclosure.given)
 
 
 def _keep_evidence(

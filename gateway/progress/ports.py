@@ -1,6 +1,7 @@
 """What the progress room asks of the unit of work; it only reads."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.applications.ports import ApplicationRepository, ReviewRepository
@@ -16,6 +17,28 @@ class EntriesOfSubject(Protocol):
     """The record, as far as one application's applicant may see it."""
 
     def of_subject(self, subject: str, actions: Sequence[str]) -> Sequence[StoredEntry]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EntryNaming:
+    """An entry about a subject for which a certificate is kept that names the person in question.
+
+    ``kind`` and ``content_digest`` (SHA-256 of the envelope) say which certificate, ``label`` what the person
+    knows it by; the entry may be about another.
+    """
+
+    entry: StoredEntry
+    kind: str
+    content_digest: str
+    label: str | None = field(default=None, repr=False)
+
+
+class EntriesNaming(Protocol):
+    """The record, as far as whom a certificate names beside its holder may see it."""
+
+    def entries_naming(self, person: str, actions: Collection[str]) -> Sequence[EntryNaming]:
+        """In no order; ``person`` is the digest that certificates' other persons are known by."""
+        ...
 
 
 class CertificatesLookedAt(Protocol):
@@ -34,6 +57,13 @@ class ContractsOfApplication(Protocol):
     """供用电合同, without their documents."""
 
     def of_application(self, application_id: str) -> Sequence[Contract]: ...
+
+
+class NamedPersonTransaction(Protocol):
+    """The slice for somebody who looks at certificates that name them."""
+
+    @property
+    def named_persons(self) -> EntriesNaming: ...
 
 
 class ProgressTransaction(Protocol):

@@ -6,10 +6,11 @@ from fastapi import APIRouter, Depends
 
 from gateway.http.services import provide
 from gateway.identity.router import Applicant
+from gateway.progress.named_accesses import NamedAccessService
 from gateway.progress.service import ProgressService
 from gateway.records.service import RecordProofs
 from gateway.records.views import proof_view
-from schemas.applicant_api import ApplicationSummary, ProgressView
+from schemas.applicant_api import ApplicationSummary, NamedAccesses, ProgressView
 from schemas.record_proofs import RecordProofView
 from schemas.wire import OpaqueId
 
@@ -27,6 +28,14 @@ async def progress(application_id: OpaqueId, applicant: Applicant, service: Serv
 async def applications(applicant: Applicant, service: Service) -> list[ApplicationSummary]:
     """The applicant's own applications, newest first."""
     return await service.applications(applicant.holder_digest)
+
+
+@router.get("/v1/accesses-naming-me", summary="谁看过写有我的证照（共有人）")
+async def accesses_naming_me(
+    applicant: Applicant, service: Annotated[NamedAccessService, Depends(provide(NamedAccessService))]
+) -> NamedAccesses:
+    """Accesses to certificates of others that name the verified resident, and nothing of what those others do."""
+    return await service.of(applicant)
 
 
 @router.get(

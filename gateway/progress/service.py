@@ -23,8 +23,16 @@ from gateway.contracts.views import standing_of
 from gateway.delivery.ports import DeliveryState
 from gateway.errors import Owner
 from gateway.licences.service import DISCLOSED
+from gateway.progress.bundles import ACTION as BUNDLES
+from gateway.progress.bundles import given_whole
 from gateway.progress.ports import ProgressTransaction
-from gateway.progress.titles import document_title, field_titles, withheld_views
+from gateway.progress.titles import (
+    EVERYTHING,
+    EVIDENCE,
+    document_title,
+    field_titles,
+    withheld_views,
+)
 from gateway.rechecks.views import document_progress
 from gateway.records.entries import digest
 from gateway.records.log import record_id
@@ -162,13 +170,15 @@ def _documents(tx: ProgressTransaction, application: GridConnectionApplication) 
 
 
 def _accesses(tx: ProgressTransaction, application_id: str) -> list[AccessView]:
-    """谁看过我的信息: officers who looked before it was sent (人工核查), then who asked for certificates or was shown
-    the parties.
+    """谁看过我的信息: officers who looked before it was sent (人工核查), then who asked for certificates, was shown the
+    parties, or was given everything (证据包).
     """
     review = tx.reviews.of_application(application_id)
     looks = look_views(tx.reviews.looks(review.task_id)) if review else []
     return looks + [
-        access_view(entry) for entry in tx.record_reader.of_subject(application_id, (DISCLOSED, PARTIES_SHOWN))
+        access_view(entry)
+        for entry in tx.record_reader.of_subject(application_id, (DISCLOSED, PARTIES_SHOWN, BUNDLES))
+        if entry.action != BUNDLES or given_whole(orjson.loads(entry.leaf))
     ]
 
 
@@ -227,7 +237,8 @@ def _next_step(kept: KeptReview, permit: PermitDeadline) -> tuple[str | None, st
 def access_view(stored: StoredEntry) -> AccessView:
     """One disclosure, or refused attempt, as its record entry tells it."""
     entry: dict[str, Any] = orjson.loads(stored.leaf)
-    facts = entry["facts"]
+    whole: dict[str, Any] = {"kind": EVIDENCE, "purpose": EVIDENCE, "fields": [EVERYTHING]}
+    facts: dict[str, Any] = whole if stored.action == BUNDLES else entry["facts"]
     document, fields = facts.get("kind"), facts.get("fields") or []
     clauses = facts.get("clauses") or [facts.get("clause")]
     return AccessView(

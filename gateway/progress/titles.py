@@ -9,7 +9,10 @@ from gateway.certificates.disclosure import Withholding
 from gateway.certificates.registry import KindRegistry
 from schemas.applicant_api import WithheldView
 
-_OTHER_DOCUMENTS = {SITE_ADDRESS: "用电地址", "parties": "申请人信息"}
+EVIDENCE, EVERYTHING = "evidence", "everything"
+"""The document and the one field of a bundle that was given whole."""
+_OTHER_DOCUMENTS = {SITE_ADDRESS: "用电地址", "parties": "申请人信息", EVIDENCE: "证据包"}
+_OTHER_FIELDS = {SITE_ADDRESS: "用电地址", EVERYTHING: "全部证照原文、身份核验结果与申请人信息"}
 
 
 def document_title(document: str | None) -> str | None:
@@ -22,7 +25,7 @@ def field_titles(document: str | None, names: Sequence[str]) -> list[str]:
     """Fields and predicates of ``document``, each by its title; a name that has none stands for itself."""
     kind = _kinds().by_code.get(document or "")
     if kind is None:
-        return [_OTHER_DOCUMENTS[document] if document == SITE_ADDRESS else name for name in names]
+        return [_OTHER_FIELDS.get(document if document == SITE_ADDRESS else name, name) for name in names]
     return [kind.title_of(name) for name in names]
 
 

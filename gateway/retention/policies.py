@@ -27,13 +27,19 @@ class Kept(StrEnum):
     ANSWERS = "answers"
     COPIES = "copies"
     STATUS_EVIDENCE = "status_evidence"
+    OTHERS = "others"
+    WITHDRAWN_OTHERS = "withdrawn_others"
+    REVIEWED_OTHERS = "reviewed_others"
     PROJECT_CONTACTS = "project_contacts"
     SILENT_PROJECTS = "silent_projects"
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionPolicy:
-    """``kept`` after the event ``after``, what it names is removed. ``kind`` narrows it to one certificate kind."""
+    """``kept`` after the event ``after``, what it names is removed. ``kind`` narrows it to one certificate kind.
+
+    ``others_shown`` is how long whom else the removed certificates name are shown an access, from the access on.
+    """
 
     what: Kept
     title: str
@@ -41,6 +47,7 @@ class RetentionPolicy:
     kept: timedelta
     basis: str
     kind: str | None = None
+    others_shown: timedelta = timedelta()
 
     @property
     def code(self) -> str:
@@ -60,13 +67,23 @@ class Periods:
     silent_projects_days: int
 
 
+def shown_to_others(periods: Periods) -> timedelta:
+    """How long an access is shown to whom else a certificate names (共有人), counted from the access itself.
+
+    What leads to them goes with the applicant's data, which is never sooner – and later where everything was given to
+    somebody after the end. So nobody can tell by an access that vanishes when somebody else's application ended, or
+    that it was withdrawn.
+    """
+    return timedelta(days=min(periods.parties_days, periods.withdrawn_parties_days))
+
+
 def policies(periods: Periods, copies_kept: Mapping[str, timedelta]) -> tuple[RetentionPolicy, ...]:
     """Every policy; ``copies_kept`` is how long a copy of each certificate kind may stand in for its source."""
 
     def days(number: int) -> timedelta:
         return timedelta(days=number)
 
-    at_once = timedelta()
+    at_once, shown = timedelta(), shown_to_others(periods)
     return (
         RetentionPolicy(
             Kept.PARTIES,
@@ -74,6 +91,7 @@ def policies(periods: Periods, copies_kept: Mapping[str, timedelta]) -> tuple[Re
             "申请办结或终止",
             days(periods.parties_days),
             PURPOSE_REACHED,
+            others_shown=shown,
         ),
         RetentionPolicy(
             Kept.WITHDRAWN_PARTIES,
@@ -81,6 +99,7 @@ def policies(periods: Periods, copies_kept: Mapping[str, timedelta]) -> tuple[Re
             "申请人撤回申请",
             days(periods.withdrawn_parties_days),
             CONSENT_WITHDRAWN,
+            others_shown=shown,
         ),
         RetentionPolicy(
             Kept.DELIVERIES, "已送达事件的内容", "接收方签收", days(periods.deliveries_days), PURPOSE_REACHED
@@ -93,6 +112,27 @@ def policies(periods: Periods, copies_kept: Mapping[str, timedelta]) -> tuple[Re
         RetentionPolicy(Kept.ANSWERS, "为重试而留的应答", "到期（24 小时）", at_once, PERIOD_OVER),
         RetentionPolicy(
             Kept.STATUS_EVIDENCE, "不再有申请依据的状态列表与吊销列表", "最近一次取得", days(31), PURPOSE_REACHED
+        ),
+        RetentionPolicy(
+            Kept.OTHERS,
+            "办结后仍有全套证据取得记录的，证照上其他人号码的摘要",
+            "申请办结或终止",
+            days(periods.parties_days) + shown,
+            PURPOSE_REACHED,
+        ),
+        RetentionPolicy(
+            Kept.WITHDRAWN_OTHERS,
+            "撤回后仍有全套证据取得记录的，证照上其他人号码的摘要",
+            "申请人撤回申请",
+            days(periods.withdrawn_parties_days) + shown,
+            PURPOSE_REACHED,
+        ),
+        RetentionPolicy(
+            Kept.REVIEWED_OTHERS,
+            "人工核查所看证照上其他人号码的摘要",
+            "核查结束",
+            days(periods.withdrawn_parties_days),
+            PURPOSE_REACHED,
         ),
         RetentionPolicy(
             Kept.PROJECT_CONTACTS,

@@ -65,6 +65,10 @@ class Applicant:
         """Stages, permits, deadlines, and who read what."""
         return await self._call("GET", f"/v1/applications/{application_id}/progress")
 
+    async def accesses_naming_me(self) -> dict[str, Any]:
+        """Who saw certificates of others that name this resident."""
+        return await self._call("GET", "/v1/accesses-naming-me")
+
     async def commit(self, href: str) -> dict[str, Any]:
         """Read the statement of a 告知承诺 and give it, as it was read."""
         shown = await self._call("GET", href)

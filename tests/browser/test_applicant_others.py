@@ -1,15 +1,19 @@
 """Nobody sees anything of another applicant's: every route is walked as somebody else, and without a session."""
 
+import re
+
 import pytest
 from fastapi.routing import APIRoute
 
 from gateway.portal.applicant.router import ROUTERS
 from gateway.portal.visits import COOKIE, Visit
+from mock_services.demo.applicant import Refused
 from tests.support.province import LiveProvince
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 SECRET = "v" * 43
 DEMAND = {"region": "440106", "voltage_v": 220, "capacity_kw": 8, "purpose": "演示人工"}
+SHARED = {**DEMAND, "region": "440305"}
 OWNER = "陈安然"
 
 
@@ -89,6 +93,72 @@ async def test_what_was_looked_at_for_one_application_stands_with_no_other(provi
     (route,) = [each for each in of_somebody() if each.path.endswith("/accesses")]
     pages = [(await walked(province, owner.token, route, application_id=each))["GET"][1] for each in (first, second)]
     assert [page.count('<li class="card">') for page in pages] == seen
+
+
+def plain(name: str) -> APIRoute:
+    """The route of a page that names nothing: whose it is, the session alone says."""
+    every = [route for router in ROUTERS for route in router.routes]
+    (found,) = [each for each in every if isinstance(each, APIRoute) and each.path == name]
+    return found
+
+
+async def test_a_co_owner_sees_who_saw_the_certificate_and_nothing_of_the_application(province: LiveProvince) -> None:
+    """Every route that names the owner's application is walked as the co-owner; then what is theirs is read closely."""
+    owner, co_owner, stranger = map(
+        province.applicant, ("resident-two-owners", "resident-co-owner", "resident-ordinary")
+    )
+    for each in (owner, co_owner, stranger):
+        await each.verify("resident", "face")
+    application = (await owner.confirm((await owner.begin("face-verified", SHARED))["intake_id"]))["application_id"]
+    intake = (await owner.begin("face-verified", SHARED))["intake_id"]
+    stage = province.stage()
+    await stage.at_utility(application)
+    for kind in ("property_certificate", "resident_id"):
+        await stage.ask_as_utility(application, kind=kind, purpose="grid_connection")
+    owners = [route for route in of_somebody() if route.path.endswith(("/accesses", "/notices", "/authorisation"))]
+    owners = [route for route in owners if route.path.startswith("/applications/") and "GET" in route.methods]
+
+    async def as_the_owner_sees_it() -> list[tuple[int, str]]:
+        walks = [await walked(province, owner.token, each, application_id=application) for each in owners]
+        return [(walk["GET"][0], re.sub(r'name="once" value="[^"]*"', "", walk["GET"][1])) for walk in walks]
+
+    before = await as_the_owner_sees_it()
+    assert [status for status, _ in before] == [200] * len(owners)
+    for route in of_somebody():
+        places = {"intake_id": intake, "application_id": application, "permit_id": "prm_of_somebody"}
+        for method, (status, text) in (await walked(province, co_owner.token, route, **places)).items():
+            if not (route.path.endswith("/drop") and method == "GET"):
+                assert status == 404, (method, route.path, status)
+            assert "黄同舟" not in text
+    status, page = (await walked(province, co_owner.token, plain("/accesses")))["GET"]
+    assert (status, "广东电网（模拟）" in page, "坐落" in page) == (200, True, True)
+    progress = await owner.progress(application)
+    told = await co_owner.accesses_naming_me()
+    for text in (page, str(told)):
+        for secret in (application, intake, "黄同舟", "440305190512064260", "residential", "居民用户", "sign_up"):
+            assert secret not in text, secret
+        for record in (each["record_id"] for each in progress["accesses"]):
+            assert record not in text
+    assert {each["document"] for each in told["accesses"]} == {"property_certificate"}
+    assert await as_the_owner_sees_it() == before, "that somebody looked is seen nowhere"
+    status, page = (await walked(province, stranger.token, plain("/accesses")))["GET"]
+    assert (status, page.count('<li class="card">')) == (200, 0)
+    assert (await stranger.accesses_naming_me())["accesses"] == []
+    await owner.drop(intake)
+
+
+async def test_nobody_is_told_of_accesses_without_a_session_or_as_an_enterprise(province: LiveProvince) -> None:
+    status, text = (await walked(province, "", plain("/accesses")))["GET"]
+    assert (status, "请先核验身份" in text) == (401, True)
+    gateway = province.province.gateway
+    assert (await province.http.get(f"{gateway}/v1/accesses-naming-me")).status_code == 401
+    enterprise = province.applicant("enterprise-small")
+    await enterprise.verify("enterprise", "e_licence")
+    status, text = (await walked(province, enterprise.token, plain("/accesses")))["GET"]
+    assert (status, "以居民身份核验" in text, '<li class="card">' in text) == (403, True, False)
+    with pytest.raises(Refused) as refused:
+        await enterprise.accesses_naming_me()
+    assert (refused.value.status, refused.value.problem["check"]) == (403, "named_accesses.resident_only")
 
 
 async def test_what_happened_is_told_to_its_owner_as_it_happens(province: LiveProvince) -> None:

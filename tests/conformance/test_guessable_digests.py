@@ -10,12 +10,14 @@ import pytest
 from starlette.responses import Response
 
 from gateway.applications.model import IntakeKind
+from gateway.certificates.named_persons import person_digest
 from gateway.crypto.keyed_digest import KeyedDigest, Use
 from gateway.http.idempotency import Idempotency
 from gateway.records.log import record_id
 from gateway.records.ports import StoredEntry
 from schemas.identifiers import ECertificateIdentifier
 from schemas.partner_api import EndingRequest
+from tests.support.co_owners import CO_OWNER, CO_OWNER_CODE, RIGHT_NUMBER, hold_shared
 from tests.support.licences import SHOP, UTILITY, LicencesRoom, an_applicant, licences_room
 from tests.support.raw_database import every_value
 from tests.support.storage import DIGESTS
@@ -61,6 +63,17 @@ async def test_holders_and_identifiers_of_certificates(room: LicencesRoom, datab
     assert document.series_digest
     personal = (applicant.holder_code, applicant.holder_name, applicant.person_code, applicant.person_name)
     assert proved(database_url, *personal, str(identifier), identifier.series) == set()
+
+
+async def test_whom_a_certificate_names_beside_its_holder(room: LicencesRoom, database_url: str) -> None:
+    hold_shared(room)
+    await room.apply()
+    stored = b"\0".join(every_value(database_url))
+    assert person_digest(CO_OWNER_CODE, DIGESTS).encode() in stored, "it is kept"
+    assert DIGESTS.of(Use.HOLDER, CO_OWNER_CODE).encode() not in stored, "and joins with nobody's applications"
+    assert CO_OWNER_CODE.encode() not in stored
+    assert proved(database_url, CO_OWNER_CODE, CO_OWNER, RIGHT_NUMBER) == set()
+    assert RIGHT_NUMBER.encode() not in stored
 
 
 async def test_a_reason_is_known_by_a_digest_that_can_be_opened_for_it_alone(

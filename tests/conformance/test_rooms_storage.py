@@ -17,9 +17,11 @@ from gateway.applications.lifecycle import Lifecycle, LifecycleStatus, StageActi
 from gateway.applications.model import ApplicationDocument, Demand
 from gateway.applications.stages import Stage
 from gateway.authorisations.model import Authorisation
+from gateway.certificates.named_persons import OthersNamed
 from gateway.certificates.ports import CertificateCopy
 from gateway.certificates.verdicts import Verdict
 from gateway.identity.model import SessionStatus, VerificationSession, VerifiedApplicant
+from gateway.records.entries import RecordEntry
 from gateway.retention.policies import Kept, RetentionPolicy
 from schemas.identity import ActingRole, ApplicantKind, ProviderFailure, VerificationMethod
 from tests.support.approvals import A_PARTY, an_application
@@ -356,6 +358,30 @@ class TestAskedHolders:
         assert await storage.read(lambda tx: tx.asked_holders.of("app_1", "construction_qualification")) == frozenset()
         with pytest.raises(IntegrityError):
             await storage.write(lambda tx: tx.asked_holders.add("app_1", "design_qualification", "d" * 64, NOON))
+
+
+class TestNamedPersons:
+    @staticmethod
+    async def naming(storage: SqlTransactions, person: str, *actions: str) -> list[tuple[str | None, str, str]]:
+        found = await storage.read(lambda tx: tx.named_persons.entries_naming(person, actions))
+        assert {each.label for each in found} <= {"粤0001"}
+        return sorted((each.entry.subject, each.kind, each.content_digest[0]) for each in found)
+
+    async def test_entries_are_found_by_person_and_action_alone(self, storage: SqlTransactions) -> None:
+        both, one, nobody = (OthersNamed(tuple(each * 64 for each in who), "粤0001") for who in ("ab", "a", ""))
+        for _ in range(2):
+            await storage.write(lambda tx: tx.named_persons.add("app_1", "right", "c" * 64, both))
+        await storage.write(lambda tx: tx.named_persons.add("app_2", "right", "d" * 64, one))
+        await storage.write(lambda tx: tx.named_persons.add("app_3", "right", "d" * 64, nobody))
+        for subject in ("app_1", "app_2", "app_3"):
+            for action in ("seen", "done"):
+                entry = RecordEntry(action, NOON, "csg", subject)
+                await storage.write(lambda tx, entry=entry: tx.records.append(entry))
+        assert await self.naming(storage, "a" * 64, "seen") == [("app_1", "right", "c"), ("app_2", "right", "d")]
+        assert len(await self.naming(storage, "a" * 64, "seen", "done")) == 4
+        assert await self.naming(storage, "b" * 64, "seen") == [("app_1", "right", "c")]
+        assert await self.naming(storage, "e" * 64, "seen", "done") == []
+        assert await self.naming(storage, "a" * 64, "never") == []
 
 
 async def test_what_a_reader_writes_is_discarded(storage: SqlTransactions) -> None:

@@ -61,6 +61,12 @@ PLAIN: dict[str, dict[str, str]] = {
         "statement_digest": "of a statement that names the application, utility, kinds and day, and no person",
     },
     "asked_holders": {"application_id": REFERENCE, "kind": WORD, "holder_digest": KEYED},
+    "named_persons": {
+        "subject": REFERENCE,
+        "kind": WORD,
+        "person_digest": KEYED,
+        "content_digest": "SHA-256 of a signed document: nobody can guess the signature in it",
+    },
     "verification_sessions": {
         "session_id": REFERENCE,
         "applicant_kind method status failure": WORD,

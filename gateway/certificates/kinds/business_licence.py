@@ -3,7 +3,14 @@
 from pydantic import Field
 
 from gateway.certificates.claims import ECertificateClaims
-from gateway.certificates.kind import COMMON_FIELDS, HELD_BY, CertificateKind, DisclosableField, in_force
+from gateway.certificates.kind import (
+    COMMON_FIELDS,
+    HELD_BY,
+    CertificateKind,
+    DisclosableField,
+    NamedOthers,
+    in_force,
+)
 from schemas.ecertificates import HOLDER_IS_ENTERPRISE, TYPE_CODES
 
 
@@ -18,6 +25,10 @@ class BusinessLicenceClaims(ECertificateClaims):
     established_on: str | None = Field(default=None, alias="KZ_CLRQ")
     business_scope: str | None = Field(default=None, alias="KZ_JYFW")
     former_names: str | None = Field(default=None, alias="KZ_CYM")
+
+
+def _named(claims: ECertificateClaims) -> tuple[str | None, ...]:
+    return (claims.legal_representative_code,) if isinstance(claims, BusinessLicenceClaims) else ()
 
 
 KIND = CertificateKind(
@@ -39,4 +50,5 @@ KIND = CertificateKind(
         DisclosableField("business_scope", "经营范围"),
     ),
     predicates=(in_force("执照在有效期内"), HELD_BY),
+    others=NamedOthers(_named, frozenset({"legal_representative", "legal_representative_code"})),
 )

@@ -11,6 +11,7 @@ from gateway.certificates.kind import (
     HELD_BY,
     CertificateKind,
     DisclosableField,
+    NamedOthers,
     Predicate,
     PredicateContext,
     among,
@@ -69,26 +70,44 @@ def _at_the_site(claims: ECertificateClaims, context: PredicateContext) -> bool 
     return context.is_site(claims.location, _region(claims))
 
 
+def _named(claims: ECertificateClaims) -> tuple[str | None, ...]:
+    """Where numbers of 共有人 stand."""
+    if not isinstance(claims, PropertyCertificateClaims):
+        return ()
+    return (claims.holder_code, claims.owner_codes, claims.shared_ownership)
+
+
+def _number(claims: ECertificateClaims) -> str | None:
+    """不动产权证号, which stands on the paper of every 共有人."""
+    return claims.property_certificate_number if isinstance(claims, PropertyCertificateClaims) else None
+
+
+_FIELDS = (
+    *COMMON_FIELDS,
+    DisclosableField("holder", "持证主体", personal=True, of_holders=True),
+    DisclosableField("holder_code", "持证主体代码", personal=True, of_holders=True),
+    DisclosableField("property_certificate_number", "不动产权证号"),
+    DisclosableField("property_unit_code", "不动产单元号"),
+    DisclosableField("location", "坐落", personal=True),
+    DisclosableField("owners", "权利人", personal=True, of_holders=True),
+    DisclosableField("owner_codes", "权利人证件号", personal=True, of_holders=True),
+    DisclosableField("shared_ownership", "共有情况"),
+    DisclosableField("right_type", "权利类型"),
+    DisclosableField("land_use", "用途"),
+    DisclosableField("area", "面积"),
+)
+
+_OF_EVERY_OWNER = frozenset(item.name for item in _FIELDS if not item.of_holders) | {"valid_on"}
+"""Facts of the property. Of names and numbers the applicant's own alone ever leave, and ``address_matches`` is about
+the application."""
+
 KIND = CertificateKind(
     code="property_certificate",
     title="不动产权证书",
     type_codes=(TYPE_CODES["property_certificate"],),
     claims_model=PropertyCertificateClaims,
     holder_types=frozenset({HOLDER_IS_ENTERPRISE, HOLDER_IS_RESIDENT}),
-    fields=(
-        *COMMON_FIELDS,
-        DisclosableField("holder", "持证主体", personal=True, of_holders=True),
-        DisclosableField("holder_code", "持证主体代码", personal=True, of_holders=True),
-        DisclosableField("property_certificate_number", "不动产权证号"),
-        DisclosableField("property_unit_code", "不动产单元号"),
-        DisclosableField("location", "坐落", personal=True),
-        DisclosableField("owners", "权利人", personal=True, of_holders=True),
-        DisclosableField("owner_codes", "权利人证件号", personal=True, of_holders=True),
-        DisclosableField("shared_ownership", "共有情况"),
-        DisclosableField("right_type", "权利类型"),
-        DisclosableField("land_use", "用途"),
-        DisclosableField("area", "面积"),
-    ),
+    fields=_FIELDS,
     predicates=(
         in_force("产权证书在有效期内"),
         HELD_BY,
@@ -98,4 +117,5 @@ KIND = CertificateKind(
     # A property changes hands on the day it is registered, without any revocation: its copy grows old fast.
     policy=KindPolicy(source=FreshnessLimit(timedelta(hours=12), timedelta(days=3))),
     region_of=_region,
+    others=NamedOthers(_named, _OF_EVERY_OWNER, _number),
 )

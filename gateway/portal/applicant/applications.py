@@ -1,4 +1,7 @@
-"""进度: the applicant's applications, each with its stages, permits and deadlines, and who looked at what."""
+"""进度: the applicant's applications, each with its stages, permits and deadlines, and who looked at what.
+
+Whom others' certificates name beside their holder (共有人) sees who looked at those, and no application.
+"""
 
 from typing import Annotated
 
@@ -6,6 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from gateway.applications.reviews import ReviewService
+from gateway.http.problems import note_refusal, problem_of, status_of
 from gateway.http.services import provide
 from gateway.identity.errors import SessionRequired
 from gateway.identity.router import SessionToken
@@ -13,9 +17,12 @@ from gateway.oversight.public_rules import HOTLINES
 from gateway.portal.applicant.names import KnownNames
 from gateway.portal.applicant.sessions import ApplicantRoute, Identity, OwnProgress, Progress, SeenPages, SignedIn
 from gateway.portal.typesetting import can_typeset
+from gateway.progress.errors import ResidentOnly
+from gateway.progress.named_accesses import NamedAccessService
 from schemas.wire import OpaqueId
 
 router = APIRouter(route_class=ApplicantRoute)
+Named = Annotated[NamedAccessService, Depends(provide(NamedAccessService))]
 Reviews = Annotated[ReviewService, Depends(provide(ReviewService))]
 
 
@@ -101,3 +108,17 @@ async def accesses(
     return pages.render(
         request, "applicant/accesses.html", me=applicant, progress=view, accesses=newest_first, names=names
     )
+
+
+@router.get("/accesses")
+async def accesses_naming_me(
+    request: Request, applicant: SignedIn, pages: SeenPages, named: Named, names: KnownNames
+) -> Response:
+    """谁看过写有我的证照: for whoever is verified as a resident, with applications of their own or without."""
+    try:
+        told = await named.of(applicant)
+    except ResidentOnly as refused:
+        status = status_of(ResidentOnly)
+        note_refusal(problem_of(refused, status))
+        return pages.render(request, "applicant/named_accesses.html", status, me=applicant, told=None, names=names)
+    return pages.render(request, "applicant/named_accesses.html", me=applicant, told=told, names=names)

@@ -127,6 +127,9 @@ class TestPersonas:
         assert owners("resident-ordinary") == [1]
         assert owners("resident-two-owners") == [2]
         assert owners("resident-no-property") == []
+        (home,) = province.properties_of(province.personas["resident-co-owner"].holder_code)
+        assert home.owners[0] is province.personas["resident-two-owners"].person
+        assert (home.owners[1].name, home.owners[1]) == ("罗共济", province.personas["resident-co-owner"].person)
         assert owners("enterprise-small") == [1]
 
     def test_who_acts_for_an_enterprise(self, province: Population) -> None:

@@ -25,6 +25,8 @@ from gateway.identity.service import FAILURE_REMEDIES
 from gateway.portal.applicant.demand_form import FAULTS
 from gateway.portal.catalogues import translations
 from gateway.portal.preferences import Language
+from gateway.progress import titles
+from gateway.progress.named_accesses import SEEN_IN_REVIEW, WHOLE_TITLE
 from schemas.identity import ApplicantKind
 
 
@@ -40,6 +42,10 @@ def shown() -> Iterator[str]:
     yield from (each.says for each in Withholding)
     yield from (state.chinese_title for state in review_tasks.ReviewState)
     yield from review_views.NEXT_STEPS.values()
+    yield from (label for _, labels in SEEN_IN_REVIEW.values() for label in labels)
+    yield WHOLE_TITLE
+    yield from titles.field_titles(None, [titles.EVERYTHING])
+    yield titles.document_title(titles.EVIDENCE) or ""
     for comparison in discovered():
         yield comparison.title
         yield comparison.clause
