@@ -9,6 +9,7 @@ MakeId = Callable[[str], str]
 """Takes a prefix (``app``, ``evt``) and answers ``{prefix}_{26 characters}``."""
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 
 
 def id_maker(clock: Clock) -> MakeId:
@@ -16,6 +17,6 @@ def id_maker(clock: Clock) -> MakeId:
 
     def make_id(prefix: str) -> str:
         number = (int(clock().timestamp() * 1000) << 80) | secrets.randbits(80)
-        return prefix + "_" + "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -5, -5))
+        return prefix + "_" + "".join([_PAIRS[(number >> shift) & 1023] for shift in range(120, -10, -10)])
 
     return make_id

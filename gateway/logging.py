@@ -37,6 +37,8 @@ _IDENTIFIERS: Final = re.compile(
     r"(?<![0-9])[0-9]{17}[0-9Xx](?![0-9])"  # 公民身份号码
     r"|(?<![0-9A-Z])[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}(?![0-9A-Z])"  # 统一社会信用代码
 )
+_SHORTEST: Final = 18
+"""Characters of the identifiers that are looked for."""
 _FULL_WIDTH: Final = {0xFF10 + digit: 0x30 + digit for digit in range(10)} | {0xFF38: ord("X"), 0xFF58: ord("x")}
 _MAX_DEPTH: Final = 6
 _MAX_FRAMES: Final = 12
@@ -140,5 +142,7 @@ def _is_hex(value: object) -> bool:
 
 
 def _text(text: str) -> str:
+    if len(text) < _SHORTEST and text.isascii():
+        return text
     writable = text.encode(errors="replace").decode()
     return _IDENTIFIERS.sub(REDACTED, writable.translate(_FULL_WIDTH))

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
 
 from gateway.certificates.disclosure import Disclosure, Withheld, Withholding
 from gateway.certificates.freshness import Basis
@@ -13,7 +16,7 @@ from gateway.licences.judgement import Allowed
 from gateway.licences.obtaining import Found
 from gateway.records.entries import Fact
 from schemas.identifiers import ECertificateIdentifier
-from schemas.partner_api import FailedCheck, SourceBasis, VerifiedLicence, VerifiedLicenceRequest, WithheldField
+from schemas.partner_api import FailedCheck, SourceBasis, VerifiedLicenceRequest
 from schemas.wire import format_instant
 
 ABOUT_HOLDER = frozenset({"held_by", "owner_matches"})
@@ -40,32 +43,37 @@ class Outcome:
 
 def licence_claims(
     request: VerifiedLicenceRequest, title: str, outcome: Outcome, *, iss: str, aud: str, jti: str
-) -> VerifiedLicence:
-    """The claims of the signed answer to ``request``; ``title`` is the kind's."""
+) -> bytes:
+    """The claims of the signed answer to ``request``, a ``VerifiedLicence`` in JSON; ``title`` is the kind's.
+
+    Written member by member: building the model out of what is already judged costs more than signing it.
+    """
     found, disclosure = outcome.leaving.found, outcome.leaving.disclosure
     verification = found.verification
-    provenance = verification.provenance
-    return VerifiedLicence(
-        iss=iss,
-        aud=aud,
-        iat=int(outcome.at.timestamp()),
-        jti=jti,
-        application_id=request.application_id,
-        kind=request.kind,
-        title=title,
-        purpose=request.purpose,
-        verdict=verification.verdict.value,
-        failed_check=failed_check_view(found),
-        fields=disclosure.fields,
-        predicates=disclosure.predicates,
-        withheld=withheld_view(disclosure.withheld),
-        findings=findings_view(outcome.leaving),
-        source=provenance.source if provenance else None,
-        as_of=provenance.fetched_at if provenance else None,
-        from_copy=found.from_copy,
-        source_down=found.source_down,
-        basis=basis_view(found, outcome.at),
-        record_id=outcome.record_id,
+    provenance, failed = verification.provenance, failed_check_view(found)
+    return orjson.dumps(
+        {
+            "iss": iss,
+            "aud": aud,
+            "iat": int(outcome.at.timestamp()),
+            "jti": jti,
+            "application_id": request.application_id,
+            "kind": request.kind,
+            "title": title,
+            "purpose": request.purpose,
+            "verdict": verification.verdict.value,
+            "failed_check": failed.model_dump() if failed else None,
+            "fields": disclosure.fields,
+            "predicates": disclosure.predicates,
+            "withheld": [{"field": each.field, "reason": each.reason.value} for each in disclosure.withheld],
+            "findings": findings_view(outcome.leaving),
+            "source": provenance.source if provenance else None,
+            "as_of": format_instant(provenance.fetched_at) if provenance else None,
+            "from_copy": found.from_copy,
+            "source_down": found.source_down,
+            "basis": _basis_claims(found, outcome.at),
+            "record_id": outcome.record_id,
+        }
     )
 
 
@@ -88,34 +96,39 @@ def findings_view(leaving: Leaving) -> list[str]:
     return [each for each in verification.findings if may or not each.startswith("holder.")]
 
 
-def withheld_view(withheld: Sequence[Withheld]) -> list[WithheldField]:
-    """What stays behind, on the wire."""
-    return [WithheldField(field=each.field, reason=each.reason.value) for each in withheld]
-
-
 def basis_view(found: Found, at: datetime) -> list[SourceBasis]:
     """Everything the answer rests on, with its age at ``at``; the certificate with the level that answered."""
+    return [SourceBasis.model_validate(claims) for claims in _basis_claims(found, at)]
+
+
+def _basis_claims(found: Found, at: datetime) -> list[dict[str, Any]]:
     return [
-        source_basis(basis, at, found.level, found.fell_through)
+        _basis_claim(basis, at, found.level, found.fell_through)
         if basis.name == "certificate"
-        else source_basis(basis, at)
+        else _basis_claim(basis, at)
         for basis in found.verification.basis
     ]
 
 
-def source_basis(basis: Basis, at: datetime, level: str | None = None, fell_through: Sequence[str] = ()) -> SourceBasis:
+def source_basis(basis: Basis, at: datetime) -> SourceBasis:
     """One basis on the wire."""
-    return SourceBasis(
-        name=basis.name,
-        source=basis.source,
-        as_of=basis.as_of,
-        age_seconds=_seconds(basis.age(at)),
-        limit_seconds=_seconds(basis.limit),
-        state=basis.state.value,
-        source_down=basis.down,
-        level=level,
-        fell_through=list(fell_through),
-    )
+    return SourceBasis.model_validate(_basis_claim(basis, at))
+
+
+def _basis_claim(
+    basis: Basis, at: datetime, level: str | None = None, fell_through: Sequence[str] = ()
+) -> dict[str, Any]:
+    return {
+        "name": basis.name,
+        "source": basis.source,
+        "as_of": None if basis.as_of is None else format_instant(basis.as_of),
+        "age_seconds": _seconds(basis.age(at)),
+        "limit_seconds": _seconds(basis.limit),
+        "state": basis.state.value,
+        "source_down": basis.down,
+        "level": level,
+        "fell_through": list(fell_through),
+    }
 
 
 def _seconds(span: timedelta | None) -> int | None:

@@ -6,8 +6,13 @@ withdrawal, a stage, a re-check or another process's change takes effect with th
 """
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import Verification
+from gateway.licences.answers import Leaving
+from gateway.licences.application_context import ApplicationContext
+from gateway.licences.judgement import Allowed
 from gateway.licences.obtaining import Found
 from gateway.licences.ports import CASE, Case, LicencesTransaction
 from gateway.partners.ports import DIRECTORY
@@ -29,6 +34,7 @@ class RememberedCase:
 
     case: Case
     _kept: dict[str, Verification] = field(default_factory=dict)
+    _left: dict[str, tuple[Leaving, ApplicationContext]] = field(default_factory=dict)
     _named: set[tuple[str, str]] = field(default_factory=set)
 
     def require_standing(self, tx: LicencesTransaction, application_id: str, found: Found) -> None:
@@ -53,9 +59,24 @@ class RememberedCase:
         """Whether it was kept whom else this envelope names."""
         return (verification.kind, verification.envelope_digest) in self._named
 
-    def kept(self, verification: Verification, *, others: bool) -> None:
-        """What it rests on was kept and committed; with ``others`` also whom else it names."""
+    def leaving_again(self, allowed: Allowed, found: Found, now: datetime) -> Leaving | None:
+        """What left before of the same certificate under the same rules, asked in the same context; else None."""
+        left, context = self._left.get(allowed.question.kind, (None, None))
+        if (
+            left is None
+            or left.compiled is not allowed.compiled
+            or left.found.verification.claims is not found.verification.claims
+            or context != allowed.context(now)
+        ):
+            return None
+        return Leaving(found, left.compiled, left.disclosure)
+
+    def kept(self, leaving: Leaving, context: ApplicationContext, *, others: bool) -> None:
+        """What the verdict rests on was kept and committed; with ``others`` also whom else it names."""
+        verification = leaving.found.verification
         self._kept[verification.kind] = verification
+        if verification.verdict is Verdict.VALID:
+            self._left[verification.kind] = (leaving, context)
         if others:
             self._named.add((verification.kind, verification.envelope_digest))
 

@@ -114,7 +114,7 @@ class LicenceService:
         outcome = await self._run(asking)
         title = self._certificates.kinds.get(request.kind).title
         answer = licence_claims(request, title, outcome, iss=self._issuer, aud=code, jti=self._make_id("lic"))
-        return sign_jws(answer.model_dump_json().encode(), self._answer_key(), Typ.VERIFIED_LICENCE)
+        return sign_jws(answer, self._answer_key(), Typ.VERIFIED_LICENCE)
 
     async def explain(
         self, partner_code: str, request: VerifiedLicenceRequest, actor: str | None = None
@@ -189,7 +189,9 @@ class LicenceService:
         holder_digest = self._digests.of(Use.HOLDER, allowed.holder_code)
         facts["holder_digest"] = holder_digest
         found = await self._obtainer.obtain(allowed, holder_digest, now, gates, from_memory=known is not None)
-        leaving = self._leaving(allowed, allowed.compiled, found, now)
+        leaving = known.leaving_again(allowed, found, now) if known is not None else None
+        if leaving is None:
+            leaving = self._leaving(allowed, allowed.compiled, found, now)
         looks = looks_of(request.application_id, found)
         with gates.passing(Gate.DISCLOSURE):
             outcome = await self._transactions.write(
@@ -198,7 +200,7 @@ class LicenceService:
                 else lambda tx: self._record(tx, asking, allowed, leaving, snapshot, facts, None)
             )
         if known is not None:
-            known.kept(found.verification, others=_tells_of_others(outcome.leaving))
+            known.kept(outcome.leaving, allowed.context(now), others=_tells_of_others(outcome.leaving))
         return outcome
 
     def _known_kind(self, kind: str) -> str:

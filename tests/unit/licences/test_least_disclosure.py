@@ -33,7 +33,7 @@ from schemas.identifiers import (
     make_resident_identity_number,
     make_unified_social_credit_code,
 )
-from schemas.partner_api import VerifiedLicenceRequest
+from schemas.partner_api import VerifiedLicence, VerifiedLicenceRequest
 from tests.support.ecertificates import AT
 from tests.support.licences import UTILITY, a_utility, an_agreement, province
 
@@ -173,7 +173,9 @@ def answer_to(
     disclosure = disclose(compiled.disclosure, verification, context)
     outcome = Outcome(AT, Leaving(Found(verification, "440000", ()), compiled, disclosure), "log-1")
     request = VerifiedLicenceRequest(application_id="app_1", kind=case.kind.code, purpose="grid_connection")
-    claims = licence_claims(request, case.kind.title, outcome, iss="https://gw.example", aud=UTILITY, jti="lic_1")
+    written = licence_claims(request, case.kind.title, outcome, iss="https://gw.example", aud=UTILITY, jti="lic_1")
+    claims = VerifiedLicence.model_validate_json(written)
+    assert written == claims.model_dump_json().encode(), "the model says the same, member by member"
     return disclosure, claims.model_dump_json()
 
 
