@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Any, Final, TextIO
 
 import orjson
@@ -90,7 +91,6 @@ def configure_logging(level: str = "INFO", stream: TextIO | None = None) -> None
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
         drop_fault_messages,
-        redact,
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -119,21 +119,26 @@ def _render(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
     return orjson.dumps(event, default=lambda value: type(value).__name__, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
+@lru_cache(1024)
+def _forbidden(key: str) -> bool:
+    return key.lower().replace("-", "_") in FORBIDDEN_KEYS
+
+
 def _redacted(key: object, value: Any, depth: int) -> Any:
-    if str(key).lower().replace("-", "_") in FORBIDDEN_KEYS or depth > _MAX_DEPTH:
+    if _forbidden(str(key)) or depth > _MAX_DEPTH:
         return REDACTED
     if isinstance(value, str):
         return _text(value)
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, int):
+        return REDACTED if _IDENTIFIERS.search(str(value)) or abs(value) >= 2**63 else value
     if isinstance(value, bytes | bytearray | memoryview):
         return REDACTED
     if isinstance(value, Mapping):
         return {_text(str(name)): _redacted(name, item, depth + 1) for name, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_redacted("", item, depth + 1) for item in value]
-    if isinstance(value, int) and not isinstance(value, bool):
-        return REDACTED if _IDENTIFIERS.search(str(value)) or abs(value) >= 2**63 else value
-    if value is None or isinstance(value, bool | float):
-        return value
     return value.isoformat() if isinstance(value, date) else type(value).__name__
 
 

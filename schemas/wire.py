@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Final
 
 from pydantic import (
@@ -34,6 +35,7 @@ class OpenWireModel(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
 
+@lru_cache(4096)
 def format_instant(at: datetime) -> str:
     """RFC 3339 in UTC with milliseconds and ``Z``: one spelling for one instant, to the millisecond."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

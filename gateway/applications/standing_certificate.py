@@ -24,11 +24,12 @@ def standing_certificate(
     for too: it discloses nothing.
     """
     if confirmed is not None:
+        same = next((each for each in verifications if each.envelope_digest == confirmed.content_digest), None)
+        if same is not None and same.verdict is not Verdict.INVALID:
+            return same
         newest = _newest(verifications, confirmed, digests)
-        for verification in verifications:
-            if verification.envelope_digest == confirmed.content_digest:
-                replaced = newest is not None and newest.verdict is Verdict.VALID
-                return newest if replaced and verification.verdict is Verdict.INVALID else verification
+        if same is not None:
+            return newest if newest is not None and newest.verdict is Verdict.VALID else same
         if newest is not None:
             return newest
     if len(verifications) == 1:

@@ -3,7 +3,6 @@
 import hmac
 from dataclasses import dataclass, field
 from enum import StrEnum
-from hashlib import sha256
 
 MIN_KEY_BYTES = 32
 
@@ -53,7 +52,7 @@ class KeyedDigest:
 
     def of(self, use: str, value: str) -> str:
         """64 hexadecimal characters; the same value has another digest in another ``use``."""
-        return hmac.new(self.key, f"{use}\x00{value}".encode(), sha256).hexdigest()
+        return hmac.digest(self.key, f"{use}\x00{value}".encode(), "sha256").hex()
 
     def opening(self, use: str, reference: str) -> bytes:
         """32 bytes that let anybody check the one ``commitment`` of ``reference``, and no other digest."""
@@ -64,4 +63,4 @@ class KeyedDigest:
 
         HMAC-SHA256 of the value under the opening; ``reference`` names what the value belongs to, once for each value.
         """
-        return hmac.new(self.opening(use, reference), value.encode(), sha256).hexdigest()
+        return hmac.digest(self.opening(use, reference), value.encode(), "sha256").hex()

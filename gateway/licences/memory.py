@@ -5,6 +5,7 @@ transaction that it commits, and an answer that rests on anything else is thrown
 withdrawal, a stage, a re-check or another process's change takes effect with the very next answer.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,6 +17,7 @@ from gateway.licences.judgement import Allowed
 from gateway.licences.obtaining import Found
 from gateway.licences.ports import CASE, Case, LicencesTransaction
 from gateway.partners.ports import DIRECTORY
+from gateway.records.entries import Fact
 from gateway.transaction import Look
 
 MAX_CASES = 4096
@@ -36,6 +38,7 @@ class RememberedCase:
     _kept: dict[str, Verification] = field(default_factory=dict)
     _left: dict[str, tuple[Leaving, ApplicationContext]] = field(default_factory=dict)
     _named: set[tuple[str, str]] = field(default_factory=set)
+    _told: dict[str, tuple[Allowed, Leaving, Mapping[str, Fact]]] = field(default_factory=dict)
 
     def require_standing(self, tx: LicencesTransaction, application_id: str, found: Found) -> None:
         """Nothing was changed of the case, nor of the copies that ``found`` rests on. Raises ``Moved``."""
@@ -70,6 +73,26 @@ class RememberedCase:
         ):
             return None
         return Leaving(found, left.compiled, left.disclosure)
+
+    def told_before(self, allowed: Allowed, leaving: Leaving) -> Mapping[str, Fact] | None:
+        """The facts of an entry about the same disclosure of the same verdict at the same stage; else None."""
+        known = self._told.get(allowed.question.kind)
+        if known is None:
+            return None
+        before, left, facts = known
+        same = (
+            left.disclosure is leaving.disclosure
+            and left.compiled is leaving.compiled
+            and left.found.verification.checks is leaving.found.verification.checks
+            and left.found.source_down == leaving.found.source_down
+            and before.stage is allowed.stage
+            and before.authorisation is allowed.authorisation
+        )
+        return facts if same else None
+
+    def told(self, allowed: Allowed, leaving: Leaving, facts: Mapping[str, Fact]) -> None:
+        """What ``facts_of`` made of them, which depends on nothing else."""
+        self._told[allowed.question.kind] = (allowed, leaving, facts)
 
     def kept(self, leaving: Leaving, context: ApplicationContext, *, others: bool) -> None:
         """What the verdict rests on was kept and committed; with ``others`` also whom else it names."""

@@ -239,7 +239,11 @@ class LicenceService:
         if current is not snapshot or question is not allowed.question:
             compiled = self._compiler.compile_anew(current, question)
             leaving = self._leaving(allowed, compiled, leaving.found, asking.now)
-        told = facts_of(allowed, leaving, self._certificates.identifier_digests)
+        told = None if known is None else known.told_before(allowed, leaving)
+        if told is None:
+            told = facts_of(allowed, leaving, self._certificates.identifier_digests)
+            if known is not None:
+                known.told(allowed, leaving, told)
         entry = RecordEntry(asking.action, at, asking.actor, request.application_id, facts={**facts, **told})
         if known is None or not known.has_kept(leaving.found.verification):
             _keep_evidence(tx, request.application_id, leaving.found, str(facts["holder_digest"]), at)

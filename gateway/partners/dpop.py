@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes, urlsplit
@@ -74,6 +75,7 @@ def access_token_hash(access_token: str) -> str:
     return encode_base64url(sha256(access_token.encode()).digest()).decode()
 
 
+@lru_cache(4096)
 def normalise_htu(uri: str) -> str:
     """``uri`` without query and fragment, normalised by RFC 3986 §6.2.2 and §6.2.3 (case, port, escapes, dot segments).
 
