@@ -4,6 +4,7 @@ from datetime import date
 
 from pydantic import Field
 
+from schemas.ratings import RatingLevel
 from schemas.wire import OpenWireModel
 
 
@@ -170,6 +171,37 @@ class CityPerformance(OpenWireModel):
     name: str
     classes: list[PerformanceCell]
     total: PerformanceCell
+
+
+class LevelCount(OpenWireModel):
+    """Ratings of one level; ``count`` None where ``suppressed``."""
+
+    level: RatingLevel
+    title: str
+    count: int | None
+    suppressed: bool
+
+
+class CitySatisfaction(OpenWireModel):
+    """One city (``region`` None: all of them)."""
+
+    region: str | None
+    name: str
+    total: int | None
+    suppressed: bool
+    levels: list[LevelCount]
+    content_percent: int | None = Field(
+        description="基本满意及以上的比例，整数百分比；仅在各级件数均公布时给出", examples=[96]
+    )
+
+
+class PublicRatings(OpenWireModel):
+    """How applicants rated the service (好差评), of ratings given in ``month``. It changes no more."""
+
+    month: str = Field(examples=["2026-10"])
+    suppressed_below: int = Field(description="1 件至少于此数的不公布；为使其不能被推算，另有部分数据一并不公布")
+    cities: list[CitySatisfaction]
+    province: CitySatisfaction
 
 
 class PublicPerformance(OpenWireModel):

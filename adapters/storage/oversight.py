@@ -127,5 +127,21 @@ class SqlApplicationsObserved:
         return found
 
 
+class SqlRatingsObserved:
+    """``gateway.oversight.ports.RatingsObserved``."""
+
+    def __init__(self, statements: Statements) -> None:
+        self._statements = statements
+
+    def given(self, begins_at: datetime, ends_at: datetime) -> Sequence[tuple[str, RatingLevel, int]]:
+        own = service_ratings.c
+        counted = (
+            select(own.region, own.level, func.count().label("number"))
+            .where(own.rated_at >= begins_at, own.rated_at < ends_at)
+            .group_by(own.region, own.level)
+        )
+        return [(row.region, RatingLevel(row.level), row.number) for row in self._statements.execute(counted)]
+
+
 def _within(region: str) -> ColumnElement[bool]:
     return applications.c.region.startswith(region, autoescape=True) if region else true()

@@ -29,6 +29,7 @@ service_ratings = Table(
     Column("answered_by", Text),
 )
 _WAITS = service_ratings.c.answer_by.is_not(None) & service_ratings.c.answered_at.is_(None)
+Index("ix_service_ratings_rated_at", service_ratings.c.rated_at)
 Index("ix_service_ratings_waiting", service_ratings.c.answer_by, sqlite_where=_WAITS, postgresql_where=_WAITS)
 
 

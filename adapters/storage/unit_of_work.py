@@ -22,7 +22,7 @@ from adapters.storage.notice_sends import SqlNoticeSends
 from adapters.storage.notices import NoticingRecords, SqlNotices
 from adapters.storage.officers import SqlOfficers
 from adapters.storage.outages import SqlOutages
-from adapters.storage.oversight import SqlApplicationsObserved
+from adapters.storage.oversight import SqlApplicationsObserved, SqlRatingsObserved
 from adapters.storage.partners import SqlPartnerRepository, SqlSpentTokens, read_version
 from adapters.storage.projects import SqlLeads, SqlProjects
 from adapters.storage.ratings import SqlRatings
@@ -231,6 +231,10 @@ class SqlUnitOfWork:
     @cached_property
     def observed(self) -> SqlApplicationsObserved:
         return SqlApplicationsObserved(self._statements)
+
+    @cached_property
+    def ratings_observed(self) -> SqlRatingsObserved:
+        return SqlRatingsObserved(self._statements)
 
     @cached_property
     def certificate_copies(self) -> SqlCertificateCopies:

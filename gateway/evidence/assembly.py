@@ -14,12 +14,16 @@ from gateway.crypto.strict_json import decode_base64url
 from gateway.delivery.cloud_events import encode_cloud_event
 from gateway.delivery.ports import ChannelKind, DeliveryView
 from gateway.evidence.collection import SUBMITTED, Collected
+from gateway.evidence.contracts import add_contract
 from gateway.records.entries import digest
 from gateway.records.views import log_growth_view, proof_view, stamped_view
 from schemas.events import EventType
 from schemas.wire import format_instant
 
 VERSION = 1
+"""Of each account."""
+MANIFEST_VERSION = 2
+"""Of the bundle as a whole: since 2 it holds the signed contract."""
 RECEIPTED = "delivery.receipted"
 IMPERSONAL_BODIES = frozenset(
     event.value
@@ -68,6 +72,7 @@ def assemble(
     _add_certificates(files, left, collected, scope, intermediates)
     _add_identity(files, left, collected, scope)
     _add_outcomes(files, left, collected, scope)
+    _add_contracts(files, left, collected, scope)
     _add_deliveries(files, left, collected, scope, issuer)
     _add_reasons(files, left, collected, scope)
     for entry in collected.entries:
@@ -88,7 +93,7 @@ def manifest(
         "iss": issuer,
         "iat": int(at.timestamp()),
         "jti": jti,
-        "v": VERSION,
+        "v": MANIFEST_VERSION,
         "application": collected.application.application_id,
         "redacted": scope.redacted,
         "for": scope.destination,
@@ -233,6 +238,11 @@ def _add_outcomes(files: dict[str, bytes], left: list[dict[str, Any]], collected
         else:
             files[f"outcomes/{outcome.signed_digest}.jws"] = outcome.signed
     files["outcomes.json"] = _json({"v": VERSION, "outcomes": listed})
+
+
+def _add_contracts(files: dict[str, bytes], left: list[dict[str, Any]], collected: Collected, scope: Scope) -> None:
+    lines = [add_contract(files, left, each, redacted=scope.redacted) for each in collected.contracts]
+    files["contracts.json"] = _json({"v": VERSION, "contracts": [each for each in lines if each is not None]})
 
 
 def _add_deliveries(

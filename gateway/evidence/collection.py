@@ -11,9 +11,11 @@ from gateway.applications.model import GridConnectionApplication
 from gateway.approvals.ports import KeptOutcome
 from gateway.authorisations.model import Authorisation
 from gateway.certificates.proofs import EvidenceDocument, ProofOfApplication
+from gateway.contracts.model import ContractState
 from gateway.crypto.keyed_digest import KeyedDigest, Use
 from gateway.delivery.ports import DeliveryView
 from gateway.errors import Owner
+from gateway.evidence.contracts import SignedContract
 from gateway.evidence.ports import EvidenceTransaction
 from gateway.records.checkpoints import parse_checkpoint
 from gateway.records.errors import RecordNotAnchored
@@ -88,6 +90,7 @@ class Collected:
     stamped: StampedCheckpoint | None
     growth: Sequence[LogGrowth]
     reasons: Sequence[Reason]
+    contracts: Sequence[SignedContract]
     personal: bool
 
     def of(self, *actions: str) -> list[ProvedEntry]:
@@ -125,6 +128,7 @@ def collect(
         stamped,
         growth_between(tx.super_log, [each.proof for each in entries], more),
         [reason for each in entries if (reason := _reason(tx, application, each, digests)) is not None],
+        _signed_contracts(tx, application_id, digests),
         tx.applications.party(application_id) is not None,
     )
 
@@ -145,6 +149,20 @@ def _reason(
         reference, written = str(entry.said["subject"]), {task.reason if task is not None else None}
     matching = (each for each in written if each and digests.commitment(Use.REASON, reference, each) == digest)
     return Reason(entry.record_id, digest, next(matching, None), digests.opening(Use.REASON, reference))
+
+
+def _signed_contracts(tx: EvidenceTransaction, application_id: str, digests: KeyedDigest) -> list[SignedContract]:
+    """Those that were signed here. What was only offered stays out: nobody agreed to it."""
+    return [
+        SignedContract(
+            each,
+            tx.contracts.document(each.contract_id),
+            digests.commitment(Use.CONTRACT, each.contract_id, each.sha256),
+            digests.opening(Use.CONTRACT, each.contract_id),
+        )
+        for each in tx.contracts.of_application(application_id)
+        if each.state is ContractState.SIGNED
+    ]
 
 
 def unknown_application() -> ApplicationUnknown:

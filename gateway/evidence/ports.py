@@ -8,6 +8,7 @@ from gateway.applications.review_tasks import ReviewTask
 from gateway.approvals.ports import JointReviewRepository, OutcomeRepository
 from gateway.authorisations.ports import AuthorisationRepository
 from gateway.certificates.proofs import EvidenceDocument, ProofOfApplication
+from gateway.contracts.ports import ContractRepository
 from gateway.delivery.ports import DeliveryView
 from gateway.records.ports import RecordAppender, StoredEntry, SuperLog
 
@@ -57,6 +58,8 @@ class EvidenceTransaction(Protocol):
     def reviews(self) -> SettledReviews: ...
     @property
     def authorisations(self) -> AuthorisationRepository: ...
+    @property
+    def contracts(self) -> ContractRepository: ...
     @property
     def joint_reviews(self) -> JointReviewRepository: ...
     @property

@@ -49,8 +49,18 @@ class ApplicationsObserved(Protocol):
         ...
 
 
+class RatingsObserved(Protocol):
+    """Ratings as far as they are counted: nothing of what was written."""
+
+    def given(self, begins_at: datetime, ends_at: datetime) -> Sequence[tuple[str, RatingLevel, int]]:
+        """(region, level, how many) of those given from ``begins_at`` until before ``ends_at``."""
+        ...
+
+
 class OversightTransaction(Protocol):
     """The slice of this room."""
 
     @property
     def observed(self) -> ApplicationsObserved: ...
+    @property
+    def ratings_observed(self) -> RatingsObserved: ...

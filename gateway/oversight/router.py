@@ -20,12 +20,13 @@ from gateway.outages.views import public_outages
 from gateway.oversight.performance import as_csv
 from gateway.oversight.public_rules import all_rules_in_force
 from gateway.oversight.routing import RoutingService
+from gateway.oversight.satisfaction import as_csv as ratings_as_csv
 from gateway.oversight.service import OversightService
-from gateway.oversight.views import performance_view, rules_view
+from gateway.oversight.views import performance_view, ratings_view, rules_view
 from gateway.rule_rows.live import LiveRules
 from schemas.capacity import PublicCapacity
 from schemas.outages import PublicOutages
-from schemas.public_data import PublicPerformance, PublicRules
+from schemas.public_data import PublicPerformance, PublicRatings, PublicRules
 from schemas.routing import RegionRouting
 from schemas.wire import Day, RegionDigits
 
@@ -90,6 +91,31 @@ async def performance_csv(service: Service, month: Month = None, if_none_match: 
     told = await service.performance(month)
     name = f"performance-{told.month}.csv"
     return kept(as_csv(told).encode(), _seconds(month), if_none_match, CSV, name)
+
+
+GivenMonth = Annotated[
+    str | None,
+    Query(pattern="^20[0-9]{2}-(0[1-9]|1[0-2])$", description="评价月份；默认为最近公布的一个月", examples=["2026-10"]),
+]
+
+
+@router.get("/ratings", response_model=PublicRatings, summary="好差评：各市每月收到的评价（少于 5 件的不公布）")
+async def ratings(service: Service, month: GivenMonth = None, if_none_match: IfNoneMatch = None) -> Response:
+    """Ratings given in the month, whenever their applications ended. It changes no more."""
+    view = ratings_view(await service.satisfaction(month))
+    return kept(view.model_dump_json().encode(), _seconds(month), if_none_match)
+
+
+@router.get(
+    "/ratings.csv",
+    summary="好差评：各市每月收到的评价（CSV，UTF-8）",
+    response_class=Response,
+    responses={200: {"content": {"text/csv": {}}, "description": "每行一个市与一个等级；首行为列名"}},
+)
+async def ratings_csv(service: Service, month: GivenMonth = None, if_none_match: IfNoneMatch = None) -> Response:
+    """The same as comma-separated values (RFC 4180)."""
+    told = await service.satisfaction(month)
+    return kept(ratings_as_csv(told).encode(), _seconds(month), if_none_match, CSV, f"ratings-{told.month}.csv")
 
 
 @router.get("/capacity", response_model=PublicCapacity, summary="可开放容量：供电企业公布的各供电区域可接入容量")

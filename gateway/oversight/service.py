@@ -15,6 +15,7 @@ from gateway.oversight.figures import CITY_DIGITS, Counting, Figures
 from gateway.oversight.performance import Performance, publish_month
 from gateway.oversight.periods import FIRST_MONTH, Period, final_from, latest_final, month, month_before, month_name
 from gateway.oversight.ports import OversightTransaction
+from gateway.oversight.satisfaction import Satisfaction, latest_closed, publish_ratings
 from gateway.transaction import Transactions
 
 KEPT_FOR: Final = timedelta(minutes=5)
@@ -55,6 +56,7 @@ class OversightService:
         self._counting = asyncio.Lock()
         self._kept: OrderedDict[tuple[Period, str], PeriodFigures] = OrderedDict()
         self._months: dict[Period, Performance] = {}
+        self._rated: dict[Period, Satisfaction] = {}
 
     async def figures(self, period: Period, region: str = "") -> PeriodFigures:
         """The figures of ``period`` in a province, a city or all (``region`` empty), no older than five minutes.
@@ -89,15 +91,7 @@ class OversightService:
         ``NotPublished``, ``Overloaded``.
         """
         now = self._clock()
-        latest = latest_final(now)
-        wanted = latest if name is None else month(name)
-        if wanted > latest or wanted.first < FIRST_MONTH:
-            raise NotPublished(
-                check="performance.month",
-                owner=Owner.CALLER,
-                remedy="请选择已公布的月份；每月数据在次月初确定后公布",
-                latest=month_name(latest),
-            )
+        wanted = _published(name, latest_final(now), "performance.month")
         if wanted in self._months:
             return self._months[wanted]
         async with self._counting:
@@ -111,14 +105,27 @@ class OversightService:
             self._months[wanted] = published
             return published
 
+    async def satisfaction(self, name: str | None = None) -> Satisfaction:
+        """What the public is told of ratings that were given in the month ``name`` (``2026-10``; None: the latest).
+
+        Only a month that is over is told. Raises ``PeriodRefused``, ``NotPublished``, ``Overloaded``.
+        """
+        wanted = _published(name, latest_closed(self._clock()), "ratings.month")
+        async with self._counting:
+            if wanted not in self._rated:
+                given = await self._transactions.read(
+                    lambda tx: tx.ratings_observed.given(wanted.begins_at, wanted.ends_at)
+                )
+                self._rated[wanted] = publish_ratings(month_name(wanted), given)
+            return self._rated[wanted]
+
     def published_months(self, most: int) -> list[str]:
-        """The names of the months that can be asked for, the latest first, at most ``most``."""
-        names: list[str] = []
-        each = latest_final(self._clock())
-        while len(names) < most and each.first >= FIRST_MONTH:
-            names.append(month_name(each))
-            each = month_before(each)
-        return names
+        """The names of the months of ``performance`` that can be asked for, the latest first, at most ``most``."""
+        return _names_until(latest_final(self._clock()), most)
+
+    def rated_months(self, most: int) -> list[str]:
+        """The names of the months of ``satisfaction`` that can be asked for, the latest first, at most ``most``."""
+        return _names_until(latest_closed(self._clock()), most)
 
     @property
     def rules(self) -> RuleBook:
@@ -129,6 +136,23 @@ class OversightService:
         """What the department of ``code`` is called; a code that nobody here knows stands for itself."""
         department = self._departments.of_code(code)
         return code if department is None else department.title
+
+
+def _published(name: str | None, latest: Period, check: str) -> Period:
+    """The month that is asked for. Raises ``PeriodRefused``, ``NotPublished``."""
+    wanted = latest if name is None else month(name)
+    if wanted > latest or wanted.first < FIRST_MONTH:
+        remedy = "请选择已公布的月份；每月数据在次月初确定后公布"
+        raise NotPublished(check=check, owner=Owner.CALLER, remedy=remedy, latest=month_name(latest))
+    return wanted
+
+
+def _names_until(latest: Period, most: int) -> list[str]:
+    names: list[str] = []
+    while len(names) < most and latest.first >= FIRST_MONTH:
+        names.append(month_name(latest))
+        latest = month_before(latest)
+    return names
 
 
 def prefix_of(region: str) -> str:

@@ -16,7 +16,9 @@ from gateway.oversight.public_rules import (
     scope_name,
 )
 from gateway.oversight.rule_text import matter
+from gateway.oversight.satisfaction import CityRatings, Satisfaction
 from gateway.oversight.suppression import SMALL
+from gateway.ratings.model import LEVELS
 from gateway.rule_rows.model import OperatorRow
 from gateway.rule_rows.preview import MODE_TITLES, value_of
 from gateway.rule_rows.tables import dated_row
@@ -25,16 +27,19 @@ from schemas.public_data import (
     CalendarDaysView,
     CeilingView,
     CityPerformance,
+    CitySatisfaction,
     ClassRulesView,
     DocumentView,
     DurationView,
     FeeView,
     HotlineView,
     JointReviewLimitView,
+    LevelCount,
     LimitView,
     PerformanceCell,
     PermitModeView,
     PublicPerformance,
+    PublicRatings,
     PublicRules,
     RuleBasis,
     StageRulesView,
@@ -160,6 +165,30 @@ def performance_view(performance: Performance) -> PublicPerformance:
         suppressed_below=SMALL,
         cities=[_of_city(performance, city) for city in performance.cities],
         province=_of_city(performance, None),
+    )
+
+
+def ratings_view(satisfaction: Satisfaction) -> PublicRatings:
+    """A month's ratings, city by city, and all of them together."""
+    return PublicRatings(
+        month=satisfaction.month,
+        suppressed_below=SMALL,
+        cities=[_rated(each) for each in satisfaction.cities],
+        province=_rated(satisfaction.province),
+    )
+
+
+def _rated(ratings: CityRatings) -> CitySatisfaction:
+    return CitySatisfaction(
+        region=ratings.city,
+        name=ALL_CITIES if ratings.city is None else region_name(ratings.city),
+        total=ratings.total,
+        suppressed=ratings.total is None,
+        levels=[
+            LevelCount(level=level, title=LEVELS[level], count=number, suppressed=number is None)
+            for level, number in ratings.levels
+        ],
+        content_percent=ratings.content_percent,
     )
 
 

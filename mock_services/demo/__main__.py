@@ -42,9 +42,15 @@ async def play(screen: Screen, province: Province) -> None:
 
 
 async def prove_one(processes: Processes, province: Province) -> str:
-    """The evidence of the first application, made, and verified by the verifier that stands alone; its last line."""
+    """The evidence of an application with a signed contract, else of the first one, made, and verified by the verifier
+    that stands alone; its last line.
+    """
     async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(keepalive_expiry=2.0)) as http:
-        held = (await http.get(f"{province.utility}/__admin/applications")).raise_for_status().json()
+        found = [
+            (await http.get(f"{province.utility}/__admin/{what}")).raise_for_status().json()
+            for what in ("contracts", "applications")
+        ]
+    held = [each for part in found for each in part]
     bundle, anchors = province.directory / "evidence.zip", province.directory / "anchors"
     if not held:
         return "没有申请"

@@ -27,9 +27,10 @@ class Applicant:
 
     async def verify(self, applicant_kind: str, method: str) -> dict[str, Any]:
         """The whole OpenID journey; answers the session as it then stands, verified or failed."""
-        opened = await self._call(
-            "POST", "/v1/verification-sessions", {"applicant_kind": applicant_kind, "method": method}
-        )
+        wanted = {"applicant_kind": applicant_kind, "method": method}
+        return await self._at_the_provider(await self._call("POST", "/v1/verification-sessions", wanted), method)
+
+    async def _at_the_provider(self, opened: dict[str, Any], method: str) -> dict[str, Any]:
         self.token = opened["session_token"]
         page = await self._http.get(opened["authorization_url"], headers={"accept": "application/json"})
         interaction = page.raise_for_status().json()
@@ -74,6 +75,39 @@ class Applicant:
         shown = await self._call("GET", href)
         given = await self._call("POST", href, {"accept": True})
         return {**given, "as_read": given["text"] == shown["text"]}
+
+    async def contract(self, application_id: str) -> dict[str, Any] | None:
+        """The supply contract as it stands; None while the utility has sent none."""
+        try:
+            return await self._call("GET", f"/v1/applications/{application_id}/contract")
+        except Refused as refused:
+            if refused.status == 404:
+                return None
+            raise
+
+    async def contract_document(self, application_id: str) -> bytes:
+        """What is to be signed, byte for byte."""
+        url = f"{self._gateway}/v1/applications/{application_id}/contract/document"
+        answer = await self._http.get(url, headers={"authorization": f"Bearer {self.token}"})
+        return answer.raise_for_status().content
+
+    async def sign(self, application_id: str, contract: dict[str, Any], method: str) -> dict[str, Any]:
+        """Be verified anew for this contract alone, and sign it; answers the contract as it then stands."""
+        path, named = f"/v1/applications/{application_id}/contract", {"contract_id": contract["contract_id"]}
+        await self._at_the_provider(await self._call("POST", f"{path}/signing", {**named, "method": method}), method)
+        return await self._call("POST", f"{path}/signature", {**named, "sha256": contract["sha256"], "accept": True})
+
+    async def rate(self, application_id: str, level: str, **more: Any) -> dict[str, Any]:
+        """Rate the service, once."""
+        return await self._call("POST", f"/v1/applications/{application_id}/rating", {"level": level, **more})
+
+    async def rating(self, application_id: str) -> dict[str, Any]:
+        """The rating, and its answer."""
+        return await self._call("GET", f"/v1/applications/{application_id}/rating")
+
+    async def withdraw_application(self, application_id: str) -> dict[str, Any]:
+        """Withdraw the application, and the authorisation with it."""
+        return await self._call("POST", f"/v1/applications/{application_id}/withdrawal")
 
     async def withdraw(self, application_id: str) -> dict[str, Any]:
         """Withdraw the authorisation."""

@@ -28,6 +28,7 @@ from mock_services.utility.driver import Driver
 from mock_services.utility.leads import LeadClerk
 from mock_services.utility.ledger import Ledger
 from mock_services.utility.nats_consumer import NatsConsumer
+from mock_services.utility.purges import PurgeClerk
 from mock_services.utility.receiver import Receiver
 from mock_services.utility.reconciliation import Reconciler
 from mock_services.utility.scenario import DEFAULT_SCENARIO, Scenario
@@ -61,6 +62,7 @@ def build(_: str, options: argparse.Namespace) -> ASGIApp:
     client = GatewayClient(gateway, options.partner, key, gateway_keys, http, _now, issuer)
     driver = Driver(client, store, _now)
     clerk = LeadClerk(client, store.connection, _now)
+    purges = PurgeClerk(client, store.purges, _now)
     reconciler = Reconciler(client, Ledger(store.connection), _now)
 
     consumer = NatsConsumer(options.nats_url, options.nats_prefix, receiver) if options.nats_url else None
@@ -86,14 +88,14 @@ def build(_: str, options: argparse.Namespace) -> ASGIApp:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(http)
-            for work in (driver.run, reconciler.run, clerk.run, *([consumer.run] if consumer else [])):
+            for work in (driver.run, reconciler.run, clerk.run, purges.run, *([consumer.run] if consumer else [])):
                 await stack.enter_async_context(running(work()))
             yield
         store.close()
 
     app = FastAPI(title="供电企业业务系统（模拟）", lifespan=lifespan)
     app.include_router(admin.router())
-    install(app, receiver, driver, reconciler, clerk)
+    install(app, receiver, driver, reconciler, clerk, purges)
     return admin.wrap(app)
 
 

@@ -15,6 +15,7 @@ from mock_services.problems import problem_response
 from mock_services.utility.client import GatewayRefused, GatewayUnavailable
 from mock_services.utility.driver import Driver, NothingToDo
 from mock_services.utility.leads import LeadClerk
+from mock_services.utility.purges import PurgeClerk
 from mock_services.utility.receiver import Receiver
 from mock_services.utility.reconciliation import Contradiction, Reconciler
 from mock_services.utility.scenario import Scenario
@@ -23,16 +24,19 @@ from mock_services.utility.webhooks import WebhookRefused
 from schemas.capacity import CapacityRequest
 from schemas.outages import OutageRequest
 from schemas.partner_api import JointReviewRequest, StageEventRequest, VerifiedLicenceRequest
+from schemas.ratings import RatingAnswer
 from schemas.wire import MEDIA_CLOUDEVENT, MEDIA_JOSE, MEDIA_PROBLEM
 
 MAX_EVENT_BYTES = 256 * 1024
 
 
-def install(app: FastAPI, receiver: Receiver, driver: Driver, reconciler: Reconciler, clerk: LeadClerk) -> None:
+def install(
+    app: FastAPI, receiver: Receiver, driver: Driver, reconciler: Reconciler, clerk: LeadClerk, purges: PurgeClerk
+) -> None:
     """Add all routes to ``app``."""
     app.include_router(_partner_routes(receiver))
     app.include_router(_admin_views(receiver, driver))
-    app.include_router(_admin_actions(driver))
+    app.include_router(_admin_actions(driver, purges))
     app.include_router(_admin_reconciliation(reconciler))
     app.include_router(_admin_leads(clerk))
     app.include_router(_admin_grid(driver))
@@ -100,22 +104,37 @@ def _admin_views(receiver: Receiver, driver: Driver) -> APIRouter:
     @router.get("/outcomes")
     async def outcomes(application_id: str | None = None) -> list[dict[str, Any]]:
         """Every outcome held, once, in order of arrival; ``signature`` is ``verified`` or ``unknown_key``."""
-        return store.outcomes(application_id)
+        return store.permits.outcomes(application_id)
 
     @router.get("/certificate-changes")
     async def certificate_changes(application_id: str | None = None) -> list[dict[str, Any]]:
         """Every change of a certificate that an application rests on, once, in order of arrival."""
-        return store.certificate_changes(application_id)
+        return store.licences.changes(application_id)
 
     @router.get("/events")
     async def events() -> list[dict[str, Any]]:
         """Every event held; ``repeats`` counts deliveries after the first."""
-        return store.events()
+        return store.events.all()
 
     @router.get("/holes")
     async def holes() -> dict[str, Any]:
         """What is missing by the events' own numbers, and which came after a later one of their application."""
-        return store.holes()
+        return store.events.holes()
+
+    @router.get("/contracts")
+    async def contracts() -> list[dict[str, Any]]:
+        """Every contract that its applicant signed or declined, with the gateway's statement or the reason."""
+        return store.decisions.contracts()
+
+    @router.get("/ratings")
+    async def ratings() -> list[dict[str, Any]]:
+        """How applicants rated the service."""
+        return store.decisions.ratings()
+
+    @router.get("/purges")
+    async def purges() -> list[dict[str, Any]]:
+        """What was purged after withdrawals, and when the gateway took the receipt for it."""
+        return store.purges.all()
 
     @router.get("/feed")
     async def feed(after: int = 0) -> Response:
@@ -134,7 +153,7 @@ def _admin_views(receiver: Receiver, driver: Driver) -> APIRouter:
     return router
 
 
-def _admin_actions(driver: Driver) -> APIRouter:
+def _admin_actions(driver: Driver, purges: PurgeClerk) -> APIRouter:
     router = APIRouter(prefix="/__admin/applications/{application_id}", include_in_schema=False)
 
     @router.post("/advance")
@@ -163,10 +182,15 @@ def _admin_actions(driver: Driver) -> APIRouter:
     @router.post("/purge-receipt")
     async def purge_receipt(application_id: str) -> Response:
         """Confirm that what was fetched for a withdrawn application is gone, as it is since the withdrawal came."""
-        authorisation_id = driver.store.withdrawn_authorisation(application_id)
-        if authorisation_id is None:
+        purge = purges.purges.find(application_id)
+        if purge is None:
             return problem_response(409, "applications.not_withdrawn", "没有撤回", "授权未被撤回，无须确认清除。")
-        return await _answer(_dump(driver.client.purged(application_id, authorisation_id, driver.clock())))
+        return await _answer(_dump(purges.confirm(purge)))
+
+    @router.post("/rating-answer")
+    async def rating_answer(application_id: str, answer: RatingAnswer) -> Response:
+        """Answer the applicant's bad rating."""
+        return await _answer(_dump(driver.client.answer_rating(application_id, answer)))
 
     @router.post("/joint-review")
     async def joint_review(application_id: str, review: JointReviewRequest, request: Request) -> Response:

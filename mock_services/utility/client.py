@@ -38,6 +38,7 @@ from schemas.partner_api import (
     VerifiedLicenceRequest,
 )
 from schemas.problems import Problem
+from schemas.ratings import RatingAnswer, RatingView
 from schemas.reconciliation import (
     DayEventPage,
     DaySummary,
@@ -117,7 +118,13 @@ class GatewayClient:
         path = f"/v1/applications/{application_id}/contract"
         return _read(await self._call("POST", path, contract), ContractStanding)
 
-    async def purged(self, application_id: str, authorisation_id: str, at: datetime) -> PurgeRecorded:
+    async def answer_rating(self, application_id: str, answer: RatingAnswer) -> RatingView:
+        """Answer a bad rating (差评整改反馈), once."""
+        return _read(await self._call("POST", f"/v1/applications/{application_id}/rating/answer", answer), RatingView)
+
+    async def purged(
+        self, application_id: str, authorisation_id: str, *, purged_at: datetime, at: datetime
+    ) -> PurgeRecorded:
         """Confirm, signed, that everything obtained under a withdrawn authorisation is purged. The first one stands."""
         claims = PurgeReceipt(
             iss=self.partner,
@@ -126,7 +133,7 @@ class GatewayClient:
             iat=int(at.timestamp()),
             application_id=application_id,
             authorisation_id=authorisation_id,
-            purged_at=at,
+            purged_at=purged_at,
         )
         token = self.signing_key.sign(Typ.PURGE_RECEIPT, claims.model_dump(mode="json"))
         path = f"/v1/authorisations/{authorisation_id}/purge-receipt"

@@ -42,7 +42,7 @@ class Driver:
         """Until cancelled. An application whose call hangs keeps no other waiting."""
         async with asyncio.TaskGroup() as group:
             while True:
-                for application_id in self.store.due_applications(self.clock()):
+                for application_id in self.store.plans.due(self.clock()):
                     if not self._busy[application_id].locked():
                         group.create_task(self._advance_if_due(application_id))
                 await asyncio.sleep(IDLE)
@@ -50,16 +50,16 @@ class Driver:
     async def advance(self, application_id: str) -> dict[str, Any]:
         """Take the next step now, due or not; answers what came of it. Raises ``NothingToDo``."""
         async with self._busy[application_id]:
-            work = self.store.next_work(application_id)
+            work = self.store.plans.next_work(application_id)
             if work is None:
                 raise NothingToDo
             return await self._take(work)
 
     async def _advance_if_due(self, application_id: str) -> None:
         async with self._busy[application_id]:
-            if application_id not in self.store.due_applications(self.clock()):
+            if application_id not in self.store.plans.due(self.clock()):
                 return
-            work = self.store.next_work(application_id)
+            work = self.store.plans.next_work(application_id)
             if work is not None:
                 await self._take(work)
 
@@ -69,28 +69,28 @@ class Driver:
             result = await self._do(work)
         except GatewayUnavailable as error:
             if work.step.do == "licence" and work.attempts + 1 >= MAX_LICENCE_ATTEMPTS:
-                self.store.step_done(work, self.clock())
+                self.store.plans.step_done(work, self.clock())
                 return {"step": step, "done": False, "unavailable": str(error)}
             wait = min(FIRST_BACKOFF * (1 << min(work.attempts, 10)), LONGEST_BACKOFF)
             if error.retry_after is not None:
                 wait = max(wait, timedelta(seconds=min(error.retry_after, 60)))
-            self.store.step_postponed(work, self.clock() + wait, {"unavailable": str(error)})
+            self.store.plans.step_postponed(work, self.clock() + wait, {"unavailable": str(error)})
             return {"step": step, "done": False, "unavailable": str(error)}
         except GatewayRefused as error:
             return self._refused(work, step, error)
         if result is None:
-            self.store.step_postponed(work, self.clock() + AWAIT_PAUSE, None)
+            self.store.plans.step_postponed(work, self.clock() + AWAIT_PAUSE, None)
             return {"step": step, "done": False, "waiting": True}
-        self.store.step_done(work, self.clock())
+        self.store.plans.step_done(work, self.clock())
         return {"step": step, "done": True, "result": result}
 
     def _refused(self, work: Work, step: dict[str, Any], error: GatewayRefused) -> dict[str, Any]:
         """A licence that may not be had is gone without; a stage or a review that is refused halts the plan."""
         problem = error.problem.model_dump(mode="json", exclude_none=True)
         if work.step.do == "licence":
-            self.store.step_done(work, self.clock())
+            self.store.plans.step_done(work, self.clock())
         else:
-            self.store.step_postponed(work, None, problem)
+            self.store.plans.step_postponed(work, None, problem)
         return {"step": step, "done": False, "problem": problem}
 
     async def _do(self, work: Work) -> dict[str, Any] | None:
@@ -111,7 +111,7 @@ class Driver:
                     event_id=f"{application_id}:{step.stage}:{step.action}",
                     stage=step.stage,
                     action=step.action,
-                    claimed_at=self.store.claimed_at(work, self.clock()),
+                    claimed_at=self.store.plans.claimed_at(work, self.clock()),
                 )
                 return (await self.client.stage_event(application_id, event)).model_dump(mode="json")
             case "joint_review" if step.review is not None:
@@ -119,16 +119,16 @@ class Driver:
                 view = await self.client.open_joint_review(application_id, step.review, idempotency_key=key)
                 return view.model_dump(mode="json")
             case "contract":
-                contract = a_contract(application_id, self.store.claimed_at(work, self.clock()))
+                contract = a_contract(application_id, self.store.plans.claimed_at(work, self.clock()))
                 return (await self.client.send_contract(application_id, contract)).model_dump(mode="json")
             case "await_contract":
-                return {"signed": True} if self.store.contract_signed(application_id) else None
+                return {"signed": True} if self.store.decisions.contract_signed(application_id) else None
             case "await_permits":
-                return {"approved": True} if self.store.permits_approved(application_id) else None
+                return {"approved": True} if self.store.permits.approved(application_id) else None
         raise ValueError(f"a {step.do} step is incomplete")
 
     async def fetch_licence(self, request: VerifiedLicenceRequest) -> dict[str, Any]:
         """Fetch a verified licence and keep the signed answer; answers its claims."""
         licence, answer = await self.client.verified_licence(request)
-        self.store.keep_licence(licence, answer, self.clock())
+        self.store.licences.keep(licence, answer, self.clock())
         return licence.model_dump(mode="json")

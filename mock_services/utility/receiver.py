@@ -11,36 +11,19 @@ from pydantic import ValidationError
 
 from mock_services.jose import RemoteKeySet, SigningKey, TokenRefused, read_claims, read_header
 from mock_services.utility.scenario import Scenario
-from mock_services.utility.store import Effect, EventData, Store
+from mock_services.utility.store import Effect, Store
 from mock_services.utility.webhooks import Delivery, WebhookRefused, check_delivery
 from schemas.conformance import is_test
 from schemas.events import (
+    EVENT_DATA,
     ApplicationSubmitted,
-    ApplicationWithdrawn,
-    AuthorisationWithdrawn,
-    CertificateChanged,
     CloudEvent,
     DeliveryReceipt,
     DeliveryRefusal,
     EventType,
     PermitOutcome,
-    ReviewChanged,
-    ReviewOpened,
 )
-from schemas.leads import LeadOffered, LeadRetracted
 from schemas.wire import Typ
-
-_DATA: dict[EventType, type[EventData]] = {
-    EventType.APPLICATION_SUBMITTED: ApplicationSubmitted,
-    EventType.APPLICATION_WITHDRAWN: ApplicationWithdrawn,
-    EventType.AUTHORISATION_WITHDRAWN: AuthorisationWithdrawn,
-    EventType.REVIEW_OPENED: ReviewOpened,
-    EventType.REVIEW_CHANGED: ReviewChanged,
-    EventType.PERMIT_OUTCOME: PermitOutcome,
-    EventType.CERTIFICATE_CHANGED: CertificateChanged,
-    EventType.LEAD_OFFERED: LeadOffered,
-    EventType.LEAD_RETRACTED: LeadRetracted,
-}
 
 
 @dataclass
@@ -83,9 +66,9 @@ class Receiver:
         if asked.event_id != event_id:
             raise WebhookRefused("event")
         if is_test(event_id):
-            digest = self.store.test_digest(event_id)
+            digest = self.store.events.test_digest(event_id)
             return None if digest is None else self._receipt(event_id, digest, at, duplicate=False)
-        known = self.store.event(event_id)
+        known = self.store.events.find(event_id)
         return None if known is None else self._receipt(event_id, known["body_sha256"], at, duplicate=False)
 
     def refusal(self, event_id: str, body: bytes) -> str:
@@ -119,7 +102,7 @@ class Receiver:
 
     async def _effect_of(self, event: CloudEvent, at: datetime) -> Effect:
         try:
-            data = _DATA[event.type].model_validate(event.data)
+            data = EVENT_DATA[event.type].model_validate(event.data)
         except ValidationError:
             raise WebhookRefused("event_data") from None
         if isinstance(data, ApplicationSubmitted):
@@ -152,7 +135,7 @@ class Receiver:
         """A conformance test is kept apart from events: it has no place in their numbers and no effect."""
         if not is_test(delivery.event_id):
             raise WebhookRefused("event")
-        fresh = self.store.receive_test(delivery.event_id, delivery.body_sha256)
+        fresh = self.store.events.receive_test(delivery.event_id, delivery.body_sha256)
         return self._receipt(delivery.event_id, delivery.body_sha256, at, duplicate=not fresh)
 
     def _keys_of(self, department: str) -> RemoteKeySet | None:

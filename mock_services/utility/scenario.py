@@ -81,6 +81,9 @@ class Plan(WireModel):
     purpose: Slug = "grid_connection"
     stage_licences: list[StageLicence] = []
     joint_review: PlannedReview | None = None
+    purge_receipt: bool = Field(
+        default=True, description="After a withdrawal confirm by itself that what was fetched is purged (清除回执)"
+    )
     contract_at: Slug | None = Field(default=None, description="The stage in which the supply contract is signed")
 
     def fits(self, application: ApplicationSubmitted) -> bool:

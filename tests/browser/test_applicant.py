@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.applicants import SESSION, Visitor
+from tests.browser.keyboard import press_on, select, write
 from tests.browser.looking import Looking
 from tests.support.province import LiveProvince
 
@@ -89,34 +90,6 @@ async def test_a_face_that_fails_leads_to_another_way(looking: Looking) -> None:
     await page.get_by_role("button", name="继续").click()
     await Visitor(page, "resident-locked", method="sms_otp").at_the_provider()
     await page.wait_for_url("**/apply/demand")
-
-
-async def tab_to(page: Page, selector: str) -> None:
-    """As somebody without a pointer gets there."""
-    for _ in range(120):
-        if await page.evaluate("(to) => document.activeElement.matches(to)", selector):
-            return
-        await page.keyboard.press("Tab")
-    raise AssertionError(f"the keyboard never reaches {selector}")
-
-
-async def press_on(page: Page, selector: str, key: str = "Enter") -> None:
-    await tab_to(page, selector)
-    await page.keyboard.press(key)
-
-
-async def select(page: Page, selector: str, value: str) -> None:
-    """Down the list, as often as it takes."""
-    await tab_to(page, selector)
-    values = await page.locator(f"{selector} option").evaluate_all("all => all.map(each => each.value)")
-    for _ in range(values.index(value)):
-        await page.keyboard.press("ArrowDown")
-    assert await page.locator(selector).input_value() == value
-
-
-async def write(page: Page, selector: str, text: str) -> None:
-    await tab_to(page, selector)
-    await page.keyboard.type(text)
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])

@@ -27,6 +27,8 @@ PUBLIC = {
     "class-hv-single": "/public/rules/hv_single?region=440100&on=2026-11-28",
     "capacity": "/public/capacity?region=440100",
     "outages": "/public/outages?region=440100",
+    "ratings": "/public/ratings?month=2026-10",
+    "ratings-none": "/public/ratings?month=2026-08",
     "performance": "/public/performance?month=2026-10",
     "performance-city": "/public/performance?month=2026-10&city=440100",
 }

@@ -4,6 +4,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.applicants import Visitor
+from tests.browser.keyboard import choose, press_on, write
 from tests.browser.looking import Looking
 from tests.browser.officers import OPERATOR, signed_in
 
@@ -43,3 +44,27 @@ async def test_a_bad_rating_is_answered(looking: Looking) -> None:
     await expect(console.get_by_text(application)).to_have_count(0)
     await page.reload()
     await expect(page.get_by_text("已约谈承办班组")).to_be_visible()
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+async def test_a_service_is_rated_by_keyboard_alone(looking: Looking, script: bool) -> None:
+    page = await (await looking.context(script=script)).new_page()
+    application = await Visitor(page, "resident-ordinary").apply("440106", "8", "演示人工")
+    await page.goto(f"/applications/{application}/withdrawal")
+    await press_on(page, "main .actions button")
+    await page.wait_for_url("**/authorisation")
+    await page.goto(f"/applications/{application}")
+    await press_on(page, "main a[href$='/rating']")
+    await page.wait_for_url("**/rating")
+    await press_on(page, "main .actions button")
+    await expect(page.get_by_role("alert")).to_contain_text("请选择一个评价等级")
+    await choose(page, "level", "dissatisfied")
+    await press_on(page, "#tags-unclear", "Space")
+    await write(page, "#text", "没说要等几天")
+    await press_on(page, "#share_text", "Space")
+    await press_on(page, "main .actions button")
+    await expect(page.get_by_role("heading", name="您的评价")).to_be_visible()
+    for said in ("不满意", "没说清楚", "没说要等几天"):
+        await expect(page.get_by_text(said, exact=True)).to_be_visible()
+    await page.reload()
+    await expect(page.get_by_role("button", name="提交评价")).to_have_count(0)

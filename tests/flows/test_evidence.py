@@ -130,6 +130,31 @@ async def test_the_applicant_gets_it_over_http_and_nobody_else_does(evidence: Ev
     assert (await evidence.over_http(stranger))[0] == 404
 
 
+async def test_a_contract_that_was_signed_on_line_is_proved(evidence: Evidence) -> None:
+    """Over HTTP, by the mock provider and the mock utility; offline, by a verifier that knows neither."""
+    stage = evidence.province.stage()
+    resident = stage.applicant("resident-historic-number")
+    await resident.verify("resident", "face")
+    demand = {**HOME, "region": "440103", "purpose": "演示电子合同"}
+    application_id = await apply(stage, resident, "face-verified", demand)
+    contract = await until(lambda: resident.contract(application_id), "a contract is sent")
+    document = await resident.contract_document(application_id)
+    await resident.sign(application_id, contract, "face")
+    await stage.finished(resident, application_id)
+    bundle = evidence.directory / "contract.zip"
+    made = await evidence.province.command("evidence", application_id, "-o", str(bundle))
+    assert made[0] == 0, made[1]
+    whole = bundle.read_bytes()
+    code, printed = await evidence.verify(whole)
+    assert code != 1, printed
+    about = [line for line in printed.splitlines() if contract["contract_id"] in line]
+    assert len(about) == 4, printed
+    assert all(line.startswith("✓") for line in about), about
+    assert read_archive(whole)[f"contracts/{contract['sha256']}.txt"] == document
+    at = whole.index(document) + len(document) // 2
+    assert (await evidence.verify(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]))[0] == 1
+
+
 async def test_licences_on_ofd_are_proved_by_their_seals(evidence: Evidence) -> None:
     stage = evidence.province.stage()
     resident = stage.applicant("resident-two-owners")

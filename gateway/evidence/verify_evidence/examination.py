@@ -13,7 +13,9 @@ from .texts import UNKNOWN, WITHHELD, WRONG, Finding
 from .work import spend
 
 VERSION: Final = 1
-"""Of the manifest, and of every account beside it."""
+"""Of every account."""
+BUNDLES: Final = (1, 2)
+"""Versions of a bundle as a whole: since 2 it holds the contract that was signed."""
 
 
 class Examination:
@@ -24,6 +26,7 @@ class Examination:
         self.files: dict[str, bytes] = {}
         self.findings: list[Finding] = []
         self.claims: dict[str, Any] = {}
+        self.version = max(BUNDLES)
         self.application, self.issuer = "", ""
         self.entries: dict[str, Entry] = {}
         self.checkpoints: dict[str, Checkpoint] = {}
@@ -39,6 +42,8 @@ class Examination:
         self._own: dict[tuple[str, str], list[Entry]] = {}
         self.holders: set[str] = set()
         """The numbers of whom the identity provider vouched for; empty where its assertion is not proved."""
+        self.applicant = ""
+        """The number of who applied: the enterprise's, or the resident's; empty as above."""
 
     def say(self, mark: str, code: str, where: str = "", **facts: object) -> None:
         """Note a statement."""

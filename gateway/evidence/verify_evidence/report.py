@@ -7,6 +7,7 @@ from .anchors import Anchors
 from .archive import read_archive
 from .checks.applications import check_application, check_authorisation, check_identity
 from .checks.certificates import check_certificates
+from .checks.contracts import check_contracts
 from .checks.deliveries import check_deliveries
 from .checks.manifest import check_manifest, check_rest
 from .checks.outcomes import check_disclosures, check_outcomes
@@ -44,6 +45,7 @@ _CHECKS = (
     check_certificates,
     check_disclosures,
     check_outcomes,
+    check_contracts,
     check_deliveries,
     check_reasons,
     check_rest,

@@ -142,6 +142,33 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "{department} 的审批结果 {outcome} 的原件不在包内（{why}）",
         "{department}'s outcome {outcome} is not in the bundle ({why})",
     ),
+    "contract": (
+        "供用电合同 {contract}（第 {version} 版）于 {at} 签订，核验方式 {method}：网关签名的声明与存证一致",
+        "contract {contract} (version {version}) was signed at {at}, by {method}: the gateway's statement is on record",
+    ),
+    "contract.document": (
+        "合同 {contract} 的文本（{digest}）正是存证与声明所指的一份",
+        "the document of contract {contract} ({digest}) is the one of the record and the statement",
+    ),
+    "contract.assertion": (
+        "{issuer} 为合同 {contract} 签发的身份凭据，方式 {method}；所指即申请人，绑定的正是这份文本",
+        "{issuer} verified the applicant by {method} for contract {contract} alone: its assertion names this document",
+    ),
+    "contract.wrong": ("合同 {contract} 不成立：{why}", "contract {contract} does not hold: {why}"),
+    "contract.unknown": ("合同 {contract} 未能证明：{why}", "contract {contract} is not proved: {why}"),
+    "contract.absent": (
+        "合同 {contract} 的 {what} 不在包内（{why}）",
+        "the {what} of contract {contract} is not in the bundle ({why})",
+    ),
+    "contract.before": (
+        "存证称：合同 {contract} 于 {at} 签订；此包为第 1 版，不含合同文本与声明",
+        "the record says: contract {contract} was signed at {at}; a bundle of version 1 holds neither document nor "
+        "statement",
+    ),
+    "contract.said": (
+        "存证称：{at} {who} {action} 合同 {contract}（第 {version} 版）",
+        "the record says: at {at} {who} {action} contract {contract} (version {version})",
+    ),
     "receipt": (
         "{destination} 签收事件 {event}；内容与序号未核对",
         "{destination} signed for event {event}; neither its content nor its place in the sequence was compared",

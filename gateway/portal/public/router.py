@@ -16,7 +16,7 @@ from gateway.outages.service import OutageService
 from gateway.outages.views import outage_view
 from gateway.oversight.public_rules import HOTLINES, RulesInForce, all_rules_in_force, region_name
 from gateway.oversight.service import OversightService
-from gateway.oversight.views import ALL_CLASSES, performance_view, rules_view
+from gateway.oversight.views import ALL_CLASSES, performance_view, ratings_view, rules_view
 from gateway.portal.page_route import PageRoute, page_unknown
 from gateway.portal.rendering import Pages
 from gateway.rule_rows.live import LiveRules
@@ -105,6 +105,18 @@ async def performance(
         chosen=chosen or told.province,
         months=service.published_months(MONTHS_SHOWN),
     )
+
+
+@router.get("/ratings")
+async def ratings(
+    request: Request,
+    pages: SeenPages,
+    service: Annotated[OversightService, Depends(provide(OversightService))],
+    month: Annotated[str, Query(max_length=7)] = "",
+) -> Response:
+    """How a month's ratings were, city by city. Raises ``PeriodRefused``, ``NotPublished``."""
+    told = ratings_view(await service.satisfaction(month or None))
+    return pages.render(request, "public/ratings.html", told=told, months=service.rated_months(MONTHS_SHOWN))
 
 
 @router.get("/capacity")

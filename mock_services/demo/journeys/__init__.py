@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from mock_services.demo.journeys.co_owners import co_owner_looks
+from mock_services.demo.journeys.endings import contract_signed_and_rated, withdrawn_and_purged
 from mock_services.demo.journeys.enterprises import dual_source, enterprise_by_agent, small_enterprise
 from mock_services.demo.journeys.envelopes import licences_on_ofd
 from mock_services.demo.journeys.living import certificates_live_on
@@ -27,6 +28,8 @@ JOURNEYS: list[tuple[str, Callable[[Stage], Awaitable[None]]]] = [
     ("证照一致性核对", certificates_that_agree),
     ("国密 OFD 电子证照", licences_on_ofd),
     ("共有人看谁看过写有自己的证照", co_owner_looks),
+    ("在线签订供用电合同，办结后评价与整改", contract_signed_and_rated),
+    ("申请人撤回，供电企业清除并回执", withdrawn_and_purged),
     ("证照变更随时到达", certificates_live_on),
     ("工程建设项目提前送达供电企业", projects_become_leads),
 ]

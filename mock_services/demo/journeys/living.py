@@ -12,7 +12,7 @@ SEVERAL_POLLS = 3.0
 
 
 async def certificates_live_on(stage: Stage) -> None:
-    """11 A licence revoked after the application, and a property transferred while the feed loses the entry."""
+    """A licence revoked after the application, and a property transferred while the feed loses the entry."""
     await _revoked_and_reinstated(stage)
     await _transferred_unseen(stage)
 

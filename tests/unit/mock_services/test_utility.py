@@ -46,6 +46,7 @@ class Gateway:
     refuse: str | None = None
     done: list[str] = field(default_factory=list)
     heard: list[tuple[str, str]] = field(default_factory=list)
+    purged: list[dict[str, Any]] = field(default_factory=list)
     down_for: str | None = None
 
     @property
@@ -99,8 +100,10 @@ class Gateway:
         return Answer(body=body)
 
     def serve(self, asked: Asked) -> Answer:
-        body = json.loads(asked.body or b"{}")
         what = asked.path.rsplit("/", 1)[1]
+        if what == "purge-receipt":
+            return self.take_purge(asked)
+        body = json.loads(asked.body or b"{}")
         if self.refuse == what:
             problem = {
                 "type": "urn:bandian:problem:stage-forbids-kind",
@@ -139,6 +142,15 @@ class Gateway:
                     "permits": [],
                 }
                 return Answer(201, view)
+            case "contract":
+                self.done.append("contract")
+                same = {each: body[each] for each in ("version", "title", "media_type", "sha256", "valid_until")}
+                standing = {"contract_id": "ctr-1", "application_id": asked.path.split("/")[3], "state": "offered"}
+                return Answer(201, same | standing | {"offered_at": "2026-11-23T06:00:00.000Z", "record_id": "r"})
+            case "answer":
+                self.done.append(f"answer {body['text']}")
+                view = {"application_id": asked.path.split("/")[3], "level": "dissatisfied", "tags": []}
+                return Answer(body=view | {"rated_at": "2026-11-23T08:00:00.000Z", "record_id": "r"})
             case "outages":
                 self.done.append(f"outage {body['kind']}")
                 unsaid = dict.fromkeys(("cause", "ended_at", "expected_end_at")) | {
@@ -148,6 +160,14 @@ class Gateway:
                 told = {"event_id": body["event_id"], "outage": unsaid | body, "flags": [], "duplicate": False}
                 return Answer(201, told | {"record_id": "r"})
         return Answer(404, {})
+
+    def take_purge(self, asked: Asked) -> Answer:
+        """Keeps the claims, whoever signed them."""
+        assert asked.headers["content-type"] == "application/jose"
+        claims = json.loads(_decoded(asked.body.decode().split(".")[1]))
+        self.purged.append(claims)
+        taken = {each: claims[each] for each in ("authorisation_id", "application_id", "purged_at")}
+        return Answer(body=taken | {"heard_at": "2026-11-23T08:00:00.000Z", "receipt_sha256": "ab" * 32})
 
     def licence(self, asked: dict[str, Any]) -> str:
         claims = {
@@ -242,6 +262,7 @@ def utility(_utility: Utility) -> Utility:
     _utility.http.post(f"{_utility.url}/__admin/reset")
     gateway = _utility.gateway
     gateway.done.clear()
+    gateway.purged.clear()
     gateway.down, gateway.refuse, gateway.nonce = 0, None, None
     return _utility
 
@@ -471,6 +492,71 @@ def test_a_withdrawn_application_stops_work_and_purges_what_was_fetched(utility:
     utility.receipt(utility.deliver(cloud_event("application.withdrawn", "app-13", withdrawn, 2)))
     assert utility.application("app-13")["licences"][0]["purged"] == 1
     assert utility.http.post(f"{utility.url}/__admin/applications/app-13/advance").status_code == 409
+
+
+def withdrawal(application_id: str, name: str = "application.withdrawn") -> dict[str, Any]:
+    told = {"application_id": application_id, "authorisation_id": "a-1", "withdrawn_at": "2026-11-23T07:00:00.000Z"}
+    return cloud_event(name, application_id, told, 2)
+
+
+def purge_of(utility: Utility, application_id: str) -> dict[str, Any]:
+    (found,) = [each for each in utility.admin("purges") if each["application_id"] == application_id]
+    return dict(found)
+
+
+@pytest.mark.parametrize("name", ["application.withdrawn", "authorisation.withdrawn"])
+def test_a_purge_is_confirmed_by_itself_once_the_withdrawal_was_signed_for(utility: Utility, name: str) -> None:
+    utility.gateway.down_for = "purge-receipt"
+    utility.deliver(submitted("app-16"))
+    event = withdrawal("app-16", name)
+    assert [utility.receipt(utility.deliver(event)).status for _ in range(2)] == ["accepted", "duplicate"]
+    eventually(lambda: purge_of(utility, "app-16")["attempts"])
+    utility.gateway.down_for = None
+    eventually(lambda: purge_of(utility, "app-16")["confirmed_at"])
+    (claims,) = utility.gateway.purged
+    assert (claims["iss"], claims["aud"]) == (PARTNER, utility.server.url)
+    assert (claims["application_id"], claims["authorisation_id"]) == ("app-16", "a-1")
+    assert claims["purged_at"] == purge_of(utility, "app-16")["purged_at"]
+
+
+def test_a_purge_waits_for_a_hand_where_the_scenario_says_so(utility: Utility) -> None:
+    utility.deliver(submitted("app-17", purpose="演示人工"))
+    url = f"{utility.url}/__admin/applications/app-17/purge-receipt"
+    assert utility.http.post(url).status_code == 409, "nothing was withdrawn"
+    utility.receipt(utility.deliver(withdrawal("app-17")))
+    time.sleep(1)
+    assert utility.gateway.purged == []
+    assert utility.http.post(url).json()["authorisation_id"] == "a-1"
+    assert len(utility.gateway.purged) == 1
+    assert purge_of(utility, "app-17")["confirmed_at"]
+
+
+def test_a_stage_waits_until_the_contract_was_signed(utility: Utility) -> None:
+    sent = submitted("app-18", purpose="演示电子合同")
+    sent["data"]["stages"] = ["sign_up", "metering"]
+    utility.deliver(sent)
+    eventually(lambda: "contract" in utility.gateway.done)
+    time.sleep(0.5)
+    assert "sign_up completed" not in utility.gateway.done
+    told = {"application_id": "app-18", "contract_id": "ctr-1", "version": 1, "contract_sha256": "ab" * 32}
+    signed = told | {"signed_at": "2026-11-23T07:00:00.000Z", "statement": "a.b.c"}
+    declined = told | {"contract_id": "ctr-0", "declined_at": "2026-11-23T07:00:00.000Z", "reason": "到厅签"}
+    utility.receipt(utility.deliver(cloud_event("contract.declined", "app-18", declined, 2)))
+    assert "sign_up completed" not in utility.gateway.done
+    utility.receipt(utility.deliver(cloud_event("contract.signed", "app-18", signed, 3)))
+    eventually(lambda: utility.application("app-18")["finished"])
+    kept = [(each["contract_id"], each["signed"], each["statement"]) for each in utility.admin("contracts")]
+    assert kept == [("ctr-0", 0, None), ("ctr-1", 1, "a.b.c")]
+
+
+def test_a_bad_rating_is_kept_and_answered_by_hand(utility: Utility) -> None:
+    told = {"application_id": "app-19", "level": "dissatisfied", "tags": ["slow"], "rated_at": "2026-11-23T08:00:00Z"}
+    utility.receipt(utility.deliver(cloud_event("service.rated", "app-19", told, 4)))
+    (kept,) = utility.admin("ratings")
+    assert (kept["level"], kept["tags"], kept["text"]) == ("dissatisfied", ["slow"], None)
+    url = f"{utility.url}/__admin/applications/app-19/rating-answer"
+    assert utility.http.post(url, json={"text": "已约谈班组"}).status_code == 200
+    assert "answer 已约谈班组" in utility.gateway.done
 
 
 def test_a_changed_certificate_is_kept_once_and_work_goes_on(utility: Utility) -> None:

@@ -120,17 +120,32 @@ def _assertion(examined: Examination, data: bytes, digest: str) -> None:
             raise Refused("it was used at another time than that of this application")
     if not epoch(claims.get("iat")) - SKEW <= entry.at <= epoch(claims.get("exp")) + SKEW:
         raise Refused("it was not in force when it was used")
-    audience, named = examined.anchors.identity_audience, claims.get("aud")
-    if audience is not None and audience not in (named if isinstance(named, list) else [named]):
-        raise Refused("it was issued for somebody else than this gateway")
+    audience = examined.anchors.identity_audience
+    require_audience(audience, claims)
     verify_by_one(token, examined.anchors.identity, "any", entry.at, "the identity provider")
     if audience is None:
         examined.say(UNKNOWN, "identity.audience", "identity/assertion.jws")
     examined.holders = {*_codes(claims, "person", "resident_identity_number")}
     examined.holders |= {*_codes(claims, "enterprise", "unified_social_credit_code")}
+    examined.applicant = principal(claims)
     method = claims.get("amr")
     facts = {"issuer": claims["iss"], "method": method[0] if isinstance(method, list) and method else "?"}
     examined.say(PROVED, "identity", "identity/assertion.jws", **facts, at=told(entry.at))
+
+
+def require_audience(audience: str | None, claims: Mapping[str, Any]) -> None:
+    """That an assertion is for the gateway as DIR names it, where it does. Raises ``Refused``."""
+    named = claims.get("aud")
+    if audience is not None and audience not in (named if isinstance(named, list) else [named]):
+        raise Refused("it was issued for somebody else than this gateway")
+
+
+def principal(claims: Mapping[str, Any]) -> str:
+    """For whom the person of an assertion acted: the enterprise's number where it names one, else the person's own."""
+    whose, name = ("person", "resident_identity_number")
+    if claims.get("enterprise") is not None:
+        whose, name = ("enterprise", "unified_social_credit_code")
+    return next(_codes(claims, whose, name), "")
 
 
 def _codes(claims: Mapping[str, Any], whose: str, name: str) -> Iterator[str]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..errors import NotProved, Refused
-from ..examination import VERSION, Examination
+from ..examination import BUNDLES, Examination
 from ..jose import Jws, verify_by_one
 from ..reading import epoch, number_of, sha256_hex, text_of, told
 from ..texts import PROVED, STATED, UNKNOWN, WITHHELD, WRONG
@@ -13,7 +13,8 @@ from ..texts import PROVED, STATED, UNKNOWN, WITHHELD, WRONG
 MANIFEST: Final = "manifest.jws"
 ACCOUNTS: Final = ("application.json", "certificates.json", "deliveries.json", "outcomes.json", "reasons.json")
 """What every bundle has, however little there is to tell."""
-BY_DIGEST: Final = ("certificates/", "chain/", "outcomes/", "status/")
+SINCE_2: Final = ("contracts.json",)
+BY_DIGEST: Final = ("certificates/", "chain/", "contracts/", "outcomes/", "status/")
 """Folders whose files are named after their SHA-256."""
 
 
@@ -31,7 +32,8 @@ def check_manifest(examined: Examination) -> bool:
 def _read_manifest(examined: Examination) -> None:
     token = Jws.read(examined.files[MANIFEST], "evidence-manifest+jwt")
     examined.claims = token.claims()
-    if number_of(examined.claims, "v") != VERSION:
+    examined.version = number_of(examined.claims, "v")
+    if examined.version not in BUNDLES:
         raise Refused("a version that this verifier does not know")
     examined.application, examined.issuer = text_of(examined.claims, "application"), text_of(examined.claims, "iss")
     at = epoch(examined.claims.get("iat"))
@@ -70,7 +72,8 @@ def _files_are_listed(examined: Examination) -> bool:
 
 def check_rest(examined: Examination) -> None:
     """What was left out, what no check knows, and what no bundle can prove."""
-    for name in sorted({*ACCOUNTS} - examined.files.keys()):
+    accounts = {*ACCOUNTS, *(SINCE_2 if examined.version > 1 else ())}
+    for name in sorted(accounts - examined.files.keys()):
         examined.say(UNKNOWN, "file.absent", name)
     redacted = Counter(what for (what, _), why in examined.left_out.items() if why == "redacted")
     mark, code = (WITHHELD, "withheld") if examined.redacted else (UNKNOWN, "withheld.whole")

@@ -1,0 +1,42 @@
+"""Which core a process runs on, and what it used."""
+
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def cores() -> tuple[int, int]:
+    """The core of what is measured, and the core of everything else; the same one where there is only one."""
+    usable = sorted(os.sched_getaffinity(0))
+    return usable[0], usable[-1]
+
+
+def pin(core: int, pid: int = 0) -> None:
+    """Keep a process and each of its threads on ``core``."""
+    if pid == 0:
+        os.sched_setaffinity(0, {core})
+        return
+    for process in (pid, *children_of(pid)):
+        for task in Path(f"/proc/{process}/task").iterdir():
+            os.sched_setaffinity(int(task.name), {core})
+
+
+def children_of(pid: int) -> list[int]:
+    """Processes that ``pid`` started, and those that they started."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found += [int(child), *children_of(int(child))]
+    return found
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """Processor time used by ``pids`` since they started, over all of their threads, to the nanosecond (clock(3))."""
+    return sum(time.clock_gettime((~pid << 3) | 2) for pid in pids)
+
+
+def resident_mb(pid: int) -> float:
+    """Resident memory."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)

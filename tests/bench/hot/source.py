@@ -1,0 +1,89 @@
+"""A source that answers at once what the mock platform answered before: ``python -m tests.bench.hot.source``.
+
+The bytes are the platform's own, sealed by its keys; only the looking up is ours.
+"""
+
+import argparse
+import base64
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from adapters.http_client import HttpReply, HttpRequest, HttpxClient
+from adapters.provincial_platform import ProvincialPlatform
+from gateway.certificates.ports import SourceQuery, UsePurpose
+from schemas.ecertificates import HOLDER_IS_ENTERPRISE, TYPE_CODES
+from tests.bench.hot.wire import Handler, Reply, answer, serve
+
+KIND = "business_licence"
+
+
+class _Recorder:
+    """An ``HttpClient`` that keeps what was answered."""
+
+    def __init__(self) -> None:
+        self._client = HttpxClient()
+        self.answers: dict[str, str] = {}
+
+    async def send(self, request: HttpRequest, *, partner: str) -> HttpReply:
+        reply = await self._client.send(request, partner=partner)
+        self.answers[question(request.body)] = base64.b64encode(reply.body).decode()
+        return reply
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+
+def question(body: bytes) -> str:
+    """What a request asks for, without who asks and why."""
+    data = orjson.loads(body)["data"]
+    return f"{data.get('certTypeCode', '')}/{data.get('holderCode') or data.get('certIdentifier')}"
+
+
+async def record_answers(access: dict[str, Any], holder_codes: Sequence[str]) -> dict[str, str]:
+    """The platform's answers about each holder's business licence, by question, in base64."""
+    recorder = _Recorder()
+    platform = ProvincialPlatform(
+        code=access["code"],
+        base_url=access["url"],
+        access_id=access["access_id"],
+        access_secret=access["access_secret"],
+        system_name="bench",
+        http=recorder,
+    )
+    purpose = UsePurpose(cause="用电报装", matter_name="用电报装", event_code="bench")
+    for holder_code in holder_codes:
+        query = SourceQuery(TYPE_CODES[KIND], holder_code, HOLDER_IS_ENTERPRISE, access["region"], purpose)
+        await platform.find(query, datetime.now(UTC))
+    await recorder.aclose()
+    return recorder.answers
+
+
+def standing_in(path: Path) -> Callable[[], Handler]:
+    """A handler over recorded answers."""
+    answers = {
+        asked: answer("200 OK", "application/json", base64.b64decode(body))
+        for asked, body in json.loads(path.read_text("utf-8")).items()
+    }
+    unknown = answer("404 Not Found", "text/plain", b"")
+
+    def handle(head: bytes, body: bytes, reply: Reply) -> None:
+        reply(answers.get(question(body), unknown))
+
+    return lambda: handle
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--answers", type=Path, required=True)
+    options = parser.parse_args()
+    serve(standing_in(options.answers), options.port)
+
+
+if __name__ == "__main__":
+    main()

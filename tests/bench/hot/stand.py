@@ -1,0 +1,238 @@
+"""The system that is measured: the demo's province, applications in it, and a gateway of its own core.
+
+Everything is set up through the gateway's own interfaces. Then its process is started again with what a benchmark
+needs (no limit of requests, a source that is never the bottleneck), pinned to one core; all else runs on the other.
+"""
+
+import asyncio
+import base64
+import json
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from mock_services.demo.applicant import Applicant, Refused
+from mock_services.demo.processes import Processes, free_port
+from mock_services.demo.province import Province, set_up
+from mock_services.demo.roster import UTILITY
+from mock_services.jose import SigningKey
+from mock_services.population import Enterprise, build_population
+from tests.bench.hot.machine import cores, pin
+from tests.bench.hot.source import record_answers
+
+RESIDENTS, SPARE = 40, 60
+KIND = "business_licence"
+_AT_ONCE = 6
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An enterprise's application that is open."""
+
+    application_id: str
+    holder_code: str
+
+
+@dataclass
+class Stand:
+    """The gateway under measurement and what it was set up with."""
+
+    province: Province
+    processes: Processes
+    directory: Path
+    core: int
+    other_core: int
+    applications: list[Prepared] = field(default_factory=list)
+    port: int = 0
+    pids: list[int] = field(default_factory=list)
+
+    @property
+    def gateway(self) -> str:
+        """The address that proofs are made for."""
+        return self.province.gateway
+
+    @property
+    def database_url(self) -> str:
+        return self.province.environment["BANDIAN_DATABASE_URL"]
+
+    async def start_gateway(self, http: httpx.AsyncClient, **settings: str) -> None:
+        """Start the measured process, pinned to its core, and wait until it is ready."""
+        environment = {
+            "BANDIAN_EMBEDDED_WORKER": "true",
+            "BANDIAN_PARTNER_RATE_LIMIT": "1000000",
+            **settings,
+        }
+        running = await self.processes.gateway("serve", {**self.province.environment, **environment}, self.gateway)
+        for _ in range(600):
+            try:
+                if (await http.get(f"{self.gateway}/readyz")).status_code == 200:
+                    break
+            except httpx.HTTPError:
+                pass
+            await asyncio.sleep(0.1)
+        else:
+            raise RuntimeError(f"the gateway is not ready; see {running.log}")
+        self.pids = [running.process.pid]
+        pin(self.core, running.process.pid)
+
+    async def program(self, module: str, *arguments: str, core: int) -> int:
+        """Start one of our own programs on ``core``; answers its process id once it is ready."""
+        log = self.directory / f"{module.rpartition('.')[2]}.log"
+        with log.open("ab") as stream:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", module, *arguments),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=stream,
+                start_new_session=True,
+            )
+        self.processes.adopt(module, process, log)
+        assert process.stdout is not None
+        if not await process.stdout.readline():
+            raise RuntimeError(f"{module} did not start: {log.read_text('utf-8')[-2000:]}")
+        pin(core, process.pid)
+        return process.pid
+
+    def utility_key(self) -> SigningKey:
+        """The key by which the gateway knows the utility."""
+        return SigningKey.load_or_create(self.province.directory / "utility" / "signing-key.pem")
+
+    def gateway_key(self, purpose: str) -> Any:
+        """A private key of the gateway, the newest of its purpose."""
+        path = max((self.province.directory / "gateway" / "keys").glob(f"{purpose}-*.pem"))
+        return load_pem_private_key(path.read_bytes(), password=None)
+
+    def token_key(self) -> ec.EllipticCurvePrivateKey:
+        """What access tokens are signed with."""
+        key = self.gateway_key("token")
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        return key
+
+    async def granted_token(self, http: httpx.AsyncClient, key: SigningKey) -> str:
+        """An access token of the utility's, bound to ``key``, from the token endpoint."""
+        endpoint, now = f"{self.gateway}/oauth/token", int(datetime.now(UTC).timestamp())
+        signing = self.utility_key()
+        assertion = signing.sign(
+            "client-authentication+jwt",
+            {
+                "iss": UTILITY,
+                "sub": UTILITY,
+                "aud": self.gateway,
+                "jti": base64.urlsafe_b64encode(os.urandom(12)).decode(),
+                "iat": now,
+                "exp": now + 50,
+            },
+        )
+        proof = key.sign(
+            "dpop+jwt",
+            {"htm": "POST", "htu": endpoint, "jti": os.urandom(12).hex(), "iat": now},
+            jwk=key.bare_jwk,
+            kid=None,
+        )
+        form = {
+            "grant_type": "client_credentials",
+            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            "client_assertion": assertion,
+        }
+        reply = await http.post(endpoint, data=form, headers={"DPoP": proof})
+        if reply.status_code != 200:
+            raise RuntimeError(f"no token: {reply.text}")
+        return str(reply.json()["access_token"])
+
+
+@asynccontextmanager
+async def standing(
+    directory: Path, database_url: str | None, applications: int, say: Any
+) -> AsyncIterator[tuple[Stand, httpx.AsyncClient]]:
+    """Everything but the measured gateway itself: ``Stand.start_gateway`` starts that."""
+    shutil.rmtree(directory, ignore_errors=True)
+    core, other = cores()
+    pin(other)
+    processes = Processes(directory / "logs")
+    population = ("--residents", str(RESIDENTS), "--enterprises", str(applications + SPARE))
+    try:
+        province = await set_up(processes, directory / "province", lambda _: None, database_url, population)
+        stand = Stand(province, processes, directory, core, other)
+        async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(keepalive_expiry=2.0)) as http:
+            stand.applications = await _apply(stand, http, applications)
+            say(f"{len(stand.applications)} applications")
+            await _record_source(stand)
+            await processes.stop_named("gateway-worker", "gateway-serve")
+            yield stand, http
+    finally:
+        await processes.stop()
+
+
+async def _apply(stand: Stand, http: httpx.AsyncClient, wanted: int) -> list[Prepared]:
+    """Applications by enterprises with a licence and one property of their own in the region they sit in."""
+    people = build_population(RESIDENTS, wanted + SPARE)
+    found: list[Prepared] = []
+    waiting = iter(
+        [enterprise for enterprise in people.enterprises.values() if people.persona_of(enterprise.code) is None]
+    )
+
+    async def work() -> None:
+        for enterprise in waiting:
+            if len(found) >= wanted:
+                return
+            application = await _application_of(stand, http, enterprise)
+            if application is not None:
+                found.append(Prepared(application, enterprise.code))
+
+    await asyncio.gather(*(work() for _ in range(_AT_ONCE)))
+    if not found:
+        raise RuntimeError("no enterprise of this province could apply")
+    return found[:wanted]
+
+
+async def _application_of(stand: Stand, http: httpx.AsyncClient, enterprise: Enterprise) -> str | None:
+    applicant = Applicant(http, stand.gateway, enterprise.code)
+    demand = {"region": enterprise.region, "voltage_v": 380, "capacity_kw": 80, "purpose": "演示人工"}
+    try:
+        session = await applicant.verify("enterprise", "e_licence")
+        if session["status"] != "verified":
+            return None
+        preview = await applicant.begin("one-certificate", demand)
+        choices = {
+            document["document"]: document["certificates"][0]["choice"]
+            for document in preview["documents"]
+            if document["state"] == "choose"
+        }
+        accepted = await applicant.confirm(preview["intake_id"], choices=choices)
+    except Refused:
+        return None
+    return accepted.get("application_id")
+
+
+async def _record_source(stand: Stand) -> None:
+    access = json.loads(stand.province.environment["BANDIAN_SOURCES"])[0]
+    answers = await record_answers(access, [each.holder_code for each in stand.applications])
+    (stand.directory / "source.json").write_text(json.dumps(answers), "utf-8")
+
+
+def with_source_at(stand: Stand, port: int) -> dict[str, str]:
+    """Settings with the stand-in in the source's place; its status lists and CRLs stay where they were."""
+    environment = stand.province.environment
+    source = json.loads(environment["BANDIAN_SOURCES"])[0]
+    return {
+        "BANDIAN_SOURCES": json.dumps([{**source, "url": f"http://127.0.0.1:{port}", "changes": False}]),
+        "BANDIAN_STATUS_ORIGINS": f"{environment['BANDIAN_STATUS_ORIGINS']},{source['url']}",
+    }
+
+
+def new_port() -> int:
+    return free_port()
+
+
+def sample(items: Sequence[Prepared], count: int) -> list[Prepared]:
+    """``count`` of them, one after the other and round again."""
+    return [items[index % len(items)] for index in range(count)]
