@@ -29,7 +29,7 @@ QUIET = (
     "--use-fake-device-for-media-stream",
 )
 BUILD = Path("build")
-AT_ONCE = ("test_shell.py", "test_projects.py")
+AT_ONCE = ("test_shell.py", "test_projects.py", "test_personas.py")
 """What every run of the tests looks at; ``make browser`` looks at every page in every form, in half an hour."""
 collect_ignore = [
     path.name
