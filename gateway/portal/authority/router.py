@@ -171,9 +171,7 @@ def _page(
     cities = [(code, region_name(code)) for code in REGION_NAMES if code.endswith("00") and not code.endswith("0000")]
     status = 422 if wanted.errors else 200
     context = {"officer": officer, "wanted": wanted, "report": report, "cities": cities, "charts": drawn, **more}
-    response = pages.render(request, template, status, **context)
-    response.headers["cache-control"] = "no-store"
-    return response
+    return pages.render(request, template, status, **context)
 
 
 def _words(request: Request, pages: Pages) -> dict[str, str]:

@@ -91,7 +91,7 @@ async def leads(
     """A page of leads in the order in which they were offered, with how many there are by status."""
     shown = None if wanted.errors else await service.overview(wanted.query, after, PAGE)
     regions = {lead.project.region: _place(lead.project.region) for lead in shown.page.leads} if shown else {}
-    response = pages.render(
+    return pages.render(
         request,
         "projects/leads.html",
         422 if wanted.errors else 200,
@@ -105,8 +105,6 @@ async def leads(
         next_page=wanted.link(shown.page.cursor) if shown and shown.page.more and shown.page.cursor else "",
         later=bool(after),
     )
-    response.headers["cache-control"] = "no-store"
-    return response
 
 
 def _place(region: str) -> str:
