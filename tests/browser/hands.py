@@ -224,13 +224,12 @@ class Keys(Hands):
     async def _reach(self, target: Locator) -> None:
         await target.wait_for()
         handle = await target.element_handle()
-        if await self.page.evaluate(FRESH):
-            await self._past_the_head(target)
+        moved = await self.page.evaluate(FRESH) and await self._past_the_head(target)
         still = 0
         for place in range(MOST_STOPS):
             stop = await self.page.evaluate(STOP, handle)
             if not stop["nowhere"]:
-                if place:  # where the focus already was, it was put by a page, or by other keys
+                if place or moved:  # where the focus already was, it was put by a page, or by other keys
                     self._holds(stop)
                 if stop["there"]:
                     return
@@ -239,11 +238,14 @@ class Keys(Hands):
             await self.page.keyboard.press("Tab")
         raise AssertionError(f"the keyboard never reaches {target}")
 
-    async def _past_the_head(self, target: Locator) -> None:
-        """The first stop leads to the content – unless the page, or a form of its content, has begun there."""
+    async def _past_the_head(self, target: Locator) -> bool:
+        """The first stop leads to the content – unless the page, or a form of its content, has begun there.
+
+        Whether a key led to where the focus is now.
+        """
         begun = self.page.url.endswith("#content") or await self.page.locator("#errors").count()
         if begun or not await self.page.locator("a.skip").count():
-            return
+            return False
         await self.page.keyboard.press("Tab")
         assert await self.page.evaluate("document.activeElement.matches('a.skip')"), (
             "the first stop leads past the head"
@@ -252,6 +254,7 @@ class Keys(Hands):
             await self.page.keyboard.press("Enter")
             assert await self.page.evaluate("document.activeElement.id") == "content"
             await self.page.keyboard.press("Tab")
+        return True
 
     async def _there_and_back(self, target: Locator) -> None:
         await self.page.keyboard.press("Shift+Tab")
