@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from tests.browser.looking import Findings, Looking
 from tests.support.databases import Databases
@@ -17,6 +17,8 @@ from tests.support.province import LiveProvince, live_province
 from tests.support.require import skip_or_fail
 from tests.support.tiny_mail import TinyMail, tiny_mail
 
+expect.set_options(timeout=30_000)
+"""Milliseconds: what is there at once on an idle machine takes a while on one that is busy with others."""
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
     "--no-sandbox",  # tests may run as root; nothing but our own pages is opened

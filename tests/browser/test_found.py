@@ -26,7 +26,7 @@ NEEDS = {"/console/reconciliation/{utility}/{day}": "a day that a utility has re
 FILES = re.compile(r"\.(xlsx|pdf|json)$")
 
 
-@pytest_asyncio.fixture(loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def bench(province: LiveProvince) -> AsyncIterator[Bench]:
     async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(keepalive_expiry=2.0)) as http:
         made = Bench(province, http)
