@@ -12,7 +12,7 @@ from tests.browser.journeys import ON_A_TELEPHONE, PERSONAS
 from tests.browser.looking import Looking
 from tests.support.province import LiveProvince
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(600)]
 HANDS: dict[str, tuple[type[Hands], bool]] = {
     "pointer": (Pointer, True),
     "keys": (Keys, True),
