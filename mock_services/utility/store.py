@@ -15,6 +15,7 @@ from typing import Any
 from mock_services.utility.leads import SCHEMA as LEADS
 from mock_services.utility.leads import take_lead
 from mock_services.utility.scenario import Plan, Step
+from schemas.contracts import ContractDeclined, ContractSigned
 from schemas.events import (
     EPOCH,
     ApplicationSubmitted,
@@ -29,6 +30,7 @@ from schemas.events import (
 )
 from schemas.leads import LeadOffered, LeadRetracted
 from schemas.partner_api import VerifiedLicence
+from schemas.ratings import ServiceRated
 from schemas.wire import format_instant
 
 _SCHEMA = """
@@ -75,6 +77,9 @@ EventData = (
     | ReviewOpened
     | PermitOutcome
     | CertificateChanged
+    | ContractSigned
+    | ContractDeclined
+    | ServiceRated
     | LeadOffered
     | LeadRetracted
 )
