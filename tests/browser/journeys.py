@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable
 from playwright.async_api import expect
 
 from mock_services.demo.journeys.reviews import WORKSHOP
+from mock_services.demo.journeys.stage import until
 from mock_services.demo.roster import UTILITY
+from schemas.events import EventType
 from tests.browser.hands import Hands
 from tests.support.province import LiveProvince
 
@@ -41,7 +43,7 @@ async def _applied(hands: Hands) -> str:
     return (await hands.page.locator(".panel .number").inner_text()).strip()
 
 
-async def resident(hands: Hands, _province: LiveProvince) -> None:
+async def resident(hands: Hands, province: LiveProvince) -> None:
     """From the first page to the withdrawal, the rating and the way out."""
     await hands.open("/")
     await hands.follow("我要办电", "main")
@@ -81,6 +83,7 @@ async def resident(hands: Hands, _province: LiveProvince) -> None:
     await hands.tick("说得清楚")
     await hands.press("提交评价")
     await hands.arrives("您的评价")
+    await arrived(province, number, EventType.SERVICE_RATED)
     await hands.press("退出")
     await hands.arrives("已退出")
     await hands.open(f"/applications/{number}")
@@ -88,7 +91,7 @@ async def resident(hands: Hands, _province: LiveProvince) -> None:
     await hands.shows("applicant/sign-in-again")
 
 
-async def enterprise(hands: Hands, _province: LiveProvince) -> None:
+async def enterprise(hands: Hands, province: LiveProvince) -> None:
     """The legal representative: walks away once, applies, signs the supply contract."""
     await hands.open("/apply")
     await hands.follow("企业 以企业身份申请；法定代表人或经办人出示电子营业执照")
@@ -111,7 +114,7 @@ async def enterprise(hands: Hands, _province: LiveProvince) -> None:
             await hands.arrives("已放弃，没有留存任何信息")
             await hands.follow("查看我的申请")
             await hands.follow("新的申请")
-    await _applied(hands)
+    number = await _applied(hands)
     await hands.follow("查看进度")
     await hands.waits_for("等您办理：阅读并签订供用电合同")
     await hands.follow("供用电合同")
@@ -129,6 +132,7 @@ async def enterprise(hands: Hands, _province: LiveProvince) -> None:
     await hands.arrives("现在签订吗？")
     await hands.press("签订")
     await hands.reads("已签订")
+    await arrived(province, number, EventType.CONTRACT_SIGNED)
 
 
 async def agent(hands: Hands, _province: LiveProvince) -> None:
@@ -341,6 +345,16 @@ async def authority(hands: Hands, _province: LiveProvince) -> None:
     await hands.press("查询", "main")
     await hands.arrives("工程建设项目线索")
     await _out(hands)
+
+
+async def arrived(province: LiveProvince, application_id: str, kind: EventType) -> None:
+    """The utility holds an event of ``kind`` about the application."""
+
+    async def held() -> bool:
+        events = await province.stage().get(f"{province.province.utility}/__admin/events")
+        return any((each["application_id"], each["type"]) == (application_id, kind.value) for each in events)
+
+    await until(held, f"{kind} reaches the utility")
 
 
 async def delivered(province: LiveProvince) -> None:
