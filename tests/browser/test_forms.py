@@ -11,7 +11,8 @@ import pytest
 import pytest_asyncio
 
 from tests.browser.applicants import SESSION
-from tests.browser.forms import FORMS, Bench, Ready, hidden_of
+from tests.browser.bench import Bench, Ready, hidden_of
+from tests.browser.forms import FORMS
 from tests.support.officers import OfficerBrowser
 from tests.support.province import LiveProvince
 

@@ -13,7 +13,8 @@ from fastapi.routing import APIRoute
 from gateway.portal.authority.router import SEES
 from gateway.portal.authority.router import router as authority
 from gateway.portal.projects.router import router as projects
-from tests.browser.forms import FORMS, Bench, sent
+from tests.browser.bench import Bench, sent
+from tests.browser.forms import FORMS
 from tests.browser.officers import ROLES
 from tests.browser.test_console import MAY, OPEN, READERS, routes
 from tests.support.province import LiveProvince
