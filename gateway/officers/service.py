@@ -147,11 +147,13 @@ class OfficerService:
         return session.officer
 
     async def sign_out(self, secret: str | None) -> None:
-        """The session is removed. Raises ``OfficerSessionRequired``."""
+        """The session is removed, and recorded once. Raises ``OfficerSessionRequired``."""
         now = self._clock()
         session = await self._session(secret, now)
 
         def work(tx: OfficersTransaction) -> None:
+            if tx.officers.by_token(session.token_digest) is None:
+                return  # the other click of two was here first
             tx.officers.remove(session.session_id)
             tx.records.append(RecordEntry(SIGNED_OUT, now, session.officer.actor, session.session_id))
 

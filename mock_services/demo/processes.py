@@ -101,6 +101,17 @@ class Processes:
             raise DidNotStart(f"bandian {' '.join(command)} failed: {text.strip()[-2000:]}")
         return text
 
+    def adopt(self, name: str, process: asyncio.subprocess.Process, log: Path) -> None:
+        """Let a process that somebody else started be stopped with the others."""
+        self.running.append(Running(name, "", process, log))
+
+    async def stop_named(self, *names: str) -> None:
+        """SIGTERM to those of these names, and wait for them."""
+        for running in [each for each in self.running if each.name in names]:
+            running.process.send_signal(signal.SIGTERM)
+            await asyncio.wait_for(running.process.wait(), STOPS_WITHIN)
+            self.running.remove(running)
+
     async def stop(self) -> None:
         """SIGTERM to all, last started first; SIGKILL to what has not ended in time."""
         for running in reversed(self.running):

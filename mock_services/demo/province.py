@@ -3,7 +3,7 @@
 import asyncio
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,11 +51,12 @@ async def set_up(
     progress: Callable[[str], None],
     database_url: str | None = None,
     population: Sequence[str] = (),
+    settings: Mapping[str, str] | None = None,
 ) -> Province:
     """Start everything and register the partners. Raises ``DidNotStart``.
 
     ``database_url`` None is a SQLite file in ``directory``; ``population`` are options of the two mocks that hold one
-    (``--residents 40``).
+    (``--residents 40``); ``settings`` are more of the gateway's environment.
     """
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
@@ -93,7 +94,7 @@ async def set_up(
         *("--partner", UTILITY, "--departments-url", departments),
     )
     put_together([directory / "platform" / "trust", directory / "identity" / "trust"], directory / "gateway" / "trust")
-    environment = _environment(directory, port, platform, identity, officers, database_url)
+    environment = _environment(directory, port, platform, identity, officers, database_url) | dict(settings or {})
     progress("数据库、密钥与接入单位")
     secret = (directory / "utility" / "webhook-secret").read_text("utf-8")
     secrets = directory / "gateway" / "secrets"

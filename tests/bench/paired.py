@@ -8,7 +8,7 @@ round hardly do. Nothing here judges: a number that holds on one machine is not 
 import random
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 Work = Callable[[int], None]
@@ -32,6 +32,22 @@ class Comparison:
     reference_rate: float
     rounds: int
 
+    @classmethod
+    def of(cls, name: str, ours: Sequence[float], theirs: Sequence[float], slices: Sequence[float]) -> "Comparison":
+        """From the rates of each round, and those of the reference's single slices."""
+        ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
+        low, high = _interval(ratios)
+        return cls(
+            name=name,
+            ratio=statistics.median(ratios),
+            low=low,
+            high=high,
+            spread=statistics.stdev(slices) / statistics.mean(slices),
+            subject_rate=statistics.median(ours),
+            reference_rate=statistics.median(theirs),
+            rounds=len(ratios),
+        )
+
     def __str__(self) -> str:
         restless = (
             "" if self.spread <= 0.15 else f"  (restless machine: the reference itself varied by {self.spread:.0%})"
@@ -54,18 +70,7 @@ def compare(name: str, subject: Work, reference: Work, *, seconds: float = 0.1, 
         ours.append(2 * count / (first + fourth))
         theirs.append(2 * count / (second + third))
         spread += [count / second, count / third]
-    ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
-    low, high = _interval(ratios)
-    return Comparison(
-        name=name,
-        ratio=statistics.median(ratios),
-        low=low,
-        high=high,
-        spread=statistics.stdev(spread) / statistics.mean(spread),
-        subject_rate=statistics.median(ours),
-        reference_rate=statistics.median(theirs),
-        rounds=rounds,
-    )
+    return Comparison.of(name, ours, theirs, spread)
 
 
 def _operations_in(work: Work, seconds: float) -> int:

@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from tests.browser.looking import Findings, Looking
 from tests.support.databases import Databases
 from tests.support.province import LiveProvince, live_province
 from tests.support.require import skip_or_fail
+from tests.support.tiny_mail import TinyMail, tiny_mail
 
+expect.set_options(timeout=30_000)
+"""Milliseconds: what is there at once on an idle machine takes a while on one that is busy with others."""
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
     "--no-sandbox",  # tests may run as root; nothing but our own pages is opened
@@ -29,7 +32,7 @@ QUIET = (
     "--use-fake-device-for-media-stream",
 )
 BUILD = Path("build")
-AT_ONCE = ("test_shell.py", "test_projects.py")
+AT_ONCE = ("test_shell.py", "test_projects.py", "test_personas.py", "test_forms.py")
 """What every run of the tests looks at; ``make browser`` looks at every page in every form, in half an hour."""
 collect_ignore = [
     path.name
@@ -67,10 +70,21 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def province(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LiveProvince]:
+async def province(
+    databases: Databases, tmp_path_factory: pytest.TempPathFactory, mailbox: TinyMail
+) -> AsyncIterator[LiveProvince]:
     """One for all browser tests, on SQLite: what pages show comes from services that the flows hold on both."""
-    async with live_province(tmp_path_factory.mktemp("browser"), databases.empty_sqlite()) as live:
+    mail = {"host": "127.0.0.1", "port": mailbox.port, "sender": "notice@gateway.example", "starttls": False}
+    settings = {"BANDIAN_NOTICE_MAIL": json.dumps(mail)}
+    async with live_province(tmp_path_factory.mktemp("browser"), databases.empty_sqlite(), settings) as live:
         yield live
+
+
+@pytest.fixture(scope="session")
+def mailbox() -> Iterator[TinyMail]:
+    """Where the province's e-mails go."""
+    with tiny_mail() as mail:
+        yield mail
 
 
 @pytest.fixture(scope="session")

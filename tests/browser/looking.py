@@ -26,7 +26,7 @@ class Looking:
 
     def __init__(self, browser: Browser, gateway: str, findings: Findings, screens: Path) -> None:
         self._browser = browser
-        self._gateway = gateway
+        self.gateway = gateway
         self._findings = findings
         self._screens = screens
         self._contexts: list[BrowserContext] = []
@@ -38,7 +38,7 @@ class Looking:
     ) -> BrowserContext:
         """A browser of its own, with the preferences of somebody who was here before."""
         context = await self._browser.new_context(
-            base_url=self._gateway,
+            base_url=self.gateway,
             viewport=PHONE if phone else DESKTOP,
             java_script_enabled=script,
             bypass_csp=False,
@@ -46,8 +46,8 @@ class Looking:
         )
         await context.add_cookies(
             [
-                {"name": "bandian_language", "value": "en" if english else "zh-CN", "url": self._gateway},
-                {"name": "bandian_large", "value": "1" if large else "0", "url": self._gateway},
+                {"name": "bandian_language", "value": "en" if english else "zh-CN", "url": self.gateway},
+                {"name": "bandian_large", "value": "1" if large else "0", "url": self.gateway},
             ]
         )
         context.on("request", self._asked)

@@ -66,6 +66,18 @@ async def test_nobody_is_sent_elsewhere(looking: Looking, back: str, province: L
     assert page.url == province.province.gateway + "/"
 
 
+@pytest.mark.parametrize("path", ["/", "/apply", "/verify/resident", "/console/sign-in", "/public"])
+async def test_no_page_is_shown_in_anothers_frame(looking: Looking, province: LiveProvince, path: str) -> None:
+    page = await (await looking.context()).new_page()
+    url = province.province.gateway + path
+    async with page.expect_response(url):
+        await page.set_content(f'<h1>Win a prize</h1><iframe src="{url}" width="900" height="600"></iframe>')
+    (frame,) = page.main_frame.child_frames
+    await frame.wait_for_load_state()
+    assert frame.url.startswith("chrome-error:")
+    assert await frame.locator("main#content, form").count() == 0
+
+
 async def test_programs_still_get_problem_documents(province: LiveProvince) -> None:
     answer = await province.http.get(province.province.gateway + "/nowhere")
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")

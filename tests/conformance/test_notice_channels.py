@@ -8,10 +8,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.policy import default
+from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from adapters.channels.posting import Poster, open_session
+from adapters.notice_channels.console import ConsoleChannel
 from adapters.notice_channels.email import EmailChannel
 from adapters.notice_channels.platform import PlatformChannel
 from gateway.delivery.errors import DeliveryRefused
@@ -21,6 +24,7 @@ from gateway.notices.words import Message
 from tests.support.storage import NOON
 from tests.support.tiny_mail import tiny_mail
 from tests.support.tiny_server import Answer, tiny_server
+from tests.support.tiny_tls import tls_server
 
 SECRET = b"s" * 32
 SAID = Message("用电报装申请有新进展", "受理编号 app_1：申请已受理。\n")
@@ -103,6 +107,57 @@ async def test_a_server_without_tls_is_given_nothing() -> None:
         with pytest.raises(PartnerUnavailable):
             await channel.send("log/1", "somebody@example.com", SAID, NOON)
     assert mail.taken == []
+
+
+LOGIN = ("notice", "a password of the mail server")
+
+
+async def test_over_tls_it_logs_in_with_the_password_of_the_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, trusted = tls_server(tmp_path, "localhost")
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+    password = tmp_path / "password"
+    password.write_text(LOGIN[1])
+    with tiny_mail(context, LOGIN) as mail:
+        channel = EmailChannel(
+            "localhost", mail.port, "notice@gateway.example", LOGIN[0], password.read_text, starttls=True
+        )
+        await channel.send("log/1", "somebody@example.com", SAID, NOON)
+        mail.login = (LOGIN[0], "another")
+        with pytest.raises(PartnerUnavailable) as refused:
+            await channel.send("log/2", "somebody@example.com", SAID, NOON)
+        password.write_text("another")
+        await channel.send("log/2", "somebody@example.com", SAID, NOON)
+    assert [to for to, _ in mail.taken] == ["somebody@example.com"] * 2
+    assert mail.over_tls == [True, True]
+    assert [user for user, _ in mail.tried] == [LOGIN[0]] * 3
+    told = f"{refused.value} {vars(refused.value)}"
+    assert not any(secret in told for secret in (*LOGIN, "somebody"))
+
+
+@pytest.mark.parametrize(("certificate", "trusts"), [("localhost", False), ("mail.elsewhere.example", True)])
+async def test_nobody_logs_in_at_a_server_that_is_not_the_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, certificate: str, trusts: bool
+) -> None:
+    """Its certificate comes from nobody who is trusted, or is for another host."""
+    context, trusted = tls_server(tmp_path, certificate)
+    if trusts:
+        monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+    with tiny_mail(context, LOGIN) as mail:
+        channel = EmailChannel(
+            "localhost", mail.port, "notice@gateway.example", LOGIN[0], lambda: LOGIN[1], starttls=True
+        )
+        with pytest.raises(PartnerUnavailable):
+            await channel.send("log/1", "somebody@example.com", SAID, NOON)
+    assert (mail.tried, mail.taken) == ([], [])
+
+
+async def test_a_developers_screen_shows_the_subject_and_nothing_else() -> None:
+    channel: NoticeChannel = ConsoleChannel()
+    with capture_logs() as shown:
+        await channel.send("log/1", "13800000000", SAID, NOON)
+    assert shown == [{"event": "notice.shown", "log_level": "info", "notice": "log/1", "subject": SAID.subject}]
 
 
 async def test_a_platform_can_tell_who_sent_it() -> None:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,12 +91,14 @@ class LiveProvince:
 
 
 @asynccontextmanager
-async def live_province(directory: Path, database_url: str | None) -> AsyncIterator[LiveProvince]:
-    """Set up, yield, stop everything."""
+async def live_province(
+    directory: Path, database_url: str | None, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[LiveProvince]:
+    """Set up, yield, stop everything. ``settings`` are more of the gateway's environment."""
     logs = directory / "logs"
     processes = Processes(logs)
     try:
-        province = await set_up(processes, directory / "data", lambda _: None, database_url, FEW)
+        province = await set_up(processes, directory / "data", lambda _: None, database_url, FEW, settings)
         # A server lets go of a connection that was idle for five seconds; ours goes first, or both would at once.
         limits = httpx.Limits(keepalive_expiry=2.0)
         async with httpx.AsyncClient(timeout=30, limits=limits) as http:

@@ -53,10 +53,11 @@ async def renew(
 ) -> Response:
     """Renew it, once however often it is sent."""
     days = form.text("period")
-    if days not in {str(each) for each in _longer(view, pages.clock())}:
-        return _page(request, pages, applicant, view, names, [("period", "请选择延长到哪一天")])
 
     async def work() -> Response:
+        # In here, because of a form that was done the same day is no longer a choice.
+        if days not in {str(each) for each in _longer(view, pages.clock())}:
+            return _page(request, pages, applicant, view, names, [("period", "请选择延长到哪一天")])
         await own.renew(application_id, applicant.holder_digest, pages.clock() + timedelta(days=int(days)))
         return RedirectResponse(f"/applications/{application_id}/authorisation", 303)
 

@@ -19,7 +19,7 @@ from gateway.oversight.service import OversightService
 from gateway.oversight.spreadsheet import MEDIA_TYPE, ledger_xlsx
 from gateway.portal.authority import charts
 from gateway.portal.authority.ledger_pdf import ledger_pdf
-from gateway.portal.officers import OfficerOf, OfficerRole
+from gateway.portal.officers import Officer, OfficerOf, OfficerRole
 from gateway.portal.page_route import PageRoute
 from gateway.portal.rendering import Pages
 from schemas.regions import REGION_NAMES
@@ -38,6 +38,7 @@ WORDS: Final = {
 }
 
 router = APIRouter(prefix="/authority", route_class=PageRoute, include_in_schema=False, dependencies=[Depends(SEES)])
+Seer = Annotated[Officer, Depends(SEES)]
 SeenPages = Annotated[Pages, Depends(provide(Pages))]
 Service = Annotated[OversightService, Depends(provide(OversightService))]
 _TYPESETTING: Final = asyncio.Semaphore(1)
@@ -84,7 +85,7 @@ Wanted = Annotated[Asked, Depends(asked)]
 
 
 @router.get("")
-async def overview(request: Request, pages: SeenPages, service: Service, wanted: Wanted) -> Response:
+async def overview(request: Request, officer: Seer, pages: SeenPages, service: Service, wanted: Wanted) -> Response:
     """Cities and classes, and the whole against its limit."""
     report = await _report(service, wanted)
     words, titles = _words(request, pages), _titles(request, pages, report)
@@ -92,39 +93,41 @@ async def overview(request: Request, pages: SeenPages, service: Service, wanted:
         "classes": charts.durations([(titles[each.title], each.whole) for each in report.classes], words),
         "cities": charts.counts(report.cities, titles | words),
     }
-    return _page(request, pages, "authority/overview.html", wanted, report, drawn)
+    return _page(request, officer, pages, "authority/overview.html", wanted, report, drawn)
 
 
 @router.get("/stages")
-async def stages(request: Request, pages: SeenPages, service: Service, wanted: Wanted) -> Response:
+async def stages(request: Request, officer: Seer, pages: SeenPages, service: Service, wanted: Wanted) -> Response:
     """Every stage of every class against its limit."""
     report = await _report(service, wanted)
     words, titles = _words(request, pages), _titles(request, pages, report)
     drawn = {each.customer_class: charts.of_stages(each.stages, titles, words) for each in report.classes}
-    return _page(request, pages, "authority/stages.html", wanted, report, drawn)
+    return _page(request, officer, pages, "authority/stages.html", wanted, report, drawn)
 
 
 @router.get("/permits")
-async def permits(request: Request, pages: SeenPages, service: Service, wanted: Wanted) -> Response:
+async def permits(request: Request, officer: Seer, pages: SeenPages, service: Service, wanted: Wanted) -> Response:
     """Construction permits by department."""
     report = await _report(service, wanted)
     names = {name for each in report.departments for name in (each.title, each.region_name)}
     words = _words(request, pages) | {name: pages.translate(request, name) for name in names}
     drawn = {"departments": charts.of_departments(report.departments, words)}
-    return _page(request, pages, "authority/permits.html", wanted, report, drawn)
+    return _page(request, officer, pages, "authority/permits.html", wanted, report, drawn)
 
 
 @router.get("/conduct")
-async def conduct(request: Request, pages: SeenPages, service: Service, wanted: Wanted) -> Response:
+async def conduct(request: Request, officer: Seer, pages: SeenPages, service: Service, wanted: Wanted) -> Response:
     """Whether times were told truthfully, and what applicants were spared."""
-    return _page(request, pages, "authority/conduct.html", wanted, await _report(service, wanted), {})
+    return _page(request, officer, pages, "authority/conduct.html", wanted, await _report(service, wanted), {})
 
 
 @router.get("/ledger")
-async def show_ledger(request: Request, pages: SeenPages, service: Service, wanted: Wanted) -> Response:
+async def show_ledger(request: Request, officer: Seer, pages: SeenPages, service: Service, wanted: Wanted) -> Response:
     """The 重点任务台账 as it would be exported."""
     report = await _report(service, wanted)
-    return _page(request, pages, "authority/ledger.html", wanted, report, {}, ledger=ledger(report, service.rules))
+    return _page(
+        request, officer, pages, "authority/ledger.html", wanted, report, {}, ledger=ledger(report, service.rules)
+    )
 
 
 @router.get("/ledger.xlsx")
@@ -157,6 +160,7 @@ async def _report(service: OversightService, wanted: Asked) -> PeriodReport:
 
 def _page(
     request: Request,
+    officer: Officer,
     pages: Pages,
     template: str,
     wanted: Asked,
@@ -166,7 +170,8 @@ def _page(
 ) -> Response:
     cities = [(code, region_name(code)) for code in REGION_NAMES if code.endswith("00") and not code.endswith("0000")]
     status = 422 if wanted.errors else 200
-    return pages.render(request, template, status, wanted=wanted, report=report, cities=cities, charts=drawn, **more)
+    context = {"officer": officer, "wanted": wanted, "report": report, "cities": cities, "charts": drawn, **more}
+    return pages.render(request, template, status, **context)
 
 
 def _words(request: Request, pages: Pages) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from gateway.applications.customer_classes import CustomerClass
 from gateway.applications.lifecycle import LifecycleStatus
 from gateway.applications.model import HeadingFilter
 from gateway.http.services import provide
@@ -43,6 +44,7 @@ async def search(request: Request, officer: Reader, pages: SeenPages, cases: Cas
         asked=kept,
         errors=errors,
         statuses=words.APPLICATION,
+        classes={each.value: each.chinese_title for each in CustomerClass},
     )
 
 

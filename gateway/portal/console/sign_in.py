@@ -1,5 +1,6 @@
 """In through the officers' provider, and out."""
 
+from contextlib import suppress
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -8,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from gateway.http.limits import RateLimit
 from gateway.http.services import provide
+from gateway.officers.errors import OfficerSessionRequired
 from gateway.officers.service import OfficerService
 from gateway.portal.console.shared import SeenPages
 from gateway.portal.forms import OwnForm
@@ -56,8 +58,9 @@ async def callback(
 
 @router.post("/console/sign-out")
 async def sign_out(request: Request, _form: OwnForm, officers: Officers) -> Response:
-    """The session is removed here, and its cookie there."""
-    await officers.sign_out(request.cookies.get(SESSION_COOKIE))
+    """The session is removed here, and its cookie there. Who had none any more is signed out as well."""
+    with suppress(OfficerSessionRequired):
+        await officers.sign_out(request.cookies.get(SESSION_COOKIE))
     response = RedirectResponse("/console/signed-out", 303)
     take_back(response, SESSION_COOKIE)
     return response

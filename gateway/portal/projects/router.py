@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from gateway.http.services import provide
-from gateway.portal.officers import OfficerOf, OfficerRole
+from gateway.portal.officers import Officer, OfficerOf, OfficerRole
 from gateway.portal.page_route import PageRoute
 from gateway.portal.rendering import Pages
 from gateway.projects.service import LeadQuery, LeadService
@@ -34,6 +34,7 @@ PHASE: Final = {
 CITIES: Final = [(code, name) for code, name in REGION_NAMES.items() if code[4:] == "00" and code[2:] != "0000"]
 
 router = APIRouter(prefix="/projects", route_class=PageRoute, include_in_schema=False, dependencies=[Depends(SEES)])
+Seer = Annotated[Officer, Depends(SEES)]
 SeenPages = Annotated[Pages, Depends(provide(Pages))]
 Service = Annotated[LeadService, Depends(provide(LeadService))]
 
@@ -81,6 +82,7 @@ async def asked(
 @router.get("")
 async def leads(
     request: Request,
+    officer: Seer,
     pages: SeenPages,
     service: Service,
     wanted: Annotated[Asked, Depends(asked)],
@@ -93,6 +95,7 @@ async def leads(
         request,
         "projects/leads.html",
         422 if wanted.errors else 200,
+        officer=officer,
         wanted=wanted,
         shown=shown,
         regions=regions,

@@ -4,6 +4,7 @@
   const tokens = getComputedStyle(document.documentElement);
   const token = (name) => tokens.getPropertyValue(name).trim();
   const size = () => Math.round(parseFloat(getComputedStyle(document.body).fontSize) * 0.8);
+  const lines = document.documentElement.lang === "en" ? 5.4 : 4; // of a label: English words are longer
   const bars = [token("--blue"), "#8fa9d8"];
   const series = (chart) => [
     ...chart.bars.map((bar, place) => ({
@@ -37,7 +38,7 @@
   for (const place of document.querySelectorAll("[data-chart]")) {
     const chart = JSON.parse(document.getElementById(`chart-${place.dataset.chart}`).textContent);
     place.hidden = false;
-    place.style.height = `${size() * (9 + 4 * chart.names.length)}px`;
+    place.style.height = `${size() * (9 + lines * chart.names.length)}px`;
     const drawn = echarts.init(place, null, { renderer: "svg" });
     drawn.setOption(option(chart));
     new ResizeObserver(() => drawn.resize()).observe(place);

@@ -20,7 +20,8 @@ from gateway.caller import Role
 from gateway.conformance.model import Verdict
 from gateway.crypto import jwk
 from mock_services.jose import KeySet, SigningKey, base64url, read_claims
-from schemas.events import EPOCH, DeliveryReceipt
+from mock_services.utility.receiver import TAKEN
+from schemas.events import EPOCH, DeliveryReceipt, EventType
 from tests.support.conformance import Suite
 from tests.support.mock_process import running_mock
 from tests.support.tiny_server import Answer, Asked, TinyServer, tiny_server
@@ -585,6 +586,26 @@ def test_a_changed_certificate_is_kept_once_and_work_goes_on(utility: Utility) -
     )
     url = f"{utility.url}/__admin/applications/app-15/advance"
     assert utility.http.post(url).json()["done"], "a change stops nothing by itself"
+
+
+CONTRACT = {"contract_id": "con_1", "version": 1, "contract_sha256": "a" * 64}
+SAID = {
+    "contract.signed": {**CONTRACT, "signed_at": "2026-11-23T07:00:00.000Z", "statement": "eyJ.e30.c2ln"},
+    "contract.declined": {**CONTRACT, "declined_at": "2026-11-23T07:00:00.000Z", "reason": "想到营业厅签"},
+    "service.rated": {"level": "satisfied", "tags": ["clear"], "rated_at": "2026-11-23T07:00:00.000Z"},
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_what_applicants_say_at_the_end_is_taken(utility: Utility, name: str) -> None:
+    utility.deliver(submitted("app-16", purpose="演示人工"))
+    event = cloud_event(name, "app-16", {"application_id": "app-16", **SAID[name]}, 2)
+    receipts = [utility.receipt(utility.deliver(event)) for _ in range(2)]
+    assert [receipt.status for receipt in receipts] == ["accepted", "duplicate"]
+
+
+def test_no_kind_of_event_is_unknown_here() -> None:
+    assert set(TAKEN) == set(EventType) - {EventType.CONFORMANCE_TEST}
 
 
 def test_a_stage_event_that_is_sent_again_claims_the_same_time(utility: Utility) -> None:
