@@ -11,6 +11,8 @@ from typing import Final
 
 from gateway.applications.stages import STAGE_TITLES, Stage
 from gateway.notices.model import Notice, NoticeKind
+from gateway.wording.catalogues import worded
+from gateway.wording.phrases import Language, day
 
 
 class Tongue(StrEnum):
@@ -20,16 +22,7 @@ class Tongue(StrEnum):
     ENGLISH = "en"
 
 
-ENGLISH_STAGES: Final = {
-    Stage.ACCEPTANCE: "acceptance",
-    Stage.SUPPLY_PLAN: "supply plan",
-    Stage.DESIGN_REVIEW: "design review",
-    Stage.INTERIM_INSPECTION: "interim inspection",
-    Stage.COMPLETION_INSPECTION: "completion inspection",
-    Stage.METERING: "metering and connection",
-    Stage.SIGN_UP: "acceptance and contract",
-    Stage.CONSTRUCTION: "construction and connection",
-}
+_LANGUAGES: Final = {Tongue.CHINESE: Language.CHINESE, Tongue.ENGLISH: Language.ENGLISH}
 
 SENTENCES: Final[dict[NoticeKind, tuple[str, str]]] = {
     NoticeKind.RECEIVED: ("申请已受理。", "Your application was received."),
@@ -102,15 +95,14 @@ class Message:
 def sentence(notice: Notice, tongue: Tongue) -> str:
     """What happened, in one sentence. Raises ``KeyError`` for facts without what the sentence needs."""
     chinese, english = SENTENCES[notice.kind]
-    in_chinese = tongue is Tongue.CHINESE
+    language = _LANGUAGES[tongue]
     places: dict[str, str] = {}
     if "stage" in notice.facts:
         stage = Stage(notice.facts["stage"])
-        places["stage"] = STAGE_TITLES[stage] if in_chinese else ENGLISH_STAGES[stage]
+        places["stage"] = worded(STAGE_TITLES[stage], language)
     if "due_on" in notice.facts:
-        due = date.fromisoformat(notice.facts["due_on"])
-        places["due"] = f"{due.year}年{due.month}月{due.day}日" if in_chinese else f"{due.day} {due:%B %Y}"
-    return (chinese if in_chinese else english).format(**places)
+        places["due"] = day(date.fromisoformat(notice.facts["due_on"]), language)
+    return (chinese if tongue is Tongue.CHINESE else english).format(**places)
 
 
 def message(notice: Notice, tongue: Tongue, base_url: str) -> Message:

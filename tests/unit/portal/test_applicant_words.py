@@ -24,7 +24,7 @@ from gateway.certificates.registry import KindRegistry
 from gateway.identity.service import FAILURE_REMEDIES
 from gateway.portal.applicant.demand_form import FAULTS
 from gateway.portal.catalogues import translations
-from gateway.portal.preferences import Language
+from gateway.wording.phrases import Language
 from schemas.identity import ApplicantKind
 
 
