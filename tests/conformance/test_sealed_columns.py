@@ -42,6 +42,7 @@ PLAIN: dict[str, dict[str, str]] = {
     },
     "rechecks_due": {"application_id lease_owner": REFERENCE, "kind reason": WORD},
     "change_feeds": {"source": PARTNER, "position": "the source's own counter", "lease_owner": REFERENCE},
+    "deadline_looks": {"application_id": REFERENCE, "looked_by": "a digest of the rules in force"},
     "stage_events": {"application_id event_id record_id": REFERENCE, "content_digest": KEYED},
     "intakes": {"intake_id": REFERENCE, "holder_digest": KEYED},
     "review_tasks": {

@@ -1,0 +1,36 @@
+"""only deadlines that can be near are looked at"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from adapters.storage.tables import UtcInstant
+
+revision = "0024"
+down_revision = "0023"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "deadline_looks",
+        sa.Column("application_id", sa.Text(), nullable=False),
+        sa.Column("look_at", UtcInstant(timezone=True), nullable=False),
+        sa.Column("looked_by", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["application_id"],
+            ["applications.application_id"],
+            name=op.f("fk_deadline_looks_application_id_applications"),
+        ),
+        sa.PrimaryKeyConstraint("application_id", name=op.f("pk_deadline_looks")),
+    )
+    op.create_index("ix_deadline_looks_look_at", "deadline_looks", ["look_at"])
+    op.create_index("ix_deadline_looks_looked_by", "deadline_looks", ["looked_by"])
+    op.execute(
+        "INSERT INTO deadline_looks (application_id, look_at, looked_by) "
+        "SELECT application_id, received_at, '' FROM applications WHERE closed_at IS NULL"
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("deadline_looks")
