@@ -161,6 +161,12 @@ class SqlApplications:
     def of_utility(self, utility: str, limit: int) -> Sequence[GridConnectionApplication]:
         return self._many(select(applications).where(applications.c.utility == utility), limit)
 
+    def open_of_utility(self, utility: str, application_ids: Collection[str]) -> Sequence[str]:
+        own = applications.c
+        open_own = (own.utility == utility) & own.closed_at.is_(None) & own.application_id.in_(application_ids)
+        found = select(own.application_id).where(open_own).order_by(own.application_id)
+        return list(self._statements.execute(found).scalars())
+
     def of_holder(self, holder_digest: str, limit: int) -> Sequence[GridConnectionApplication]:
         return self._many(select(applications).where(applications.c.holder_digest == holder_digest), limit)
 

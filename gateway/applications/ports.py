@@ -48,6 +48,10 @@ class ApplicationRepository(Protocol):
         """The newest first, at most ``limit``."""
         ...
 
+    def open_of_utility(self, utility: str, application_ids: Collection[str]) -> Sequence[str]:
+        """Those of ``application_ids`` that are open applications to ``utility``, by id; nothing sealed is opened."""
+        ...
+
     def of_holder(self, holder_digest: str, limit: int) -> Sequence[GridConnectionApplication]:
         """The newest first, at most ``limit``."""
         ...

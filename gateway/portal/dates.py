@@ -2,17 +2,10 @@
 
 from datetime import date, datetime
 
-from babel.dates import format_time
-
 from gateway.clock import CHINA_TIME
-from gateway.wording.phrases import Language, day
+from gateway.wording.phrases import day, moment
 
 __all__ = ["day", "machine", "moment"]
-
-
-def moment(value: datetime, language: Language) -> str:
-    """The day and the time to the minute: ``2026年11月23日 14:05``."""
-    return f"{day(value, language)} {format_time(value.astimezone(CHINA_TIME), 'HH:mm', locale='en_GB')}"
 
 
 def machine(value: date | datetime) -> str:

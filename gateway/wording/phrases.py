@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from babel.dates import format_date
 
-from gateway.clock import date_in_china
+from gateway.clock import CHINA_TIME, date_in_china
 
 
 class Language(StrEnum):
@@ -70,6 +70,11 @@ def day(value: date | datetime, language: Language) -> str:
     if language is Language.CHINESE:
         return f"{on.year}年{on.month}月{on.day}日"
     return format_date(on, "d MMMM y", locale="en_GB")
+
+
+def moment(value: datetime, language: Language) -> str:
+    """The day and the time to the minute, in China: ``2026年11月23日 14:05``."""
+    return f"{day(value, language)} {value.astimezone(CHINA_TIME):%H:%M}"
 
 
 _MARKS: Final = {"、": ", "}

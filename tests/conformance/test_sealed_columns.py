@@ -203,8 +203,8 @@ PLAIN: dict[str, dict[str, str]] = {
     },
     "outage_events": {
         "utility": PARTNER,
-        "event_id outage_id record_id": REFERENCE,
-        "content_digest": "over what is published",
+        "event_id outage_id record_id notified": REFERENCE,
+        "content_digest": "over what is published, and references",
         "flags": WORD,
     },
     "reconciliation_days": {"utility record_id": REFERENCE, "root": "a hash over digests"},

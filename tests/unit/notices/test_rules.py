@@ -57,7 +57,8 @@ def test_a_changed_certificate_is_told_where_the_applicant_must_act_and_never_wh
 
 @pytest.mark.parametrize(("kind", "tongue"), list(product(NoticeKind, Tongue)), ids=str)
 def test_every_notice_has_its_sentence_in_both_languages(kind: NoticeKind, tongue: Tongue) -> None:
-    facts = {"stage": "supply_plan", "due_on": "2026-03-05"}
+    times = {"begins_at": "2026-03-05T00:00:00Z", "expected_end_at": "2026-03-05T10:00:00Z"}
+    facts = {"stage": "supply_plan", "due_on": "2026-03-05"} | times
     said = message(Notice("k", "app_1", kind, NOON, facts), tongue, "https://gateway.example")
     assert "{" not in said.body
     assert "app_1" in said.body
