@@ -44,6 +44,7 @@ outage_events = Table(
     Column("heard_at", UtcInstant, nullable=False),
     Column("record_id", Text, nullable=False),
     Column("notified", JsonDocument),
+    Index("ix_outage_events_utility_outage_id", "utility", "outage_id"),
 )
 
 

@@ -92,8 +92,9 @@ def _tell(tx: OutageTransaction, utility: str, told: OutageRequest, now: datetim
         "content_sha256": content,
     }
     record_id = tx.records.append(RecordEntry(TOLD, now, utility, f"{utility}:{told.outage_id}", facts=facts))
-    # What came late and changes nothing is no news: nobody is sent what does not hold.
-    notified = _notify(tx, heard, told, now) if stands.event_id == told.event_id else ()
+    # What came late and changes nothing, or is long over, is no news: nobody is sent what does not hold.
+    is_news = stands.event_id == told.event_id and heard.shown_until > now
+    notified = _notify(tx, heard, told, now) if is_news else ()
     event = OutageEvent(utility, told.event_id, told.outage_id, content, told.said_at, flags, now, record_id, notified)
     if not tx.outages.add_event(event):
         raise _event_taken()

@@ -1,4 +1,4 @@
-"""only deadlines that can be near are looked at"""
+"""only deadlines that can be near are looked at; the watch itself takes in what is open already"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -26,10 +26,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_deadline_looks_look_at", "deadline_looks", ["look_at"])
     op.create_index("ix_deadline_looks_looked_by", "deadline_looks", ["looked_by"])
-    op.execute(
-        "INSERT INTO deadline_looks (application_id, look_at, looked_by) "
-        "SELECT application_id, received_at, '' FROM applications WHERE closed_at IS NULL"
-    )
 
 
 def downgrade() -> None:
