@@ -52,6 +52,11 @@ class _Source:
     tree: ast.Module
     assigned: dict[str, list[ast.expr]] = field(default_factory=dict)
     answers: dict[str, list[ast.expr]] = field(default_factory=dict)
+    imported: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def module(self) -> str:
+        return self.path.removesuffix(".py").replace("/", ".")
 
 
 def written() -> Written:
@@ -68,6 +73,8 @@ def _read(path: Path) -> _Source:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             for name, value in (pair for target in targets for pair in _bound(target, node.value)):
                 source.assigned.setdefault(name, []).append(value)
+        if isinstance(node, ast.ImportFrom):
+            source.imported.update((each.asname or each.name, node.module or "") for each in node.names)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             for inner in ast.walk(node):
                 if isinstance(inner, ast.Return) and inner.value is not None:
@@ -89,24 +96,25 @@ class _Search:
         self._sources = sources
         self._found = Written()
         self._takers: dict[str, set[int]] = {}
-        self._everywhere: dict[str, list[ast.expr]] = {}
+        self._everywhere: dict[tuple[str, str], list[ast.expr]] = {}
         self._seen: set[int] = set()
         for source in sources:
             for name, values in source.assigned.items():
-                self._everywhere.setdefault(name, []).extend(values)
+                self._everywhere[source.module, name] = values
             for node in ast.walk(source.tree):
                 self._note_taker(node)
 
     def _note_taker(self, node: ast.AST) -> None:
-        """Functions and dataclasses that take a remedy by place."""
+        """Functions and dataclasses that take a remedy, or the template of a sentence, by place."""
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             names = [each.arg for each in node.args.args if each.arg not in ("self", "cls")]
         elif isinstance(node, ast.ClassDef):
             names = [part.target.id for part in node.body if isinstance(part, ast.AnnAssign) and _named(part.target)]
         else:
             return
-        if "remedy" in names:
-            self._takers.setdefault(node.name, set()).add(names.index("remedy"))
+        wanted = "template" if node.name == "_filled" else "remedy"
+        if wanted in names:
+            self._takers.setdefault(node.name, set()).add(names.index(wanted))
 
     def run(self) -> Written:
         for source in self._sources:
@@ -151,7 +159,7 @@ class _Search:
             case ast.Call(func=function, args=args):
                 self._take_call(said, _named(function), args, source)
             case ast.Name(id=name):
-                elsewhere = self._everywhere.get(name, []) if name.isupper() else []
+                elsewhere = self._everywhere.get((source.imported.get(name, ""), name), [])
                 for each in source.assigned.get(name, elsewhere):
                     self._take(each, source)
             case ast.Attribute():

@@ -24,7 +24,8 @@ from gateway.certificates.registry import KindRegistry
 from gateway.identity.service import FAILURE_REMEDIES
 from gateway.portal.applicant.demand_form import FAULTS
 from gateway.portal.catalogues import translations
-from gateway.wording.phrases import Language
+from gateway.rechecks import views as rechecks
+from gateway.wording.phrases import Language, Phrase, say
 from schemas.identity import ApplicantKind
 
 
@@ -54,6 +55,9 @@ def shown() -> Iterator[str]:
         yield from (row.clause for row in table.rows)
     for document in requirements.Document:
         yield next_steps.step_when_missing(document)
+    for template in rechecks.STEPS.values():
+        yield Phrase(template, title=Phrase("营业执照"), hotlines=Phrase(next_steps.HOTLINES))
+    yield rechecks.WAITS
 
 
 def reasons() -> Iterator[str]:
@@ -73,6 +77,6 @@ def reasons() -> Iterator[str]:
 
 @pytest.mark.parametrize("text", sorted(set(shown()) | set(reasons())))
 def test_it_is_translated(text: str) -> None:
-    english = translations(Language.ENGLISH).gettext(text)
+    english = say(text, translations(Language.ENGLISH).gettext, Language.ENGLISH)
     assert english != text
     assert re.search("[A-Za-z]{3}", english)
