@@ -10,7 +10,7 @@ from schemas.departments import OutcomeKind
 from schemas.events import PermitSummary
 from schemas.identity import ApplicantKind, VerificationMethod
 from schemas.partner_api import FailedCheck, JointReviewView, PauseView, StageDeadline, StageView
-from schemas.wire import Instant, OpaqueId, OpenWireModel, PartnerCode, RegionDigits, Slug, WireModel
+from schemas.wire import Instant, OpaqueId, OpenWireModel, PartnerCode, RegionDigits, SaidText, Slug, WireModel
 
 
 class OpenVerification(WireModel):
@@ -103,7 +103,7 @@ class FoundDocument(OpenWireModel):
     certificates: list[FoundCertificate]
     disclosed_fields: list[str] = Field(description="What the utility will be able to obtain of it")
     declarable: bool
-    next_step: str | None = None
+    next_step: SaidText | None = None
 
 
 class ConsistencyView(OpenWireModel):
@@ -120,7 +120,7 @@ class ConsistencyView(OpenWireModel):
     documents: list[str] = Field(examples=[["市场监督管理部门的营业执照", "自然资源部门的不动产权证书"]])
     choices: dict[Slug, str] = {}
     clause: str
-    next_step: str | None = None
+    next_step: SaidText | None = None
     notes: list[str] = []
 
 
@@ -188,7 +188,7 @@ class ReviewView(OpenWireModel):
     settled_at: Instant | None = None
     reason: str | None = Field(default=None, description="Why it was settled so, in the officer's words")
     application_id: OpaqueId | None = None
-    next_step: str | None = None
+    next_step: SaidText | None = None
     accesses: list[AccessView] = []
 
 
@@ -289,7 +289,7 @@ class PermitProgress(OpenWireModel):
     used_working_days: int | None = Field(default=None, description="Of the limit of the joint review; pauses left out")
     pauses: list[PauseView]
     outcomes: list[OutcomeView]
-    next_step: str | None = None
+    next_step: SaidText | None = None
     next_step_href: str | None = None
 
 
@@ -337,7 +337,7 @@ class DocumentProgress(OpenWireModel):
     expires_on: date | None = None
     rechecked_at: Instant | None = None
     undecided: bool = False
-    next_step: str | None = None
+    next_step: SaidText | None = None
 
 
 class WithdrawalProgress(OpenWireModel):

@@ -1,7 +1,7 @@
 """停电信息: what a utility tells of an outage, and what the public reads."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
@@ -27,8 +27,15 @@ class OutageKind(StrEnum):
     """已送电"""
 
 
+MOST_APPLICATIONS = 500
+"""Applications that one telling may name: as many notices are written beside it."""
+
+
 class OutageRequest(WireModel):
-    """``POST /v1/outages``: one telling of an outage, with everything that holds then. All of it is published."""
+    """``POST /v1/outages``: one telling of an outage, with everything that holds then.
+
+    All of it is published but ``applications``.
+    """
 
     outage_id: OpaqueId = Field(description="The utility's own number of the outage")
     event_id: OpaqueId = Field(description="The utility's own; a repeated one has no second effect")
@@ -39,6 +46,15 @@ class OutageRequest(WireModel):
     expected_end_at: Instant | None = Field(default=None, description="预计恢复时间；计划停电必填")
     said_at: Instant = Field(description="When this was said; within an outage what was said last counts")
     text: OutageText = Field(description="对公众的说明；不得含证件号码或电话号码")
+    applications: list[OpaqueId] = Field(
+        default=[],
+        max_length=MOST_APPLICATIONS,
+        description="本单位在办的、受此次停电影响的用电申请编号：其申请人会收到消息；不公布",
+    )
+
+    def published(self) -> dict[str, Any]:
+        """The members that are published, by name."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name != "applications"}
 
 
 class OutageView(OpenWireModel):
@@ -66,6 +82,12 @@ class OutageRecorded(OpenWireModel):
     flags: list[str]
     duplicate: bool
     record_id: str
+    notified: int = Field(default=0, description="How many applicants were told by a notice of this telling")
+    not_notified: list[str] = Field(
+        default=[],
+        description="Of the applications named, those that are no open ones of this utility, in their order; where the "
+        "telling changed nothing, all of them",
+    )
 
 
 class PublicOutages(OpenWireModel):

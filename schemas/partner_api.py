@@ -6,7 +6,7 @@ from pydantic import Field
 
 from schemas.departments import ConnectionLine, ReviewMode
 from schemas.events import CloudEvent, PermitSummary
-from schemas.wire import Instant, OpaqueId, OpenWireModel, PartnerCode, Slug, WireModel
+from schemas.wire import Instant, OpaqueId, OpenWireModel, PartnerCode, SaidText, Slug, WireModel
 
 
 class VerifiedLicenceRequest(WireModel):
@@ -28,7 +28,7 @@ class FailedCheck(OpenWireModel):
 
     check: str
     owner: str
-    remedy: str
+    remedy: SaidText
     clause: str | None = None
 
 

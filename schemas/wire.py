@@ -14,6 +14,8 @@ from pydantic import (
     ConfigDict,
     PlainSerializer,
     StringConstraints,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
 )
 
 EARLIEST_YEAR: Final = 1900
@@ -33,6 +35,14 @@ class OpenWireModel(BaseModel):
     """A message that a receiver reads by Postel's rule: members it does not know are ignored (CloudEvents ``data``)."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+
+def _as_said(value: object, check: ValidatorFunctionWrapHandler) -> object:
+    return value if isinstance(value, str) else check(value)
+
+
+SaidText = Annotated[str, WrapValidator(_as_said)]
+"""A sentence for people. Text that knows its own translation (a ``str`` of another class) is kept as it is."""
 
 
 @lru_cache(4096)

@@ -1,7 +1,7 @@
 """Tables and repositories of applications; ``application_parties`` and ``intakes`` alone hold personal data here."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from adapters.storage.application_certificates import add_certificates, leave_alone, put_certificate
+from adapters.storage.deadline_looks import look_anew, look_no_more
 from adapters.storage.sealed import SealedJson
 from adapters.storage.statements import Statements
 from adapters.storage.tables import JsonDocument, UtcInstant, metadata
@@ -115,12 +116,18 @@ class SqlApplications:
             insert(application_parties).values(**self._statements.sealed(application_parties, personal))
         )
         add_certificates(self._statements, application)
+        self._look(application.application_id, application.lifecycle)
 
     def find(self, application_id: str) -> GridConnectionApplication | None:
         return self._one(_OWN, application_id)
 
     def find_for_change(self, application_id: str) -> GridConnectionApplication | None:
         return self._one(_OWN_FOR_CHANGE, application_id)
+
+    def find_all_for_change(self, application_ids: Collection[str]) -> Sequence[GridConnectionApplication]:
+        own = applications.c.application_id
+        query = select(applications).where(own.in_(application_ids)).order_by(own).with_for_update()
+        return [_application(self._statements.opened(applications, row)) for row in self._statements.execute(query)]
 
     def party(self, application_id: str) -> Party | None:
         row = self._statements.execute(_OWN_PARTY, {"own": application_id}).one_or_none()
@@ -134,8 +141,15 @@ class SqlApplications:
         self._statements.execute(
             update(applications).where(applications.c.application_id == application_id).values(**changed)
         )
+        self._look(application_id, lifecycle)
         if lifecycle.closed_at is not None:
             leave_alone(self._statements, application_id)
+
+    def _look(self, application_id: str, lifecycle: Lifecycle) -> None:
+        if lifecycle.closed_at is None:
+            look_anew(self._statements, application_id, lifecycle.received_at)
+        else:
+            look_no_more(self._statements, application_id)
 
     def put_document(self, application_id: str, document: ApplicationDocument) -> None:
         own = applications.c.application_id == application_id
@@ -147,13 +161,14 @@ class SqlApplications:
     def of_utility(self, utility: str, limit: int) -> Sequence[GridConnectionApplication]:
         return self._many(select(applications).where(applications.c.utility == utility), limit)
 
+    def open_of_utility(self, utility: str, application_ids: Collection[str]) -> Sequence[str]:
+        own = applications.c
+        open_own = (own.utility == utility) & own.closed_at.is_(None) & own.application_id.in_(application_ids)
+        found = select(own.application_id).where(open_own).order_by(own.application_id)
+        return list(self._statements.execute(found).scalars())
+
     def of_holder(self, holder_digest: str, limit: int) -> Sequence[GridConnectionApplication]:
         return self._many(select(applications).where(applications.c.holder_digest == holder_digest), limit)
-
-    def open_after(self, application_id: str, limit: int) -> Sequence[GridConnectionApplication]:
-        following = applications.c.closed_at.is_(None) & (applications.c.application_id > application_id)
-        query = select(applications).where(following).order_by(applications.c.application_id).limit(limit)
-        return [_application(self._statements.opened(applications, row)) for row in self._statements.execute(query)]
 
     def headings(self, wanted: HeadingFilter, limit: int) -> Sequence[ApplicationHeading]:
         shown = [applications.c[each.name] for each in fields(ApplicationHeading)]

@@ -27,6 +27,7 @@ grid_capacities = Table(
     Column("heard_at", UtcInstant, nullable=False),
     Column("record_id", Text, nullable=False),
     Index("ix_grid_capacities_region", "region"),
+    Index("ix_grid_capacities_withdrawn_heard_at", "withdrawn", "heard_at"),
 )
 
 

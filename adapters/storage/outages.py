@@ -43,6 +43,8 @@ outage_events = Table(
     Column("flags", JsonDocument, nullable=False),
     Column("heard_at", UtcInstant, nullable=False),
     Column("record_id", Text, nullable=False),
+    Column("notified", JsonDocument),
+    Index("ix_outage_events_utility_outage_id", "utility", "outage_id"),
 )
 
 
@@ -68,7 +70,9 @@ class SqlOutages:
         row = self._statements.execute(
             select(outage_events).where(own.utility == utility, own.event_id == event_id)
         ).one_or_none()
-        return None if row is None else OutageEvent(**{**row._mapping, "flags": tuple(row.flags)})
+        if row is None:
+            return None
+        return OutageEvent(**{**row._mapping, "flags": tuple(row.flags), "notified": tuple(row.notified or ())})
 
     def add_event(self, event: OutageEvent) -> bool:
         key = [outage_events.c.utility, outage_events.c.event_id]

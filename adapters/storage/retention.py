@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Select, Table, delete, func, select, tuple_, update
 
 from adapters.storage.applications import application_parties, applications, intakes
+from adapters.storage.capacities import grid_capacities
 from adapters.storage.certificates import certificate_copies
 from adapters.storage.contracts import forget_contracts
 from adapters.storage.deliveries import outbox
@@ -15,6 +16,7 @@ from adapters.storage.idempotency import idempotency_keys
 from adapters.storage.identity import verification_sessions
 from adapters.storage.named_persons import forget_named, named_persons
 from adapters.storage.notice_sends import forget_ways
+from adapters.storage.outages import outage_events, outages
 from adapters.storage.projects import project_pushes, projects
 from adapters.storage.ratings import forget_ratings
 from adapters.storage.reviews import review_tasks
@@ -74,6 +76,11 @@ _OVER: dict[Kept, tuple[Table, Condition]] = {
     Kept.REVIEWED_OTHERS: (named_persons, lambda _, before: _reviewed(before)),
     Kept.PROJECT_CONTACTS: (projects, lambda _, before: _projects(before, silent=False)),
     Kept.SILENT_PROJECTS: (projects, lambda _, before: _projects(before, silent=True)),
+    Kept.OUTAGES: (outages, lambda _, before: outages.c.shown_until <= before),
+    Kept.CAPACITIES: (
+        grid_capacities,
+        lambda _, before: grid_capacities.c.withdrawn.is_(True) & (grid_capacities.c.heard_at <= before),
+    ),
     Kept.COPIES: (
         certificate_copies,
         lambda policy, before: (certificate_copies.c.kind == policy.kind) & (certificate_copies.c.fetched_at < before),
@@ -101,6 +108,8 @@ class SqlRemoval:
             return self._erase(some, at)
         if table is application_parties:
             return self._forget_parties(some, at - policy.others_shown)
+        if table is outages:
+            return self._forget_outages(some)
         if table is projects:
             return self._forget_contacts(some, at)
         return self._statements.execute(delete(table).where(tuple_(*keys).in_(some))).rowcount
@@ -115,6 +124,14 @@ class SqlRemoval:
         forget_named(self._statements, over, shown_after)
         forgotten = delete(application_parties).where(application_parties.c.application_id.in_(over))
         return self._statements.execute(forgotten).rowcount
+
+    def _forget_outages(self, some: Select[Any]) -> int:
+        """With what was told of them; the record keeps that it was told, and applicants their notices."""
+        over = [tuple(row) for row in self._statements.execute(some)]
+        for table in (outage_events, outages):
+            key = tuple_(table.c.utility, table.c.outage_id)
+            self._statements.execute(delete(table).where(key.in_(over)))
+        return len(over)
 
     def _forget_contacts(self, some: Select[Any], at: datetime) -> int:
         """Whom to ask, and the pushes as they were signed; what was made of them stays, and the digests."""

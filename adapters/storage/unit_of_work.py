@@ -10,6 +10,7 @@ from adapters.storage.capacities import SqlCapacities
 from adapters.storage.certificates import SqlCertificateCopies, read_versions
 from adapters.storage.conformance import SqlConformanceReports
 from adapters.storage.contracts import SqlContracts
+from adapters.storage.deadline_looks import SqlDeadlineLooks
 from adapters.storage.deliveries import BatchOutbox, ReadOnlyOutbox
 from adapters.storage.delivery_queue import SqlDeliveryQueue
 from adapters.storage.destinations import SqlDestinations
@@ -187,6 +188,10 @@ class SqlUnitOfWork:
     @cached_property
     def notices(self) -> SqlNotices:
         return SqlNotices(self._statements, self.notice_sends)
+
+    @cached_property
+    def deadline_looks(self) -> SqlDeadlineLooks:
+        return SqlDeadlineLooks(self._statements)
 
     @cached_property
     def notice_sends(self) -> SqlNoticeSends:

@@ -17,6 +17,7 @@ from gateway.applications.requirements import CLAUSE, FROM, Document
 from gateway.applications.stages import Stage
 from gateway.applications.submission import PURPOSE
 from gateway.errors import Owner
+from gateway.wording.phrases import Phrase, listed
 
 
 @dataclass(frozen=True)
@@ -125,11 +126,10 @@ def require_needed(
     row = table.find((item, stage, document), on, region)
     if row is not None and (names is None or row.needed.issuperset(names)):
         return row
-    may = "、".join(sorted(row.needed)) if row else ""
     raise NotRequiredAtStage(
         check="disclosure.not_required",
         owner=Owner.UTILITY,
-        remedy=f"该环节办理只需要：{may}。请撤回超出范围的字段。"
+        remedy=Phrase("该环节办理只需要：{fields}。请撤回超出范围的字段。", fields=listed(sorted(row.needed)))
         if row
         else "该事项在此环节无须此证照的任何内容。请撤回该要求。",
         clause=row.clause if row else CLAUSE,

@@ -48,6 +48,7 @@ from gateway.partners.directory import DirectorySnapshot, PartnerDirectory
 from gateway.records.entries import Fact, RecordEntry, digest
 from gateway.records.refusals import refusals_recorded
 from gateway.transaction import Transactions
+from gateway.wording.phrases import Phrase
 from schemas.applicant_api import Confirmation, DemandRequest, IntakeView
 from schemas.identity import ApplicantKind
 
@@ -289,7 +290,7 @@ def _require_room(tx: IntakeTransaction, holder_digest: str, now: datetime) -> N
         raise TooManyIntakes(
             check="intake.too_many",
             owner=Owner.APPLICANT,
-            remedy=f"同时未确认的申请准备最多 {MOST_OPEN} 件：请先确认或放弃已有的，或待其过期",
+            remedy=Phrase("同时未确认的申请准备最多 {most} 件：请先确认或放弃已有的，或待其过期", most=MOST_OPEN),
         )
 
 

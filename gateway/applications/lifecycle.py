@@ -21,6 +21,7 @@ from gateway.applications.errors import (
 from gateway.applications.stages import Stage, require_stage, stages_of
 from gateway.applications.working_days import Pause
 from gateway.errors import Owner
+from gateway.wording.phrases import Phrase
 
 CLAUSE = "第（三）条"
 
@@ -180,26 +181,30 @@ def _require_well_formed(event: StageEvent, heard_at: datetime) -> None:
 
 def _require_in_order(lifecycle: Lifecycle, current: StageProgress, action: StageAction, stage: Stage) -> None:
     order = stages_of(lifecycle.customer_class)
-    expected = current.stage.chinese_title
+    named, expected = Phrase(stage.chinese_title), Phrase(current.stage.chinese_title)
     if order.index(stage) < order.index(current.stage):
         raise StageReentered(
             check="lifecycle.reentered",
             owner=Owner.UTILITY,
-            remedy=f"“{stage.chinese_title}”环节已办结，不得重走；当前环节为“{expected}”。",
+            remedy=Phrase("“{stage}”环节已办结，不得重走；当前环节为“{expected}”。", stage=named, expected=expected),
             clause=CLAUSE,
         )
     if stage is not current.stage:
         raise StageSkipped(
             check="lifecycle.skipped",
             owner=Owner.UTILITY,
-            remedy=f"“{expected}”环节尚未办结，不得跳至“{stage.chinese_title}”；请先如实报送“{expected}”。",
+            remedy=Phrase(
+                "“{expected}”环节尚未办结，不得跳至“{stage}”；请先如实报送“{expected}”。",
+                stage=named,
+                expected=expected,
+            ),
             clause=CLAUSE,
         )
     if action is StageAction.STARTED and current.status is not StageStatus.PENDING:
         raise StageReentered(
             check="lifecycle.reentered",
             owner=Owner.UTILITY,
-            remedy=f"“{stage.chinese_title}”环节已开始，不得重复开始。",
+            remedy=Phrase("“{stage}”环节已开始，不得重复开始。", stage=named),
             clause=CLAUSE,
         )
     needed = {
@@ -211,7 +216,7 @@ def _require_in_order(lifecycle: Lifecycle, current: StageProgress, action: Stag
         raise StageNotOpen(
             check="lifecycle.not_open",
             owner=Owner.UTILITY,
-            remedy=f"“{stage.chinese_title}”环节须先开始且未处于暂停状态，方可暂停或办结；处于暂停状态方可恢复。",
+            remedy=Phrase("“{stage}”环节须先开始且未处于暂停状态，方可暂停或办结；处于暂停状态方可恢复。", stage=named),
             clause=CLAUSE,
         )
 

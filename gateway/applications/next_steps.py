@@ -8,6 +8,7 @@ by itself is answered with "later".
 from gateway.applications.requirements import IDENTITY_DOCUMENTS, Document
 from gateway.certificates.verification import Verification
 from gateway.errors import Denied, GatewayError, NotFound, Owner
+from gateway.wording.phrases import Phrase
 
 CHOOSE_ONE = "名下有多份，请选择本次用电所用的一份"
 HOTLINES = "12345（政务服务便民热线）或95598（供电服务热线）"
@@ -27,20 +28,27 @@ REFUSED_BY_OWNER = {
     Owner.APPLICANT: "{title}未通过核验：{remedy}。请向{authority}办理后重新发起申请",
     Owner.GOVERNMENT: "{title}未通过核验：{remedy}。请联系{authority}核实更正，更正后重新发起申请；也可拨打{hotlines}",
 }
+UNDECIDED = "{title}暂时无法核验：{remedy}。请联系{authority}核实更正，更正后重新发起申请；也可拨打{hotlines}"
+"""A certificate of which the government has to say more; it may yet prove good."""
 OURS = "{title}暂时无法由共享平台核验，请拨打{hotlines}反映，由平台处理；无需重新准备材料"
+
+
+LATER = "暂时无法核验{title}，可稍后再试，或先声明并由供电企业核对原件（容缺受理）"
+LATER_FOR_IDENTITY = "暂时无法核验{title}，请稍后再试，无需重新准备材料；持续不能核验的，请拨打{hotlines}"
+MISSING = "未查到{title}，可先声明并由供电企业核对原件（容缺受理），或向登记机关核实"
+MISSING_FOR_IDENTITY = "未查到{title}，请向发证机关核实登记信息后再申请"
+OR_DECLARE = "{step}；也可先声明并由供电企业核对原件（容缺受理）"
 
 
 def step_when_missing(document: Document) -> str:
     """No source has it."""
-    if document in IDENTITY_DOCUMENTS:
-        return f"未查到{document.chinese_title}，请向发证机关核实登记信息后再申请"
-    return f"未查到{document.chinese_title}，可先声明并由供电企业核对原件（容缺受理），或向登记机关核实"
+    return _filled(MISSING_FOR_IDENTITY if document in IDENTITY_DOCUMENTS else MISSING, document)
 
 
 def step_when_source_fails(document: Document, error: GatewayError) -> str:
     """The source could not be asked, or refused the gateway; nothing is known about the document."""
     if isinstance(error, Denied | NotFound) or error.owner is Owner.GATEWAY:
-        return _filled(OURS, document) + _declarable(document)
+        return _or_declare(_filled(OURS, document), document)
     return _later(document)
 
 
@@ -51,9 +59,8 @@ def step_when_undecided(document: Document, verification: Verification) -> str:
     if check in PASSES_BY_ITSELF:
         return _later(document)
     if owner is Owner.GOVERNMENT and failed is not None:
-        step = _filled(REFUSED_BY_OWNER[owner], document, verification, failed.remedy)
-        return step.replace("未通过核验", "暂时无法核验", 1) + _declarable(document)
-    return _filled(OURS, document, verification) + _declarable(document)
+        return _or_declare(_filled(UNDECIDED, document, verification, failed.remedy), document)
+    return _or_declare(_filled(OURS, document, verification), document)
 
 
 def step_when_refused(document: Document, verification: Verification) -> str:
@@ -64,18 +71,21 @@ def step_when_refused(document: Document, verification: Verification) -> str:
     return _filled(template, document, verification, remedy)
 
 
-def _filled(template: str, document: Document, verification: Verification | None = None, remedy: str = "") -> str:
+def _filled(template: str, document: Document, verification: Verification | None = None, why: str = "") -> Phrase:
+    """Why it does not stand is a sentence in a sentence, so that its own full stop goes."""
     named = verification.issuing_authority if verification else None
-    return template.format(
-        title=document.chinese_title, authority=named or "颁发机构", remedy=remedy.rstrip("。"), hotlines=HOTLINES
+    return Phrase(
+        template,
+        title=Phrase(document.chinese_title),
+        authority=named or Phrase("颁发机构"),
+        remedy=why if isinstance(why, Phrase) else Phrase(why.rstrip("。")),
+        hotlines=Phrase(HOTLINES),
     )
 
 
-def _later(document: Document) -> str:
-    if document in IDENTITY_DOCUMENTS:
-        return f"暂时无法核验{document.chinese_title}，请稍后再试，无需重新准备材料；持续不能核验的，请拨打{HOTLINES}"
-    return f"暂时无法核验{document.chinese_title}，可稍后再试，或先声明并由供电企业核对原件（容缺受理）"
+def _later(document: Document) -> Phrase:
+    return _filled(LATER_FOR_IDENTITY if document in IDENTITY_DOCUMENTS else LATER, document)
 
 
-def _declarable(document: Document) -> str:
-    return "" if document in IDENTITY_DOCUMENTS else "；也可先声明并由供电企业核对原件（容缺受理）"
+def _or_declare(step: Phrase, document: Document) -> Phrase:
+    return step if document in IDENTITY_DOCUMENTS else Phrase(OR_DECLARE, step=step)

@@ -1,6 +1,6 @@
 """What the applications room asks of the unit of work."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -31,6 +31,10 @@ class ApplicationRepository(Protocol):
         """Like ``find``, and nobody else changes it until this unit of work is over."""
         ...
 
+    def find_all_for_change(self, application_ids: Collection[str]) -> Sequence[GridConnectionApplication]:
+        """Several as by ``find_for_change``, by id."""
+        ...
+
     def party(self, application_id: str) -> Party | None:
         """The personal data, or None once they were erased."""
         ...
@@ -45,12 +49,12 @@ class ApplicationRepository(Protocol):
         """The newest first, at most ``limit``."""
         ...
 
-    def of_holder(self, holder_digest: str, limit: int) -> Sequence[GridConnectionApplication]:
-        """The newest first, at most ``limit``."""
+    def open_of_utility(self, utility: str, application_ids: Collection[str]) -> Sequence[str]:
+        """Those of ``application_ids`` that are open applications to ``utility``, by id; nothing sealed is opened."""
         ...
 
-    def open_after(self, application_id: str, limit: int) -> Sequence[GridConnectionApplication]:
-        """Those that are not closed, by id, after ``application_id`` (empty: from the first), at most ``limit``."""
+    def of_holder(self, holder_digest: str, limit: int) -> Sequence[GridConnectionApplication]:
+        """The newest first, at most ``limit``."""
         ...
 
     def headings(self, wanted: HeadingFilter, limit: int) -> Sequence[ApplicationHeading]:

@@ -14,6 +14,7 @@ from gateway.applications.dated_rows import DatedRow, RuleTable
 from gateway.applications.errors import DocumentNotAllowed
 from gateway.applications.stages import STAGES, Stage
 from gateway.errors import Owner
+from gateway.wording.phrases import Phrase, listed
 from schemas.identity import ApplicantKind
 
 CLAUSE = "第（六）条"
@@ -164,13 +165,21 @@ def require_allowed(
     for row in allowed:
         if row.document == document:
             return row
-    titles = "、".join(row.document.chinese_title for row in allowed)
+    named = Phrase(stage.chinese_title)
     if stage not in STAGES[customer_class]:
-        remedy = f"{customer_class.chinese_title}没有“{stage.chinese_title}”环节，不得在此环节索要任何资料。"
+        remedy = Phrase(
+            "{customer_class}没有“{stage}”环节，不得在此环节索要任何资料。",
+            customer_class=Phrase(customer_class.chinese_title),
+            stage=named,
+        )
     elif allowed:
-        remedy = f"“{stage.chinese_title}”环节仅可要求：{titles}。请撤回超出范围的要求。"
+        remedy = Phrase(
+            "“{stage}”环节仅可要求：{documents}。请撤回超出范围的要求。",
+            stage=named,
+            documents=listed(Phrase(row.document.chinese_title) for row in allowed),
+        )
     else:
-        remedy = f"“{stage.chinese_title}”环节不得要求任何资料。请撤回该要求。"
+        remedy = Phrase("“{stage}”环节不得要求任何资料。请撤回该要求。", stage=named)
     raise DocumentNotAllowed(
         check="requirements.document_not_allowed",
         owner=Owner.UTILITY,

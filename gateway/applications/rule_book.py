@@ -7,6 +7,7 @@ the whole of that judgement.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from gateway.applications.customer_classes import ZERO_INVESTMENT_CEILINGS, CeilingRow
 from gateway.applications.dated_rows import RuleTable
@@ -30,6 +31,11 @@ class RuleBook:
     whole_limits: RuleTable[WholeLimitRow] = WHOLE_PROCESS_LIMITS
     joint_review_limits: RuleTable[JointReviewLimitRow] = JOINT_REVIEW_LIMITS
     ceilings: RuleTable[CeilingRow] = ZERO_INVESTMENT_CEILINGS
+
+    def deadlines_basis(self) -> str:
+        """A name of everything that due days of stages rest on: the same where no due day can differ."""
+        rows = sorted(map(repr, self.stage_limits.rows))
+        return sha256("\n".join((self.calendar.basis(), *rows)).encode()).hexdigest()[:32]
 
 
 RulesNow = Callable[[], RuleBook]

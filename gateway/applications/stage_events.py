@@ -17,6 +17,7 @@ from gateway.errors import Owner
 from gateway.records.entries import Fact, RecordEntry, digest
 from gateway.records.refusals import refusals_recorded
 from gateway.transaction import Transactions
+from gateway.wording.phrases import Phrase, listed
 from schemas.partner_api import EndingRecorded, EndingRequest, StageEventRecorded, StageEventRequest
 
 ENDED = "application.ended"
@@ -155,7 +156,7 @@ def parse_stage(name: str) -> Stage:
         raise StageNotInClass(
             check="stages.unknown",
             owner=Owner.UTILITY,
-            remedy="不得增设环节；可用环节：" + "、".join(stage.value for stage in Stage),
+            remedy=Phrase("不得增设环节；可用环节：{stages}", stages=listed(stage.value for stage in Stage)),
             clause="第（六）条",
         ) from None
 

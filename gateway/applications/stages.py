@@ -5,6 +5,7 @@ from enum import StrEnum
 from gateway.applications.customer_classes import CustomerClass
 from gateway.applications.errors import StageNotInClass
 from gateway.errors import Owner
+from gateway.wording.phrases import Phrase, listed
 
 
 class Stage(StrEnum):
@@ -69,10 +70,14 @@ def require_stage(customer_class: CustomerClass, stage: Stage) -> Stage:
     """``stage`` when the class has it; raises ``StageNotInClass``."""
     if stage in STAGES[customer_class]:
         return stage
-    existing = " → ".join(known.chinese_title for known in STAGES[customer_class])
     raise StageNotInClass(
         check="stages.not_in_class",
         owner=Owner.UTILITY,
-        remedy=f"{customer_class.chinese_title}只有以下环节：{existing}；不得增设“{stage.chinese_title}”环节。",
+        remedy=Phrase(
+            "{customer_class}只有以下环节：{existing}；不得增设“{stage}”环节。",
+            customer_class=Phrase(customer_class.chinese_title),
+            existing=listed((Phrase(known.chinese_title) for known in STAGES[customer_class]), " → "),
+            stage=Phrase(stage.chinese_title),
+        ),
         clause="第（六）条",
     )

@@ -6,6 +6,7 @@ from gateway.applications.errors import NoUtility
 from gateway.caller import Role
 from gateway.errors import Owner
 from gateway.partners.directory import DirectorySnapshot
+from gateway.wording.phrases import Phrase, listed
 from schemas.identifiers import region_levels
 
 NOBODY = "该地区尚无接入的供电企业，请拨打 95598 咨询"
@@ -39,7 +40,7 @@ def choose_utility(serving: Sequence[str], chosen: str | None) -> str:
     if chosen in serving:
         return str(chosen)
     if serving:
-        raise _no_utility("请从服务该地区的供电企业中选择：" + "、".join(serving))
+        raise _no_utility(Phrase("请从服务该地区的供电企业中选择：{utilities}", utilities=listed(serving)))
     raise _no_utility(NOBODY)
 
 

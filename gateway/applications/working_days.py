@@ -77,6 +77,10 @@ class WorkingCalendar:
         self._complete_years = frozenset(complete_years)
         self._remembered: dict[date, tuple[bool, bool]] = {}
 
+    def basis(self) -> str:
+        """What its answers rest on: the published calendar's version, and what operators entered."""
+        return repr((chinese_calendar.__version__, sorted(self._rows.items()), sorted(self._complete_years)))
+
     def is_working_day(self, on: date) -> bool:
         """Whether ``on`` is a working day; past the published years a weekday is taken for one (see ``is_known``)."""
         return self._look_up(on)[0]

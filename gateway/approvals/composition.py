@@ -15,6 +15,7 @@ from gateway.errors import Owner
 from gateway.ids import MakeId
 from gateway.partners.agreements import region_and_above
 from gateway.partners.directory import DirectorySnapshot
+from gateway.wording.phrases import Phrase
 from schemas.departments import ConnectionLine
 from schemas.partner_api import JointReviewRequest, PermitRequest
 
@@ -89,7 +90,9 @@ class Composer:
         if department is None or partner is None or partner.role is not Role.DEPARTMENT:
             raise _not_concerned("unknown", "该部门未接入或已停用，请核对部门代码。")
         if permit.permit not in department.permits:
-            raise _not_concerned("permit", f"{department.title}不办理该事项，请核对审批事项。")
+            raise _not_concerned(
+                "permit", Phrase("{department}不办理该事项，请核对审批事项。", department=Phrase(department.title))
+            )
         if region_and_above(region).isdisjoint(partner.regions):
             raise _not_concerned("region", "该部门不管辖申请所在的行政区划，请改选当地部门。")
 

@@ -9,6 +9,7 @@ from gateway.approvals.errors import OutcomeUnreadable
 from gateway.approvals.joint_review import Outcome
 from gateway.approvals.ports import DepartmentSettings
 from gateway.errors import Owner
+from gateway.wording.phrases import Phrase
 from schemas.departments import ApprovalOutcome, ReviewRequest
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -22,7 +23,9 @@ def read_claims(model: type[ModelT], claims: Mapping[str, Any]) -> ModelT:
         place = ".".join(str(part) for part in error.errors(include_input=False, include_url=False)[0]["loc"])
         member = place if place in model.model_fields else "claims"
         raise OutcomeUnreadable(
-            check=f"outcome.{member}", owner=Owner.GOVERNMENT, remedy=f"请按接口文档修正 {member} 后重新推送。"
+            check=f"outcome.{member}",
+            owner=Owner.GOVERNMENT,
+            remedy=Phrase("请按接口文档修正 {member} 后重新推送。", member=member),
         ) from None
 
 

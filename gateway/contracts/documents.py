@@ -7,6 +7,7 @@ from typing import Final
 
 from gateway.contracts.errors import ContractDocumentMalformed
 from gateway.errors import Owner
+from gateway.wording.phrases import Phrase
 
 PDF: Final = "application/pdf"
 TEXT: Final = "text/plain"
@@ -25,7 +26,7 @@ def read_document(content: str, media_type: str, told_sha256: str) -> bytes:
     except (binascii.Error, ValueError):
         raise _malformed("encoding", "合同文本须以带填充的 Base64 编码") from None
     if not 0 < len(document) <= MAX_DOCUMENT_BYTES:
-        raise _malformed("size", f"合同文本须为 1 至 {MAX_DOCUMENT_BYTES} 字节")
+        raise _malformed("size", Phrase("合同文本须为 1 至 {most} 字节", most=MAX_DOCUMENT_BYTES))
     if sha256(document).hexdigest() != told_sha256:
         raise _malformed("digest", "合同文本与所报 SHA-256 不符，请重新生成")
     if not (_is_pdf(document) if media_type == PDF else _is_text(document)):

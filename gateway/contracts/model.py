@@ -17,6 +17,7 @@ from gateway.applications.model import GridConnectionApplication
 from gateway.applications.stages import Stage, stages_of
 from gateway.contracts.errors import ContractNotInClass, ContractNotOpen
 from gateway.errors import Owner
+from gateway.wording.phrases import Phrase, listed
 
 CLAUSE: Final = "第（六）条"
 CHANNEL_CLAUSE: Final = "第（五）条"
@@ -85,11 +86,15 @@ def require_signing_stage(application: GridConnectionApplication, owner: Owner) 
     """
     lifecycle = application.lifecycle
     if Stage.SIGN_UP not in stages_of(lifecycle.customer_class):
-        existing = " → ".join(stage.chinese_title for stage in stages_of(lifecycle.customer_class))
+        existing = listed((Phrase(stage.chinese_title) for stage in stages_of(lifecycle.customer_class)), " → ")
         raise ContractNotInClass(
             check="contract.class",
             owner=Owner.UTILITY,
-            remedy=f"{lifecycle.customer_class.chinese_title}只有以下环节：{existing}；没有受理签约，不在此签订合同",
+            remedy=Phrase(
+                "{customer_class}只有以下环节：{existing}；没有受理签约，不在此签订合同",
+                customer_class=Phrase(lifecycle.customer_class.chinese_title),
+                existing=existing,
+            ),
             clause=CLAUSE,
         )
     if lifecycle.closed_at is not None:

@@ -27,6 +27,7 @@ from gateway.ids import MakeId
 from gateway.records.entries import Fact, RecordEntry, digest
 from gateway.records.refusals import refusals_recorded
 from gateway.transaction import Transactions
+from gateway.wording.phrases import Phrase
 from schemas.contracts import ContractDeclined, ContractOffer, ContractOnPaper, ContractSigned, ContractStanding
 from schemas.events import EventType
 from schemas.wire import OpenWireModel
@@ -236,7 +237,7 @@ class ContractService:
         require_signing_stage(application, Owner.UTILITY)
         _require_sound_period(offered, now)
         if versions and offered.version <= versions[-1].version:
-            raise _contradicts("version", Owner.UTILITY, f"版本号须大于 {versions[-1].version}")
+            raise _contradicts("version", Owner.UTILITY, Phrase("版本号须大于 {version}", version=versions[-1].version))
         for each in versions:
             if each.state in (ContractState.SIGNED, ContractState.SIGNED_ON_PAPER):
                 require_open(each, now, Owner.UTILITY)

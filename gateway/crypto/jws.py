@@ -26,6 +26,7 @@ from gateway.crypto.jwk import (
 )
 from gateway.crypto.signatures import JOSE_SCHEMES, Encoding, sign, verify_signature
 from gateway.crypto.strict_json import decode_base64, decode_base64url, dump, encode_base64url, parse_object
+from gateway.wording.phrases import Phrase
 
 SUPPORTED_ALGORITHMS: frozenset[str] = frozenset(JOSE_SCHEMES)
 MAX_HEADER_BYTES = 24 * 1024
@@ -206,7 +207,7 @@ def read_claims(read: ReadJws, at: datetime) -> dict[str, Any]:
     claims = parse_object(read.payload, max_bytes=policy.max_bytes, max_depth=policy.max_depth)
     for name in policy.required:
         if claims.get(name) in (None, ""):
-            raise refused("claim_missing", f"缺少必需的声明 {name}")
+            raise refused("claim_missing", Phrase("缺少必需的声明 {claim}", claim=name))
     _check_times(claims, policy, at.timestamp())
     _check_names(claims, policy)
     return claims
@@ -242,7 +243,7 @@ def _token_bytes(token: str | bytes, limit: int) -> bytes:
     if not isinstance(token, str | bytes):
         raise refused("compact", "须为三段式紧凑序列化的 JWS")
     if len(token) > limit:
-        raise refused("oversize", f"令牌不得超过 {limit} 字节")
+        raise refused("oversize", Phrase("令牌不得超过 {most} 字节", most=limit))
     if isinstance(token, bytes):
         return token
     if not token.isascii():
@@ -283,7 +284,7 @@ def _check_typ(header: dict[str, Any], policy: JwsPolicy) -> None:
 def _check_x5c(header: dict[str, Any]) -> None:
     chain = header["x5c"]
     if not isinstance(chain, list) or not 1 <= len(chain) <= MAX_X5C:
-        raise refused("x5c", f"x5c 须为 1 至 {MAX_X5C} 张证书")
+        raise refused("x5c", Phrase("x5c 须为 1 至 {most} 张证书", most=MAX_X5C))
     leaf, *_ = [decode_base64(item) for item in chain]
     told = {name: header[name] for name in _KEY_DIGESTS if name in header}
     digests = {"x5t": hashlib.sha1(leaf, usedforsecurity=False).digest(), "x5t#S256": hashlib.sha256(leaf).digest()}
@@ -348,14 +349,14 @@ def _numeric_date(claims: dict[str, Any], name: str) -> float | None:
         return None
     value = claims[name]
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LATEST:
-        raise refused("time", f"{name} 须为自 1970 年起的秒数")
+        raise refused("time", Phrase("{claim} 须为自 1970 年起的秒数", claim=name))
     return value
 
 
 def _check_names(claims: dict[str, Any], policy: JwsPolicy) -> None:
     for name in ("iss", "sub", "jti"):
         if not isinstance(claims.get(name, ""), str):
-            raise refused("claim_type", f"{name} 须为文本")
+            raise refused("claim_type", Phrase("{claim} 须为文本", claim=name))
     if policy.issuer is not None and claims.get("iss") != policy.issuer:
         raise refused("issuer", "签发者与登记不符")
     if policy.audience is None:

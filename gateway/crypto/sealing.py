@@ -20,6 +20,7 @@ from cryptography.exceptions import InvalidTag
 
 from gateway.crypto.aead import NONCE_BYTES, Aead, Algorithm, aead, derive_key, require_available
 from gateway.errors import Indeterminate, Owner
+from gateway.wording.phrases import Phrase
 
 KEY_BYTES: Final = 32
 KEY_ID_BYTES: Final = 4
@@ -139,7 +140,9 @@ class Sealer:
         if key is None:
             raise _unreadable(
                 "key_unknown",
-                f"密钥 {header.key_id} 不在本机，请从备份恢复该密钥文件（bandian keys list 可查看现有密钥）",
+                Phrase(
+                    "密钥 {key} 不在本机，请从备份恢复该密钥文件（bandian keys list 可查看现有密钥）", key=header.key_id
+                ),
                 header.key_id,
             )
         try:

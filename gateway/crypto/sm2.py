@@ -20,6 +20,7 @@ from typing import Final
 from gateway.crypto.der import Tag, encode, encode_integer, parse_integer_pair
 from gateway.crypto.errors import AlgorithmUnavailable, DerMalformed, KeyUnfit, SignatureInvalid
 from gateway.crypto.schemes import Encoding
+from gateway.wording.phrases import Phrase
 
 SIGNER_ID: Final = b"1234567812345678"
 KEY_CACHE_SIZE: Final = 1024
@@ -262,7 +263,9 @@ class Sm2Library:
 
     def _unavailable(self, remedy: str) -> AlgorithmUnavailable:
         self._c.ERR_clear_error()
-        return AlgorithmUnavailable(check="signature.sm2.library", remedy=f"{remedy}；请在设置中指明支持国密的密码库")
+        return AlgorithmUnavailable(
+            check="signature.sm2.library", remedy=Phrase("{what}；请在设置中指明支持国密的密码库", what=Phrase(remedy))
+        )
 
 
 def signature_to_der(signature: bytes, encoding: Encoding = Encoding.EITHER) -> bytes:

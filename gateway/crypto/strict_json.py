@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from gateway.crypto.errors import refused
+from gateway.wording.phrases import Phrase
 
 MAX_DEPTH = 12
 MAX_NUMBER_DIGITS = 32
@@ -62,7 +63,7 @@ def parse_object(data: bytes, *, max_bytes: int, max_depth: int = MAX_DEPTH) -> 
     Raises ``JoseRefused`` with check ``jose.oversize``, ``.depth``, ``.encoding``, ``.duplicate_member`` or ``.json``.
     """
     if len(data) > max_bytes:
-        raise refused("oversize", f"内容不得超过 {max_bytes} 字节")
+        raise refused("oversize", Phrase("内容不得超过 {most} 字节", most=max_bytes))
     if not data.startswith(b"{"):
         raise refused("json", "须为不带 BOM 与前导空白的 JSON 对象")
     _check_depth(data, max_depth)
@@ -98,7 +99,7 @@ def _check_depth(data: bytes, limit: int) -> None:
         if byte in b"{[":
             depth += 1
             if depth > limit:
-                raise refused("depth", f"JSON 嵌套不得超过 {limit} 层")
+                raise refused("depth", Phrase("JSON 嵌套不得超过 {most} 层", most=limit))
         elif byte in b"}]":
             depth -= 1
 

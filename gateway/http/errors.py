@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from gateway.errors import Conflict, Denied, GatewayError, Malformed, Owner, Rejected
+from gateway.wording.phrases import Phrase
 
 
 @dataclass(kw_only=True, eq=False)
@@ -58,4 +59,6 @@ class RequestInProgress(Conflict):
 
 def body_too_large(limit: int) -> BodyTooLarge:
     """The refusal of a body of more than ``limit`` bytes."""
-    return BodyTooLarge(check="request.body_size", owner=Owner.CALLER, remedy=f"请求体不得超过 {limit} 字节")
+    return BodyTooLarge(
+        check="request.body_size", owner=Owner.CALLER, remedy=Phrase("请求体不得超过 {most} 字节", most=limit)
+    )

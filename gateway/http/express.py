@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.errors import GatewayError
+from gateway.http.languages import language_of
 from gateway.http.metrics import ROUTE_KEY
 from gateway.http.problems import error_response, plain_response
 
@@ -55,7 +56,7 @@ class ExpressLane:
         try:
             messages, body = await _whole(receive)
         except HTTPException as refusal:  # the body limit's
-            await plain_response(refusal.status_code)(scope, receive, send)
+            await plain_response(refusal.status_code, language_of(scope))(scope, receive, send)
             return
         asked = None if body is None else route.take(body)
         if asked is None:
@@ -65,7 +66,7 @@ class ExpressLane:
         try:
             answer = await route.answer(scope, asked)
         except GatewayError as error:
-            await error_response(error)(scope, receive, send)
+            await error_response(error, language_of(scope))(scope, receive, send)
             return
         headers = [(b"content-length", b"%d" % len(answer)), (b"content-type", route.media_type)]
         await send({"type": "http.response.start", "status": 200, "headers": headers})

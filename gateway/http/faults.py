@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
+from gateway.wording.catalogues import worded
+from gateway.wording.phrases import Language, Phrase
 from schemas.problems import FieldFault
 
 MAX_FAULTS: Final = 20
@@ -33,10 +35,10 @@ _SENTENCES: Final[Mapping[str, str]] = {
 _OTHERWISE: Final = "类型或内容不符合要求"
 
 
-def faults_of(errors: Sequence[Mapping[str, Any]], names: Collection[str]) -> list[FieldFault]:
+def faults_of(errors: Sequence[Mapping[str, Any]], names: Collection[str], language: Language) -> list[FieldFault]:
     """Up to ``MAX_FAULTS`` faults; a part of a location that is not among ``names`` is shown as ``*``."""
     return [
-        FieldFault(pointer=_pointer(error["loc"], error["type"], names), fault=_sentence(error))
+        FieldFault(pointer=_pointer(error["loc"], error["type"], names), fault=worded(_sentence(error), language))
         for error in errors[:MAX_FAULTS]
     ]
 
@@ -75,6 +77,6 @@ def _pointer(location: Sequence[str | int], kind: str, names: Collection[str]) -
 def _sentence(error: Mapping[str, Any]) -> str:
     sentence = _SENTENCES.get(error["type"], _OTHERWISE)
     try:
-        return sentence.format_map(error.get("ctx", {}))
+        return Phrase(sentence, **error.get("ctx", {}))
     except KeyError:
         return _OTHERWISE

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.caller import Caller
 from gateway.errors import Owner
 from gateway.http.errors import RateLimited, body_too_large
+from gateway.http.languages import language_of
 from gateway.http.problems import error_response
 from gateway.http.services import services_of
 
@@ -35,7 +36,7 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         if any(name == b"content-length" and not self._announced_fits(value) for name, value in scope["headers"]):
-            await error_response(body_too_large(self._limit))(scope, receive, send)
+            await error_response(body_too_large(self._limit), language_of(scope))(scope, receive, send)
             return
         received = 0
 

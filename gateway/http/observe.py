@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.caller import Caller
 from gateway.http.callers import CALLER_KEY
+from gateway.http.languages import language_of
 from gateway.http.metrics import REFUSED, ROUTE_KEY, HttpMetrics
 from gateway.http.problems import plain_response
 from gateway.logging import frames_of
@@ -59,7 +60,7 @@ class Observer:
                 log.error("request.fault", fault=type(fault).__name__, frames=frames_of(fault))
                 if status:
                     raise ConnectionAbortedError("the answer broke off") from None
-                await plain_response(500)(scope, receive, observed_send)
+                await plain_response(500, language_of(scope))(scope, receive, observed_send)
             finally:
                 self._report(scope, status, self._ticks() - began)
 

@@ -28,7 +28,10 @@ from gateway.errors import (
 )
 from gateway.http.errors import BodyTooLarge, RateLimited
 from gateway.http.faults import faults_of, known_names
+from gateway.http.languages import language_of
 from gateway.http.metrics import REFUSED, Refusal
+from gateway.wording.catalogues import worded
+from gateway.wording.phrases import Language
 from schemas.problems import PROBLEM_TYPE_PREFIX, FactValue, Problem
 from schemas.wire import MEDIA_PROBLEM
 
@@ -72,15 +75,18 @@ def status_of(error: type[GatewayError]) -> int:
     raise LookupError(f"{error.__name__} belongs to no family that has a status")
 
 
-def problem_of(error: GatewayError, status: int) -> Problem:
-    """The document for ``error``. ``record_id`` and ``retry_after`` are told where the error carries them."""
+def problem_of(error: GatewayError, status: int, language: Language) -> Problem:
+    """The document for ``error``, its title and remedy in ``language``.
+
+    ``record_id`` and ``retry_after`` are told where the error carries them.
+    """
     return Problem(
         type=PROBLEM_TYPE_PREFIX + error.kind,
-        title=error.title,
+        title=worded(error.title, language),
         status=status,
         check=error.check,
         owner=error.owner.value,
-        remedy=error.remedy,
+        remedy=worded(error.remedy, language),
         clause=error.clause,
         record_id=error.record_id,
         retry_after=getattr(error, "retry_after", None),
@@ -109,9 +115,9 @@ def _plain_fact(value: object) -> FactValue | None:
 
 
 def error_response(
-    error: GatewayError, *, status: int | None = None, extra: Mapping[str, Any] | None = None
+    error: GatewayError, language: Language, *, status: int | None = None, extra: Mapping[str, Any] | None = None
 ) -> Response:
-    """The answer to ``error``.
+    """The answer to ``error`` in ``language``.
 
     ``extra`` adds members to the document (RFC 9457 §3.2); ``status`` overrides that of its family.
     """
@@ -120,16 +126,16 @@ def error_response(
     oauth_error = getattr(error, "oauth_error", None)
     if status == 401 or (status == 403 and oauth_error is not None):
         headers["WWW-Authenticate"] = _challenge(oauth_error)
-    return _respond(problem_of(error, status), headers, extra)
+    return _respond(problem_of(error, status, language), language, headers, extra)
 
 
-def plain_response(status: int, headers: Mapping[str, str] | None = None) -> Response:
+def plain_response(status: int, language: Language, headers: Mapping[str, str] | None = None) -> Response:
     """The answer to a refusal of the framework, or (status 500) to a fault of ours."""
     if status not in _PLAIN:
-        return _fault_response()
+        return _fault_response(language)
     kind, title, remedy = _PLAIN[status]
     kept = {name: value for name, value in (headers or {}).items() if name.lower() in _KEPT_HEADERS}
-    return _respond(_plain_problem(status, kind, title, Owner.CALLER, remedy), kept)
+    return _respond(_plain_problem(status, kind, title, Owner.CALLER, remedy, language), language, kept)
 
 
 def install_problem_handlers(app: FastAPI) -> None:
@@ -146,41 +152,44 @@ def note_refusal(problem: Problem) -> None:
     log.info("problem", kind=kind, check=problem.check, status=problem.status)
 
 
-async def _on_gateway_error(_request: Request, error: Exception) -> Response:
+async def _on_gateway_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, GatewayError)
-    return error_response(error)
+    return error_response(error, language_of(request.scope))
 
 
-async def answer_http_exception(_request: Request, error: Exception) -> Response:
+async def answer_http_exception(request: Request, error: Exception) -> Response:
     """The document for a refusal of the framework itself."""
     assert isinstance(error, HTTPException)
-    return plain_response(error.status_code, error.headers)
+    return plain_response(error.status_code, language_of(request.scope), error.headers)
 
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     errors: Sequence[Any] = error.errors()
+    language = language_of(request.scope)
     if any(item["type"] == "json_invalid" for item in errors):
-        return _respond(_plain_problem(400, "malformed", "请求格式不正确", Owner.CALLER, "请求体须为合法的 JSON"))
-    faults = faults_of(errors, known_names(request.app))
-    problem = _plain_problem(422, "invalid-request", "请求内容不符合接口约定", Owner.CALLER, "请按 faults 逐项修正")
-    return _respond(problem.model_copy(update={"faults": faults}))
+        remedy = "请求体须为合法的 JSON"
+        return _respond(_plain_problem(400, "malformed", "请求格式不正确", Owner.CALLER, remedy, language), language)
+    faults = faults_of(errors, known_names(request.app), language)
+    remedy = "请按 faults 逐项修正"
+    problem = _plain_problem(422, "invalid-request", "请求内容不符合接口约定", Owner.CALLER, remedy, language)
+    return _respond(problem.model_copy(update={"faults": faults}), language)
 
 
-def _plain_problem(status: int, kind: str, title: str, owner: Owner, remedy: str) -> Problem:
+def _plain_problem(status: int, kind: str, title: str, owner: Owner, remedy: str, language: Language) -> Problem:
     return Problem(
         type=PROBLEM_TYPE_PREFIX + kind,
-        title=title,
+        title=worded(title, language),
         status=status,
         check="request." + kind.replace("-", "_"),
         owner=owner.value,
-        remedy=remedy,
+        remedy=worded(remedy, language),
     )
 
 
-def _fault_response() -> Response:
+def _fault_response(language: Language) -> Response:
     remedy = "请稍后重试；若持续出现，请凭 X-Request-Id 联系平台运营方"
-    return _respond(_plain_problem(500, "internal", "共享平台内部错误", Owner.GATEWAY, remedy))
+    return _respond(_plain_problem(500, "internal", "共享平台内部错误", Owner.GATEWAY, remedy, language), language)
 
 
 def _challenge(oauth_error: str | None) -> str:
@@ -189,9 +198,12 @@ def _challenge(oauth_error: str | None) -> str:
 
 
 def _respond(
-    problem: Problem, headers: Mapping[str, str] | None = None, extra: Mapping[str, Any] | None = None
+    problem: Problem,
+    language: Language,
+    headers: Mapping[str, str] | None = None,
+    extra: Mapping[str, Any] | None = None,
 ) -> Response:
-    sent = dict(headers or {})
+    sent = {"Content-Language": language.value, "Vary": "Accept-Language", **(headers or {})}
     if problem.retry_after is not None:
         sent["Retry-After"] = str(max(1, problem.retry_after))
     document = problem.model_dump(mode="json", exclude_none=True) | dict(extra or {})

@@ -42,6 +42,7 @@ from gateway.identity.ports import IdentityProvider, IdentityTransaction
 from gateway.records.entries import Fact, RecordEntry, Result, digest
 from gateway.records.refusals import refusals_recorded
 from gateway.transaction import Transactions
+from gateway.wording.phrases import Phrase, listed
 from schemas.identity import (
     ASSERTION_LIFETIME_SECONDS,
     ApplicantKind,
@@ -131,7 +132,7 @@ class IdentityService:
             raise MethodNotOffered(
                 check="identity.method",
                 owner=Owner.APPLICANT,
-                remedy="可用方式：" + "、".join(methods_of(applicant_kind)),
+                remedy=Phrase("可用方式：{methods}", methods=listed(methods_of(applicant_kind))),
             )
         now = self._clock()
         state, token, nonce, verifier = (self._make_secret() for _ in range(4))
@@ -214,8 +215,10 @@ class IdentityService:
             raise VerificationUndetermined(
                 check="identity.undetermined",
                 owner=Owner.APPLICANT if error == "access_denied" else Owner.GOVERNMENT,
-                remedy="身份核验未完成，未作任何认定；请重新核验，或改用："
-                + "、".join(methods_of(session.applicant_kind)),
+                remedy=Phrase(
+                    "身份核验未完成，未作任何认定；请重新核验，或改用：{methods}",
+                    methods=listed(methods_of(session.applicant_kind)),
+                ),
             )
 
     async def session(self, session_token: str) -> VerificationSession:

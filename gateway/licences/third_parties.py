@@ -12,6 +12,7 @@ from gateway.certificates.verification import Verification
 from gateway.errors import Owner
 from gateway.licences.errors import HolderNotAllowed, HolderNotNamed, ThirdPartyRefused
 from gateway.licences.ports import LicencesTransaction
+from gateway.wording.phrases import Phrase
 from schemas.identifiers import IdentifierError, validate_unified_social_credit_code
 
 THIRD_PARTY_KINDS = frozenset({Document.DESIGN_QUALIFICATION.value, Document.CONSTRUCTION_QUALIFICATION.value})
@@ -62,5 +63,7 @@ def third_party_refused() -> ThirdPartyRefused:
     return ThirdPartyRefused(
         check="licence.third_party",
         owner=Owner.UTILITY,
-        remedy=f"请与申请人核对设计或施工单位的统一社会信用代码；每件申请每类资质最多可查询 {MOST_ASKED} 个单位",
+        remedy=Phrase(
+            "请与申请人核对设计或施工单位的统一社会信用代码；每件申请每类资质最多可查询 {most} 个单位", most=MOST_ASKED
+        ),
     )

@@ -28,13 +28,18 @@ class NoticeKind(StrEnum):
     COMPLETED = "completed"
     WITHDRAWN = "withdrawn"
     ENDED = "ended"
+    OUTAGE_PLANNED = "outage_planned"
+    OUTAGE_FAULT = "outage_fault"
+    OUTAGE_PROGRESS = "outage_progress"
+    OUTAGE_RESTORED = "outage_restored"
+    OUTAGE_CANCELLED = "outage_cancelled"
 
 
 @dataclass(frozen=True)
 class Notice:
     """One notice of ``application_id``. ``key`` names its fact: what has a notice already gets no second one.
 
-    ``at`` is when the gateway heard of the fact (aware). ``facts`` are codes and dates (``stage``, ``due_on``), never
+    ``at`` is when the gateway heard of the fact (aware). ``facts`` are codes and times (``stage``, ``due_on``), never
     anything about a person.
     """
 

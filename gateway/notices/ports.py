@@ -1,6 +1,6 @@
 """What this room needs of the unit of work."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -24,6 +24,33 @@ class NoticeRepository(Protocol):
 
     def of_application(self, application_id: str, limit: int) -> Sequence[Notice]:
         """The newest first, at most ``limit``."""
+        ...
+
+
+class DeadlineLooks(Protocol):
+    """When each open application is to be looked at next; one whose lifecycle changes is due at once.
+
+    ``rules`` names the rules that a look was taken by: under others everything is due, once.
+    """
+
+    def due(self, at: datetime, rules: str, limit: int) -> Sequence[str]:
+        """At most ``limit`` applications to be looked at, by their ids; nothing sealed is opened for it."""
+        ...
+
+    def hold(self, application_ids: Collection[str], at: datetime, rules: str) -> Sequence[str]:
+        """Those that nobody looked at meanwhile and that did not close; nobody else does until this unit is over."""
+        ...
+
+    def put(self, again_at: Mapping[str, datetime], rules: str) -> None:
+        """Look at each application again at its instant, or before when its lifecycle or the rules change."""
+        ...
+
+    def forget(self, application_id: str) -> None:
+        """It is closed."""
+        ...
+
+    def adopt(self) -> int:
+        """Take in open applications that are not here: an older release does not know of this; answers how many."""
         ...
 
 
@@ -73,6 +100,8 @@ class NoticesTransaction(Protocol):
     def applications(self) -> ApplicationRepository: ...
     @property
     def notices(self) -> NoticeRepository: ...
+    @property
+    def deadline_looks(self) -> DeadlineLooks: ...
     @property
     def notice_sends(self) -> NoticeSends: ...
     @property

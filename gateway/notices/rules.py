@@ -8,6 +8,7 @@ from typing import Final
 
 from gateway.applications.stages import STAGES
 from gateway.notices.model import Notice, NoticeKind
+from gateway.outages.rules import TOUCHES
 from gateway.rechecks.model import ChangeKind
 from gateway.rechecks.telling import CHANGED
 from gateway.records.entries import RecordEntry
@@ -57,6 +58,8 @@ def _kind_of(entry: RecordEntry) -> NoticeKind | None:
         return (
             NoticeKind.PERMIT_SUPERSEDED if superseding else BY_OUTCOME[OutcomeKind(str(entry.facts["outcome_kind"]))]
         )
+    if entry.action == TOUCHES:
+        return NoticeKind(f"outage_{entry.facts['tells']}")
     if entry.action == CHANGED:
         return None if entry.facts["change"] in NOTHING_TO_DO else NoticeKind.CERTIFICATE_CHANGED
     if entry.action == "stage.completed" and entry.facts.get("stage") in LAST_STAGES:
@@ -68,5 +71,8 @@ def _facts_of(entry: RecordEntry) -> dict[str, str]:
     """Codes alone: a stage, a department. Which certificate changed is told on the page, to its owner only."""
     if entry.action == "outcome.received":
         return {"department": entry.actor, "outcome": str(entry.facts["outcome_kind"])}
+    if entry.action == TOUCHES:
+        times = {name: entry.facts[name] for name in ("begins_at", "expected_end_at")}
+        return {name: str(at) for name, at in times.items() if at is not None}
     stage = entry.facts.get("stage") if entry.action.startswith("stage.") else None
     return {"stage": str(stage)} if stage is not None else {}

@@ -5,12 +5,14 @@ number, the step and the day, and where its owner reads the rest after signing i
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
 
 from gateway.applications.stages import STAGE_TITLES, Stage
 from gateway.notices.model import Notice, NoticeKind
+from gateway.wording.catalogues import worded
+from gateway.wording.phrases import Language, day, moment
 
 
 class Tongue(StrEnum):
@@ -20,16 +22,7 @@ class Tongue(StrEnum):
     ENGLISH = "en"
 
 
-ENGLISH_STAGES: Final = {
-    Stage.ACCEPTANCE: "acceptance",
-    Stage.SUPPLY_PLAN: "supply plan",
-    Stage.DESIGN_REVIEW: "design review",
-    Stage.INTERIM_INSPECTION: "interim inspection",
-    Stage.COMPLETION_INSPECTION: "completion inspection",
-    Stage.METERING: "metering and connection",
-    Stage.SIGN_UP: "acceptance and contract",
-    Stage.CONSTRUCTION: "construction and connection",
-}
+_LANGUAGES: Final = {Tongue.CHINESE: Language.CHINESE, Tongue.ENGLISH: Language.ENGLISH}
 
 SENTENCES: Final[dict[NoticeKind, tuple[str, str]]] = {
     NoticeKind.RECEIVED: ("申请已受理。", "Your application was received."),
@@ -87,8 +80,34 @@ SENTENCES: Final[dict[NoticeKind, tuple[str, str]]] = {
         "供电企业已终止办理，理由见进度页。",
         "The utility has ended the application; the progress page says why.",
     ),
+    NoticeKind.OUTAGE_PLANNED: (
+        "您申请用电的地方计划停电：{begin} 起{expected}。",
+        "A planned outage touches the place of your application: from {begin}{expected}.",
+    ),
+    NoticeKind.OUTAGE_FAULT: (
+        "您申请用电的地方因故障停电：{begin} 起{expected}。",
+        "The power has failed at the place of your application: since {begin}{expected}.",
+    ),
+    NoticeKind.OUTAGE_PROGRESS: (
+        "您申请用电的地方的停电有新进展：{begin} 起{expected}。",
+        "News of the outage at the place of your application: from {begin}{expected}.",
+    ),
+    NoticeKind.OUTAGE_RESTORED: (
+        "您申请用电的地方已恢复供电。",
+        "The power is back at the place of your application.",
+    ),
+    NoticeKind.OUTAGE_CANCELLED: (
+        "您申请用电的地方的计划停电（{begin} 起）已取消。",
+        "The outage planned at the place of your application (from {begin}) is cancelled.",
+    ),
 }
-"""Chinese, English. ``{stage}`` and ``{due}`` are the only places."""
+"""Chinese, English. ``{stage}`` and ``{due}``, of an outage ``{begin}`` and ``{expected}`` are the only places."""
+
+_EXPECTED: Final = ("，预计 {end} 恢复", ", expected back by {end}")
+_OUTAGES: Final = frozenset(kind for kind in NoticeKind if kind.value.startswith("outage_"))
+
+
+_NEWS: Final = "News of your application for power"
 
 
 @dataclass(frozen=True)
@@ -102,22 +121,31 @@ class Message:
 def sentence(notice: Notice, tongue: Tongue) -> str:
     """What happened, in one sentence. Raises ``KeyError`` for facts without what the sentence needs."""
     chinese, english = SENTENCES[notice.kind]
-    in_chinese = tongue is Tongue.CHINESE
+    language = _LANGUAGES[tongue]
     places: dict[str, str] = {}
     if "stage" in notice.facts:
         stage = Stage(notice.facts["stage"])
-        places["stage"] = STAGE_TITLES[stage] if in_chinese else ENGLISH_STAGES[stage]
+        places["stage"] = worded(STAGE_TITLES[stage], language)
     if "due_on" in notice.facts:
-        due = date.fromisoformat(notice.facts["due_on"])
-        places["due"] = f"{due.year}年{due.month}月{due.day}日" if in_chinese else f"{due.day} {due:%B %Y}"
-    return (chinese if in_chinese else english).format(**places)
+        places["due"] = day(date.fromisoformat(notice.facts["due_on"]), language)
+    if "begins_at" in notice.facts:
+        end = notice.facts.get("expected_end_at")
+        expected = _EXPECTED[tongue is not Tongue.CHINESE].format(end=_moment(end, language)) if end else ""
+        places |= {"begin": _moment(notice.facts["begins_at"], language), "expected": expected}
+    return (chinese if tongue is Tongue.CHINESE else english).format(**places)
+
+
+def _moment(instant: str, language: Language) -> str:
+    return moment(datetime.fromisoformat(instant), language)
 
 
 def message(notice: Notice, tongue: Tongue, base_url: str) -> Message:
     """The whole message; its link leads to a page that asks who is there."""
-    link, number = f"{base_url}/applications/{notice.application_id}", notice.application_id
+    number, is_outage = notice.application_id, notice.kind in _OUTAGES
+    link = f"{base_url}/applications/{number}" + ("/notices" if is_outage else "")
+    said = sentence(notice, tongue)
     if tongue is Tongue.CHINESE:
-        return Message("用电报装申请有新进展", f"受理编号 {number}：{sentence(notice, tongue)}\n查看进度：{link}\n")
-    return Message(
-        "News of your application for power", f"Application {number}: {sentence(notice, tongue)}\nProgress: {link}\n"
-    )
+        subject, more = ("停电信息", "停电范围与说明") if is_outage else ("用电报装申请有新进展", "查看进度")
+        return Message(subject, f"受理编号 {number}：{said}\n{more}：{link}\n")
+    subject, more = ("Power outage", "Where, and more") if is_outage else (_NEWS, "Progress")
+    return Message(subject, f"Application {number}: {said}\n{more}: {link}\n")

@@ -31,6 +31,7 @@ from gateway.officers.ports import OfficerClaims, OfficerProvider, OfficersTrans
 from gateway.records.entries import Fact, RecordEntry
 from gateway.records.refusals import refusals_recorded
 from gateway.transaction import Transactions
+from gateway.wording.phrases import Phrase, listed
 
 SIGNED_IN, SIGN_IN, SIGNED_OUT, OPENED = "officer.signed_in", "officer.sign_in", "officer.signed_out", "officer.opened"
 NOBODY: Final = "console"
@@ -134,7 +135,10 @@ class OfficerService:
                 raise OfficerRoleMissing(
                     check="officer.role",
                     owner=Owner.CALLER,
-                    remedy="此页面限以下角色使用：" + "、".join(role.chinese_title for role in sorted(roles)),
+                    remedy=Phrase(
+                        "此页面限以下角色使用：{roles}",
+                        roles=listed(Phrase(role.chinese_title) for role in sorted(roles)),
+                    ),
                 )
 
         def work(tx: OfficersTransaction) -> None:

@@ -62,3 +62,5 @@ class OutageEvent:
     flags: tuple[str, ...]
     heard_at: datetime
     record_id: str
+    notified: tuple[str, ...] = ()
+    """The applications whose applicants were told of this telling."""

@@ -24,6 +24,7 @@ _EXAMPLE = {
             "expected_end_at": "2026-12-05T18:00:00+08:00",
             "said_at": "2026-11-27T09:00:00+08:00",
             "text": "线路检修，遇雨顺延。",
+            "applications": ["app_01JD8Z3M5T9C7XK2Q4V6W8Y0AB"],
         }
     }
 }
@@ -42,6 +43,9 @@ async def tell(
     service: Annotated[OutageService, Depends(provide(OutageService))],
 ) -> Response:
     """Each telling says all that holds then; within an outage what was said last counts, until it is ``restored``.
+
+    The applicants of ``applications`` get a notice of it, by the ways that they chose. Those that are no open
+    applications of this utility come back in ``not_notified``, whatever the reason.
 
     ``event_id`` makes a repeated one harmless for ever, so no ``Idempotency-Key`` is asked for.
     """

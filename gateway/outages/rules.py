@@ -12,6 +12,8 @@ from gateway.outages.errors import OutageContradicts, OutageUnsound
 from gateway.outages.model import Outage
 from schemas.outages import OutageKind, OutageRequest
 
+TOUCHES: Final = "outage.touches"
+"""Action of the entry that an open application is touched by what was told; its applicant gets a notice of it."""
 ENDED_SHOWN_FOR: Final = timedelta(hours=24)
 SILENT_SHOWN_FOR: Final = timedelta(days=7)
 """How long an outage is shown after its expected end, where its utility says nothing more of it."""
@@ -63,8 +65,13 @@ def outage_of(utility: str, told: OutageRequest, heard_at: datetime) -> Outage:
         cause=told.kind if told.kind in _CAUSES else None,
         counted_at=counted_at,
         shown_until=shown_until,
-        **{name: getattr(told, name) for name in type(told).model_fields},
+        **told.published(),
     )
+
+
+def tells(heard: Outage) -> str:
+    """What a telling is to somebody whom it touches: its kind, or ``cancelled`` for a plan given up before it began."""
+    return "cancelled" if heard.ended_at is not None and heard.ended_at < heard.begins_at else heard.kind.value
 
 
 def flags_of(told: OutageRequest, before: Outage | None, heard_at: datetime) -> tuple[str, ...]:

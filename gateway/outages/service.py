@@ -11,7 +11,7 @@ from gateway.errors import Owner
 from gateway.outages.errors import OutageContradicts, OutageNotOurs
 from gateway.outages.model import Outage, OutageEvent
 from gateway.outages.ports import OutageTransaction
-from gateway.outages.rules import after, flags_of, outage_of, require_sound
+from gateway.outages.rules import TOUCHES, after, flags_of, outage_of, require_sound, tells
 from gateway.outages.views import outage_view
 from gateway.partners.agreements import region_and_above
 from gateway.records.entries import Fact, RecordEntry, digest
@@ -74,13 +74,13 @@ class OutageService:
 
 
 def _tell(tx: OutageTransaction, utility: str, told: OutageRequest, now: datetime) -> OutageRecorded:
-    content, heard = digest(told.model_dump_json()), outage_of(utility, told, now)
+    content, heard = digest(_content(told)), outage_of(utility, told, now)
     before = tx.outages.hold(heard)
     known = tx.outages.find_event(utility, told.event_id)
     if known is not None:
         if before is None or known.content_digest != content:
             raise _event_taken()
-        return _recorded(before, known, now, duplicate=True)
+        return _recorded(before, known, told, now, duplicate=True)
     stands = heard if before is None else after(before, heard)
     flags = flags_of(told, before, now)
     facts: dict[str, Fact] = {
@@ -92,21 +92,51 @@ def _tell(tx: OutageTransaction, utility: str, told: OutageRequest, now: datetim
         "content_sha256": content,
     }
     record_id = tx.records.append(RecordEntry(TOLD, now, utility, f"{utility}:{told.outage_id}", facts=facts))
-    event = OutageEvent(utility, told.event_id, told.outage_id, content, told.said_at, flags, now, record_id)
+    # What came late and changes nothing, or is long over, is no news: nobody is sent what does not hold.
+    is_news = stands.event_id == told.event_id and heard.shown_until > now
+    notified = _notify(tx, heard, told, now) if is_news else ()
+    event = OutageEvent(utility, told.event_id, told.outage_id, content, told.said_at, flags, now, record_id, notified)
     if not tx.outages.add_event(event):
         raise _event_taken()
     if before is not None and stands != before:
         tx.outages.put(stands)
-    return _recorded(stands, event, now, duplicate=False)
+    return _recorded(stands, event, told, now, duplicate=False)
 
 
-def _recorded(stands: Outage, event: OutageEvent, now: datetime, *, duplicate: bool) -> OutageRecorded:
+def _content(told: OutageRequest) -> str:
+    """As it was before ``applications`` could be named, where none are: a repeated event is known over an upgrade."""
+    return told.model_dump_json(exclude=None if told.applications else {"applications"})
+
+
+def _notify(tx: OutageTransaction, heard: Outage, told: OutageRequest, now: datetime) -> tuple[str, ...]:
+    """An entry for each application that is touched, which makes its notice; answers which they are.
+
+    Another's application and none are the same here, and looked for the same way: nobody learns by asking.
+    """
+    own = tx.applications.open_of_utility(heard.utility, set(told.applications)) if told.applications else ()
+    facts: dict[str, Fact] = {
+        "outage": f"{heard.utility}:{heard.outage_id}",
+        "event_sha256": digest(heard.event_id),
+        "tells": tells(heard),
+        "begins_at": format_instant(heard.begins_at),
+        "expected_end_at": format_instant(heard.expected_end_at) if heard.expected_end_at else None,
+    }
+    for application_id in own:
+        tx.records.append(RecordEntry(TOUCHES, now, heard.utility, application_id, facts=facts))
+    return tuple(own)
+
+
+def _recorded(
+    stands: Outage, event: OutageEvent, told: OutageRequest, now: datetime, *, duplicate: bool
+) -> OutageRecorded:
     return OutageRecorded(
         event_id=event.event_id,
         outage=outage_view(stands, now),
         flags=list(event.flags),
         duplicate=duplicate,
         record_id=event.record_id,
+        notified=len(event.notified),
+        not_notified=[each for each in dict.fromkeys(told.applications) if each not in event.notified],
     )
 
 

@@ -28,6 +28,7 @@ from gateway.partners.ports import PartnersTransaction
 from gateway.partners.terms import endpoint_of
 from gateway.partners.views import AgreementTerms, EndpointTerms, PartnerRegistration
 from gateway.partners.vocabulary import Vocabulary
+from gateway.wording.phrases import Phrase
 from schemas.wire import WireModel
 
 
@@ -113,7 +114,10 @@ def _identity(
         yield "登记单位", register(entry.code, entry.name, entry.role, regions, actor, at)
         return
     if partner.role is not entry.role:
-        raise conflict("role_fixed", f"{entry.code} 已登记为 {partner.role}，角色不能更改；请另立代码登记")
+        raise conflict(
+            "role_fixed",
+            Phrase("{partner} 已登记为 {role}，角色不能更改；请另立代码登记", partner=entry.code, role=partner.role),
+        )
     if partner.name != entry.name:
         yield "更改名称", update(entry.code, entry.name, None, actor, at)
     if partner.regions != regions:

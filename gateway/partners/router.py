@@ -15,6 +15,7 @@ from gateway.delivery.ports import ChannelKind
 from gateway.errors import GatewayError, Owner, Unauthenticated
 from gateway.http.callers import now, require_role
 from gateway.http.idempotency import OnceOnly
+from gateway.http.languages import language_of
 from gateway.http.limits import RateLimit, RateLimits, address_of
 from gateway.http.problems import error_response, status_of
 from gateway.http.responses import document
@@ -34,6 +35,7 @@ from gateway.partners.views import (
     PartnerRegistration,
     PartnerView,
 )
+from gateway.wording.phrases import Language, Phrase
 from schemas.partner_api import TokenResponse
 from schemas.wire import OpaqueId, PartnerCode
 
@@ -107,7 +109,7 @@ async def grant_token(
             raise
         limits.count(_GRANTS, "token_grants", client)
     except GatewayError as error:
-        return _oauth_refusal(error)
+        return _oauth_refusal(error, language_of(request.scope))
     return document(granted, headers={"Pragma": "no-cache"})
 
 
@@ -244,7 +246,7 @@ async def remove_endpoint(
 def _token_form(request: Request, body: bytes) -> dict[str, str]:
     """The form's parameters; RFC 6749 §3.2 allows each once."""
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != _FORM:
-        raise _malformed("content_type", f"Content-Type 须为 {_FORM}")
+        raise _malformed("content_type", Phrase("Content-Type 须为 {media}", media=_FORM))
     try:
         pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, strict_parsing=True, max_num_fields=16)
     except ValueError:
@@ -255,13 +257,13 @@ def _token_form(request: Request, body: bytes) -> dict[str, str]:
     return form
 
 
-def _oauth_refusal(error: GatewayError) -> Response:
+def _oauth_refusal(error: GatewayError, language: Language) -> Response:
     """A problem document that is an RFC 6749 §5.2 error too: it carries ``error``. Only ``invalid_client`` is 401."""
     code = getattr(error, "oauth_error", None)
     if code is None:
-        return error_response(error)
+        return error_response(error, language)
     status = status_of(type(error)) if code == "invalid_client" else 400
-    return error_response(error, status=status, extra={"error": code})
+    return error_response(error, language, status=status, extra={"error": code})
 
 
 def _malformed(check: str, remedy: str) -> TokenRequestMalformed:

@@ -10,6 +10,7 @@ from gateway.delivery.ports import ChannelKind
 from gateway.partners.errors import terms_rejected
 from gateway.partners.model import Endpoint, Grant
 from gateway.partners.vocabulary import Vocabulary
+from gateway.wording.phrases import Phrase, listed
 from schemas.identifiers import IdentifierError, region_findings, validate_region
 
 _PARTNER_CODE: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
@@ -57,15 +58,20 @@ def check_agreement_terms(
     if not grants or len({grant.kind for grant in grants}) != len(grants):
         raise terms_rejected("agreement_kinds", "协议须约定至少一种证照类型，且每种只列一次")
     if not all(grant.kind in vocabulary.fields for grant in grants):
-        raise terms_rejected("agreement_kinds", f"证照类型须为其中之一：{'、'.join(sorted(vocabulary.fields))}")
+        raise terms_rejected(
+            "agreement_kinds", Phrase("证照类型须为其中之一：{kinds}", kinds=listed(sorted(vocabulary.fields)))
+        )
     for grant in grants:
         known = vocabulary.fields[grant.kind]
         if not grant.fields or not grant.fields <= known:
             raise terms_rejected(
-                "agreement_fields", f"{grant.kind} 须列明至少一个字段，限于：{'、'.join(sorted(known))}"
+                "agreement_fields",
+                Phrase("{kind} 须列明至少一个字段，限于：{fields}", kind=grant.kind, fields=listed(sorted(known))),
             )
     if stages is not None and not (stages and vocabulary.stages.issuperset(stages)):
-        raise terms_rejected("agreement_stages", f"限定环节时须列明其中之一：{'、'.join(sorted(vocabulary.stages))}")
+        raise terms_rejected(
+            "agreement_stages", Phrase("限定环节时须列明其中之一：{stages}", stages=listed(sorted(vocabulary.stages)))
+        )
     if not clause.strip() or len(clause) > 200:
         raise terms_rejected("agreement_clause", "协议须写明法律依据（条款），不超过 200 字")
     _check_regions(regions)
@@ -87,7 +93,9 @@ def _nats_address(code: str) -> str:
 def check_endpoint(endpoint: Endpoint, *, insecure_hosts: Collection[str]) -> None:
     """Raise ``PartnerTermsRejected`` unless its channel, its address and the name of its secret fit."""
     if endpoint.channel not in {channel.value for channel in ChannelKind}:
-        raise terms_rejected("endpoint_channel", f"接收通道须为其中之一：{'、'.join(ChannelKind)}")
+        raise terms_rejected(
+            "endpoint_channel", Phrase("接收通道须为其中之一：{channels}", channels=listed(ChannelKind))
+        )
     if endpoint.secret_ref is not None and not SECRET_REF.fullmatch(endpoint.secret_ref):
         raise terms_rejected(
             "endpoint_secret_ref", "密钥引用须为 1 至 64 个小写字母、数字或连字符（文件名，不是密钥本身）"

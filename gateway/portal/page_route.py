@@ -16,6 +16,7 @@ from gateway.http.services import services_of
 from gateway.identity.errors import SessionRequired
 from gateway.officers.errors import OfficerSessionRequired
 from gateway.portal.errors import PageUnknown
+from gateway.portal.preferences import preferences_of
 from gateway.portal.rendering import Pages
 
 
@@ -49,7 +50,7 @@ class PageRoute(APIRoute):
 def error_page(request: Request, error: GatewayError) -> Response:
     """The page for ``error``, with the status that the interface would answer."""
     status = status_of(type(error))
-    problem = problem_of(error, status)
+    problem = problem_of(error, status, preferences_of(request).language)
     note_refusal(problem)
     response = (
         services_of(request.app)

@@ -1,22 +1,16 @@
 """How somebody wants pages: the language, and large type (适老化). Kept in two plain cookies that name nobody."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.wording.phrases import Language
+
 LANGUAGE_COOKIE: Final = "bandian_language"
 LARGE_COOKIE: Final = "bandian_large"
 KEPT_SECONDS: Final = 365 * 24 * 3600
-
-
-class Language(StrEnum):
-    """The languages of the pages, by their BCP 47 tag."""
-
-    CHINESE = "zh-CN"
-    ENGLISH = "en"
 
 
 @dataclass(frozen=True)

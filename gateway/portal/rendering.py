@@ -15,8 +15,9 @@ from gateway.portal import dates
 from gateway.portal.assets import Assets
 from gateway.portal.catalogues import translations
 from gateway.portal.forms import new_once
-from gateway.portal.preferences import Language, Preferences, preferences_of
+from gateway.portal.preferences import Preferences, preferences_of
 from gateway.portal.visits import visit_of
+from gateway.wording.phrases import Language, say
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 POLICY: Final = (
@@ -57,7 +58,7 @@ class Pages:
         environment.filters["day"] = partial(dates.day, language=language)
         environment.filters["moment"] = partial(dates.moment, language=language)
         environment.filters["machine"] = dates.machine
-        environment.filters["say"] = partial(_say, translations(language).gettext)
+        environment.filters["say"] = partial(_say, translations(language).gettext, language)
         environment.globals.update(asset=self.assets.href, site=self.site, language=language.value)
         return environment
 
@@ -80,9 +81,10 @@ class Pages:
 
     def translate(self, request: Request, text: str) -> str:
         """A sentence of the code in the visitor's language."""
-        return translations(preferences_of(request).language).gettext(text)
+        language = preferences_of(request).language
+        return say(text, translations(language).gettext, language)
 
 
-def _say(translate: Callable[[str], str], text: str | None) -> str:
+def _say(translate: Callable[[str], str], language: Language, text: str | None) -> str:
     """A sentence of the code (a title, a remedy) in the page's language; what has no translation stays Chinese."""
-    return translate(text) if text else ""
+    return say(text, translate, language) if text else ""

@@ -9,8 +9,9 @@ from starlette.responses import RedirectResponse, Response
 from gateway.http.services import provide
 from gateway.portal.forms import OwnForm
 from gateway.portal.page_route import PageRoute
-from gateway.portal.preferences import Language, Preferences, keep, preferences_of
+from gateway.portal.preferences import Preferences, keep, preferences_of
 from gateway.portal.rendering import Pages
+from gateway.wording.phrases import Language
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 SeenPages = Annotated[Pages, Depends(provide(Pages))]

@@ -39,6 +39,7 @@ from gateway.projects.telling import entry_of, event_of
 from gateway.records.entries import Fact, RecordEntry, digest
 from gateway.records.refusals import refusals_recorded
 from gateway.transaction import Transactions
+from gateway.wording.phrases import Phrase
 from schemas.leads import LEADS_CLAUSE
 from schemas.project_push import MAX_PUSH_BYTES, ProjectAcknowledged, ProjectPush
 from schemas.wire import Typ
@@ -151,7 +152,7 @@ class ProjectIntake:
             raise PushUnreadable(
                 check="project.claims",
                 owner=Owner.GOVERNMENT,
-                remedy=f"推送内容不符合交换字段约定，请核对 {where} 后重新推送。",
+                remedy=Phrase("推送内容不符合交换字段约定，请核对 {where} 后重新推送。", where=where),
             ) from None
         said = read_push(push)
         return _Pushed(

@@ -10,6 +10,7 @@ from gateway.applications.working_days import WorkingCalendar, end_of_day
 from gateway.clock import date_in_china
 from gateway.errors import Owner
 from gateway.ratings.errors import RatingMalformed, RatingNotOpen
+from gateway.wording.phrases import Phrase
 from schemas.ratings import RatingLevel, RatingTag
 
 LEVELS: Final = {
@@ -82,7 +83,7 @@ def require_rateable(lifecycle: Lifecycle, rules: RatingRules, now: datetime) ->
         raise RatingNotOpen(
             check="rating.over",
             owner=Owner.APPLICANT,
-            remedy=f"服务结束已过 {rules.open_days} 天，不能再评价；有意见请拨打 95598 或 12398",
+            remedy=Phrase("服务结束已过 {days} 天，不能再评价；有意见请拨打 95598 或 12398", days=rules.open_days),
         )
 
 

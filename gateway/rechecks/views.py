@@ -5,6 +5,7 @@ from gateway.applications.next_steps import HOTLINES
 from gateway.certificates.verdicts import Verdict
 from gateway.rechecks.model import CertificateState
 from gateway.rechecks.ports import LastLook
+from gateway.wording.phrases import Phrase
 from schemas.applicant_api import DocumentProgress
 
 STEPS = {
@@ -14,7 +15,7 @@ STEPS = {
     CertificateState.TRANSFERRED: (
         "{title}已不在您名下：如确已转移，请与供电企业联系变更用电主体或撤回申请；登记有误的，请向登记机关更正"
     ),
-    CertificateState.REFUSED: f"{{title}}未通过复核，请联系颁发机构核实；也可拨打{HOTLINES}",
+    CertificateState.REFUSED: "{title}未通过复核，请联系颁发机构核实；也可拨打{hotlines}",
 }
 WAITS = "暂时无法向来源平台复核，平台会自动再试，无需您办理"
 
@@ -35,5 +36,9 @@ def document_progress(document: ApplicationDocument, look: LastLook | None, *, u
         expires_on=document.expires_on,
         rechecked_at=look.at if look else None,
         undecided=undecided,
-        next_step=step.format(title=document.title) if step else WAITS if undecided and under_way else None,
+        next_step=_filled(step, document) if step else WAITS if undecided and under_way else None,
     )
+
+
+def _filled(template: str, document: ApplicationDocument) -> Phrase:
+    return Phrase(template, title=Phrase(document.title), hotlines=Phrase(HOTLINES))

@@ -22,6 +22,7 @@ from gateway.reconciliation.trees import DayTrees
 from gateway.records.entries import Fact, RecordEntry, digest
 from gateway.records.merkle import EMPTY_ROOT
 from gateway.transaction import Transactions
+from gateway.wording.phrases import Phrase
 from schemas.reconciliation import (
     DayEventPage,
     DayEventView,
@@ -274,7 +275,7 @@ def _days_asked(first: date | None, last: date | None, today: date) -> tuple[dat
         raise DaysRefused(
             check="reconciliation.days",
             owner=Owner.CALLER,
-            remedy=f"请按中国日期给出不晚于今天的一天，或先后有序、至多 {MOST_DAYS} 天的一段",
+            remedy=Phrase("请按中国日期给出不晚于今天的一天，或先后有序、至多 {most} 天的一段", most=MOST_DAYS),
             most_days=MOST_DAYS,
         )
     return first, last

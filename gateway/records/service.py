@@ -17,6 +17,7 @@ from gateway.records.record_proof import RecordProof, verify_hashes
 from gateway.records.stored_tree import StoredTree, TreeIncomplete
 from gateway.records.super_log import SUPER_LOG, decode_leaf
 from gateway.transaction import Transactions
+from gateway.wording.phrases import Phrase
 
 _RECORD_ID: Final = re.compile(r"([A-Za-z0-9_-]{1,64})-([1-9][0-9]{0,17})")
 MAX_LEAVES: Final = 1000
@@ -101,7 +102,7 @@ class RecordProofs:
             latest = _latest(tx.super_log).size
             upto = latest if new_size is None else new_size
             if not 0 <= old_size <= upto <= latest:
-                raise no_checkpoint("size", f"from 不得大于 to，to 不得大于最新检查点的 {latest}")
+                raise no_checkpoint("size", Phrase("from 不得大于 to，to 不得大于最新检查点的 {latest}", latest=latest))
             newer, older = (StoredTree(tx.super_log, SUPER_LOG, size) for size in (upto, old_size))
             try:
                 proof = newer.consistency_proof(old_size)

@@ -12,6 +12,7 @@ from typing import Final
 
 PURPOSE_REACHED: Final = "个人信息保护法第十九条、第四十七条第（一）项"
 CONSENT_WITHDRAWN: Final = "个人信息保护法第四十七条第（三）项"
+NO_LONGER_PUBLISHED: Final = "公布的信息不再有效，不含个人信息；期限由运营方设定"
 PERIOD_OVER: Final = "个人信息保护法第四十七条第（二）项"
 
 
@@ -32,6 +33,8 @@ class Kept(StrEnum):
     REVIEWED_OTHERS = "reviewed_others"
     PROJECT_CONTACTS = "project_contacts"
     SILENT_PROJECTS = "silent_projects"
+    OUTAGES = "outages"
+    CAPACITIES = "capacities"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class Periods:
     undelivered_days: int
     project_contacts_days: int
     silent_projects_days: int
+    outages_days: int
+    capacities_days: int
 
 
 def shown_to_others(periods: Periods) -> timedelta:
@@ -147,6 +152,16 @@ def policies(periods: Periods, copies_kept: Mapping[str, timedelta]) -> tuple[Re
             "最近一次推送",
             days(periods.silent_projects_days),
             PERIOD_OVER,
+        ),
+        RetentionPolicy(
+            Kept.OUTAGES,
+            "停电信息及其历次报送",
+            "不再公布（送电一日后，或无后续消息七日后）",
+            days(periods.outages_days),
+            NO_LONGER_PUBLISHED,
+        ),
+        RetentionPolicy(
+            Kept.CAPACITIES, "已撤下的可开放容量", "供电企业撤下", days(periods.capacities_days), NO_LONGER_PUBLISHED
         ),
         *(
             RetentionPolicy(Kept.COPIES, "证照副本", "向来源取得", kept, PURPOSE_REACHED, kind)

@@ -19,6 +19,7 @@ from gateway.clock import date_in_china
 from gateway.rule_rows.errors import refused
 from gateway.rule_rows.model import ExtendableTable, OperatorRow, RowStatus, RowTerms
 from gateway.rule_rows.tables import CALENDAR_ROWS, CalendarRow, dated_row, require_region
+from gateway.wording.phrases import Phrase
 
 NOTICE: Final = timedelta(minutes=10)
 """How long before midnight in China a row that begins the next day is approved at the latest. By then every process
@@ -103,7 +104,7 @@ def require_fits(terms: RowTerms, rules: Rules, at: datetime) -> DatedRow:
     if terms.effective_from < first:
         raise refused(
             "begins_too_early",
-            f"申请按受理之日的规则办理，规则行不得溯及既往：起始日最早为 {first.isoformat()}",
+            Phrase("申请按受理之日的规则办理，规则行不得溯及既往：起始日最早为 {first}", first=first),
             "第（三）条",
         )
     clash = rules.table(terms.table).clash(row)
@@ -114,26 +115,37 @@ def require_fits(terms: RowTerms, rules: Rules, at: datetime) -> DatedRow:
 
 def _clashes(terms: RowTerms, clash: Clash[DatedRow]) -> Exception:
     there = clash.there
-    until = there.effective_to.isoformat() if there.effective_to else "另行规定时"
-    named = f"“{there.clause}”（{there.region or '全国'}，{there.effective_from.isoformat()} 起至 {until}）"
+    named = Phrase(
+        "“{clause}”（{region}，{first} 起至 {last}）",
+        clause=there.clause,
+        region=there.region or Phrase("全国"),
+        first=there.effective_from,
+        last=there.effective_to or Phrase("另行规定时"),
+    )
     if clash.kind is ClashKind.OVERLAPS:
-        return refused("overlaps", f"同一地区同一事项在同一日期已有规则行 {named}，请先使其终止或另选日期")
+        return refused(
+            "overlaps", Phrase("同一地区同一事项在同一日期已有规则行 {row}，请先使其终止或另选日期", row=named)
+        )
     wider = terms.table is ExtendableTable.ZERO_INVESTMENT
     clause = WIDEN if wider else TIGHTEN
     if clash.kind is ClashKind.WORSE_THAN_BROADER:
         says = "“零投资”容量上限只能提高，不能低于上级规定" if wider else "时限只能压减，不能长于上级规定"
-        return refused("loosens", f"{says} {named}，请修改后再试", clause)
-    return refused("local_row_worse", f"下级的规则行 {named} 将比本行更不利于申请人，请先使其终止", clause)
+        return refused("loosens", Phrase("{reason}：{row}，请修改后再试", reason=Phrase(says), row=named), clause)
+    return refused(
+        "local_row_worse", Phrase("下级的规则行 {row} 将比本行更不利于申请人，请先使其终止", row=named), clause
+    )
 
 
 def ended(terms: RowTerms, on: date, at: datetime) -> RowTerms:
     """The terms with ``on`` as the last day in force. Raises ``RuleRowRefused``."""
     last = earliest_start(at) - ONE_DAY
     if on < last or on < terms.effective_from:
-        day = max(last, terms.effective_from).isoformat()
-        raise refused("ends_too_early", f"已生效的规则行不得溯及既往地终止：截止日最早为 {day}", "第（三）条")
+        day = max(last, terms.effective_from)
+        raise refused(
+            "ends_too_early", Phrase("已生效的规则行不得溯及既往地终止：截止日最早为 {day}", day=day), "第（三）条"
+        )
     if terms.effective_to is not None and on >= terms.effective_to:
-        raise refused("ends_no_sooner", f"该行本就于 {terms.effective_to.isoformat()} 截止，请另立新行延续")
+        raise refused("ends_no_sooner", Phrase("该行本就于 {day} 截止，请另立新行延续", day=terms.effective_to))
     return replace(terms, effective_to=on)
 
 

@@ -21,6 +21,7 @@ from gateway.applications.time_limits import (
 from gateway.approvals.review_modes import ReviewModeRow
 from gateway.rule_rows.errors import refused
 from gateway.rule_rows.model import ExtendableTable, RowTerms
+from gateway.wording.phrases import Phrase, listed
 from schemas.departments import ReviewMode
 
 MOST_DAYS: Final = 366
@@ -73,8 +74,17 @@ def _stage_limit(terms: RowTerms) -> StageLimitRow:
     if terms.customer_class is None or terms.stage is None:
         raise refused("subject", "请选择用户类型和环节")
     if terms.stage not in STAGES[terms.customer_class]:
-        own = "、".join(stage.chinese_title for stage in STAGES[terms.customer_class])
-        raise refused("stage", f"{terms.customer_class.chinese_title}只有以下环节：{own}。{NOTHING_ADDED}", DOCUMENTS)
+        own = listed(Phrase(stage.chinese_title) for stage in STAGES[terms.customer_class])
+        raise refused(
+            "stage",
+            Phrase(
+                "{customer_class}只有以下环节：{stages}。{rule}",
+                customer_class=Phrase(terms.customer_class.chinese_title),
+                stages=own,
+                rule=Phrase(NOTHING_ADDED),
+            ),
+            DOCUMENTS,
+        )
     return StageLimitRow(terms.customer_class, terms.stage, _days(terms), **_common(terms))
 
 
@@ -97,7 +107,7 @@ def _ceiling(terms: RowTerms) -> CeilingRow:
     if terms.area is None:
         raise refused("subject", "请选择城市地区或农村地区")
     if terms.ceiling_kw is None or not 1 <= terms.ceiling_kw <= MOST_KW:
-        raise refused("ceiling_kw", f"容量上限为 1 至 {MOST_KW} kW 的整数")
+        raise refused("ceiling_kw", Phrase("容量上限为 1 至 {most} kW 的整数", most=MOST_KW))
     return CeilingRow(terms.area, terms.ceiling_kw, **_common(terms))
 
 
@@ -114,13 +124,13 @@ def _calendar(terms: RowTerms) -> CalendarRow:
     if terms.is_working_day is None:
         raise refused("subject", "请选择这些日期是工作日还是休息日")
     if terms.effective_to is None or (terms.effective_to - terms.effective_from).days >= MOST_CALENDAR_DAYS:
-        raise refused("dates", f"请写明起止日期，一行不超过 {MOST_CALENDAR_DAYS} 天")
+        raise refused("dates", Phrase("请写明起止日期，一行不超过 {most} 天", most=MOST_CALENDAR_DAYS))
     return CalendarRow(terms.is_working_day, **_common(terms))
 
 
 def _days(terms: RowTerms) -> int:
     if terms.working_days is None or not 1 <= terms.working_days <= MOST_DAYS:
-        raise refused("working_days", f"时限为 1 至 {MOST_DAYS} 个工作日的整数")
+        raise refused("working_days", Phrase("时限为 1 至 {most} 个工作日的整数", most=MOST_DAYS))
     return terms.working_days
 
 

@@ -45,7 +45,7 @@ class TimeStampSettings(Part):
 
 
 class RetentionSettings(Part):
-    """How many days personal data are kept after what ``gateway.retention.policies`` names."""
+    """How many days things, personal data above all, are kept after what ``gateway.retention.policies`` names."""
 
     parties_days: int = Field(default=180, ge=0, le=3660)
     withdrawn_parties_days: int = Field(default=30, ge=0, le=3660)
@@ -53,6 +53,8 @@ class RetentionSettings(Part):
     undelivered_days: int = Field(default=365, ge=4, le=3660, description="Deliveries are tried for three days")
     project_contacts_days: int = Field(default=30, ge=0, le=3660)
     silent_projects_days: int = Field(default=730, ge=1, le=3660)
+    outages_days: int = Field(default=365, ge=1, le=3660)
+    capacities_days: int = Field(default=365, ge=1, le=3660)
 
 
 class RecordSettings(KeySettings):

@@ -1,10 +1,13 @@
 """What is asked every few seconds costs no more as tables grow: counted in steps of SQLite's machine."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection, insert
 
+from adapters.storage.applications import applications
+from adapters.storage.deadline_looks import deadline_looks
 from adapters.storage.deliveries import ReadOnlyOutbox, outbox
 from adapters.storage.engine import create_database_engine
 from adapters.storage.migrate import migrate
@@ -17,7 +20,7 @@ from gateway.records.checkpoints import Checkpoint, sign_checkpoint
 from tests.support.anchoring import LOG_SIGNER, ORIGIN
 from tests.support.storage import AT_REST, NOON
 
-UTILITY, LOG = "csg-guangzhou", "log"
+UTILITY, LOG, RULES = "csg-guangzhou", "log", "rules:1"
 ROWS = 3000
 FEW_STEPS = ROWS
 """Reading a row takes several steps, so that this is not enough to read the whole of any table."""
@@ -30,6 +33,7 @@ ASKED: dict[str, Callable[[SqlUnitOfWork], object]] = {
     "the checkpoint over a leaf": lambda tx: tx.super_log.checkpoint_covering(5),
     "the leaf over an entry": lambda tx: tx.super_log.leaf_covering(LOG, 5),
     "events without a digest": lambda tx: tx.day_book.undigested(10),
+    "deadlines that are due": lambda tx: tx.deadline_looks.due(NOON, RULES, 50),
     "events of a day": lambda tx: tx.day_book.events(UTILITY, 5, 9, 10),
 }
 
@@ -83,3 +87,13 @@ def _grow(connection: Connection) -> None:
     note = str(sign_checkpoint(Checkpoint(ORIGIN, ROWS, bytes(32)), [LOG_SIGNER]))
     signed = {"root": b"", "signed_at": NOON, "note": note}
     connection.execute(insert(record_checkpoints), [{**signed, "size": n} for n in numbers])
+    words = ("utility", "region", "customer_class", "intake", "applicant_kind", "holder_digest", "status")
+    sealed = {"demand": SealedValue(b""), "lifecycle": SealedValue(b""), "derivation": {}, "documents": []}
+    application = {**dict.fromkeys(words, "x"), **sealed, "received_at": NOON}
+    connection.execute(insert(applications), [{**application, "application_id": f"a{n}"} for n in numbers])
+    # One is due; the others are in the days to come.
+    look = {"looked_by": RULES}
+    connection.execute(
+        insert(deadline_looks),
+        [{**look, "application_id": f"a{n}", "look_at": NOON + timedelta(minutes=n - 1)} for n in numbers],
+    )

@@ -1,19 +1,27 @@
 """Outages over HTTP on both databases: a utility tells, everybody reads, an applicant sees their own region's."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
+from email import message_from_bytes
+from email.policy import default
 from typing import Any, get_args
 
 import httpx
 import orjson
 import pytest
 
+from adapters.notice_channels.email import EmailChannel
 from adapters.storage.transactions import SqlTransactions
 from gateway.applications.lifecycle import StageAction, StageEvent, apply
 from gateway.caller import Caller, Role
+from gateway.delivery.backoff import Backoff
+from gateway.notices.preferences import Way
+from gateway.notices.sending import NoticeSender
 from gateway.notices.service import NoticeService
+from gateway.notices.words import Tongue, sentence
 from gateway.outages.router import router
 from gateway.outages.service import OutageService
 from gateway.portal.applicant import notices
@@ -26,6 +34,7 @@ from schemas.wire import format_instant
 from tests.support.approvals import A_PARTY, UTILITY, an_application, the_applicant
 from tests.support.publishing import publishing
 from tests.support.storage import NOON, SetClock, opened
+from tests.support.tiny_mail import tiny_mail
 
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 SAID = {
@@ -201,3 +210,128 @@ async def test_an_applicant_sees_what_their_utility_tells_of_their_region_until_
 
     await room.transactions.write(withdraw)
     assert "本区" not in await room.page(path)
+
+
+async def applied(room: Room, *application_ids: str, **changed: Any) -> None:
+    for each in application_ids:
+        own = an_application(each, **changed)
+        await room.transactions.write(lambda tx, own=own: tx.applications.add(own, A_PARTY))
+
+
+async def notified(room: Room, application_id: str = "app_1") -> list[tuple[str, str]]:
+    told = await room.transactions.read(lambda tx: tx.notices.of_application(application_id, 10))
+    return [(each.kind.value, sentence(each, Tongue.ENGLISH)) for each in reversed(told)]
+
+
+async def test_whom_an_outage_touches_is_told_of_each_telling_once(room: Room) -> None:
+    await applied(room, "app_1", "app_2", "app_3")
+    named = ["app_2", "app_1", "app_2"]
+    first, again = await room.tell(applications=named), await room.tell(applications=named)
+    for answer, status in ((first, 201), (again, 200)):
+        told = answer.json()
+        assert (answer.status_code, told["notified"], told["not_notified"]) == (status, 2, [])
+        assert "applications" not in told["outage"]
+    room.clock.advance(days=1)
+    running = {"begins_at": format_instant(NOON + DAY), "applications": ["app_1"]}
+    await room.tell(kind="progress", event_id="e-2", expected_end_at=None, **running)
+    room.clock.advance(hours=1)
+    await room.tell(kind="restored", event_id="e-3", **running)
+    place = "the place of your application"
+    assert await notified(room) == [
+        (
+            "outage_planned",
+            f"A planned outage touches {place}: from 3 March 2026 12:00, expected back by 4 March 2026 12:00.",
+        ),
+        ("outage_progress", f"News of the outage at {place}: from 3 March 2026 12:00."),
+        ("outage_restored", f"The power is back at {place}."),
+    ]
+    assert [kind for kind, _ in await notified(room, "app_2")] == ["outage_planned"]
+    assert await notified(room, "app_3") == []
+    assert "您申请用电的地方计划停电：2026年3月3日 12:00 起，预计 2026年3月4日 12:00 恢复。" in await room.page(
+        "/applications/app_1/notices"
+    )
+    assert "app_1" not in await room.page("/public/outages")
+
+
+async def test_a_plan_given_up_is_cancelled_and_a_fault_is_a_fault(room: Room) -> None:
+    await applied(room, "app_1")
+    await room.tell(applications=["app_1"])
+    room.clock.advance(minutes=5)
+    await room.tell(kind="restored", event_id="e-2", applications=["app_1"])
+    fault = {"begins_at": format_instant(NOON), "expected_end_at": None, "kind": "fault", "outage_id": "o-2"}
+    await room.tell(event_id="e-3", applications=["app_1"], **fault)
+    assert [kind for kind, _ in await notified(room)] == ["outage_planned", "outage_cancelled", "outage_fault"]
+
+
+async def test_a_late_telling_that_changes_nothing_is_no_news(room: Room) -> None:
+    await applied(room, "app_1")
+    room.clock.advance(hours=1)
+    await room.tell(kind="progress", event_id="e-2", applications=["app_1"])
+    late = await room.tell(said_at=format_instant(NOON), applications=["app_1"])
+    assert (late.json()["notified"], late.json()["not_notified"]) == (0, ["app_1"])
+    assert [kind for kind, _ in await notified(room)] == ["outage_progress"]
+
+
+async def test_nobody_learns_whose_an_application_is(room: Room) -> None:
+    await applied(room, "app_1")
+    await applied(room, "app_other", utility="csg-shenzhen")
+    over = apply(an_application().lifecycle, StageEvent(StageAction.WITHDRAWN, room.clock()), room.clock())
+    await applied(room, "app_over", lifecycle=over)
+    answer = await room.tell(applications=["app_none", "app_other", "app_1", "app_over"])
+    assert (answer.status_code, answer.json()["notified"]) == (201, 1)
+    assert answer.json()["not_notified"] == ["app_none", "app_other", "app_over"]
+    for each in ("app_other", "app_over"):
+        assert await notified(room, each) == []
+
+
+async def test_another_list_is_another_content_and_none_the_same_as_before(room: Room) -> None:
+    await applied(room, "app_1")
+    plain = await room.tell()
+    assert (await room.tell(applications=[])).json()["record_id"] == plain.json()["record_id"]
+    other = await room.tell(applications=["app_1"])
+    assert (other.status_code, other.json()["check"]) == (409, "outage.event")
+    assert await notified(room) == []
+
+
+async def test_the_record_of_each_holds_times_and_no_words(room: Room) -> None:
+    await applied(room, "app_1")
+    await room.tell(applications=["app_1"])
+    told, touched = await room.entries()
+    assert (touched["action"], touched["subject"], touched["actor"]) == ("outage.touches", "app_1", UTILITY)
+    assert set(touched["facts"]) == {"outage", "event_sha256", "tells", "begins_at", "expected_end_at"}
+    assert "天河" not in str([told, touched])
+
+
+@pytest.mark.parametrize("many", [500, 501])
+async def test_as_many_as_one_telling_may_name(room: Room, many: int) -> None:
+    names = [f"app_{number:03}" for number in range(many)]
+    own = [an_application(each) for each in names]
+    await room.transactions.write(lambda tx: [tx.applications.add(each, A_PARTY) for each in own])
+    answer = await room.tell(applications=names)
+    if many > 500:
+        assert (answer.status_code, answer.json()["check"]) == (422, "request.invalid_request")
+        assert await room.entries() == []
+    else:
+        assert (answer.status_code, answer.json()["notified"]) == (201, many)
+        assert [kind for kind, _ in await notified(room, names[-1])] == ["outage_planned"]
+
+
+async def test_it_reaches_the_mailbox_of_whoever_chose_that(room: Room) -> None:
+    await applied(room, "app_1", "app_2")
+    service = NoticeService(room.transactions, room.clock, frozenset({Way.EMAIL}))
+    await service.choose("app_1", "0" * 64, Way.EMAIL, "somebody@example.com", Tongue.CHINESE)
+    await room.tell(applications=["app_1", "app_2"])
+    with tiny_mail() as mail:
+        channel = EmailChannel("127.0.0.1", mail.port, "notice@gateway.example", None, str, starttls=False)
+        backoff = Backoff(MINUTE, MINUTE, DAY)
+        sender = NoticeSender(
+            "one", room.transactions, {Way.EMAIL: channel}, room.clock, backoff, "https://g.example", random.Random(1)
+        )
+        assert (await sender.pass_once(), await sender.pass_once()) == (1, 0)
+        ((to, raw),) = mail.taken
+    message = message_from_bytes(raw, policy=default)
+    assert (to, message["Subject"]) == ("somebody@example.com", "停电信息")
+    text = message.get_content()
+    assert "2026年3月3日 12:00" in text
+    assert "https://g.example/applications/app_1/notices" in text
+    assert "天河" not in text

@@ -42,6 +42,7 @@ PLAIN: dict[str, dict[str, str]] = {
     },
     "rechecks_due": {"application_id lease_owner": REFERENCE, "kind reason": WORD},
     "change_feeds": {"source": PARTNER, "position": "the source's own counter", "lease_owner": REFERENCE},
+    "deadline_looks": {"application_id": REFERENCE, "looked_by": "a digest of the rules in force"},
     "stage_events": {"application_id event_id record_id": REFERENCE, "content_digest": KEYED},
     "intakes": {"intake_id": REFERENCE, "holder_digest": KEYED},
     "review_tasks": {
@@ -208,8 +209,8 @@ PLAIN: dict[str, dict[str, str]] = {
     },
     "outage_events": {
         "utility": PARTNER,
-        "event_id outage_id record_id": REFERENCE,
-        "content_digest": "over what is published",
+        "event_id outage_id record_id notified": REFERENCE,
+        "content_digest": "over what is published, and references",
         "flags": WORD,
     },
     "reconciliation_days": {"utility record_id": REFERENCE, "root": "a hash over digests"},

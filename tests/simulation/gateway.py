@@ -74,6 +74,8 @@ PERIODS = Periods(
     undelivered_days=30,
     project_contacts_days=10,
     silent_projects_days=40,
+    outages_days=10,
+    capacities_days=10,
 )
 """Short, so that what is kept goes while the history still runs."""
 POLL, SWEPT_EVERY, ANCHORED_EVERY = timedelta(minutes=5), timedelta(days=6), timedelta(hours=3)

@@ -9,4 +9,6 @@ PERIODS = Periods(
     undelivered_days=365,
     project_contacts_days=30,
     silent_projects_days=730,
+    outages_days=365,
+    capacities_days=365,
 )

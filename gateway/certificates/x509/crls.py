@@ -16,6 +16,7 @@ from gateway.certificates.x509 import extensions as ext
 from gateway.certificates.x509.extensions import DistributionPoint, Extension
 from gateway.crypto.der import Element, Tag, parse
 from gateway.crypto.errors import DerMalformed
+from gateway.wording.phrases import Phrase
 
 MAX_CRL_BYTES: Final = 4 * 1024 * 1024
 MAX_CRITICAL_MARKS: Final = 8192
@@ -140,7 +141,7 @@ class Entries:
 def load_crl(encoded: bytes) -> RevocationList:
     """Parse one DER list, of version 1 or 2. Raises `DerMalformed`."""
     if len(encoded) > MAX_CRL_BYTES:
-        raise DerMalformed(remedy=f"吊销列表不得超过 {MAX_CRL_BYTES} 字节")
+        raise DerMalformed(remedy=Phrase("吊销列表不得超过 {most} 字节", most=MAX_CRL_BYTES))
     outer = parse(encoded).expect(Tag.SEQUENCE)
     parts = outer.children()
     if len(parts) != 3:

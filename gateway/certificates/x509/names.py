@@ -12,6 +12,7 @@ from typing import Final
 
 from gateway.crypto.der import Element, Tag, encode, parse
 from gateway.crypto.errors import DerMalformed
+from gateway.wording.phrases import Phrase
 
 ORGANIZATION_IDENTIFIER: Final = "2.5.4.97"
 ORGANIZATION_NAME: Final = "2.5.4.10"
@@ -159,7 +160,7 @@ def general_name(element: Element) -> GeneralName:
 def _groups(name: bytes) -> tuple[tuple[tuple[str, Element], ...], ...]:
     """The attributes by RDN. Raises `DerMalformed`."""
     if len(name) > MAX_NAME_BYTES:
-        raise DerMalformed(remedy=f"名称不得超过 {MAX_NAME_BYTES} 字节")
+        raise DerMalformed(remedy=Phrase("名称不得超过 {most} 字节", most=MAX_NAME_BYTES))
     return _kept_groups(name)
 
 

@@ -19,6 +19,7 @@ from gateway.certificates.x509.names import same_name
 from gateway.certificates.x509.signing_certificates import SigningCertificate
 from gateway.crypto.der import Element, Tag, encode, parse
 from gateway.crypto.errors import DerMalformed
+from gateway.wording.phrases import Phrase
 
 MAX_RESPONSE_BYTES: Final = 64 * 1024
 MAX_RESPONDER_CERTIFICATES: Final = 4
@@ -149,7 +150,7 @@ def key_bits(certificate: SigningCertificate) -> bytes:
 def load_response(encoded: bytes) -> OcspResponse:
     """Parse one DER OCSPResponse that was successful. Raises `DerMalformed`, also for a responder's error."""
     if len(encoded) > MAX_RESPONSE_BYTES:
-        raise DerMalformed(remedy=f"OCSP 应答不得超过 {MAX_RESPONSE_BYTES} 字节")
+        raise DerMalformed(remedy=Phrase("OCSP 应答不得超过 {most} 字节", most=MAX_RESPONSE_BYTES))
     outer = _exactly(parse(encoded).expect(Tag.SEQUENCE).children(), 2)
     if outer[0].raw != _SUCCESSFUL:
         raise DerMalformed(remedy="OCSP 响应方没有作答")

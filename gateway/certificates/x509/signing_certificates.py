@@ -29,6 +29,7 @@ from gateway.certificates.x509.names import (
 )
 from gateway.crypto.der import Element, Tag, parse
 from gateway.crypto.errors import DerMalformed
+from gateway.wording.phrases import Phrase
 
 MAX_CERTIFICATE_BYTES: Final = 64 * 1024
 MAX_KEPT_BYTES: Final = 8 * 1024
@@ -141,7 +142,7 @@ def load_signing_certificate(encoded: bytes) -> SigningCertificate:
     Those of usual size are kept.
     """
     if len(encoded) > MAX_CERTIFICATE_BYTES:
-        raise DerMalformed(remedy=f"证书不得超过 {MAX_CERTIFICATE_BYTES} 字节")
+        raise DerMalformed(remedy=Phrase("证书不得超过 {most} 字节", most=MAX_CERTIFICATE_BYTES))
     return _kept(encoded) if len(encoded) <= MAX_KEPT_BYTES else _read(encoded)
 
 
@@ -205,7 +206,7 @@ def _serial(element: Element) -> int:
     """Zero and negative numbers are seen and taken (RFC 5280 §4.1.2.2); more than twenty octets are not."""
     value = element.integer()
     if (value.bit_length() + 7) // 8 > MAX_SERIAL_OCTETS:
-        raise DerMalformed(remedy=f"证书序列号不得超过 {MAX_SERIAL_OCTETS} 字节")
+        raise DerMalformed(remedy=Phrase("证书序列号不得超过 {most} 字节", most=MAX_SERIAL_OCTETS))
     return value
 
 

@@ -16,6 +16,7 @@ from gateway.identity.router import SessionToken
 from gateway.oversight.public_rules import HOTLINES
 from gateway.portal.applicant.names import KnownNames
 from gateway.portal.applicant.sessions import ApplicantRoute, Identity, OwnProgress, Progress, SeenPages, SignedIn
+from gateway.portal.preferences import preferences_of
 from gateway.portal.typesetting import can_typeset
 from gateway.progress.errors import ResidentOnly
 from gateway.progress.named_accesses import NamedAccessService
@@ -119,6 +120,6 @@ async def accesses_naming_me(
         told = await named.of(applicant)
     except ResidentOnly as refused:
         status = status_of(ResidentOnly)
-        note_refusal(problem_of(refused, status))
+        note_refusal(problem_of(refused, status, preferences_of(request).language))
         return pages.render(request, "applicant/named_accesses.html", status, me=applicant, told=None, names=names)
     return pages.render(request, "applicant/named_accesses.html", me=applicant, told=told, names=names)

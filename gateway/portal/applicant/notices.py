@@ -17,8 +17,9 @@ from gateway.outages.views import outage_view
 from gateway.portal.applicant.names import KnownNames, Names
 from gateway.portal.applicant.sessions import ApplicantRoute, OwnProgress, SeenPages, SignedIn
 from gateway.portal.forms import Form, OwnForm
-from gateway.portal.preferences import Language, preferences_of
+from gateway.portal.preferences import preferences_of
 from gateway.portal.rendering import Pages
+from gateway.wording.phrases import Language
 from schemas.applicant_api import ProgressView
 from schemas.wire import OpaqueId
 

@@ -12,6 +12,7 @@ from gateway.identity.errors import SessionRequired, VerificationFailed
 from gateway.identity.router import Applicant
 from gateway.identity.service import IdentityService
 from gateway.portal.page_route import PageRoute
+from gateway.portal.preferences import preferences_of
 from gateway.portal.rendering import Pages
 from gateway.progress.service import ProgressService
 from schemas.applicant_api import ProgressView
@@ -42,6 +43,6 @@ class ApplicantRoute(PageRoute):
         if not isinstance(error, SessionRequired):
             return await super().refuse(request, error)
         status = status_of(type(error))
-        note_refusal(problem_of(error, status))
+        note_refusal(problem_of(error, status, preferences_of(request).language))
         pages = services_of(request.app).get(Pages)
         return pages.render(request, "applicant/sign_in.html", status, back=request.url.path)

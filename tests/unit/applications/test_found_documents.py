@@ -1,5 +1,6 @@
 """What an applicant is told of each document: the next step, by who owns it, and nobody else's number."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,8 @@ from gateway.certificates.errors import SourceDenied
 from gateway.certificates.sources import SourceDirectory
 from gateway.certificates.trust import TrustStore
 from gateway.identity.model import VerifiedApplicant
+from gateway.wording.catalogues import worded
+from gateway.wording.phrases import Language
 from schemas.identity import ActingRole
 from schemas.status_lists import CertificateStatus
 from tests.support.ecertificates import ENTERPRISE
@@ -29,7 +32,18 @@ def room(database_url: str) -> Iterator[LicencesRoom]:
 
 async def found(room: LicencesRoom, name: str, applicant: VerifiedApplicant | None = None) -> Any:
     view = await room.intakes.begin(applicant or an_applicant(), IntakeKind.ONE_CERTIFICATE, SHOP)
-    return next(each for each in view.documents if each.document == name)
+    document = next(each for each in view.documents if each.document == name)
+    if document.next_step:
+        assert in_english(document.next_step), document.next_step
+    return document
+
+
+def in_english(step: str) -> bool:
+    """Nothing of it is left in Chinese but the authority's own name and what English quotes."""
+    said = worded(step, Language.ENGLISH)
+    for own in (authority("business_licence"), authority(PROPERTY), "(容缺受理)"):
+        said = said.replace(own, "")
+    return not re.search("[\u4e00-\u9fff]", said)
 
 
 def authority(kind: str) -> str:

@@ -14,6 +14,7 @@ from gateway.http.errors import RateLimited
 from gateway.http.problems import error_response
 from gateway.identity.errors import VerificationFailed
 from gateway.partners.errors import AgreementRefused, Dimension
+from gateway.wording.phrases import Language
 from tests.support.errors import every_error
 
 OWN: dict[str, Any] = {"check": "test.check", "owner": Owner.CALLER, "remedy": "请重试"}
@@ -21,7 +22,7 @@ PLAIN = {str, int, float, bool, type(None)}
 
 
 def document(error: GatewayError) -> dict[str, Any]:
-    read: dict[str, Any] = json.loads(bytes(error_response(error).body))
+    read: dict[str, Any] = json.loads(bytes(error_response(error, Language.CHINESE).body))
     return read
 
 

@@ -15,6 +15,7 @@ from gateway.caller import Caller
 from gateway.errors import GatewayError, Owner
 from gateway.http.callers import require_role
 from gateway.http.problems import FAMILY_STATUS, error_response, status_of
+from gateway.wording.phrases import Language
 from schemas.problems import Problem
 from schemas.wire import RegionDigits, Slug, WireModel
 from tests.support.door import app_behind_the_door, asking
@@ -263,5 +264,5 @@ async def test_the_openapi_document_shows_problems_in_place_of_the_frameworks_er
 
 def test_an_extra_member_stands_beside_the_others() -> None:
     error = errors.Malformed(check="a.b", owner=Owner.CALLER, remedy="c")
-    response = error_response(error, extra={"error": "invalid_request"})
+    response = error_response(error, Language.CHINESE, extra={"error": "invalid_request"})
     assert b'"error":"invalid_request"' in bytes(response.body)

@@ -159,7 +159,7 @@ class Gateway:
                     "state": "planned",
                 }
                 told = {"event_id": body["event_id"], "outage": unsaid | body, "flags": [], "duplicate": False}
-                return Answer(201, told | {"record_id": "r"})
+                return Answer(201, told | {"record_id": "r", "notified": len(body["applications"])})
         return Answer(404, {})
 
     def take_purge(self, asked: Asked) -> Answer:
@@ -680,5 +680,7 @@ def test_it_tells_of_an_outage_when_it_is_told_to(utility: Utility) -> None:
     answer = utility.http.post(f"{utility.url}/__admin/outages", json=told)
     assert (answer.status_code, answer.json()["outage"]["kind"]) == (200, "fault")
     assert "outage fault" in utility.gateway.done
+    touching = utility.http.post(f"{utility.url}/__admin/outages", json=told | {"applications": ["app_1", "app_2"]})
+    assert touching.json()["notified"] == 2
     wrong = utility.http.post(f"{utility.url}/__admin/outages", json=told | {"region": "1"})
     assert (wrong.status_code, wrong.json()["check"]) == (422, "outage.form")

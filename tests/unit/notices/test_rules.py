@@ -7,7 +7,7 @@ import pytest
 from gateway.applications.stages import STAGES, Stage
 from gateway.notices.model import Notice, NoticeKind
 from gateway.notices.rules import BY_OUTCOME, notice_of
-from gateway.notices.words import ENGLISH_STAGES, SENTENCES, Tongue, message, sentence
+from gateway.notices.words import SENTENCES, Tongue, message, sentence
 from gateway.rechecks.model import ChangeKind
 from gateway.records.entries import Fact, RecordEntry, Result
 from schemas.departments import OutcomeKind
@@ -57,7 +57,8 @@ def test_a_changed_certificate_is_told_where_the_applicant_must_act_and_never_wh
 
 @pytest.mark.parametrize(("kind", "tongue"), list(product(NoticeKind, Tongue)), ids=str)
 def test_every_notice_has_its_sentence_in_both_languages(kind: NoticeKind, tongue: Tongue) -> None:
-    facts = {"stage": "supply_plan", "due_on": "2026-03-05"}
+    times = {"begins_at": "2026-03-05T00:00:00Z", "expected_end_at": "2026-03-05T10:00:00Z"}
+    facts = {"stage": "supply_plan", "due_on": "2026-03-05"} | times
     said = message(Notice("k", "app_1", kind, NOON, facts), tongue, "https://gateway.example")
     assert "{" not in said.body
     assert "app_1" in said.body
@@ -69,7 +70,6 @@ def test_stage_and_day_stand_in_the_sentence() -> None:
     notice = Notice("k", "app_1", NoticeKind.OVERDUE, NOON, {"stage": "supply_plan", "due_on": "2026-03-05"})
     assert "“供电方案答复”" in sentence(notice, Tongue.CHINESE)
     assert "2026年3月5日" in sentence(notice, Tongue.CHINESE)
-    assert "supply plan" in sentence(notice, Tongue.ENGLISH)
+    assert "“Supply plan”" in sentence(notice, Tongue.ENGLISH)
     assert "5 March 2026" in sentence(notice, Tongue.ENGLISH)
     assert set(SENTENCES) == set(NoticeKind)
-    assert set(ENGLISH_STAGES) == set(Stage)

@@ -11,8 +11,8 @@ from gateway.oversight.public_rules import HOTLINES, rules_in_force
 from gateway.oversight.views import ALL_CITIES, ALL_CLASSES, WHOLE_PROCESS, rules_view
 from gateway.portal.authority.router import WORDS
 from gateway.portal.catalogues import translations
-from gateway.portal.preferences import Language
 from gateway.portal.public.router import choices
+from gateway.wording.phrases import Language
 from schemas.regions import PROVINCE
 
 CHINESE = re.compile("[\u4e00-\u9fff]")

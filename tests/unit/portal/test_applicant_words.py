@@ -24,9 +24,10 @@ from gateway.certificates.registry import KindRegistry
 from gateway.identity.service import FAILURE_REMEDIES
 from gateway.portal.applicant.demand_form import FAULTS
 from gateway.portal.catalogues import translations
-from gateway.portal.preferences import Language
 from gateway.progress import titles
 from gateway.progress.named_accesses import SEEN_IN_REVIEW, WHOLE_TITLE
+from gateway.rechecks import views as rechecks
+from gateway.wording.phrases import Language, Phrase, say
 from schemas.identity import ApplicantKind
 
 
@@ -60,6 +61,9 @@ def shown() -> Iterator[str]:
         yield from (row.clause for row in table.rows)
     for document in requirements.Document:
         yield next_steps.step_when_missing(document)
+    for template in rechecks.STEPS.values():
+        yield Phrase(template, title=Phrase("营业执照"), hotlines=Phrase(next_steps.HOTLINES))
+    yield rechecks.WAITS
 
 
 def reasons() -> Iterator[str]:
@@ -79,6 +83,6 @@ def reasons() -> Iterator[str]:
 
 @pytest.mark.parametrize("text", sorted(set(shown()) | set(reasons())))
 def test_it_is_translated(text: str) -> None:
-    english = translations(Language.ENGLISH).gettext(text)
+    english = say(text, translations(Language.ENGLISH).gettext, Language.ENGLISH)
     assert english != text
     assert re.search("[A-Za-z]{3}", english)

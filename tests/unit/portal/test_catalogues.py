@@ -7,11 +7,12 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
-from gateway.portal.catalogues import LOCALES, translations
-from gateway.portal.preferences import Language
+from gateway.portal.catalogues import catalogue_files as catalogues
+from gateway.portal.catalogues import translations
 from gateway.portal.rendering import TEMPLATES
+from gateway.wording.phrases import Language
 
-PLACES = re.compile(r"%\((\w+)\)s")
+PLACES = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
 
 
 def written() -> set[str]:
@@ -20,10 +21,6 @@ def written() -> set[str]:
         TEMPLATES, [("**.html", "jinja2"), ("**.txt", "jinja2")], {"**": {"newstyle_gettext": "true"}}
     )
     return {message if isinstance(message, str) else message[0] for _, _, message, _, _ in found}
-
-
-def catalogues() -> list[Path]:
-    return sorted((LOCALES / "en").glob("*.po"))
 
 
 def test_every_sentence_of_a_template_is_translated() -> None:

@@ -10,7 +10,7 @@ from gateway.delivery.ports import AttemptOutcome, DeliveryState, ReplayReason
 from gateway.partners.model import ChangeReason, KeyUse
 from gateway.portal.catalogues import translations
 from gateway.portal.console import words
-from gateway.portal.preferences import Language
+from gateway.wording.phrases import Language
 from schemas.events import EventType
 
 TABLES = [

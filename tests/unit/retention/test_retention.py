@@ -8,14 +8,19 @@ from typing import Any
 import pytest
 
 from gateway.applications.own_application import OwnApplicationService
+from gateway.capacity.service import CapacityService
+from gateway.clock import date_in_china
 from gateway.delivery.errors import DeliveryErased
 from gateway.delivery.ports import ClaimRoom, DeliveryState, ReplayReason, Settlement
 from gateway.delivery.service import DeliveryService
 from gateway.licences.errors import NoOpenStage
 from gateway.licences.site import SiteService
+from gateway.outages.service import OutageService
 from gateway.retention import service as retention_service
 from gateway.retention.policies import Kept, Periods, policies
 from gateway.retention.service import RetentionService
+from schemas.capacity import CapacityRequest
+from schemas.outages import OutageRequest
 from schemas.partner_api import EndingRequest
 from tests.support.licences import UTILITY, LicencesRoom, an_applicant, licences_room, utility_caller
 from tests.support.retention import PERIODS
@@ -171,3 +176,54 @@ async def test_what_is_still_on_its_way_is_never_erased(room: LicencesRoom) -> N
     await room.apply()
     room.clock.advance(days=1000)
     assert await retention(room).run() == {}
+
+
+def an_outage(room: LicencesRoom, event_id: str, kind: str, outage_id: str = "o-1", **more: Any) -> OutageRequest:
+    now = room.clock()
+    said = {"region": "440106", "area": "天河北路", "begins_at": now, "said_at": now, "text": "抢修中。"}
+    return OutageRequest.model_validate(said | {"outage_id": outage_id, "event_id": event_id, "kind": kind} | more)
+
+
+async def test_an_outage_goes_a_year_after_it_was_published_last_with_what_was_told_of_it(room: LicencesRoom) -> None:
+    service = OutageService(room.transactions, room.clock)
+    application_id = (await room.apply()).application.application_id
+    told = [an_outage(room, "e-1", "fault", applications=[application_id])]
+    told += [an_outage(room, "e-2", "fault", outage_id="o-2")]
+    for each in told:
+        await service.tell(utility_caller(), each)
+    back_at = room.clock.advance(hours=2)
+    await service.tell(utility_caller(), an_outage(room, "e-3", "restored", begins_at=told[0].begins_at))
+    room.clock.at = back_at + timedelta(days=366, seconds=-1)
+    assert await retention(room).run() == {}
+    room.clock.advance(seconds=1)
+    assert await retention(room).run() == {"outages": 1}
+    left = await room.transactions.read(
+        lambda tx: [tx.outages.find_event(UTILITY, event_id) is not None for event_id in ("e-1", "e-2", "e-3")]
+    )
+    assert left == [False, True, False]
+    room.clock.advance(days=6)
+    assert await retention(room).run() == {"outages": 1}, "nobody said that power is back: seven days more"
+    entries = await room.entries("retention.purged")
+    assert [(each["facts"]["policy"], each["facts"]["count"]) for each in entries] == [("outages", 1)] * 2
+    again = await service.tell(utility_caller(), told[0])
+    assert (again.duplicate, again.notified) == (False, 0), "what is long over is taken, and is no news"
+    assert len(await room.entries("outage.told")) == 4
+    assert len(await room.entries("outage.touches")) == 1
+
+
+async def test_capacity_goes_a_year_after_it_was_withdrawn_and_what_is_published_stays(room: LicencesRoom) -> None:
+    service = CapacityService(room.transactions, room.clock)
+    said = {"region": "440106", "area_name": "天河站", "area_kind": "substation", "voltage_v": 10_000}
+    said |= {"available_kva": 800, "as_of": date_in_china(room.clock())}
+    one = CapacityRequest.model_validate(said | {"version": 1})
+    for area in ("a-1", "a-2"):
+        await service.publish(utility_caller(), area, one)
+    room.clock.advance(days=1)
+    await service.publish(utility_caller(), "a-2", one.model_copy(update={"version": 2, "withdrawn": True}))
+    room.clock.advance(days=365, seconds=-1)
+    assert await retention(room).run() == {}
+    room.clock.advance(seconds=1)
+    assert await retention(room).run() == {"capacities": 1}
+    assert [each.area_id for each in await service.published()] == ["a-1"]
+    await service.publish(utility_caller(), "a-2", one)
+    assert len(await service.published()) == 2

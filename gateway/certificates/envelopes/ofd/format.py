@@ -219,8 +219,12 @@ def _choose(signatures: tuple[ReadSignature, ...], root_path: str, root: Node) -
     if not covering:
         unsigned = not signatures
         check = "ofd.unsigned" if unsigned else "ofd.metadata.uncovered"
-        remedy = "文件没有签章" if unsigned else "没有签章保护证照元数据（OFD.xml）"
-        raise EnvelopeRefused(step="header", check=check, remedy=f"{remedy}，请由颁发机构重新制作")
+        remedy = (
+            "文件没有签章，请由颁发机构重新制作"
+            if unsigned
+            else "没有签章保护证照元数据（OFD.xml），请由颁发机构重新制作"
+        )
+        raise EnvelopeRefused(step="header", check=check, remedy=remedy)
     found = [(position, signer) for position, read in covering if read.value for signer in read.value.signers]
     if not found:
         remedy = "签名值文件缺失或不符合标准，请由颁发机构重新提供"
