@@ -53,7 +53,8 @@ class Observer:
                 message["headers"] = [*message.get("headers", ()), (REQUEST_ID_HEADER, request_id.encode())]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id), self._metrics.in_flight.track_inprogress():
+        structlog.contextvars.bind_contextvars(request_id=request_id)  # of this request's own task
+        with self._metrics.in_flight.track_inprogress():
             try:
                 await self._app(scope, receive, observed_send)
             except Exception as fault:
@@ -63,6 +64,7 @@ class Observer:
                 await plain_response(500, language_of(scope))(scope, receive, observed_send)
             finally:
                 self._report(scope, status, self._ticks() - began)
+                structlog.contextvars.unbind_contextvars("request_id")
 
     def _report(self, scope: Scope, status: int, seconds: float) -> None:
         route, caller = route_template(scope), scope.get(CALLER_KEY)

@@ -3,8 +3,6 @@
 Every answer is made with these notes; only an explanation shows them. What is explained is therefore what happened.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -60,6 +58,27 @@ class GateResult:
     note: str | None = None
 
 
+_PASSED = {gate: GateResult(gate, GATE_TITLES[gate], Verdict.VALID) for gate in Gate}
+
+
+class _Passing:
+    """``Gates.passing``. A class, since each answer passes ten of them."""
+
+    __slots__ = ("_gate", "_gates")
+
+    def __init__(self, gates: "Gates", gate: Gate) -> None:
+        self._gates, self._gate = gates, gate
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
+        if error is None:
+            self._gates.passed(self._gate)
+        elif isinstance(error, GatewayError):
+            self._gates.refused(self._gate, error)
+
+
 class Gates:
     """The notes of one request."""
 
@@ -70,15 +89,13 @@ class Gates:
         """Forget what was noted of the request itself, and not who makes it: it is judged once more."""
         self._noted = {gate: noted for gate, noted in self._noted.items() if gate is Gate.CALLER}
 
-    @contextmanager
-    def passing(self, gate: Gate) -> Iterator[None]:
-        """The body passes ``gate``, or is refused at it; the refusal goes on."""
-        try:
-            yield
-        except GatewayError as error:
-            self.refused(gate, error)
-            raise
-        self._noted.setdefault(gate, GateResult(gate, GATE_TITLES[gate], Verdict.VALID))
+    def passing(self, gate: Gate) -> "_Passing":
+        """A context: the body passes ``gate``, or is refused at it; the refusal goes on."""
+        return _Passing(self, gate)
+
+    def passed(self, gate: Gate) -> None:
+        """``gate`` was passed, whatever is noted of it beyond that."""
+        self._noted.setdefault(gate, _PASSED[gate])
 
     def refused(self, gate: Gate, error: GatewayError) -> None:
         """``gate`` was not passed: *indeterminate* where somebody did not answer, *invalid* where a rule says no."""
