@@ -27,7 +27,7 @@ DATABASE = re.compile(r"(?<=[\[-])(sqlite|postgresql)(?=[-\]])")
 BY_TURNS = re.compile(r"tests/(unit/|flows/test_rubbish)")
 """What looks at services: each test on one of the databases, and what a port promises (``conformance``) on both."""
 BY_TURNS_AS_ONE = re.compile(
-    r"tests/(flows/test_(evidence|explain|privacy|records)|faults/test_recheck_kills"
+    r"tests/(flows/test_(bench|evidence|explain|privacy|records)|faults/test_recheck_kills"
     r"|conformance/test_(audit_command|public_data|report_command|reviews))"
 )
 """The same of modules whose tests share what is costly to make, or try commands and pages and no port."""

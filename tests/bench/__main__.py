@@ -1,34 +1,70 @@
-"""``python -m tests.bench`` (``make bench``): what our layers cost, as ratios to the bare work below them."""
+"""``python -m tests.bench`` (``make bench``): what our layers cost, as ratios to the bare work below them.
+
+``signatures`` compares loops within one process, ``paths`` real processes over loopback (docs/performance.md).
+"""
 
 import argparse
-from collections.abc import Callable, Iterator
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
 
 from gateway.crypto import sm2
 from gateway.crypto.errors import AlgorithmUnavailable
 from tests.bench import signatures
-from tests.bench.paired import Comparison
+from tests.bench.hot import paths
 
-BENCHES: dict[str, Callable[..., Iterator[Comparison]]] = {"signatures": signatures.measure}
-"""A further bench is one module with ``measure(seconds=…, rounds=…)`` and one line here."""
+OUT = Path("build/bench.json")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("bench", nargs="*", help=f"which of {', '.join(BENCHES)}; all by default")
-    parser.add_argument("--seconds", type=float, default=0.1, help="CPU time of one slice")
-    parser.add_argument("--rounds", type=int, default=40, help="rounds of four slices per comparison")
-    parser.add_argument("--sm2-library", help="another libcrypto, e.g. Tongsuo's")
-    arguments = parser.parse_args()
-    if unknown := set(arguments.bench) - BENCHES.keys():
-        parser.error(f"no such bench: {', '.join(sorted(unknown))}")
+def _signatures(arguments: argparse.Namespace) -> None:
     sm2.use_library(arguments.sm2_library)
     try:
         print(f"SM2 by {sm2.library().version}")
     except AlgorithmUnavailable as unavailable:
         raise SystemExit(f"no SM2 here: {unavailable.remedy}") from None
+    for comparison in signatures.measure(seconds=arguments.seconds, rounds=arguments.rounds):
+        print(comparison, flush=True)
+
+
+def _paths(arguments: argparse.Namespace) -> None:
+    wanted = paths.Wanted(
+        arguments.path or list(paths.PATHS),
+        arguments.database or paths.DATABASES,
+        arguments.connections or [32],
+        arguments.slice,
+        arguments.pairs,
+        arguments.applications,
+    )
+    with tempfile.TemporaryDirectory() as directory:
+        results = paths.measure(Path(directory), wanted, lambda line: print(line, flush=True))
+    paths.write(arguments.out, results)
+    print(f"{arguments.out}: {len(results)} figures")
+
+
+BENCHES: dict[str, Callable[[argparse.Namespace], None]] = {"signatures": _signatures, "paths": _paths}
+"""A further bench is one module and one line here."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("bench", nargs="*", help=f"which of {', '.join(BENCHES)}; all by default")
+    parser.add_argument("--seconds", type=float, default=0.1, help="CPU time of one slice of signatures")
+    parser.add_argument("--rounds", type=int, default=40, help="rounds of four slices of signatures")
+    parser.add_argument("--sm2-library", help="another libcrypto, e.g. Tongsuo's")
+    parser.add_argument("--path", action="append", choices=list(paths.PATHS), help="all by default; may be repeated")
+    parser.add_argument("--database", action="append", choices=paths.DATABASES, help="both by default")
+    parser.add_argument("--connections", action="append", type=int, help="32 by default; may be repeated")
+    parser.add_argument("--slice", type=float, default=1.0, help="CPU time of one slice of a path")
+    parser.add_argument("--pairs", type=int, default=20, help="pairs of slices of a path")
+    parser.add_argument("--applications", type=int, default=60, help="applications that are asked about")
+    parser.add_argument("--out", type=Path, default=OUT, help=f"where the figures of paths go; {OUT} by default")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.bench) - BENCHES.keys():
+        parser.error(f"no such bench: {', '.join(sorted(unknown))}")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     for name in arguments.bench or BENCHES:
-        for comparison in BENCHES[name](seconds=arguments.seconds, rounds=arguments.rounds):
-            print(comparison, flush=True)
+        BENCHES[name](arguments)
 
 
 if __name__ == "__main__":

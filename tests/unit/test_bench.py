@@ -3,8 +3,10 @@
 import pytest
 
 from gateway.crypto import sm2
+from mock_services.demo.processes import free_port
 from tests.bench import __main__ as bench
 from tests.bench import claims
+from tests.bench.hot import paths, slices, wire
 from tests.bench.paired import compare
 from tests.bench.signatures import bare_evp
 from tests.support.databases import Databases
@@ -59,3 +61,36 @@ def test_the_same_events_are_claimed_whatever_waits_beside_them(databases: Datab
     oldest = claims.LIVE_EVENTS // claims.EVENTS_EACH
     assert told.pop("nothing due") == 0
     assert set(told.values()) == {oldest}
+
+
+async def test_a_fleet_asks_each_request_once_and_notices_another_answer() -> None:
+    asked: list[bytes] = []
+
+    def handle(head: bytes, body: bytes, reply: wire.Reply) -> None:
+        asked.append(body)
+        reply(wire.answer("200 OK" if body != b"bad" else "500 Oh", "text/plain", body))
+
+    def request(body: bytes) -> bytes:
+        return b"POST / HTTP/1.1\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+
+    port = free_port()
+    server = await wire.listen(handle, port)
+    fleet = wire.Fleet(port, 3)
+    answered = await fleet.ask([request(b"%d" % number) for number in range(20)])
+    assert sorted(asked, key=int) == [b"%d" % number for number in range(20)]
+    assert len(answered.took) == 20
+    with pytest.raises(RuntimeError, match="not expected"):
+        await fleet.ask([request(b"bad")])
+    fleet.close()
+    server.close()
+
+
+def test_what_was_not_recorded_spoils_the_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = iter([0, 3])
+    monkeypatch.setattr(paths, "recorded", lambda url: next(counted))
+    with pytest.raises(paths.SpeedBought, match="4 answers, 3 entries"):
+        paths.require_recorded("sqlite:///x", paths.recorded("sqlite:///x"), 4)
+
+
+def test_work_per_cpu_second_is_compared_in_rounds() -> None:
+    assert slices.rounds_of([100.0, 300.0, 50.0, 50.0]) == [150.0, 50.0]

@@ -75,7 +75,7 @@ async def compare(name: str, ours: Side, limit: Side, connections: int, *, secon
             await side.measure()
             await asyncio.sleep(0)
     return Measured(
-        Comparison.of(name, _rounds(ours.rates), _rounds(limit.rates), limit.rates),
+        Comparison.of(name, rounds_of(ours.rates), rounds_of(limit.rates), limit.rates),
         connections,
         statistics.median(ours.walls),
         statistics.median(limit.walls),
@@ -85,7 +85,7 @@ async def compare(name: str, ours: Side, limit: Side, connections: int, *, secon
     )
 
 
-def _rounds(rates: Sequence[float]) -> list[float]:
+def rounds_of(rates: Sequence[float]) -> list[float]:
     """The two slices of each round together, by the work and the time in them."""
     return [2 / (1 / first + 1 / second) for first, second in zip(rates[::2], rates[1::2], strict=True)]
 

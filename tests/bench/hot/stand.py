@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -53,13 +53,17 @@ class Stand:
     core: int
     other_core: int
     applications: list[Prepared] = field(default_factory=list)
-    port: int = 0
     pids: list[int] = field(default_factory=list)
 
     @property
     def gateway(self) -> str:
         """The address that proofs are made for."""
         return self.province.gateway
+
+    @property
+    def port(self) -> int:
+        """Where the gateway listens."""
+        return int(self.gateway.rpartition(":")[2])
 
     @property
     def database_url(self) -> str:
@@ -151,7 +155,7 @@ class Stand:
 
 @asynccontextmanager
 async def standing(
-    directory: Path, database_url: str | None, applications: int, say: Any
+    directory: Path, database_url: str, applications: int
 ) -> AsyncIterator[tuple[Stand, httpx.AsyncClient]]:
     """Everything but the measured gateway itself: ``Stand.start_gateway`` starts that."""
     shutil.rmtree(directory, ignore_errors=True)
@@ -164,7 +168,6 @@ async def standing(
         stand = Stand(province, processes, directory, core, other)
         async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(keepalive_expiry=2.0)) as http:
             stand.applications = await _apply(stand, http, applications)
-            say(f"{len(stand.applications)} applications")
             await _record_source(stand)
             await processes.stop_named("gateway-worker", "gateway-serve")
             yield stand, http
@@ -230,9 +233,5 @@ def with_source_at(stand: Stand, port: int) -> dict[str, str]:
 
 
 def new_port() -> int:
+    """A loopback port that is free."""
     return free_port()
-
-
-def sample(items: Sequence[Prepared], count: int) -> list[Prepared]:
-    """``count`` of them, one after the other and round again."""
-    return [items[index % len(items)] for index in range(count)]
