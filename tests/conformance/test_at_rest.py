@@ -196,9 +196,10 @@ async def test_a_copy_that_cannot_be_opened_is_fetched_again(room: LicencesRoom,
     assert len(room.source.queries) == asked, "the copy was at hand"
     overwrite(database_url, certificate_copies, "envelope", spoilt)
     assert await room.copies("business_licence") == 0
-    assert (await room.ask(application_id)).verdict == "valid"
-    assert len(room.source.queries) == asked + 1
-    assert await room.copies("business_licence") == 1
+    with licences_room(database_url) as later:  # a process that has nothing of it in memory
+        assert (await later.ask(application_id)).verdict == "valid"
+        assert len(later.source.queries) == 1
+        assert await later.copies("business_licence") == 1
 
 
 async def test_what_nobody_can_open_any_more_goes_when_its_time_is_over(room: LicencesRoom, database_url: str) -> None:

@@ -116,3 +116,11 @@ def test_a_request_id_stays_whole_even_where_digits_stand_together_by_chance() -
     assert redact(None, "info", {"request_id": by_chance})["request_id"] == by_chance
     assert redact(None, "info", {"request_id": "440106199901011234"})["request_id"] == REDACTED
     assert redact(None, "info", {"other": by_chance})["other"] != by_chance
+
+
+def test_a_stream_that_is_gone_keeps_nobody_from_working() -> None:
+    gone = io.StringIO()
+    configure_logging("INFO", gone)
+    structlog.get_logger().info("before")
+    gone.close()
+    structlog.get_logger().error("after")
