@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
@@ -21,7 +22,8 @@ log = structlog.get_logger()
 class Housekeeping:
     """Purges expired intakes with the copies fetched for them, and whatever else a retention policy names.
 
-    Projects that no utility served when they were pushed are offered once one does.
+    Projects that no utility served when they were pushed are offered once one does. ``sweep_memory`` forgets what this
+    process remembered long enough.
     """
 
     def __init__(
@@ -30,10 +32,12 @@ class Housekeeping:
         retention: RetentionService,
         reconciliation: ReconciliationService,
         projects: ProjectIntake,
+        sweep_memory: Callable[[], None],
     ) -> None:
         self._intakes = intakes
         self._reconciliation = reconciliation
         self._projects = projects
+        self._sweep_memory = sweep_memory
         self.retention = retention
 
     async def run(self, stop: asyncio.Event, every: timedelta = EVERY) -> None:
@@ -42,6 +46,7 @@ class Housekeeping:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), every.total_seconds())
                 return
+            self._sweep_memory()
             try:
                 await self.purge_once()
                 await self._projects.assign_waiting()

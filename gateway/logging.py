@@ -4,6 +4,7 @@ The redaction is a last line of defence, not a licence to log: it takes out iden
 codes wherever they stand, and whatever lies under a name that holds personal data or secrets.
 """
 
+import json
 import logging
 import re
 import sys
@@ -117,16 +118,25 @@ def configure_logging(level: str = "INFO", stream: TextIO | None = None) -> None
 
 
 class _Lines:
-    """Writes lines as ``logging`` does: a stream that is gone keeps nobody from working."""
+    """Writes lines as ``logging`` does: a stream that is gone keeps nobody from working, and stderr hears of it.
+
+    Where the stream cannot write a character it is written as its escape, which JSON reads as the same.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def msg(self, line: str) -> None:
         """Write ``line``, at once."""
-        with suppress(OSError, ValueError):
-            self._stream.write(line + "\n")
+        try:
+            try:
+                self._stream.write(line + "\n")
+            except UnicodeEncodeError:
+                self._stream.write(json.dumps(json.loads(line)) + "\n")
             self._stream.flush()
+        except (OSError, ValueError) as fault:
+            with suppress(OSError, ValueError):
+                sys.stderr.write(f"a log line could not be written: {type(fault).__name__}\n")
 
     debug = info = warning = error = critical = msg
 

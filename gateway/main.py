@@ -25,7 +25,7 @@ from gateway.crypto import sm2
 from gateway.delivery import router as delivery_router
 from gateway.errors import GatewayError
 from gateway.evidence import router as evidence_router
-from gateway.heap import settle_heap
+from gateway.heap import settled_heap
 from gateway.http.door import hang_door
 from gateway.http.event_reference import serve_event_reference
 from gateway.http.metrics import HttpMetrics
@@ -103,10 +103,10 @@ def _running(
                     log.warning("sources.none", remedy="no source is configured: every certificate is out of reach")
                 if (sm2_by := sm2.self_test()) is None:
                     log.warning("sm2.unavailable", remedy="no library speaks SM2: such signatures are indeterminate")
-                settle_heap()
                 log.info("gateway.started", reached_at=settings.base_url, worker=settings.embedded_worker, sm2=sm2_by)
                 try:
-                    yield
+                    with settled_heap():
+                        yield
                 finally:
                     stop.set()
                     await asyncio.gather(*loops, return_exceptions=True)

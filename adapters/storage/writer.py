@@ -37,7 +37,7 @@ from gateway.clock import Clock
 from gateway.records.log import LogHead, Seal
 from gateway.records.ports import HeadKeeper
 from gateway.records.seal_key import SealSigner
-from gateway.transaction import Foreseen, Look
+from gateway.transaction import Foreseen
 
 ResultT = TypeVar("ResultT")
 Work = Callable[[SqlUnitOfWork], Any]
@@ -46,7 +46,9 @@ MOST_UNITS = 256
 """Units in one transaction: beyond this the fsync is already cheap, and a failure would take more with it."""
 MOST_WAITING = 4096
 GATHERING_ROUNDS = 8
-"""Rounds of the event loop for which units are awaited that are about to come; in one that is idle it is the first."""
+"""Rounds of the event loop, as long as each brings more, for which units are awaited that are about to come."""
+GATHERING_S = 0.005
+"""And no longer than this, whatever the loop is busy with."""
 MOST_RUNS = 4
 """How often a batch is run when the database asks for it to be run again (deadlock, log taken over)."""
 PATIENCE = 8.0
@@ -63,11 +65,12 @@ log = structlog.get_logger()
 class _Pending:
     """A unit that waits for its turn, and whoever waits for it."""
 
-    __slots__ = ("future", "loop", "outcome", "since", "work")
+    __slots__ = ("future", "loop", "outcome", "put_back", "since", "work")
 
     def __init__(self, work: Work, loop: asyncio.AbstractEventLoop) -> None:
         self.work = work
         self.since = time.monotonic()
+        self.put_back = False
         self.loop = loop
         self.future: asyncio.Future[Any] = loop.create_future()
         self.outcome: tuple[bool, Any] = (False, None)
@@ -112,7 +115,7 @@ class GroupWriter:
         self._waiting: deque[_Pending] = deque()
         self._arrived = threading.Condition()
         self._closing = False
-        self._gathering = False
+        self._gathering = self._ready = False
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     def start(self) -> None:
@@ -141,40 +144,56 @@ class GroupWriter:
             if len(self._waiting) >= MOST_WAITING:
                 raise record_unavailable("writer_queue_full")
             self._waiting.append(pending)
-            begin, self._gathering = not self._gathering, True
+            begin, known = not self._gathering, len(self._waiting)
+            self._gathering = True
+            if begin:
+                self._arrived.notify()  # the thread counts the time from here on
         if begin:
-            pending.loop.call_soon(self._gather, pending.loop, 1, GATHERING_ROUNDS)
+            pending.loop.call_soon(self._gather, pending.loop, known, GATHERING_ROUNDS)
         return cast(ResultT, await pending.future)
 
     def _gather(self, loop: asyncio.AbstractEventLoop, known: int, rounds: int) -> None:
         """Let the thread begin once a round of the loop brought nobody more: whoever is about to come shares a commit.
 
-        Without it a loop that is busy would see each of its units committed alone, at the price of them all.
+        Without it a loop that is busy would see each of its units committed alone, at the price of them all. The thread
+        relies on nobody to call this: it begins by itself when somebody waited for ``GATHERING_S``.
         """
         with self._arrived:
             waiting = len(self._waiting)
             if waiting > known and rounds > 1 and waiting < MOST_UNITS:
                 loop.call_soon(self._gather, loop, waiting, rounds - 1)
                 return
-            self._gathering = False
+            self._gathering, self._ready = False, True
             self._arrived.notify()
 
     def _run(self) -> None:
         while True:
             with self._arrived:
-                while (not self._waiting or self._gathering) and not self._closing:
-                    self._arrived.wait()
+                while (patience := self._patience()) != 0:
+                    self._arrived.wait(patience)
                 if not self._waiting:
                     break
+                self._gathering = self._ready = False
             self.commit_waiting()
         self._release()
+
+    def _patience(self) -> float | None:
+        """Seconds until the thread may begin at the latest: 0 is now, None when somebody came."""
+        if self._closing:
+            return 0
+        if not self._waiting:
+            return None
+        if self._ready or not self._gathering or len(self._waiting) >= MOST_UNITS:
+            return 0
+        return max(0.0, self._waiting[0].since + GATHERING_S - time.monotonic())
 
     def commit_waiting(self) -> None:
         """Commit what waits, in one transaction. The thread does so; without ``start`` whoever has none calls this."""
         with self._arrived:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_UNITS))]
         if batch:
-            self._commit([batch[0], *sorted(batch[1:], key=lambda pending: pending.foreseen)])
+            last = [pending for pending in batch[1:] if pending.foreseen and not pending.put_back]
+            self._commit([batch[0], *(pending for pending in batch[1:] if pending not in last), *last])
 
     def _commit(self, batch: list[_Pending]) -> None:
         try:
@@ -190,6 +209,8 @@ class GroupWriter:
             _tell(given_up)
             return
         if done < len(batch):
+            for pending in batch[done:]:
+                pending.put_back = True
             with self._arrived:
                 self._waiting.extendleft(reversed(batch[done:]))
         _tell(batch[:done])
@@ -265,8 +286,10 @@ class GroupWriter:
         done, ahead = 1, ReadAhead(READERS)
         try:
             for pending in batch[1:]:
-                if pending.foreseen and not ahead.filled:  # from here on no unit changes what is looked at
-                    ahead.fill(connection, _looks(batch[done:]))
+                if not pending.foreseen:
+                    ahead = ReadAhead(READERS)  # it may change what was looked at
+                elif not ahead.filled:
+                    _fill(connection, ahead, batch[done:])
                 self._run_unit(connection, pending, records, outbox, ahead)
                 done += 1
         except OperationalError as error:
@@ -323,8 +346,16 @@ class GroupWriter:
             log.warning("writer.log_not_released", error=type(error).__name__)
 
 
-def _looks(batch: Sequence[_Pending]) -> list[Look]:
-    return [look for pending in batch if isinstance(pending.work, Foreseen) for look in pending.work.looks]
+def _fill(connection: Connection, ahead: ReadAhead, batch: Sequence[_Pending]) -> None:
+    """Read ahead for ``batch``, behind a savepoint: where a table is locked, what was done before stays as it is."""
+    looks = [look for pending in batch if isinstance(pending.work, Foreseen) for look in pending.work.looks]
+    connection.exec_driver_sql("SAVEPOINT ahead")
+    try:
+        ahead.fill(connection, looks)
+    except OperationalError:
+        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT ahead")
+        raise
+    connection.exec_driver_sql("RELEASE SAVEPOINT ahead")
 
 
 def _tell(done: Sequence[_Pending]) -> None:

@@ -86,6 +86,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
     reconciliation = build_reconciliation(foundation)
     projects = ProjectIntake(transactions, foundation.directory, settings.issuer_url, make_id, digests, clock)
     sources = [SourceFacts(each.code, each.region, each.changes) for each in settings.sources]
+    licences = build_licences(foundation, certificates)
     services = Services(
         *_door(foundation, digests),
         *_of_applicants(foundation, http, digests),
@@ -93,7 +94,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         intakes,
         build_reviews(foundation, certificates, authorities),
         StageEventService(transactions, rules.book, clock, digests),
-        build_licences(foundation, certificates),
+        licences,
         SiteService(transactions, clock),
         projects,
         LeadService(transactions),
@@ -113,7 +114,8 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         PublishedVerifierKeys(checkpoint_keys(foundation).published),
         build_pages(foundation),
     )
-    housekeeping = Housekeeping(intakes, build_retention(foundation), reconciliation, projects)
+    retention = build_retention(foundation)
+    housekeeping = Housekeeping(intakes, retention, reconciliation, projects, lambda: licences.sweep_memory(clock()))
     return Hub(foundation, services, certificates, housekeeping)
 
 

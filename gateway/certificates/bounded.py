@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 KeyT = TypeVar("KeyT")
@@ -32,8 +33,40 @@ class BoundedCache(Generic[KeyT, ValueT]):
             _, forgotten = self._kept.popitem(last=False)
             self._weight -= self._weigh(forgotten)
 
+
+class BriefMemory(Generic[KeyT, ValueT]):
+    """Values by key, ``size`` at most, none longer than ``kept_for`` after it was put: for what is only remembered.
+
+    What is over goes at the next look or put, or when somebody calls ``sweep``.
+    """
+
+    def __init__(self, size: int, kept_for: timedelta) -> None:
+        self._size, self._kept_for = size, kept_for
+        self._kept: OrderedDict[KeyT, tuple[datetime, ValueT]] = OrderedDict()
+
+    def get(self, key: KeyT, at: datetime) -> ValueT | None:
+        """The value of ``key`` at the aware instant ``at``; None where there is none."""
+        self.sweep(at)
+        kept = self._kept.get(key)
+        return None if kept is None else kept[1]
+
+    def put(self, key: KeyT, value: ValueT, at: datetime) -> None:
+        """Keep ``value`` from ``at`` on, forgetting what was put longest ago when it is too much."""
+        self.sweep(at)
+        self.drop(key)
+        self._kept[key] = (at, value)
+        if len(self._kept) > self._size:
+            self._kept.popitem(last=False)
+
     def drop(self, key: KeyT) -> None:
         """Forget ``key``, if it is kept."""
-        value = self._kept.pop(key, None)
-        if value is not None:
-            self._weight -= self._weigh(value)
+        self._kept.pop(key, None)
+
+    def sweep(self, at: datetime) -> None:
+        """Forget what is over."""
+        over = at - self._kept_for
+        while self._kept and next(iter(self._kept.values()))[0] <= over:
+            self._kept.popitem(last=False)
+
+    def __len__(self) -> int:
+        return len(self._kept)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gateway.certificates.bounded import BoundedCache
+from gateway.certificates.bounded import BriefMemory
 from gateway.certificates.errors import NoECertificate
-from gateway.certificates.evidence import EvidenceGatherer, Gathered
+from gateway.certificates.evidence import RENEW_AFTER, EvidenceGatherer, Gathered
 from gateway.certificates.identifier_digests import IdentifierDigests
 from gateway.certificates.kind import CertificateKind
 from gateway.certificates.ports import (
@@ -99,7 +99,9 @@ class CertificateService:
         self._sources, self._verifier, self._evidence = sources, verifier, evidence
         self._transactions = transactions
         self._digests = digests
-        self._remembered: BoundedCache[tuple[str, HolderExpectation], _Remembered] = BoundedCache(MAX_REMEMBERED)
+        self._remembered: BriefMemory[tuple[str, HolderExpectation], _Remembered] = BriefMemory(
+            MAX_REMEMBERED, RENEW_AFTER
+        )
 
     def remembered(
         self, kind: str, holder: HolderExpectation, *, region: str, at: datetime, since: datetime | None = None
@@ -109,7 +111,7 @@ class CertificateService:
         Nobody is asked, the database neither: whoever relies on it makes sure in a unit of work of theirs that
         ``Obtained.rests_on`` still stands, and asks ``obtain`` where it does not.
         """
-        known = self._remembered.get((kind, holder))
+        known = self._remembered.get((kind, holder), at)
         if known is None or known.region != region or not known.stands(at, since):
             return None
         verifications = tuple(self._verifier.again(each, at) for each in known.obtained.verifications)
@@ -118,6 +120,10 @@ class CertificateService:
     def forget(self, kind: str, holder: HolderExpectation) -> None:
         """What ``remembered`` knows of the holder's ``kind`` does not stand any more."""
         self._remembered.drop((kind, holder))
+
+    def sweep_memory(self, at: datetime) -> None:
+        """Nothing is remembered for longer than evidence is, which is renewed then."""
+        self._remembered.sweep(at)
 
     async def obtain(
         self,
@@ -230,11 +236,13 @@ class CertificateService:
         region: str,
     ) -> None:
         """Only where every verdict says how long it stands."""
+        self._remembered.drop((copies[0].kind, holder))
         if any(each.stands_until is None for each in obtained.verifications):
             return
         kind, digest = copies[0].kind, self._digests.of(Use.HOLDER, holder.code)
         rests_on = CopiesAtHand(kind, digest, tuple(CopyVersion(each.digest, each.fetched_at) for each in copies))
-        self._remembered.put((kind, holder), _Remembered(replace(obtained, rests_on=rests_on), gathered, region))
+        remembered = _Remembered(replace(obtained, rests_on=rests_on), gathered, region)
+        self._remembered.put((kind, holder), remembered, obtained.verifications[0].at)
 
     async def _keep(
         self,

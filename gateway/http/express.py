@@ -53,16 +53,16 @@ class ExpressLane:
         if route is None or scope["method"] != route.method or not _is_json(scope):
             await self._app(scope, receive, send)
             return
+        scope[ROUTE_KEY] = route.path
         try:
-            messages, body = await _whole(receive)
+            body, gone = await _whole(receive)
         except HTTPException as refusal:  # the body limit's
             await plain_response(refusal.status_code, language_of(scope))(scope, receive, send)
             return
-        asked = None if body is None else route.take(body)
+        asked = None if gone else route.take(body)
         if asked is None:
-            await self._app(scope, _again(messages, receive), send)
+            await self._app(scope, _again(body, gone, receive), send)
             return
-        scope[ROUTE_KEY] = route.path
         try:
             answer = await route.answer(scope, asked)
         except GatewayError as error:
@@ -79,27 +79,28 @@ def _is_json(scope: Scope) -> bool:
     return types == [JSON]
 
 
-async def _whole(receive: Receive) -> tuple[list[Message], bytes | None]:
-    """All messages of a request and its body; None where the caller went away."""
-    messages: list[Message] = []
-    while True:
-        message = await receive()
-        messages.append(message)
-        if message["type"] != "http.request":
-            return messages, None
+async def _whole(receive: Receive) -> tuple[bytes, Message | None]:
+    """The body as far as it came, and what came in place of its end where the caller went away."""
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body", False):
+        return message.get("body", b""), None
+    body = bytearray()
+    while message["type"] == "http.request":
+        body += message.get("body", b"")
         if not message.get("more_body", False):
-            break
-    if len(messages) == 1:
-        return messages, messages[0].get("body", b"")
-    return messages, b"".join(message.get("body", b"") for message in messages)
+            return bytes(body), None
+        message = await receive()
+    return bytes(body), message
 
 
-def _again(messages: list[Message], receive: Receive) -> Callable[[], Awaitable[Message]]:
-    """``receive`` from the start."""
-    kept = iter(messages)
+def _again(body: bytes, gone: Message | None, receive: Receive) -> Callable[[], Awaitable[Message]]:
+    """``receive`` from the start, the body in one piece."""
+    kept: list[Message] = [{"type": "http.request", "body": body, "more_body": gone is not None}]
+    kept += [gone] if gone is not None else []
+    told = iter(kept)
 
     async def receive_again() -> Message:
-        message = next(kept, None)
+        message = next(told, None)
         return await receive() if message is None else message
 
     return receive_again

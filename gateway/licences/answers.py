@@ -1,7 +1,7 @@
 """What is said of a certificate that was obtained: the claims of the signed answer, and the facts of its entry."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,11 +34,15 @@ class Leaving:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A request that was judged to its end and recorded: all that an answer or an explanation is made from."""
+    """A request that was judged to its end and recorded: all that an answer or an explanation is made from.
+
+    ``facts`` are what ``facts_of`` said of it.
+    """
 
     at: datetime
     leaving: Leaving
     record_id: str
+    facts: Mapping[str, Fact] = field(default_factory=dict)
 
 
 def licence_claims(

@@ -7,11 +7,11 @@ withdrawal, a stage, a re-check or another process's change takes effect with th
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import Verification
-from gateway.licences.answers import Leaving
+from gateway.licences.answers import Leaving, Outcome
 from gateway.licences.application_context import ApplicationContext
 from gateway.licences.judgement import Allowed
 from gateway.licences.obtaining import Found
@@ -21,6 +21,8 @@ from gateway.records.entries import Fact
 from gateway.transaction import Look
 
 MAX_CASES = 4096
+REMEMBERED_FOR = timedelta(minutes=5)
+"""No longer: what is personal leaves the memory of a process soon after it left the database."""
 
 
 class Moved(Exception):
@@ -90,16 +92,13 @@ class RememberedCase:
         )
         return facts if same else None
 
-    def told(self, allowed: Allowed, leaving: Leaving, facts: Mapping[str, Fact]) -> None:
-        """What ``facts_of`` made of them, which depends on nothing else."""
-        self._told[allowed.question.kind] = (allowed, leaving, facts)
-
-    def kept(self, leaving: Leaving, context: ApplicationContext, *, others: bool) -> None:
-        """What the verdict rests on was kept and committed; with ``others`` also whom else it names."""
-        verification = leaving.found.verification
+    def kept(self, allowed: Allowed, outcome: Outcome, now: datetime, *, others: bool) -> None:
+        """An answer was committed, and with it what it rests on; with ``others`` also whom else it names."""
+        leaving, verification = outcome.leaving, outcome.leaving.found.verification
         self._kept[verification.kind] = verification
+        self._told[verification.kind] = (allowed, leaving, outcome.facts)
         if verification.verdict is Verdict.VALID:
-            self._left[verification.kind] = (leaving, context)
+            self._left[verification.kind] = (leaving, allowed.context(now))
         if others:
             self._named.add((verification.kind, verification.envelope_digest))
 

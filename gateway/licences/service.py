@@ -26,12 +26,13 @@ from gateway.applications.stage_events import require_application
 from gateway.applications.submission import PURPOSE
 from gateway.authorisations.model import require_covers
 from gateway.caller import Caller
-from gateway.certificates.bounded import BoundedCache
+from gateway.certificates.bounded import BriefMemory
 from gateway.certificates.disclosure import disclose
 from gateway.certificates.named_persons import others_named
 from gateway.certificates.proofs import Proof, ProofCause, documents_behind
 from gateway.certificates.service import CertificateService
 from gateway.certificates.verdicts import Verdict
+from gateway.certificates.verification import HolderExpectation
 from gateway.clock import Clock, date_in_china
 from gateway.crypto.jwk import CurrentKey
 from gateway.crypto.jws import sign_jws
@@ -44,7 +45,7 @@ from gateway.licences.errors import StageMoved
 from gateway.licences.explanation import explain_outcome, explain_refusal
 from gateway.licences.gates import Gate, Gates
 from gateway.licences.judgement import Allowed, judge, open_stage, require_utility
-from gateway.licences.memory import MAX_CASES, Moved, RememberedCase, looks_of
+from gateway.licences.memory import MAX_CASES, REMEMBERED_FOR, Moved, RememberedCase, looks_of
 from gateway.licences.obtaining import Found, Obtainer
 from gateway.licences.ports import Case, LicencesTransaction
 from gateway.licences.third_parties import THIRD_PARTY_KINDS
@@ -100,7 +101,7 @@ class LicenceService:
         self._digests = digests
         self._answer_key = answer_key
         self._issuer = issuer
-        self._cases: BoundedCache[str, RememberedCase] = BoundedCache(MAX_CASES)
+        self._cases: BriefMemory[str, RememberedCase] = BriefMemory(MAX_CASES, REMEMBERED_FOR)
 
     async def answer(self, caller: Caller, request: VerifiedLicenceRequest) -> str:
         """The signed answer, a compact JWS. An invalid or indeterminate certificate is an answer, not an error.
@@ -152,7 +153,7 @@ class LicenceService:
             if outcome is None:
                 case = await self._transactions.read(lambda tx: tx.cases.read(request.application_id))
                 outcome = await self._judged(asking, snapshot, facts, case)
-                self._cases.put(request.application_id, RememberedCase(case))
+                self._cases.put(request.application_id, RememberedCase(case), asking.now)
         verdict = outcome.leaving.found.verification.verdict
         if verdict is not Verdict.VALID:
             gates.note(Gate.DISCLOSURE, verdict, check="disclosure.not_verified", note="未通过核验的证照不提供任何内容")
@@ -163,7 +164,7 @@ class LicenceService:
     ) -> Outcome | None:
         """The answer from what is remembered; None where nothing is, or where it does not stand or would refuse."""
         application_id = asking.request.application_id
-        known = self._cases.get(application_id)
+        known, before = self._cases.get(application_id, asking.now), dict(facts)
         if known is None or asking.request.kind in THIRD_PARTY_KINDS:  # a third party is asked for once, not twice
             return None
         try:
@@ -171,9 +172,21 @@ class LicenceService:
         except Overloaded:
             raise
         except (Moved, GatewayError):
-            self._cases.drop(application_id)
+            self._forget(application_id, asking.request.kind, known)
             asking.gates.begin_anew()
+            facts.clear()
+            facts.update(before)
             return None
+
+    def _forget(self, application_id: str, kind: str, known: RememberedCase) -> None:
+        self._cases.drop(application_id)
+        if known.case.party is not None:
+            self._certificates.forget(kind, HolderExpectation(known.case.party.code, known.case.party.name))
+
+    def sweep_memory(self, at: datetime) -> None:
+        """What is remembered of applications goes when its time is over, whether somebody asks or not."""
+        self._cases.sweep(at)
+        self._certificates.sweep_memory(at)
 
     async def _judged(
         self,
@@ -200,7 +213,7 @@ class LicenceService:
                 else lambda tx: self._record(tx, asking, allowed, leaving, snapshot, facts, None)
             )
         if known is not None:
-            known.kept(outcome.leaving, allowed.context(now), others=_tells_of_others(outcome.leaving))
+            known.kept(allowed, outcome, now, others=_tells_of_others(outcome.leaving))
         return outcome
 
     def _known_kind(self, kind: str) -> str:
@@ -242,14 +255,12 @@ class LicenceService:
         told = None if known is None else known.told_before(allowed, leaving)
         if told is None:
             told = facts_of(allowed, leaving, self._certificates.identifier_digests)
-            if known is not None:
-                known.told(allowed, leaving, told)
         entry = RecordEntry(asking.action, at, asking.actor, request.application_id, facts={**facts, **told})
         if known is None or not known.has_kept(leaving.found.verification):
             _keep_evidence(tx, request.application_id, leaving.found, str(facts["holder_digest"]), at)
         if _tells_of_others(leaving) and (known is None or not known.has_named(leaving.found.verification)):
             self._keep_others(tx, allowed, leaving)
-        return Outcome(asking.now, leaving, tx.records.append(entry))
+        return Outcome(asking.now, leaving, tx.records.append(entry), told)
 
     def _keep_others(self, tx: LicencesTransaction, allowed: Allowed, leaving: Leaving) -> None:
         """Whom else the certificate names as it is now: a newer version than the confirmed one may name others."""

@@ -29,6 +29,7 @@ _POLICY: Final = JwsPolicy(
     leeway=PROOF_LEEWAY,
     proof_key=True,
 )
+MAX_KNOWN_URI: Final = 200
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _TOKEN_ID: Final = re.compile(r"[A-Za-z0-9_.:~+/=-]{1,128}")
 _PATH_KEPT: Final = "!$&'()*+,;=:@-._~"
@@ -75,7 +76,6 @@ def access_token_hash(access_token: str) -> str:
     return encode_base64url(sha256(access_token.encode()).digest()).decode()
 
 
-@lru_cache(4096)
 def normalise_htu(uri: str) -> str:
     """``uri`` without query and fragment, normalised by RFC 3986 §6.2.2 and §6.2.3 (case, port, escapes, dot segments).
 
@@ -90,6 +90,16 @@ def normalise_htu(uri: str) -> str:
     port = parts.port
     authority = host if port in (None, _DEFAULT_PORTS[parts.scheme]) else f"{host}:{port}"
     return f"{parts.scheme}://{authority}{_normalise_path(parts.path)}"
+
+
+@lru_cache(1024)
+def _known_htu(uri: str) -> str:
+    return normalise_htu(uri)
+
+
+def _normalised(uri: str) -> str:
+    """As ``normalise_htu``. A client asks the same few addresses; long ones are nobody's, and are not remembered."""
+    return _known_htu(uri) if len(uri) <= MAX_KNOWN_URI else normalise_htu(uri)
 
 
 def _normalise_path(path: str) -> str:
@@ -110,6 +120,6 @@ def _normalise_path(path: str) -> str:
 
 def _same_address(claimed: object, uri: str) -> bool:
     try:
-        return isinstance(claimed, str) and normalise_htu(claimed) == normalise_htu(uri)
+        return isinstance(claimed, str) and _normalised(claimed) == _normalised(uri)
     except ValueError:
         return False

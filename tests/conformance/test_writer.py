@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -195,3 +196,46 @@ async def test_when_the_record_cannot_be_written_nothing_is_done(database_url: s
         await transactions.write(work)
         report = await transactions.read(lambda tx: audit(tx.record_reader, SEAL_KEYS))
         assert (report.entries, report.broken) == (2, ())
+
+
+async def test_a_loop_that_is_busy_holds_up_nobody_of_another(database_url: str) -> None:
+    """Units are gathered by the loop that they come from: one that is stuck must not be waited for."""
+    with opened(database_url, SetClock()) as transactions:
+        await transactions.write(lambda tx: tx.records.append(entry(0)))
+        begun, over = threading.Event(), threading.Event()
+
+        async def stuck() -> str:
+            waiting = asyncio.ensure_future(transactions.write(lambda tx: tx.records.append(entry(1))))
+            await asyncio.sleep(0)
+            begun.set()
+            over.wait(20)
+            return await waiting
+
+        elsewhere = asyncio.create_task(asyncio.to_thread(asyncio.run, stuck()))
+        await asyncio.to_thread(begun.wait, 20)
+        try:
+            await asyncio.wait_for(transactions.write(lambda tx: tx.records.append(entry(2))), 10)
+            assert not over.is_set()
+        finally:
+            over.set()
+        assert await elsewhere
+
+
+async def test_whoever_comes_in_every_round_keeps_nobody_waiting(database_url: str) -> None:
+    """As long as somebody new comes, a commit still begins: what was written first is told before the last came."""
+    with opened(database_url, SetClock()) as transactions:
+        told: list[int] = []
+
+        async def write(number: int) -> None:
+            await transactions.write(lambda tx: tx.records.append(entry(number)))
+            told.append(number)
+
+        tasks, first_told_after = [], None
+        for number in range(3000):
+            tasks.append(asyncio.create_task(write(number)))
+            await asyncio.sleep(0)
+            time.sleep(0.0005)  # noqa: ASYNC251 - a loop that is never idle
+            if told and first_told_after is None:
+                first_told_after = number
+        await asyncio.gather(*tasks)
+        assert first_told_after is not None, "nobody was told before the last one came"

@@ -35,7 +35,7 @@ def housekeeping(room: LicencesRoom) -> Housekeeping:
     make_id, issuer = id_maker(room.clock), "https://gateway.example"
     days = ReconciliationService(room.transactions, room.clock, make_id, lambda: key, issuer)
     projects = ProjectIntake(room.transactions, FixedDirectory(), issuer, make_id, DIGESTS, room.clock)
-    return Housekeeping(room.intakes, retention, days, projects)
+    return Housekeeping(room.intakes, retention, days, projects, lambda: room.licences.sweep_memory(room.clock()))
 
 
 async def test_copies_go_when_they_may_no_longer_stand_in_for_their_source(

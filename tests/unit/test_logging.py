@@ -124,3 +124,10 @@ def test_a_stream_that_is_gone_keeps_nobody_from_working() -> None:
     structlog.get_logger().info("before")
     gone.close()
     structlog.get_logger().error("after")
+
+
+def test_a_stream_that_knows_no_chinese_gets_it_escaped() -> None:
+    raw = io.BytesIO()
+    configure_logging("INFO", io.TextIOWrapper(raw, encoding="ascii", write_through=True))
+    structlog.get_logger().info("办电")
+    assert orjson.loads(raw.getvalue())["event"] == "办电"

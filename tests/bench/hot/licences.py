@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from base64 import urlsafe_b64decode
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,11 @@ def limit_work(stand: Stand, answered: bytes, leaf: bytes, path: Path, *, cache_
     path.write_text(json.dumps(said, ensure_ascii=False), "utf-8")
 
 
-def _json(part: bytes) -> Any:
-    from base64 import urlsafe_b64decode
+def claims_of(answer: bytes) -> dict[str, Any]:
+    """What a signed answer says."""
+    claims: dict[str, Any] = _json(answer.split(b".")[1])
+    return claims
 
+
+def _json(part: bytes) -> Any:
     return json.loads(urlsafe_b64decode(part + b"=" * (-len(part) % 4)))

@@ -1,7 +1,7 @@
-"""What a verified licence costs at the least: ``python -m tests.bench.limit`` on the same machine, without a gateway.
+"""What a verified licence costs at the least: ``python -m tests.bench.hot.limit``, a server beside the gateway.
 
-A bare server that does the same verifies, signs the same answer, takes in and gives out the same bytes, and makes the
-same entry durable before it answers – without a framework, an SQL layer, or a question whether anything is allowed.
+It does the same verifies, signs an answer of the same bytes, takes in the same request, and makes the same entry
+durable before it answers – without a framework, an SQL layer, most headers, or a question whether that is allowed.
 """
 
 import argparse

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 import psycopg
 import pytest
 
-from tests.bench.hot.licences import LicenceRequests, limit_work, mint
+from tests.bench.hot.licences import LicenceRequests, claims_of, limit_work, mint
 from tests.bench.hot.slices import Measured, Side, compare
 from tests.bench.hot.stand import Stand, new_port, standing, with_source_at
 from tests.bench.hot.wire import Fleet
@@ -131,6 +132,7 @@ async def _licences(
     for _ in range(2):  # the first answers find their copies stale or missing, and fetch them
         sample = await ours.fleet.ask(await requests.make(len(stand.applications)))
         ours.answered += len(stand.applications)
+    require_valid(sample.last_body)
     work = stand.directory / f"work-{path}-{connections}.json"
     limit_work(stand, sample.last_body, newest_leaf(stand.database_url), work, cache_tokens=path == "1b")
     port = new_port()
@@ -141,6 +143,7 @@ async def _licences(
     try:
         name = f"{path} {PATHS[path]}"
         measured = await compare(name, ours, limit, connections, seconds=wanted.seconds, pairs=wanted.pairs)
+        require_valid((await ours.slice(20))[2])
     finally:
         ours.fleet.close()
         limit.fleet.close()
@@ -153,6 +156,13 @@ async def _audited(stand: Stand) -> None:
     await stand.processes.run_gateway(stand.province.environment, "audit")
 
 
+def require_valid(answer: bytes) -> None:
+    """A valid verdict from a copy at hand, or the figures are of something else. Raises ``SpeedBought``."""
+    claims = claims_of(answer)
+    if (claims["verdict"], claims["from_copy"]) != ("valid", True):
+        raise SpeedBought(f"the verdict is {claims['verdict']}, from a copy: {claims['from_copy']}")
+
+
 def require_recorded(database_url: str, before: int, answered: int) -> None:
     """As many entries as answers, beyond those of ``before``. Raises ``SpeedBought``."""
     if (entries := recorded(database_url) - before) != answered:
@@ -160,24 +170,22 @@ def require_recorded(database_url: str, before: int, answered: int) -> None:
 
 
 def recorded(database_url: str) -> int:
-    """Entries of answers in the record."""
-    return int(_one(database_url, f"SELECT count(*) FROM record_entries WHERE action = '{DISCLOSED}'"))
+    """Entries of answers in the record; a refusal is none."""
+    return sum(orjson.loads(bytes(leaf))["result"] == "done" for (leaf,) in _leaves(database_url))
 
 
 def newest_leaf(database_url: str) -> bytes:
     """The bytes of the last such entry."""
-    of_answers = f"SELECT leaf FROM record_entries WHERE action = '{DISCLOSED}'"
-    return bytes(_one(database_url, f"{of_answers} ORDER BY sequence DESC LIMIT 1"))
+    return bytes(_leaves(database_url)[-1][0])
 
 
-def _one(database_url: str, statement: str) -> Any:
+def _leaves(database_url: str) -> list[tuple[Any, ...]]:
+    statement = f"SELECT leaf FROM record_entries WHERE action = '{DISCLOSED}' ORDER BY sequence"
     if database_url.startswith("sqlite:///"):
         with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as connection:
-            return connection.execute(statement).fetchone()[0]
+            return connection.execute(statement).fetchall()
     with psycopg.connect(database_url) as connection:
-        row = connection.execute(statement.encode()).fetchone()
-        assert row is not None
-        return row[0]
+        return connection.execute(statement.encode()).fetchall()
 
 
 def write(path: Path, results: Sequence[Result]) -> None:

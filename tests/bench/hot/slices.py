@@ -28,19 +28,19 @@ class Side:
     took: list[float] = field(default_factory=list)
     answered: int = 0
 
-    async def slice(self, count: int) -> tuple[float, float]:
-        """Answers a CPU-second, and answers a second."""
+    async def slice(self, count: int) -> tuple[float, float, bytes]:
+        """Answers a CPU-second, answers a second, and the last of them."""
         requests = await self.make(count)
         before = cpu_seconds(self.pids)
         answered = await self.fleet.ask(requests)
         used = cpu_seconds(self.pids) - before
         self.took += answered.took
         self.answered += count
-        return count / used, count / answered.seconds
+        return count / used, count / answered.seconds, answered.last_body
 
     async def measure(self) -> float:
         """One slice of the settled length, noted."""
-        rate, wall = await self.slice(self.count)
+        rate, wall, _ = await self.slice(self.count)
         self.rates.append(rate)
         self.walls.append(wall)
         return rate
@@ -48,7 +48,7 @@ class Side:
     async def settle(self, seconds: float) -> None:
         """Warm up, and find how many requests fill so many CPU-seconds."""
         await self.slice(WARM_UP)
-        rate, _ = await self.slice(WARM_UP)
+        rate, *_ = await self.slice(WARM_UP)
         self.count = max(20, int(rate * seconds))
         self.took.clear()
 

@@ -105,6 +105,25 @@ async def test_the_lane_is_counted_as_the_route_that_it_is() -> None:
     assert counted == {(PATH, "200"): 1.0, (PATH, "422"): 1.0}
 
 
+async def test_too_much_in_pieces_is_refused_and_counted_as_the_route_that_it_is() -> None:
+    app, service, metrics = served(express=True)
+
+    async def pieces() -> Any:
+        for _ in range(50):
+            yield b"x" * 100
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=PUBLIC_URL) as client:
+        answer = await client.post(PATH, content=pieces(), headers=JSON)
+    assert (answer.status_code, service.asked) == (413, [])
+    routes = {
+        sample.labels["route"]
+        for family in metrics.registry.collect()
+        for sample in family.samples
+        if sample.name == "bandian_http_requests_total"
+    }
+    assert routes == {PATH}
+
+
 async def test_a_body_in_pieces_is_one_body() -> None:
     app, service, _ = served(express=True)
     body = CASES["plain"][0]

@@ -7,7 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from adapters.storage.engine import create_database_engine
 from adapters.storage.transactions import SqlTransactions
 from gateway.applications.lifecycle import StageAction, StageEvent, apply
 from gateway.authorisations.errors import AuthorisationMissing
@@ -16,6 +18,7 @@ from gateway.licences.errors import ConfirmedCertificateGone, NoOpenStage
 from gateway.licences.gates import Gate
 from gateway.partners.errors import AgreementRefused
 from gateway.partners.model import AgreementStatus
+from gateway.records.entries import RecordEntry
 from schemas.partner_api import VerifiedLicence, VerifiedLicenceRequest
 from tests.support.licences import PURPOSE, UTILITY, LicencesRoom, an_applicant, province, utility_caller
 from tests.support.storage import SetClock, opened
@@ -136,6 +139,7 @@ async def test_a_change_elsewhere_refuses_the_very_next_answer(
     assert [type(each) for each in results] == [refusal] * 8
     entries = await room.entries("licence.disclosed")
     assert [each["result"] for each in entries] == ["done"] * 2 + ["refused"] * 8
+    assert len({frozenset(each["facts"]) for each in entries[2:]}) == 1, "memory leaves no trace in a refusal"
 
 
 async def test_what_the_applicant_confirmed_may_change_elsewhere(room: LicencesRoom, database_url: str) -> None:
@@ -237,3 +241,45 @@ async def test_a_dry_run_from_memory_tells_every_gate(room: LicencesRoom) -> Non
     refused = await room.licences.explain(UTILITY, request)
     assert [each.verdict for each in refused.checks if each.name in ("caller", "application")] == ["valid", "valid"]
     assert next(each for each in refused.checks if each.verdict == "invalid").name == "agreement"
+
+
+async def test_what_is_remembered_goes_when_its_time_is_over(room: LicencesRoom) -> None:
+    await remembered(room)
+    assert (len(room.licences._cases), len(room.certificates._remembered)) == (1, 1)
+    room.licences.sweep_memory(room.clock.advance(minutes=4))
+    assert (len(room.licences._cases), len(room.certificates._remembered)) == (1, 1)
+    room.licences.sweep_memory(room.clock.advance(minutes=1))
+    assert (len(room.licences._cases), len(room.certificates._remembered)) == (0, 0)
+
+
+async def test_of_a_withdrawn_application_nothing_is_remembered(room: LicencesRoom, database_url: str) -> None:
+    application_id = await remembered(room)
+    with opened(database_url, room.clock) as elsewhere:
+        await withdrawn(room, elsewhere, application_id)
+    with pytest.raises(AuthorisationMissing):
+        await room.ask(application_id)
+    assert (len(room.licences._cases), len(room.certificates._remembered)) == (0, 0)
+
+
+async def test_a_table_that_is_locked_for_a_moment_refuses_nobody(room: LicencesRoom, database_url: str) -> None:
+    """A rewrite of the table (``bandian keys reseal --sweep``) is waited for, by those alone who look at it."""
+    application_id = await remembered(room)
+    engine = create_database_engine(database_url, pool_size=1)
+    if engine.dialect.name != "postgresql":
+        engine.dispose()
+        return  # SQLite locks no table of its own
+    with engine.connect() as connection:
+        transaction = connection.begin()
+        connection.execute(text("LOCK TABLE certificate_copies IN ACCESS EXCLUSIVE MODE"))
+        asking = [asyncio.create_task(room.ask(application_id)) for _ in range(6)]
+        plain = [
+            asyncio.create_task(
+                room.transactions.write(lambda tx: tx.records.append(RecordEntry("test.done", room.clock(), "gateway")))
+            )
+            for _ in range(3)
+        ]
+        await asyncio.sleep(1)
+        transaction.rollback()
+    engine.dispose()
+    assert {each.verdict for each in await asyncio.gather(*asking)} == {"valid"}
+    assert len(set(await asyncio.gather(*plain))) == 3
