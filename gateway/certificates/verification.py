@@ -8,10 +8,8 @@ from gateway.certificates.claims import ECertificateClaims
 from gateway.certificates.freshness import Basis
 from gateway.certificates.status_lists import StatusEvidence
 from gateway.certificates.verdicts import Verdict, worst
+from gateway.certificates.x509.chain_basis import DATED_NOW
 from gateway.errors import Owner
-
-CHAINS = frozenset({"chain", "status_list.chain"})
-"""Bases that are judged at the instant of the verdict itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,7 @@ class Verification:
 
     def judged_again(self, at: datetime) -> "Verification":
         """The same verdict at a later instant before ``stands_until``."""
-        basis = tuple(replace(each, as_of=at) if each.name in CHAINS else each for each in self.basis)
+        basis = tuple(replace(each, as_of=at) if each.name in DATED_NOW else each for each in self.basis)
         return replace(self, at=at, basis=basis)
 
     @property

@@ -7,6 +7,10 @@ from datetime import datetime
 from gateway.certificates.freshness import Basis, BasisState
 from gateway.certificates.x509.chain import ChainResult
 
+CHAIN, OF_STATUS_LIST = "chain", "status_list."
+DATED_NOW = frozenset({CHAIN, OF_STATUS_LIST + CHAIN})
+"""Bases that are judged at the instant of the verdict itself."""
+
 
 def chain_basis(result: ChainResult, at: datetime, down: AbstractSet[str] = frozenset()) -> tuple[Basis, ...]:
     """``chain`` first, judged at ``at`` under the anchor it names, then what revocation was judged by.
@@ -15,7 +19,7 @@ def chain_basis(result: ChainResult, at: datetime, down: AbstractSet[str] = froz
     comes from one of them is marked so, whether an older answer of it is at hand or none.
     """
     anchor = result.path[-1].subject_text if result.path else None
-    chain = Basis("chain", BasisState.FRESH if anchor else BasisState.MISSING, at if anchor else None, source=anchor)
+    chain = Basis(CHAIN, BasisState.FRESH if anchor else BasisState.MISSING, at if anchor else None, source=anchor)
     silent = _silent(result, down) if down else frozenset()
     return chain, *(replace(each, down=True) if each.source in silent else each for each in result.basis)
 
@@ -32,4 +36,4 @@ def _silent(result: ChainResult, down: AbstractSet[str]) -> frozenset[str]:
 
 def of_status_list(basis: tuple[Basis, ...]) -> tuple[Basis, ...]:
     """The same, of the chain of a status list's signer."""
-    return tuple(replace(each, name=f"status_list.{each.name}") for each in basis)
+    return tuple(replace(each, name=OF_STATUS_LIST + each.name) for each in basis)

@@ -20,8 +20,7 @@ from gateway.caller import Role
 from gateway.conformance.model import Verdict
 from gateway.crypto import jwk
 from mock_services.jose import KeySet, SigningKey, base64url, read_claims
-from mock_services.utility.receiver import TAKEN
-from schemas.events import EPOCH, DeliveryReceipt, EventType
+from schemas.events import EPOCH, EVENT_DATA, DeliveryReceipt, EventType
 from tests.support.conformance import Suite
 from tests.support.mock_process import running_mock
 from tests.support.tiny_server import Answer, Asked, TinyServer, tiny_server
@@ -605,7 +604,7 @@ def test_what_applicants_say_at_the_end_is_taken(utility: Utility, name: str) ->
 
 
 def test_no_kind_of_event_is_unknown_here() -> None:
-    assert set(TAKEN) == set(EventType) - {EventType.CONFORMANCE_TEST}
+    assert set(EVENT_DATA) == set(EventType) - {EventType.CONFORMANCE_TEST}
 
 
 def test_a_stage_event_that_is_sent_again_claims_the_same_time(utility: Utility) -> None:
