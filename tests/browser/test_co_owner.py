@@ -6,8 +6,8 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.applicants import SESSION, Visitor
+from tests.browser.keyboard import press_on
 from tests.browser.looking import Looking
-from tests.browser.test_applicant import press_on
 from tests.support.province import LiveProvince
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
