@@ -53,7 +53,7 @@ Authorisations = Annotated[AuthorisationService, Depends(provide(AuthorisationSe
 Reviews = Annotated[ReviewService, Depends(provide(ReviewService))]
 Operator = Annotated[Caller, Depends(require_role(Role.OPERATOR, scope="operate"))]
 Limits = Annotated[RateLimits, Depends(provide(RateLimits))]
-INTAKES_OF_A_HOLDER = parse("20/hour")
+INTAKES, INTAKES_OF_A_HOLDER = "intakes", parse("20/hour")
 APPLICANTS: list[str | Enum] = ["申请人 · 办电"]
 OFFICERS: list[str | Enum] = ["运营方"]
 
@@ -148,7 +148,7 @@ async def _begin(
 ) -> Response:
     async def work() -> Response:
         # Each intake asks the sources for everything that the holder has.
-        limits.hit(INTAKES_OF_A_HOLDER, "intakes", applicant.holder_digest)
+        limits.hit(limits.limit_of(INTAKES, INTAKES_OF_A_HOLDER), INTAKES, applicant.holder_digest)
         view = await service.begin(applicant, intake, _demand(demand), demand.address)
         opened = IntakeOpened(
             intake_id=view.intake_id, href=f"/v1/intakes/{view.intake_id}", expires_at=view.expires_at

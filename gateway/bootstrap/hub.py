@@ -9,6 +9,7 @@ from adapters.live_keys import LiveTokenKeys
 from gateway.applications.intake import IntakeService
 from gateway.applications.own_application import OwnApplicationService
 from gateway.applications.purge_receipts import PurgeReceiptService
+from gateway.applications.router import INTAKES
 from gateway.applications.stage_events import StageEventService
 from gateway.approvals.commitments import CommitmentService
 from gateway.approvals.outcomes import OutcomeIntake
@@ -124,7 +125,10 @@ def _door(foundation: Foundation, digests: KeyedDigest) -> tuple[object, ...]:
     settings, clock, transactions = foundation.settings, foundation.clock, foundation.transactions
     directory, keys, token_keys = foundation.directory, foundation.keys, LiveTokenKeys(foundation.keys)
     gate = AccessGate(directory, token_keys, settings.issuer_url, None if settings.on_sqlite else transactions)
-    limits = RateLimits(settings.partner_rate_limit, {EVIDENCE: settings.evidence_rate_limit})
+    set_for = {EVIDENCE: settings.evidence_rate_limit}
+    if settings.intake_rate_limit is not None:
+        set_for[INTAKES] = settings.intake_rate_limit
+    limits = RateLimits(settings.partner_rate_limit, set_for)
     tokens = TokenService(
         transactions,
         directory,

@@ -30,6 +30,9 @@ class ServingSettings(Part):
     drain_s: float = Field(default=0, ge=0, le=120, description="Not ready for so long before it stops (SIGTERM)")
     trusted_proxies: Networks = Field(default=(), description="Whose X-Forwarded-For and -Proto are believed")
     partner_rate_limit: int = Field(default=6000, ge=60, le=1_000_000, description="Requests a minute of one partner")
+    intake_rate_limit: int | None = Field(
+        default=None, ge=1, le=6000, description="Intakes a minute of one holder; twenty an hour when left out"
+    )
     evidence_rate_limit: int = Field(
         default=30, ge=1, le=6000, description="Evidence bundles a minute that one address may ask for"
     )

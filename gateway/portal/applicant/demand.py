@@ -9,7 +9,7 @@ from gateway.applications.customer_classes import Area
 from gateway.applications.errors import DemandNotClassifiable, NoUtility, RegionMalformed, RegionTooWide, TooManyIntakes
 from gateway.applications.intake import INTAKE_OF, IntakeService
 from gateway.applications.model import Demand
-from gateway.applications.router import INTAKES_OF_A_HOLDER
+from gateway.applications.router import INTAKES, INTAKES_OF_A_HOLDER
 from gateway.http.limits import RateLimits
 from gateway.http.services import provide
 from gateway.identity.model import VerifiedApplicant
@@ -41,7 +41,7 @@ async def begin(
 
     async def work() -> Response:
         # Each intake asks the sources for everything that the holder has.
-        limits.hit(INTAKES_OF_A_HOLDER, "intakes", applicant.holder_digest)
+        limits.hit(limits.limit_of(INTAKES, INTAKES_OF_A_HOLDER), INTAKES, applicant.holder_digest)
         view = await intakes.begin(applicant, INTAKE_OF[applicant.applicant_kind], _demand(demand), demand.address)
         return RedirectResponse(f"/intakes/{view.intake_id}", 303)
 
