@@ -21,17 +21,20 @@ FETCHED = AT - timedelta(hours=2)
 
 
 @cache
-def world() -> tuple[Province, Verifier, bytes, StatusEvidence]:
+def world() -> tuple[Province, Verifier, tuple[bytes, bytes], StatusEvidence]:
+    """The second envelope is in force for this day alone."""
     province = Province()
     crls = tuple(province.pki.authority(name).crl(AT) for name in AUTHORITIES)
     evidence = StatusEvidence({LIST_URI: province.status_list(issued_at=AT - timedelta(minutes=1))}, crls)
-    return province, province.verifier(), province.envelope(), evidence
+    today = date_in_china(AT).isoformat()
+    envelopes = province.envelope(), province.envelope(ZZYXQJZRQ=today)
+    return province, province.verifier(), envelopes, evidence
 
 
-def verified(at: datetime, verifier: Verifier | None = None) -> Verification:
-    _, kept, envelope, evidence = world()
+def verified(at: datetime, verifier: Verifier | None = None, *, ends_today: bool = False) -> Verification:
+    _, kept, envelopes, evidence = world()
     return (verifier or kept).verify(
-        envelope,
+        envelopes[ends_today],
         KindRegistry.discover().get("business_licence"),
         at,
         HolderExpectation(ENTERPRISE),
@@ -49,11 +52,11 @@ def test_it_ends_with_the_day_at_the_latest() -> None:
 
 
 @settings(deadline=None)
-@given(st.floats(0, 1), st.floats(0, 1))
-def test_until_then_it_is_what_would_be_found(first: float, second: float) -> None:
+@given(st.floats(0, 1), st.floats(0, 1) | st.just(1.0), st.booleans())
+def test_until_then_it_is_what_would_be_found(first: float, second: float, ends_today: bool) -> None:
     """The first instant anywhere around midnight, expiries and limits of age; the second before the verdict's end."""
     at = AT + timedelta(hours=30) * first
-    verdict = verified(at)
+    verdict = verified(at, ends_today=ends_today)
     if verdict.stands_until is None:
         assert verdict.verdict is not Verdict.VALID
         return
@@ -61,7 +64,9 @@ def test_until_then_it_is_what_would_be_found(first: float, second: float) -> No
     if later >= verdict.stands_until:
         later = verdict.stands_until - timedelta(microseconds=1)
     province = world()[0]
-    assert verdict.judged_again(later) == _without_end(verified(later, province.verifier()), verdict)
+    assert verdict.judged_again(later) == _without_end(
+        verified(later, province.verifier(), ends_today=ends_today), verdict
+    )
 
 
 def _without_end(found: Verification, verdict: Verification) -> Verification:
