@@ -192,8 +192,8 @@ class GroupWriter:
         with self._arrived:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_UNITS))]
         if batch:
-            last = [pending for pending in batch[1:] if pending.foreseen and not pending.put_back]
-            self._commit([batch[0], *(pending for pending in batch[1:] if pending not in last), *last])
+            # Those that look and change nothing come last, to look together; nobody is sent to the end twice.
+            self._commit([batch[0], *sorted(batch[1:], key=lambda each: each.foreseen and not each.put_back)])
 
     def _commit(self, batch: list[_Pending]) -> None:
         try:
