@@ -37,6 +37,17 @@ router = APIRouter(
 SeenPages = Annotated[Pages, Depends(provide(Pages))]
 At = Annotated[datetime, Depends(now)]
 Region = Annotated[str, Query(max_length=12)]
+
+
+async def shown_region(region: Region = PROVINCE) -> str:
+    """A dependency: the region asked for, the province where none is. Raises ``PageUnknown`` for what is no region."""
+    wanted = region or PROVINCE
+    if wanted not in REGION_NAMES:
+        raise page_unknown()
+    return wanted
+
+
+ShownRegion = Annotated[str, Depends(shown_region)]
 OnText = Annotated[str, Query(max_length=40)]
 Rules = Annotated[LiveRules, Depends(provide(LiveRules))]
 
@@ -124,12 +135,9 @@ async def capacity(
     request: Request,
     pages: SeenPages,
     service: Annotated[CapacityService, Depends(provide(CapacityService))],
-    region: Region = PROVINCE,
+    wanted: ShownRegion,
 ) -> Response:
-    """What utilities publish of the grid's free capacity. Raises ``PageUnknown`` for what is no region."""
-    wanted = region or PROVINCE
-    if wanted not in REGION_NAMES:
-        raise page_unknown()
+    """What utilities publish of the grid's free capacity."""
     return pages.render(
         request,
         "public/capacity.html",
@@ -146,12 +154,9 @@ async def outages(
     request: Request,
     pages: SeenPages,
     service: Annotated[OutageService, Depends(provide(OutageService))],
-    region: Region = PROVINCE,
+    wanted: ShownRegion,
 ) -> Response:
-    """Outages planned, under way, or over within a day. Raises ``PageUnknown`` for what is no region."""
-    wanted = region or PROVINCE
-    if wanted not in REGION_NAMES:
-        raise page_unknown()
+    """Outages planned, under way, or over within a day."""
     found, at = await service.shown(wanted)
     return pages.render(
         request,
