@@ -5,6 +5,7 @@ Neither is fit for anything but a benchmark: whole requests with ``Content-Lengt
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,7 +44,7 @@ def _length(head: bytes) -> int:
     return int(head[at + len(_LENGTH) : end if end >= 0 else None])
 
 
-class _Messages(asyncio.Protocol):
+class _Messages(asyncio.Protocol, ABC):
     """Cuts what arrives into heads and bodies."""
 
     def __init__(self) -> None:
@@ -66,8 +67,9 @@ class _Messages(asyncio.Protocol):
             self._head, self._buffer = None, self._buffer[self._missing :]
             self.message(head, body)
 
+    @abstractmethod
     def message(self, head: bytes, body: bytes) -> None:
-        raise NotImplementedError
+        """One whole message came."""
 
 
 class _ServerConnection(_Messages):
