@@ -21,6 +21,8 @@ def test_a_path_is_measured_against_its_limit_and_audited(database: str, tmp_pat
         "paths",
         "--path",
         "1b",
+        "--path",
+        "2",
         "--database",
         database,
         "--pairs",
@@ -43,8 +45,11 @@ def test_a_path_is_measured_against_its_limit_and_audited(database: str, tmp_pat
     )
     assert ended.returncode == 0, ended.stderr[-3000:]
     print(ended.stdout)
-    (figures,) = json.loads(out.read_text("utf-8"))["1b"]
-    assert figures["database"] == database
-    assert 0 < figures["low"] <= figures["ratio"] <= figures["high"]
-    assert min(figures["gateway_per_cpu_s"], figures["limit_per_cpu_s"], figures["resident_mb"]) > 0
+    told = json.loads(out.read_text("utf-8"))
+    assert set(told) == {"1b", "2"}
+    for (figures,) in told.values():
+        assert figures["database"] == database
+        assert 0 < figures["low"] <= figures["ratio"] <= figures["high"]
+        assert min(figures["gateway_per_cpu_s"], figures["limit_per_cpu_s"], figures["resident_mb"]) > 0
+    assert "as many receipts, each once and in order" in ended.stdout
     assert "the record is whole" in ended.stdout

@@ -14,6 +14,7 @@ import orjson
 import psycopg
 import pytest
 
+from tests.bench.hot import outcomes
 from tests.bench.hot.licences import LicenceRequests, claims_of, limit_work, mint
 from tests.bench.hot.slices import Measured, Side, compare
 from tests.bench.hot.stand import Stand, new_port, standing, with_source_at
@@ -24,6 +25,7 @@ DATABASES = ("sqlite", "postgresql")
 PATHS = {
     "1a": "verified licence, token and proof verified, copy at hand",
     "1b": "verified licence, proof verified, token known, copy at hand",
+    "2": outcomes.NAME,
 }
 """Path id to what is done on it."""
 DISCLOSED = "licence.disclosed"
@@ -109,8 +111,14 @@ async def _on(
         already, answered = recorded(stand.database_url), 0
         for path in wanted.paths:
             for connections in wanted.connections:
-                measured, count = await _licences(stand, http, path, make(database), connections, wanted)
-                answered += count
+                if path == "2":
+                    measured, found = await outcomes.measure(
+                        stand, http, make(database), connections, seconds=wanted.seconds, pairs=wanted.pairs
+                    )
+                    say(f"{database}: {found}")
+                else:
+                    measured, count = await _licences(stand, http, path, make(database), connections, wanted)
+                    answered += count
                 results.append(Result(path, database, measured))
                 say(f"{database}: {measured.comparison}")
                 say(

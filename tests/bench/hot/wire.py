@@ -44,7 +44,7 @@ def _length(head: bytes) -> int:
     return int(head[at + len(_LENGTH) : end if end >= 0 else None])
 
 
-class _Messages(asyncio.Protocol, ABC):
+class Messages(asyncio.Protocol, ABC):
     """Cuts what arrives into heads and bodies."""
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class _Messages(asyncio.Protocol, ABC):
         """One whole message came."""
 
 
-class _ServerConnection(_Messages):
+class _ServerConnection(Messages):
     def __init__(self, handler: Handler) -> None:
         super().__init__()
         self._handler = handler
@@ -102,7 +102,7 @@ def serve(handler: Callable[[], Handler], port: int) -> None:
     uvloop.run(run())
 
 
-class _ClientConnection(_Messages):
+class _ClientConnection(Messages):
     """Sends the next request as soon as the last one was answered."""
 
     def __init__(self, run: "_Run") -> None:
