@@ -1,4 +1,4 @@
-"""What units of work look at and do not change, read once for many of them inside the transaction that they share."""
+"""What units of work look at, read once for many of them inside the transaction that they share."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,6 +29,11 @@ class ReadAhead:
             found = self._readers[what](connection, list(wanted))
             self._found.update((Look(what, key), value) for key, value in found.items())
         self.filled = True
+
+    def forget(self, looks: Iterable[Look]) -> None:
+        """What is looked at so was changed: whoever comes after in this batch reads by itself."""
+        for look in looks:
+            self._found.pop(look, None)
 
     def get(self, look: Look) -> Any | None:
         """What was read for ``look``; None where nothing was."""

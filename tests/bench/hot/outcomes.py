@@ -204,10 +204,8 @@ async def measure(
         theirs.fleet.close()
         database.close()
         await stand.processes.stop_named("tests.bench.hot.outcome_limit", "tests.bench.hot.utility")
-    return (
-        measured,
-        f"{ours.answered:,} outcomes, as many receipts, each once and in order; the utility by itself answers {speed:,.0f}/s",
-    )
+    told = f"{ours.answered:,} outcomes, as many receipts, each once and in order"
+    return measured, f"{told}; the utility by itself answers {speed:,.0f}/s"
 
 
 def require_acknowledged(pushed: int, found: Sequence[int], seen: dict[str, Any]) -> None:
