@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fastapi import FastAPI
 
-from gateway.http.express import ExpressLane, ExpressRoute
+from gateway.http.express import ExpressLane, ExpressRoute, ExpressTemplate
 from gateway.http.headers import SecurityHeaders
 from gateway.http.limits import MAX_BODY_BYTES, BodyLimit
 from gateway.http.metrics import HttpMetrics
@@ -20,16 +20,17 @@ def hang_door(
     https: bool,
     max_body_bytes: int = MAX_BODY_BYTES,
     express: Sequence[ExpressRoute] = (),
+    express_templates: Sequence[ExpressTemplate] = (),
 ) -> None:
     """Prepare ``app`` before it serves: everything that goes in or out passes here.
 
-    From the outside in: security headers, observer, body limit, the lane of ``express`` routes, all routes. ``https``
-    tells whether callers use TLS.
+    From the outside in: security headers, observer, body limit, the lane of ``express`` routes and of those with
+    parameters, all routes. ``https`` tells whether callers use TLS.
     """
     install_problem_handlers(app)
     describe_problems(app)
-    if express:
-        app.add_middleware(ExpressLane, routes={route.path: route for route in express})
+    if express or express_templates:
+        app.add_middleware(ExpressLane, routes={route.path: route for route in express}, templates=express_templates)
     app.add_middleware(BodyLimit, limit=max_body_bytes)
     app.add_middleware(Observer, metrics=metrics)
     app.add_middleware(SecurityHeaders, https=https)

@@ -5,7 +5,7 @@ calls. Whatever it does not take – another media type, a body that does not fi
 ordinary route untouched, whose refusals and documentation hold. It is a thin edge and no second gateway.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from starlette.exceptions import HTTPException
@@ -25,7 +25,17 @@ class ExpressRoute(Protocol):
     @property
     def method(self) -> str: ...
     @property
-    def path(self) -> str: ...
+    def path(self) -> str:
+        """As the ordinary route declares it."""
+        ...
+
+    @property
+    def taken_as(self) -> bytes:
+        """The media type of what it takes."""
+        ...
+
+    @property
+    def status(self) -> int: ...
     @property
     def media_type(self) -> bytes:
         """Of its answers."""
@@ -36,21 +46,35 @@ class ExpressRoute(Protocol):
         ...
 
     async def answer(self, scope: Scope, asked: Any) -> bytes:
-        """The body of the 200. Raises ``GatewayError``."""
+        """The body of the answer. Raises ``GatewayError``."""
+        ...
+
+
+class ExpressTemplate(ExpressRoute, Protocol):
+    """One with parameters in its path."""
+
+    def fits(self, path: str) -> bool:
+        """Whether ``path`` is of this route, with parameters that it would take."""
         ...
 
 
 class ExpressLane:
     """ASGI middleware, the innermost: limits, headers, log line and counts are around it as around every route."""
 
-    def __init__(self, app: ASGIApp, routes: Mapping[str, ExpressRoute]) -> None:
+    def __init__(
+        self, app: ASGIApp, routes: Mapping[str, ExpressRoute], templates: Sequence[ExpressTemplate] = ()
+    ) -> None:
         """``routes`` by path."""
         self._app = app
         self._routes = routes
+        self._templates = templates
+
+    def _route(self, path: str) -> ExpressRoute | None:
+        return self._routes.get(path) or next((each for each in self._templates if each.fits(path)), None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route = self._routes.get(scope["path"]) if scope["type"] == "http" else None
-        if route is None or scope["method"] != route.method or not _is_json(scope):
+        route = self._route(scope["path"]) if scope["type"] == "http" else None
+        if route is None or scope["method"] != route.method or not _is_plain(scope, route.taken_as):
             await self._app(scope, receive, send)
             return
         scope[ROUTE_KEY] = route.path
@@ -69,14 +93,14 @@ class ExpressLane:
             await error_response(error, language_of(scope))(scope, receive, send)
             return
         headers = [(b"content-length", b"%d" % len(answer)), (b"content-type", route.media_type)]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.start", "status": route.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
 
 
-def _is_json(scope: Scope) -> bool:
-    """Exactly one Content-Type, and that plain JSON; anything else is for the framework to read."""
+def _is_plain(scope: Scope, media_type: bytes) -> bool:
+    """Exactly one Content-Type, and that ``media_type`` alone; anything else is for the framework to read."""
     types = [value for name, value in scope["headers"] if name == b"content-type"]
-    return types == [JSON]
+    return types == [media_type]
 
 
 async def _whole(receive: Receive) -> tuple[bytes, Message | None]:
