@@ -33,3 +33,7 @@ class ReadAhead:
     def get(self, look: Look) -> Any | None:
         """What was read for ``look``; None where nothing was."""
         return self._found.get(look)
+
+    def has(self, looks: Iterable[Look] | None) -> bool:
+        """Whether all of ``looks`` was read; None is what nobody told, and was not."""
+        return looks is not None and all(look in self._found for look in looks)
