@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, Final, TextIO
 
@@ -100,6 +100,8 @@ def configure_logging(level: str = "INFO", stream: TextIO | None = None) -> None
         logger_factory=lambda *_: _Lines(stream or sys.stdout),
         cache_logger_on_first_use=False,
     )
+    global _plain
+    _plain = _Lines(stream or sys.stdout, number)
     handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -117,14 +119,29 @@ def configure_logging(level: str = "INFO", stream: TextIO | None = None) -> None
         logging.getLogger(name).propagate = True
 
 
+def info_in_own_words(event: str, **words: str | float | None) -> None:
+    """Log ``event`` with nothing but the gateway's own words: names that are not forbidden, values that nobody sent.
+
+    The same line as any other way, at a third of its cost: there is nothing in it to redact.
+    """
+    lines, processors = _plain, structlog.get_config()["processors"]
+    if not processors or processors[-1] is not _render or lines is None:
+        structlog.get_logger().info(event, **words)
+        return
+    if lines.level <= logging.INFO:
+        at = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        lines.msg(orjson.dumps({**words, "event": event, "level": "info", "at": at}).decode())
+
+
 class _Lines:
     """Writes lines as ``logging`` does: a stream that is gone keeps nobody from working, and stderr hears of it.
 
     Where the stream cannot write a character it is written as its escape, which JSON reads as the same.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, level: int = logging.NOTSET) -> None:
         self._stream = stream
+        self.level = level
 
     def msg(self, line: str) -> None:
         """Write ``line``, at once."""
@@ -139,6 +156,10 @@ class _Lines:
                 sys.stderr.write(f"a log line could not be written: {type(fault).__name__}\n")
 
     debug = info = warning = error = critical = msg
+
+
+_plain: _Lines | None = None
+"""Where lines go that need no redaction, once logging is configured."""
 
 
 def _render(_logger: WrappedLogger, _method: str, event: EventDict) -> str:

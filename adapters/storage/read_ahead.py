@@ -21,12 +21,15 @@ class ReadAhead:
         self.filled = False
 
     def fill(self, connection: Connection, looks: Iterable[Look]) -> None:
-        """Read it all: a statement for each sort of look."""
+        """Read it all: a statement for each sort of look, in the order of the readers.
+
+        One that waits for what others hold comes before those that hold and do not wait.
+        """
         keys: defaultdict[str, dict[tuple[str, ...], None]] = defaultdict(dict)
         for look in looks:
             keys[look.what][look.key] = None
-        for what, wanted in keys.items():
-            found = self._readers[what](connection, list(wanted))
+        for what in sorted(keys, key=list(self._readers).index):
+            found = self._readers[what](connection, list(keys[what]))
             self._found.update((Look(what, key), value) for key, value in found.items())
         self.filled = True
 
@@ -38,3 +41,7 @@ class ReadAhead:
     def get(self, look: Look) -> Any | None:
         """What was read for ``look``; None where nothing was."""
         return self._found.get(look)
+
+    def has(self, looks: Iterable[Look] | None) -> bool:
+        """Whether all of ``looks`` was read; None is what nobody told, and was not."""
+        return looks is not None and all(look in self._found for look in looks)

@@ -91,19 +91,19 @@ class BatchRecords:
         self._head = head
         self.entries: list[RecordEntry] = []
         self.leaves: list[bytes] = []
+        self.leaf_hashes: list[bytes] = []
+        """RFC 9162 leaf hashes, in order."""
 
     def append(self, entry: RecordEntry) -> str:
-        self.leaves.append(encode_entry(entry))
+        leaf = encode_entry(entry)
+        self.leaves.append(leaf)
+        self.leaf_hashes.append(leaf_hash(leaf))
         self.entries.append(entry)
         return record_id(self._head.log_id, self._head.frontier.size + len(self.entries))
 
-    def leaf_hashes(self) -> list[bytes]:
-        """RFC 9162 leaf hashes, in order."""
-        return [leaf_hash(leaf) for leaf in self.leaves]
-
     def truncate(self, length: int) -> None:
         """Forget entries beyond ``length``: those of a unit that failed."""
-        del self.entries[length:], self.leaves[length:]
+        del self.entries[length:], self.leaves[length:], self.leaf_hashes[length:]
 
 
 class ReadOnlyRecords:
@@ -145,7 +145,13 @@ def take_log(connection: Connection, holder: str, at: datetime) -> LogHead:
     return head
 
 
-_ADD_ENTRIES, _ADD_SEAL = insert(record_entries), insert(record_seals)
+_ADD_ENTRY = "INSERT INTO record_entries (log_id, sequence, leaf_hash, leaf, action, subject) VALUES (?, ?, ?, ?, ?, ?)"
+_ADD_ENTRIES_AT_ONCE = (
+    "INSERT INTO record_entries (log_id, sequence, leaf_hash, leaf, action, subject) SELECT * FROM"
+    " unnest(%s::text[], %s::bigint[], %s::bytea[], %s::bytea[], %s::text[], %s::text[])"
+)
+"""Said to the drivers as they like it best: these rows are written with every answer."""
+_ADD_SEAL = insert(record_seals)
 _MOVE_HEAD = (
     update(record_logs)
     .where(
@@ -160,20 +166,15 @@ _MOVE_HEAD = (
 def write_batch(connection: Connection, holder: str, batch: BatchRecords, seal: Seal, after: LogHead) -> None:
     """Store the batch and move the head. Raises ``LostLog`` where this process no longer holds the log."""
     move_head(connection, holder, seal.first_sequence - 1, after, seal.sealed_at)
-    connection.execute(
-        _ADD_ENTRIES,
-        [
-            {
-                "log_id": seal.log_id,
-                "sequence": sequence,
-                "leaf_hash": leaf_hash(leaf),
-                "leaf": leaf,
-                "action": entry.action,
-                "subject": entry.subject,
-            }
-            for sequence, (entry, leaf) in enumerate(zip(batch.entries, batch.leaves, strict=True), seal.first_sequence)
-        ],
-    )
+    entries = zip(batch.leaf_hashes, batch.leaves, batch.entries, strict=True)
+    rows = [
+        (seal.log_id, sequence, leaf_hash, leaf, entry.action, entry.subject)
+        for sequence, (leaf_hash, leaf, entry) in enumerate(entries, seal.first_sequence)
+    ]
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(_ADD_ENTRIES_AT_ONCE, tuple(list(column) for column in zip(*rows, strict=True)))
+    else:
+        connection.exec_driver_sql(_ADD_ENTRY, rows)
     connection.execute(_ADD_SEAL, seal.__dict__)
 
 

@@ -53,7 +53,7 @@ READERS = {
     REVIEW: read_reviews,
     OUTCOME: read_outcomes,
 }
-"""Whatever a unit of work may say beforehand that it will look at."""
+"""What a unit of work may say beforehand that it looks at. Reviews are held and not waited for: they are last."""
 NOTHING_AHEAD = ReadAhead(READERS)
 
 

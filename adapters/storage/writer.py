@@ -39,7 +39,7 @@ from gateway.delivery.hand_over import HandOver
 from gateway.records.log import LogHead, Seal
 from gateway.records.ports import HeadKeeper
 from gateway.records.seal_key import SealSigner
-from gateway.transaction import Foreseen
+from gateway.transaction import Foreseen, Look
 
 ResultT = TypeVar("ResultT")
 Work = Callable[[SqlUnitOfWork], Any]
@@ -49,7 +49,7 @@ MOST_UNITS = 256
 MOST_WAITING = 4096
 GATHERING_ROUNDS = 8
 """Rounds of the event loop, as long as each brings more, for which units are awaited that are about to come."""
-GATHERING_S = 0.005
+GATHERING_S = 0.02
 """And no longer than this, whatever the loop is busy with."""
 MOST_RUNS = 4
 """How often a batch is run when the database asks for it to be run again (deadlock, log taken over)."""
@@ -81,6 +81,16 @@ class _Pending:
     def foreseen(self) -> bool:
         """Whether it told what it looks at, and changes nothing beyond."""
         return isinstance(self.work, Foreseen)
+
+    @property
+    def looks_only(self) -> bool:
+        """Whether it may look together with others: not, where it was put back to wait by itself."""
+        return self.foreseen and not self.put_back
+
+    @property
+    def looks(self) -> tuple[Look, ...] | None:
+        """What it told; None where it told nothing."""
+        return self.work.looks if isinstance(self.work, Foreseen) else None
 
 
 class WriterWatch(Protocol):
@@ -197,7 +207,7 @@ class GroupWriter:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_UNITS))]
         if batch:
             # Those that told what they look at come last, to look together; nobody is sent to the end twice.
-            self._commit([batch[0], *sorted(batch[1:], key=lambda each: each.foreseen and not each.put_back)])
+            self._commit(sorted(batch, key=lambda each: each.looks_only))
 
     def _commit(self, batch: list[_Pending]) -> None:
         try:
@@ -298,27 +308,32 @@ class GroupWriter:
         """Run them up to one that would have to wait for another process while others' rows are held; how many ran.
 
         Two processes that wait while they hold what units before took would wait for each other: a deadlock, ended by
-        undoing all that one of them did. Who waits is the first unit of a batch, which finds nothing held.
+        undoing all that one of them did. Who waits is the first of a batch, which finds nothing held: a unit, or the
+        reading ahead for a batch that only looks.
         """
-        self._run_unit(connection, batch[0], records, outbox, NOTHING_AHEAD, deferred)
-        if len(batch) == 1:
-            return 1
-        patient_for_locks(connection, IMPATIENT_MS)
-        done, ahead = 1, ReadAhead(READERS)
+        done, ahead, waits = 0, ReadAhead(READERS), _Waits(connection)
+        if batch[0].looks_only:
+            ahead.fill(connection, _looks_of(batch))
+        else:
+            self._run_unit(connection, batch[0], records, outbox, NOTHING_AHEAD, deferred)
+            done = 1
         try:
-            for pending in batch[1:]:
+            for pending in batch[done:]:
                 if not pending.foreseen:
                     ahead = ReadAhead(READERS)  # it may change what was looked at
                 elif not ahead.filled:
+                    waits.hardly()
                     if deferred:
                         deferred.write(connection)
                     _fill(connection, ahead, batch[done:])
+                if not ahead.has(pending.looks):
+                    waits.hardly()
                 self._run_unit(connection, pending, records, outbox, ahead, deferred)
                 done += 1
         except OperationalError as error:
             if not is_locked_out(error):
                 raise
-        patient_for_locks(connection, LOCK_TIMEOUT_MS)
+        waits.as_before()
         return done
 
     def _run_unit(
@@ -353,7 +368,7 @@ class GroupWriter:
     def _seal(self, connection: Connection, head: LogHead, records: BatchRecords) -> tuple[LogHead, Seal | None]:
         if not records.leaves:
             return head, None
-        hashes, signer = records.leaf_hashes(), self._signer
+        hashes, signer = records.leaf_hashes, self._signer
         seal, after, completed = head.sealed(hashes, self._clock(), signer.key_id, signer.sign)
         write_batch(connection, self._holder, records, seal, after)
         if completed:
@@ -372,12 +387,33 @@ class GroupWriter:
             log.warning("writer.log_not_released", error=type(error).__name__)
 
 
+class _Waits:
+    """How long statements wait for what another process holds."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection, self._hardly = connection, False
+
+    def hardly(self) -> None:
+        """For as long as a commit takes there, and no longer."""
+        if not self._hardly:
+            patient_for_locks(self._connection, IMPATIENT_MS)
+            self._hardly = True
+
+    def as_before(self) -> None:
+        """For ``LOCK_TIMEOUT_MS`` again."""
+        if self._hardly:
+            patient_for_locks(self._connection, LOCK_TIMEOUT_MS)
+
+
+def _looks_of(batch: Sequence[_Pending]) -> list[Look]:
+    return [look for pending in batch for look in pending.looks or ()]
+
+
 def _fill(connection: Connection, ahead: ReadAhead, batch: Sequence[_Pending]) -> None:
     """Read ahead for ``batch``, behind a savepoint: where a table is locked, what was done before stays as it is."""
-    looks = [look for pending in batch if isinstance(pending.work, Foreseen) for look in pending.work.looks]
     connection.exec_driver_sql("SAVEPOINT ahead")
     try:
-        ahead.fill(connection, looks)
+        ahead.fill(connection, _looks_of(batch))
     except OperationalError:
         connection.exec_driver_sql("ROLLBACK TO SAVEPOINT ahead")
         raise

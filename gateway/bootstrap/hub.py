@@ -47,7 +47,7 @@ from gateway.licences.site import SiteService
 from gateway.notices.service import NoticeService
 from gateway.officers.service import OfficerService
 from gateway.outages.service import OutageService
-from gateway.partners.router import PublishedKeys
+from gateway.partners.router import TOKENS, PublishedKeys
 from gateway.partners.tokens import AccessGate, TokenService
 from gateway.portal.assets import Assets
 from gateway.portal.rendering import Pages, Site
@@ -125,7 +125,7 @@ def _door(foundation: Foundation, digests: KeyedDigest) -> tuple[object, ...]:
     settings, clock, transactions = foundation.settings, foundation.clock, foundation.transactions
     directory, keys, token_keys = foundation.directory, foundation.keys, LiveTokenKeys(foundation.keys)
     gate = AccessGate(directory, token_keys, settings.issuer_url, None if settings.on_sqlite else transactions)
-    set_for = {EVIDENCE: settings.evidence_rate_limit}
+    set_for = {TOKENS: settings.token_rate_limit, EVIDENCE: settings.evidence_rate_limit}
     if settings.intake_rate_limit is not None:
         set_for[INTAKES] = settings.intake_rate_limit
     limits = RateLimits(settings.partner_rate_limit, set_for)

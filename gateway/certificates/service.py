@@ -117,6 +117,13 @@ class CertificateService:
         verifications = tuple(self._verifier.again(each, at) for each in known.obtained.verifications)
         return replace(known.obtained, verifications=verifications)
 
+    def still(
+        self, rests_on: CopiesAtHand, holder: HolderExpectation, *, at: datetime, since: datetime | None = None
+    ) -> bool:
+        """Whether ``remembered`` would answer from these very copies at ``at``, with the very same verdicts."""
+        known = self._remembered.get((rests_on.kind, holder), at)
+        return known is not None and known.obtained.rests_on is rests_on and known.stands(at, since)
+
     def forget(self, kind: str, holder: HolderExpectation) -> None:
         """What ``remembered`` knows of the holder's ``kind`` does not stand any more."""
         self._remembered.drop((kind, holder))

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from fastapi import FastAPI
 
-from gateway.http.express import ExpressLane, ExpressRoute, ExpressTemplate
-from gateway.http.headers import SecurityHeaders
+from gateway.http.express import ExpressLane, ExpressRoute, ExpressRoutes, ExpressTemplate, Refusals
+from gateway.http.headers import SecurityHeaders, security_headers
 from gateway.http.limits import MAX_BODY_BYTES, BodyLimit
 from gateway.http.metrics import HttpMetrics
-from gateway.http.observe import Observer
+from gateway.http.observe import Observation, Observer
 from gateway.http.openapi import describe_problems
 from gateway.http.problems import install_problem_handlers
 
@@ -24,14 +24,17 @@ def hang_door(
 ) -> None:
     """Prepare ``app`` before it serves: everything that goes in or out passes here.
 
-    From the outside in: security headers, observer, body limit, the lane of ``express`` routes and of those with
-    parameters, all routes. ``https`` tells whether callers use TLS.
+    From the outside in: the lane of ``express`` routes and of those with parameters, security headers, observer, body
+    limit, all routes. ``https`` tells whether callers use TLS.
     """
     install_problem_handlers(app)
     describe_problems(app)
-    if express or express_templates:
-        app.add_middleware(ExpressLane, routes={route.path: route for route in express}, templates=express_templates)
+    observer, headers = Observer(metrics), security_headers(https=https)
+    app.add_middleware(Refusals)
     app.add_middleware(BodyLimit, limit=max_body_bytes)
-    app.add_middleware(Observer, metrics=metrics)
-    app.add_middleware(SecurityHeaders, https=https)
+    app.add_middleware(Observation, observer=observer)
+    app.add_middleware(SecurityHeaders, headers=headers)
+    if express or express_templates:
+        lane = ExpressRoutes({route.path: route for route in express}, express_templates)
+        app.add_middleware(ExpressLane, routes=lane, observer=observer, headers=headers, limit=max_body_bytes)
     app.add_route("/metrics", metrics.endpoint, methods=["GET"], include_in_schema=False)

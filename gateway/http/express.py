@@ -1,22 +1,28 @@
-"""The lane for hot routes: past the framework where a request is plain, through it wherever anything is not.
+"""The lane for hot routes: past the framework where a request is plain and succeeds, through it in every other case.
 
 An express route takes a request that is well-formed and answers bytes, by the very services that its ordinary route
-calls. Whatever it does not take – another media type, a body that does not fit, another method – goes on to that
-ordinary route untouched, whose refusals and documentation hold. It is a thin edge and no second gateway.
+calls. Whatever it does not take – another media type, a body that does not fit or has no length – goes on to that
+ordinary route untouched, whose documentation and refusals hold; what its services refuse is refused there, too. It is a
+thin edge and no second gateway: headers, limits, counts and the log line are those of every other route.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.errors import GatewayError
 from gateway.http.languages import language_of
 from gateway.http.metrics import ROUTE_KEY
-from gateway.http.problems import error_response, plain_response
+from gateway.http.observe import OBSERVED_KEY, REQUEST_ID_HEADER, Observer
+from gateway.http.problems import error_response
 
 JSON: Final = b"application/json"
+REFUSED_KEY: Final = "bandian.refused"
+"""Where the scope of a request keeps what the lane's services raised, for the ordinary way to tell."""
+_LONGEST: Final = 12
+"""Digits of a length that is worth reading."""
 
 
 class ExpressRoute(Protocol):
@@ -58,49 +64,92 @@ class ExpressTemplate(ExpressRoute, Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class ExpressRoutes:
+    """The hot routes: ``plain`` by path, and ``templates``."""
+
+    plain: Mapping[str, ExpressRoute]
+    templates: Sequence[ExpressTemplate] = ()
+
+    def find(self, path: str) -> ExpressRoute | None:
+        """Whose ``path`` it is."""
+        return self.plain.get(path) or next((each for each in self.templates if each.fits(path)), None)
+
+
 class ExpressLane:
-    """ASGI middleware, the innermost: limits, headers, log line and counts are around it as around every route."""
+    """ASGI middleware, the outermost. ``headers`` are those that every answer bears."""
 
     def __init__(
-        self, app: ASGIApp, routes: Mapping[str, ExpressRoute], templates: Sequence[ExpressTemplate] = ()
+        self,
+        app: ASGIApp,
+        routes: ExpressRoutes,
+        observer: Observer,
+        headers: Sequence[tuple[bytes, bytes]],
+        limit: int,
     ) -> None:
-        """``routes`` by path."""
-        self._app = app
-        self._routes = routes
-        self._templates = templates
-
-    def _route(self, path: str) -> ExpressRoute | None:
-        return self._routes.get(path) or next((each for each in self._templates if each.fits(path)), None)
+        """Takes bodies of at most ``limit`` bytes."""
+        self._app, self._routes, self._observer, self._limit = app, routes, observer, limit
+        self._headers = list(headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route = self._route(scope["path"]) if scope["type"] == "http" else None
-        if route is None or scope["method"] != route.method or not _is_plain(scope, route.taken_as):
+        route = self._routes.find(scope["path"]) if scope["type"] == "http" else None
+        if route is None or scope["method"] != route.method or not self._is_plain(scope, route.taken_as):
             await self._app(scope, receive, send)
             return
-        scope[ROUTE_KEY] = route.path
-        try:
-            body, gone = await _whole(receive)
-        except HTTPException as refusal:  # the body limit's
-            await plain_response(refusal.status_code, language_of(scope))(scope, receive, send)
-            return
+        body, gone = await _whole(receive)
         asked = None if gone else route.take(body)
         if asked is None:
             await self._app(scope, _again(body, gone, receive), send)
             return
+        observed = scope[OBSERVED_KEY] = self._observer.begin()
+        scope[ROUTE_KEY] = route.path
         try:
             answer = await route.answer(scope, asked)
-        except GatewayError as error:
-            await error_response(error, language_of(scope))(scope, receive, send)
+        except Exception as refusal:  # told, counted and logged as on any other route
+            scope[REFUSED_KEY] = refusal
+            await self._app(scope, _again(body, gone, receive), send)
             return
-        headers = [(b"content-length", b"%d" % len(answer)), (b"content-type", route.media_type)]
-        await send({"type": "http.response.start", "status": route.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer})
+        except BaseException:  # cancelled: nobody is answered any more
+            self._observer.end(observed, scope, 0)
+            raise
+        headers = [
+            (b"content-length", b"%d" % len(answer)),
+            (b"content-type", route.media_type),
+            (REQUEST_ID_HEADER, observed.request_id.encode()),
+            *self._headers,
+        ]
+        try:
+            await send({"type": "http.response.start", "status": route.status, "headers": headers})
+            await send({"type": "http.response.body", "body": answer})
+        finally:
+            self._observer.end(observed, scope, route.status)
+
+    def _is_plain(self, scope: Scope, media_type: bytes) -> bool:
+        """One Content-Type, and that ``media_type``, and a length that may be; the rest the framework reads."""
+        types = lengths = 0
+        for name, value in scope["headers"]:
+            if name == b"content-type":
+                types += 1 if value == media_type else 2
+            elif name == b"content-length":
+                fits = value.isdigit() and len(value) <= _LONGEST and int(value) <= self._limit
+                lengths += 1 if fits else 2
+        return types == lengths == 1
 
 
-def _is_plain(scope: Scope, media_type: bytes) -> bool:
-    """Exactly one Content-Type, and that ``media_type`` alone; anything else is for the framework to read."""
-    types = [value for name, value in scope["headers"] if name == b"content-type"]
-    return types == [media_type]
+class Refusals:
+    """ASGI middleware, the innermost: tells what the lane's services refused, where other routes' refusals are told."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = scope.get(REFUSED_KEY)
+        if refusal is None:
+            await self._app(scope, receive, send)
+        elif isinstance(refusal, GatewayError):
+            await error_response(refusal, language_of(scope))(scope, receive, send)
+        else:
+            raise refusal
 
 
 async def _whole(receive: Receive) -> tuple[bytes, Message | None]:

@@ -1,5 +1,6 @@
 """Headers that keep an answer from being misread, framed or kept. An endpoint's own header wins (pages set a CSP)."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,12 +18,16 @@ SECURITY_HEADERS: Final = {
 _HSTS: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 
-class SecurityHeaders:
-    """ASGI middleware. ``https`` tells whether callers reach the gateway over TLS."""
+def security_headers(*, https: bool) -> list[tuple[bytes, bytes]]:
+    """Those of every answer; ``https`` tells whether callers reach the gateway over TLS."""
+    return [*SECURITY_HEADERS.items(), *((_HSTS,) if https else ())]
 
-    def __init__(self, app: ASGIApp, *, https: bool) -> None:
-        self._app = app
-        self._headers = [*SECURITY_HEADERS.items(), *((_HSTS,) if https else ())]
+
+class SecurityHeaders:
+    """ASGI middleware: adds ``headers`` where an answer has none of that name."""
+
+    def __init__(self, app: ASGIApp, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        self._app, self._headers = app, headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

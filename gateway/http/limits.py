@@ -7,13 +7,13 @@ from typing import Final
 
 from fastapi import Request
 from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.caller import Caller
 from gateway.errors import Owner
+from gateway.http.counts import WindowCounts
 from gateway.http.errors import RateLimited, body_too_large
 from gateway.http.languages import language_of
 from gateway.http.problems import error_response
@@ -62,7 +62,7 @@ class RateLimits:
     """
 
     def __init__(self, partner_limit: int = PARTNER_LIMIT, set_for: Mapping[str, int] | None = None) -> None:
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._limiter = SlidingWindowCounterRateLimiter(WindowCounts())
         self._partner_limit = parse(f"{partner_limit}/minute")
         self._set_for = {use: parse(f"{limit}/minute") for use, limit in (set_for or {}).items()}
 

@@ -49,13 +49,22 @@ class HttpMetrics:
             "bandian_refusals", "Problem documents answered", ("kind", "check"), registry=self.registry
         )
         self._causes: set[Refusal] = set()
+        self._kept: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.in_flight = Gauge("bandian_http_in_flight", "Requests being worked on", registry=self.registry)
 
     def observe(self, method: str, route: str, status: int, seconds: float, refused: Refusal | None = None) -> None:
         """Count one answered request; ``refused`` is what the problem said that was its answer."""
         method = method if method in METHODS else "OTHER"
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
+        key = (method, route, status)
+        kept = self._kept.get(key)
+        if kept is None:
+            kept = self._kept[key] = (
+                self._requests.labels(method, route, str(status)),
+                self._seconds.labels(method, route),
+            )
+        requests, durations = kept
+        requests.inc()
+        durations.observe(seconds)
         if refused is not None:
             self._refusals.labels(*self._counted(refused)).inc()
 

@@ -5,8 +5,8 @@ and the places it passed through, never by its message, which may quote a person
 """
 
 import time
-import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -17,66 +17,89 @@ from gateway.http.callers import CALLER_KEY
 from gateway.http.languages import language_of
 from gateway.http.metrics import REFUSED, ROUTE_KEY, HttpMetrics
 from gateway.http.problems import plain_response
-from gateway.logging import frames_of
+from gateway.ids import random_bytes
+from gateway.logging import frames_of, info_in_own_words
 
 REQUEST_ID_HEADER: Final = b"x-request-id"
+OBSERVED_KEY: Final = "bandian.observed"
+"""Where the scope of a request keeps what was noted when it came."""
 
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A request that is being worked on: its identifier, and the tick at which it came."""
+
+    request_id: str
+    began: float
+
+
 class Observer:
-    """ASGI middleware. ``new_id`` answers a request id; a caller's own is never taken over."""
+    """Counts and logs requests. ``new_id`` answers a request id; a caller's own is never taken over."""
 
     def __init__(
         self,
-        app: ASGIApp,
         metrics: HttpMetrics,
-        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+        new_id: Callable[[], str] = lambda: random_bytes().hex(),
         ticks: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._app = app
-        self._metrics = metrics
-        self._new_id = new_id
-        self._ticks = ticks
+        self._metrics, self._new_id, self._ticks = metrics, new_id, ticks
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        request_id, began, status = self._new_id(), self._ticks(), 0
+    def begin(self) -> Observed:
+        """A request came; to be called in its own task."""
+        observed = Observed(self._new_id(), self._ticks())
         REFUSED.set(None)
+        structlog.contextvars.bind_contextvars(request_id=observed.request_id)
+        self._metrics.in_flight.inc()
+        return observed
 
-        async def observed_send(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (REQUEST_ID_HEADER, request_id.encode())]
-            await send(message)
-
-        structlog.contextvars.bind_contextvars(request_id=request_id)  # of this request's own task
-        with self._metrics.in_flight.track_inprogress():
-            try:
-                await self._app(scope, receive, observed_send)
-            except Exception as fault:
-                log.error("request.fault", fault=type(fault).__name__, frames=frames_of(fault))
-                if status:
-                    raise ConnectionAbortedError("the answer broke off") from None
-                await plain_response(500, language_of(scope))(scope, receive, observed_send)
-            finally:
-                self._report(scope, status, self._ticks() - began)
-                structlog.contextvars.unbind_contextvars("request_id")
-
-    def _report(self, scope: Scope, status: int, seconds: float) -> None:
+    def end(self, observed: Observed, scope: Scope, status: int) -> None:
+        """It was answered with ``status``, or not at all (0)."""
+        seconds = self._ticks() - observed.began
+        self._metrics.in_flight.dec()
         route, caller = route_template(scope), scope.get(CALLER_KEY)
         self._metrics.observe(scope["method"], route, status, seconds, REFUSED.get())
-        log.info(
+        info_in_own_words(
             "request",
             method=scope["method"],
             route=route,
             status=status,
             milliseconds=round(seconds * 1000, 2),
             caller=caller.partner_code if isinstance(caller, Caller) else None,
+            request_id=observed.request_id,
         )
+        structlog.contextvars.unbind_contextvars("request_id")
+
+
+class Observation:
+    """ASGI middleware: every request is observed, and answered even where we are at fault."""
+
+    def __init__(self, app: ASGIApp, observer: Observer) -> None:
+        self._app, self._observer = app, observer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        observed, status = scope.get(OBSERVED_KEY) or self._observer.begin(), 0
+
+        async def observed_send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), (REQUEST_ID_HEADER, observed.request_id.encode())]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, observed_send)
+        except Exception as fault:
+            log.error("request.fault", fault=type(fault).__name__, frames=frames_of(fault))
+            if status:
+                raise ConnectionAbortedError("the answer broke off") from None
+            await plain_response(500, language_of(scope))(scope, receive, observed_send)
+        finally:
+            self._observer.end(observed, scope, status)
 
 
 def route_template(scope: Scope) -> str:

@@ -11,6 +11,7 @@ from gateway.certificates.disclosure import Disclosure, Withheld, Withholding
 from gateway.certificates.freshness import Basis
 from gateway.certificates.identifier_digests import IdentifierDigests
 from gateway.certificates.verdicts import Verdict
+from gateway.certificates.x509.chain_basis import DATED_NOW
 from gateway.licences.compiled import Compiled
 from gateway.licences.judgement import Allowed
 from gateway.licences.obtaining import Found
@@ -45,22 +46,24 @@ class Outcome:
     facts: Mapping[str, Fact] = field(default_factory=dict)
 
 
-def licence_claims(
-    request: VerifiedLicenceRequest, title: str, outcome: Outcome, *, iss: str, aud: str, jti: str
-) -> bytes:
-    """The claims of the signed answer to ``request``, a ``VerifiedLicence`` in JSON; ``title`` is the kind's.
+@dataclass(frozen=True, slots=True)
+class AnswerForm:
+    """An answer's claims in JSON, written out but for what differs when the same is answered again.
 
-    Written member by member: building the model out of what is already judged costs more than signing it.
+    Built member by member: a model made out of what is already judged costs more than the signature.
     """
-    found, disclosure = outcome.leaving.found, outcome.leaving.disclosure
-    verification = found.verification
-    provenance, failed = verification.provenance, failed_check_view(found)
-    return orjson.dumps(
-        {
-            "iss": iss,
-            "aud": aud,
-            "iat": int(outcome.at.timestamp()),
-            "jti": jti,
+
+    names: bytes
+    content: bytes
+    bases: "tuple[_BasisForm, ...]"
+
+    @classmethod
+    def of(cls, request: VerifiedLicenceRequest, title: str, leaving: Leaving, *, iss: str, aud: str) -> "AnswerForm":
+        """The form of the answer to ``request`` with what is ``leaving``."""
+        found, disclosure = leaving.found, leaving.disclosure
+        verification = found.verification
+        provenance, failed = verification.provenance, failed_check_view(found)
+        content = {
             "application_id": request.application_id,
             "kind": request.kind,
             "title": title,
@@ -70,15 +73,60 @@ def licence_claims(
             "fields": disclosure.fields,
             "predicates": disclosure.predicates,
             "withheld": [{"field": each.field, "reason": each.reason.value} for each in disclosure.withheld],
-            "findings": findings_view(outcome.leaving),
+            "findings": findings_view(leaving),
             "source": provenance.source if provenance else None,
             "as_of": format_instant(provenance.fetched_at) if provenance else None,
             "from_copy": found.from_copy,
             "source_down": found.source_down,
-            "basis": _basis_claims(found, outcome.at),
-            "record_id": outcome.record_id,
         }
-    )
+        bases = (
+            _BasisForm.of(basis, claims, verification.at)
+            for basis, claims in zip(verification.basis, _basis_claims(found, verification.at), strict=True)
+        )
+        names = orjson.dumps({"iss": iss, "aud": aud})
+        return cls(names[:-1] + b',"iat":', b'",' + orjson.dumps(content)[1:-1] + b',"basis":[', tuple(bases))
+
+    def filled_in(self, at: datetime, jti: str, record_id: str) -> bytes:
+        """The claims as answered at ``at``; both names are identifiers of our own."""
+        bases = b",".join([each.filled_in(at) for each in self.bases])
+        return b'%b%d,"jti":"%b%b%b],"record_id":"%b"}' % (
+            self.names,
+            int(at.timestamp()),
+            jti.encode(),
+            self.content,
+            bases,
+            record_id.encode(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _BasisForm:
+    """One basis, but for its age; ``as_of`` None where that is the instant of the answer itself."""
+
+    before: bytes
+    after: bytes
+    as_of: datetime | None
+    ages: bool
+
+    @classmethod
+    def of(cls, basis: Basis, claims: dict[str, Any], at: datetime) -> "_BasisForm":
+        """The form of ``claims`` about ``basis`` as judged at ``at``."""
+        if basis.as_of is None:
+            return cls(orjson.dumps(claims), b"", None, ages=False)
+        told = {name: claims[name] for name in ("name", "source")}
+        rest = {name: claim for name, claim in claims.items() if name not in (*told, "as_of", "age_seconds")}
+        before, after = orjson.dumps(told)[:-1] + b',"as_of":"', b"," + orjson.dumps(rest)[1:]
+        if basis.name in DATED_NOW and basis.as_of == at:
+            return cls(before, b'","age_seconds":0' + after, None, ages=True)
+        return cls(before + claims["as_of"].encode() + b'","age_seconds":', after, basis.as_of, ages=True)
+
+    def filled_in(self, at: datetime) -> bytes:
+        """The claims about it at ``at``."""
+        if not self.ages:
+            return self.before
+        if self.as_of is None:
+            return self.before + format_instant(at).encode() + self.after
+        return b"%b%d%b" % (self.before, max(int((at - self.as_of).total_seconds()), 0), self.after)
 
 
 def failed_check_view(found: Found) -> FailedCheck | None:

@@ -5,22 +5,25 @@ transaction that it commits, and an answer that rests on anything else is thrown
 withdrawal, a stage, a re-check or another process's change takes effect with the very next answer.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from gateway.certificates.verdicts import Verdict
-from gateway.certificates.verification import Verification
-from gateway.licences.answers import Leaving, Outcome
-from gateway.licences.application_context import ApplicationContext
-from gateway.licences.judgement import Allowed
-from gateway.licences.obtaining import Found
+from gateway.certificates.bounded import BriefMemory
+from gateway.certificates.service import CertificateService, CopiesAtHand
+from gateway.certificates.verification import HolderExpectation, Verification
+from gateway.clock import Clock
+from gateway.licences.answers import AnswerForm
 from gateway.licences.ports import CASE, Case, LicencesTransaction
+from gateway.licences.standing import Asked, StandingAnswer, asked_by
+from gateway.partners.directory import PartnerDirectory
 from gateway.partners.ports import DIRECTORY
-from gateway.records.entries import Fact
-from gateway.transaction import Look
+from gateway.records.entries import RecordEntry
+from gateway.transaction import Foreseen, Look, Transactions
+from schemas.partner_api import VerifiedLicenceRequest
 
 MAX_CASES = 4096
+MAX_STANDING = 16
+"""Requests about one application whose answers are remembered."""
 REMEMBERED_FOR = timedelta(minutes=5)
 """No longer: what is personal leaves the memory of a process soon after it left the database."""
 
@@ -31,22 +34,21 @@ class Moved(Exception):
 
 @dataclass(frozen=True)
 class RememberedCase:
-    """A case as it was read, of which verdicts the evidence was kept with it, and whose other persons.
+    """A case as it was read, of which verdicts the evidence was kept with it, whose other persons, what was answered.
 
     What was kept goes with the application's personal data alone (``gateway.retention``), long after the case changed.
     """
 
     case: Case
     _kept: dict[str, Verification] = field(default_factory=dict)
-    _left: dict[str, tuple[Leaving, ApplicationContext]] = field(default_factory=dict)
     _named: set[tuple[str, str]] = field(default_factory=set)
-    _told: dict[str, tuple[Allowed, Leaving, Mapping[str, Fact]]] = field(default_factory=dict)
+    _standing: dict[Asked, StandingAnswer] = field(default_factory=dict)
 
-    def require_standing(self, tx: LicencesTransaction, application_id: str, found: Found) -> None:
-        """Nothing was changed of the case, nor of the copies that ``found`` rests on. Raises ``Moved``."""
+    def require_standing(self, tx: LicencesTransaction, application_id: str, rests_on: CopiesAtHand | None) -> None:
+        """Nothing was changed of the case, nor of the copies that an answer ``rests_on``. Raises ``Moved``."""
         if not tx.cases.stands(application_id, self.case.stamp):
             raise Moved
-        if found.rests_on is not None and not found.rests_on.stand(tx):
+        if rests_on is not None and not rests_on.stand(tx):
             raise Moved
 
     def has_kept(self, verification: Verification) -> bool:
@@ -64,46 +66,95 @@ class RememberedCase:
         """Whether it was kept whom else this envelope names."""
         return (verification.kind, verification.envelope_digest) in self._named
 
-    def leaving_again(self, allowed: Allowed, found: Found, now: datetime) -> Leaving | None:
-        """What left before of the same certificate under the same rules, asked in the same context; else None."""
-        left, context = self._left.get(allowed.question.kind, (None, None))
-        if (
-            left is None
-            or left.compiled is not allowed.compiled
-            or left.found.verification.claims is not found.verification.claims
-            or context != allowed.context(now)
-        ):
-            return None
-        return Leaving(found, left.compiled, left.disclosure)
-
-    def told_before(self, allowed: Allowed, leaving: Leaving) -> Mapping[str, Fact] | None:
-        """The facts of an entry about the same disclosure of the same verdict at the same stage; else None."""
-        known = self._told.get(allowed.question.kind)
-        if known is None:
-            return None
-        before, left, facts = known
-        same = (
-            left.disclosure is leaving.disclosure
-            and left.compiled is leaving.compiled
-            and left.found.verification.checks is leaving.found.verification.checks
-            and left.found.source_down == leaving.found.source_down
-            and before.stage is allowed.stage
-            and before.authorisation is allowed.authorisation
-        )
-        return facts if same else None
-
-    def kept(self, allowed: Allowed, outcome: Outcome, now: datetime, *, others: bool) -> None:
+    def kept(self, verification: Verification, *, others: bool) -> None:
         """An answer was committed, and with it what it rests on; with ``others`` also whom else it names."""
-        leaving, verification = outcome.leaving, outcome.leaving.found.verification
         self._kept[verification.kind] = verification
-        self._told[verification.kind] = (allowed, leaving, outcome.facts)
-        if verification.verdict is Verdict.VALID:
-            self._left[verification.kind] = (leaving, allowed.context(now))
         if others:
             self._named.add((verification.kind, verification.envelope_digest))
 
+    def standing(self, asked: Asked | None) -> StandingAnswer | None:
+        """What was answered before to the same request; whether it holds is its own question."""
+        return None if asked is None else self._standing.get(asked)
 
-def looks_of(application_id: str, found: Found) -> tuple[Look, ...]:
+    def stands(self, asked: Asked, answer: StandingAnswer) -> None:
+        """Keep ``answer`` for whoever asks the same; whoever asks for ever other fields pushes out what came first."""
+        self._standing.pop(asked, None)
+        self._standing[asked] = answer
+        if len(self._standing) > MAX_STANDING:
+            del self._standing[next(iter(self._standing))]
+
+
+class LicenceMemory:
+    """The cases that are remembered, and the answers that stand. The event loop's alone."""
+
+    def __init__(
+        self,
+        transactions: Transactions[LicencesTransaction],
+        certificates: CertificateService,
+        partners: PartnerDirectory,
+        clock: Clock,
+        action: str,
+    ) -> None:
+        """``action`` names an answer in the record."""
+        self._transactions, self._certificates, self._partners = transactions, certificates, partners
+        self._clock, self._action = clock, action
+        self._cases: BriefMemory[str, RememberedCase] = BriefMemory(MAX_CASES, REMEMBERED_FOR)
+
+    def case(self, application_id: str, at: datetime) -> RememberedCase | None:
+        """What is remembered of the application, if anything is."""
+        return self._cases.get(application_id, at)
+
+    def keep(self, application_id: str, case: Case, at: datetime) -> None:
+        """Remember ``case``, as it was read at ``at``."""
+        self._cases.put(application_id, RememberedCase(case), at)
+
+    def forget(self, application_id: str, kind: str, known: RememberedCase) -> None:
+        """Something of it, or of its holder's ``kind``, did not stand."""
+        self._cases.drop(application_id)
+        if known.case.party is not None:
+            self._certificates.forget(kind, HolderExpectation(known.case.party.code, known.case.party.name))
+
+    def sweep(self, at: datetime) -> None:
+        """What is remembered goes when its time is over, whether somebody asks or not."""
+        self._cases.sweep(at)
+        self._certificates.sweep_memory(at)
+
+    async def answer_again(
+        self, code: str, request: VerifiedLicenceRequest, now: datetime
+    ) -> tuple[AnswerForm, str] | None:
+        """The form of an answer that stands, and the entry of its being given again; None where none does.
+
+        Raises ``Overloaded``: it could not be recorded.
+        """
+        application_id = request.application_id
+        known = self._cases.get(application_id, now)
+        standing = None if known is None else known.standing(asked_by(code, request))
+        if known is None or standing is None:
+            return None
+        if not standing.holds(await self._partners.snapshot(), self._certificates, now):
+            return None
+        looks = looks_of(application_id, standing.rests_on)
+        try:
+            record_id = await self._transactions.write(
+                Foreseen(lambda tx: self._record_again(tx, code, application_id, known, standing), looks)
+            )
+        except Moved:
+            self.forget(application_id, request.kind, known)
+            return None
+        return standing.form, record_id
+
+    def _record_again(
+        self, tx: LicencesTransaction, code: str, application_id: str, known: RememberedCase, standing: StandingAnswer
+    ) -> str:
+        """The entry, once nothing that the answer rests on is found changed. Raises ``Moved``."""
+        at = self._clock()
+        known.require_standing(tx, application_id, standing.rests_on)
+        if at >= standing.until or self._partners.as_of(tx, standing.snapshot) is not standing.snapshot:
+            raise Moved
+        return tx.records.append(RecordEntry(self._action, at, code, application_id, facts=standing.facts))
+
+
+def looks_of(application_id: str, rests_on: CopiesAtHand | None) -> tuple[Look, ...]:
     """What the recording unit is going to look at."""
     looks = (Look(CASE, (application_id,)), Look(DIRECTORY))
-    return looks if found.rests_on is None else (*looks, found.rests_on.look)
+    return looks if rests_on is None else (*looks, rests_on.look)

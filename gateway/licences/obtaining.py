@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.applications.model import HOLDER_TYPES, ApplicationDocument, GridConnectionApplication
+from gateway.applications.model import HOLDER_TYPES, ApplicationDocument
 from gateway.applications.submission import use_purpose
 from gateway.certificates.errors import NoECertificate
 from gateway.certificates.service import CertificateService, CopiesAtHand, Obtained
@@ -81,8 +81,7 @@ class Obtainer:
         application, kind = allowed.application, allowed.question.kind
         holder = HolderExpectation(allowed.party.code, allowed.party.name)
         holder_type = HOLDER_TYPES[application.applicant_kind]
-        confirmed = next((each for each in application.documents if each.document == kind), None)
-        since = changed_since(application, confirmed)
+        since = changed_since(allowed)
         with gates.passing(Gate.SOURCE):
             obtained = (
                 self._certificates.remembered(kind, holder, region=application.region, at=now, since=since)
@@ -93,7 +92,7 @@ class Obtainer:
         definition = self._certificates.kinds.get(kind)
         here = tuple(each for each in obtained.verifications if definition.lies_in(each.claims, application.region))
         with gates.passing(Gate.CONFIRMED):
-            chosen = confirmed_certificate(here, confirmed, self._certificates.identifier_digests)
+            chosen = confirmed_certificate(here, _confirmed(allowed), self._certificates.identifier_digests)
         return Found.of(chosen, obtained)
 
     async def _theirs(self, allowed: Allowed, holder_digest: str, now: datetime, gates: Gates) -> Found:
@@ -144,11 +143,17 @@ class Obtainer:
         return Found(verification, route.level, route.fell_through, source_down=down)
 
 
-def changed_since(application: GridConnectionApplication, confirmed: ApplicationDocument | None) -> datetime | None:
+def changed_since(allowed: Allowed) -> datetime | None:
     """When the certificate was found changed: no answer rests on what was fetched before its utility was told."""
+    application, confirmed = allowed.application, _confirmed(allowed)
     if confirmed is None or confirmed.as_of is None or confirmed.as_of <= application.received_at:
         return None
     return confirmed.as_of
+
+
+def _confirmed(allowed: Allowed) -> ApplicationDocument | None:
+    kind = allowed.question.kind
+    return next((each for each in allowed.application.documents if each.document == kind), None)
 
 
 def _tell(obtained: Obtained, gates: Gates) -> None:

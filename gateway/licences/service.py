@@ -13,7 +13,7 @@
 
 Steps 2 to 6 may be taken from what this process remembers of the application and its copies: not one byte of it is
 relied on before the commit of step 7 has found all of it unchanged, and where it was not, or where it would refuse, all
-of them are taken anew.
+of them are taken anew. What was answered so is answered again as long as it stands (``gateway.licences.standing``).
 
 A dry run takes the same steps to their end. It answers the checks in place of the fields, and is recorded as such.
 """
@@ -26,28 +26,27 @@ from gateway.applications.stage_events import require_application
 from gateway.applications.submission import PURPOSE
 from gateway.authorisations.model import require_covers
 from gateway.caller import Caller
-from gateway.certificates.bounded import BriefMemory
 from gateway.certificates.disclosure import disclose
 from gateway.certificates.named_persons import others_named
 from gateway.certificates.proofs import Proof, ProofCause, documents_behind
 from gateway.certificates.service import CertificateService
 from gateway.certificates.verdicts import Verdict
-from gateway.certificates.verification import HolderExpectation
 from gateway.clock import Clock, date_in_china
 from gateway.crypto.jwk import CurrentKey
 from gateway.crypto.jws import sign_jws
 from gateway.crypto.keyed_digest import KeyedDigest, Use
 from gateway.errors import GatewayError, Overloaded, Owner
 from gateway.ids import MakeId
-from gateway.licences.answers import Leaving, Outcome, facts_of, licence_claims
+from gateway.licences.answers import AnswerForm, Leaving, Outcome, facts_of
 from gateway.licences.compiled import Compiled, DisclosureCompiler
 from gateway.licences.errors import StageMoved
 from gateway.licences.explanation import explain_outcome, explain_refusal
 from gateway.licences.gates import Gate, Gates
 from gateway.licences.judgement import Allowed, judge, open_stage, require_utility
-from gateway.licences.memory import MAX_CASES, REMEMBERED_FOR, Moved, RememberedCase, looks_of
+from gateway.licences.memory import LicenceMemory, Moved, RememberedCase, looks_of
 from gateway.licences.obtaining import Found, Obtainer
 from gateway.licences.ports import Case, LicencesTransaction
+from gateway.licences.standing import StandingAnswer, asked_by
 from gateway.licences.third_parties import THIRD_PARTY_KINDS
 from gateway.partners.directory import DirectorySnapshot, PartnerDirectory
 from gateway.records.entries import Fact, RecordEntry
@@ -101,7 +100,7 @@ class LicenceService:
         self._digests = digests
         self._answer_key = answer_key
         self._issuer = issuer
-        self._cases: BriefMemory[str, RememberedCase] = BriefMemory(MAX_CASES, REMEMBERED_FOR)
+        self._memory = LicenceMemory(transactions, certificates, partners, clock, DISCLOSED)
 
     async def answer(self, caller: Caller, request: VerifiedLicenceRequest) -> str:
         """The signed answer, a compact JWS. An invalid or indeterminate certificate is an answer, not an error.
@@ -110,12 +109,19 @@ class LicenceService:
         ``AuthorisationMissing``, ``AgreementRefused``, ``NotRequiredAtStage``, ``HolderNotNamed``,
         ``HolderNotAllowed``, ``ThirdPartyRefused``, ``NoECertificate``, ``ConfirmedCertificateGone``, ``StageMoved``.
         """
-        code = caller.partner_code
-        asking = _Asking(code, request, self._clock(), DISCLOSED, code, Gates())
-        outcome = await self._run(asking)
+        code, now = caller.partner_code, self._clock()
+        again = await self._memory.answer_again(code, request, now)
+        if again is not None:
+            form, record_id = again
+        else:
+            outcome = await self._run(_Asking(code, request, now, DISCLOSED, code, Gates()))
+            form, record_id = self._form(code, request, outcome.leaving), outcome.record_id
+        claims = form.filled_in(now, self._make_id("lic"), record_id)
+        return sign_jws(claims, self._answer_key(), Typ.VERIFIED_LICENCE)
+
+    def _form(self, code: str, request: VerifiedLicenceRequest, leaving: Leaving) -> AnswerForm:
         title = self._certificates.kinds.get(request.kind).title
-        answer = licence_claims(request, title, outcome, iss=self._issuer, aud=code, jti=self._make_id("lic"))
-        return sign_jws(answer, self._answer_key(), Typ.VERIFIED_LICENCE)
+        return AnswerForm.of(request, title, leaving, iss=self._issuer, aud=code)
 
     async def explain(
         self, partner_code: str, request: VerifiedLicenceRequest, actor: str | None = None
@@ -153,7 +159,7 @@ class LicenceService:
             if outcome is None:
                 case = await self._transactions.read(lambda tx: tx.cases.read(request.application_id))
                 outcome = await self._judged(asking, snapshot, facts, case)
-                self._cases.put(request.application_id, RememberedCase(case), asking.now)
+                self._memory.keep(request.application_id, case, asking.now)
         verdict = outcome.leaving.found.verification.verdict
         if verdict is not Verdict.VALID:
             gates.note(Gate.DISCLOSURE, verdict, check="disclosure.not_verified", note="未通过核验的证照不提供任何内容")
@@ -164,7 +170,7 @@ class LicenceService:
     ) -> Outcome | None:
         """The answer from what is remembered; None where nothing is, or where it does not stand or would refuse."""
         application_id = asking.request.application_id
-        known, before = self._cases.get(application_id, asking.now), dict(facts)
+        known, before = self._memory.case(application_id, asking.now), dict(facts)
         if known is None or asking.request.kind in THIRD_PARTY_KINDS:  # a third party is asked for once, not twice
             return None
         try:
@@ -172,21 +178,15 @@ class LicenceService:
         except Overloaded:
             raise
         except (Moved, GatewayError):
-            self._forget(application_id, asking.request.kind, known)
+            self._memory.forget(application_id, asking.request.kind, known)
             asking.gates.begin_anew()
             facts.clear()
             facts.update(before)
             return None
 
-    def _forget(self, application_id: str, kind: str, known: RememberedCase) -> None:
-        self._cases.drop(application_id)
-        if known.case.party is not None:
-            self._certificates.forget(kind, HolderExpectation(known.case.party.code, known.case.party.name))
-
     def sweep_memory(self, at: datetime) -> None:
         """What is remembered of applications goes when its time is over, whether somebody asks or not."""
-        self._cases.sweep(at)
-        self._certificates.sweep_memory(at)
+        self._memory.sweep(at)
 
     async def _judged(
         self,
@@ -202,10 +202,8 @@ class LicenceService:
         holder_digest = self._digests.of(Use.HOLDER, allowed.holder_code)
         facts["holder_digest"] = holder_digest
         found = await self._obtainer.obtain(allowed, holder_digest, now, gates, from_memory=known is not None)
-        leaving = known.leaving_again(allowed, found, now) if known is not None else None
-        if leaving is None:
-            leaving = self._leaving(allowed, allowed.compiled, found, now)
-        looks = looks_of(request.application_id, found)
+        leaving = self._leaving(allowed, allowed.compiled, found, now)
+        looks = looks_of(request.application_id, found.rests_on)
         with gates.passing(Gate.DISCLOSURE):
             outcome = await self._transactions.write(
                 Foreseen(lambda tx: self._record(tx, asking, allowed, leaving, snapshot, facts, known), looks)
@@ -213,8 +211,27 @@ class LicenceService:
                 else lambda tx: self._record(tx, asking, allowed, leaving, snapshot, facts, None)
             )
         if known is not None:
-            known.kept(allowed, outcome, now, others=_tells_of_others(outcome.leaving))
+            known.kept(outcome.leaving.found.verification, others=_tells_of_others(outcome.leaving))
+            self._remember_answer(asking, allowed, snapshot, facts, outcome, known)
         return outcome
+
+    def _remember_answer(
+        self,
+        asking: _Asking,
+        allowed: Allowed,
+        snapshot: DirectorySnapshot,
+        facts: dict[str, Fact],
+        outcome: Outcome,
+        known: RememberedCase,
+    ) -> None:
+        """What was answered from memory by the rules under ``snapshot`` stands for the next who asks the same."""
+        asked, leaving = asked_by(asking.partner_code, asking.request), outcome.leaving
+        if asking.action != DISCLOSED or asked is None or leaving.compiled is not allowed.compiled:
+            return
+        form = self._form(asking.partner_code, asking.request, leaving)
+        answer = StandingAnswer.of(allowed, leaving, snapshot, asking.now, form, {**facts, **outcome.facts})
+        if answer is not None:
+            known.stands(asked, answer)
 
     def _known_kind(self, kind: str) -> str:
         return kind if kind in self._certificates.kinds.by_code or kind in DOCUMENT_NAMES else UNKNOWN
@@ -240,7 +257,7 @@ class LicenceService:
             authorisation = tx.authorisations.of_application_for_use(request.application_id)
             found_application = tx.applications.find(request.application_id)
         else:
-            known.require_standing(tx, request.application_id, leaving.found)
+            known.require_standing(tx, request.application_id, leaving.found.rests_on)
             authorisation, found_application = known.case.authorisation, known.case.application
         require_covers(authorisation, code, request.kind, request.purpose, at)
         application = require_application(found_application, code)
@@ -252,9 +269,7 @@ class LicenceService:
         if current is not snapshot or question is not allowed.question:
             compiled = self._compiler.compile_anew(current, question)
             leaving = self._leaving(allowed, compiled, leaving.found, asking.now)
-        told = None if known is None else known.told_before(allowed, leaving)
-        if told is None:
-            told = facts_of(allowed, leaving, self._certificates.identifier_digests)
+        told = facts_of(allowed, leaving, self._certificates.identifier_digests)
         entry = RecordEntry(asking.action, at, asking.actor, request.application_id, facts={**facts, **told})
         if known is None or not known.has_kept(leaving.found.verification):
             _keep_evidence(tx, request.application_id, leaving.found, str(facts["holder_digest"]), at)

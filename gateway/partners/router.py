@@ -70,6 +70,8 @@ Operator = Annotated[Caller, Depends(require_role(Role.OPERATOR, scope="operate"
 Partners = Annotated[PartnerService, Depends(provide(PartnerService))]
 Now = Annotated[datetime, Depends(now)]
 
+TOKENS = "token"
+"""The use that requests for access tokens are counted under."""
 router = APIRouter()
 operator_router = APIRouter(prefix="/v1/operator", tags=["运营方"])
 
@@ -87,7 +89,7 @@ class PublishedKeys:
     summary="换取 DPoP 绑定的访问令牌（RFC 6749 §4.4、RFC 7523、RFC 9449）",
     response_model=TokenResponse,
     openapi_extra=_TOKEN_FORM,
-    dependencies=[Depends(RateLimit("token", "1200/minute"))],
+    dependencies=[Depends(RateLimit(TOKENS, "1200/minute"))],
 )
 async def grant_token(
     request: Request,

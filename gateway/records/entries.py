@@ -4,7 +4,7 @@ An entry holds who did what, when, with which result, and digests and references
 number or address in clear, so that a person's data can be erased without breaking the proof.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -16,6 +16,26 @@ from schemas.wire import format_instant
 
 Fact = str | int | bool | None | list[str]
 Result = Literal["done", "refused"]
+
+
+class SpelledFacts(Mapping[str, Fact]):
+    """Facts that many entries say, checked and written out once. Raises ``ValueError`` as ``encode_entry``."""
+
+    __slots__ = ("_facts", "spelled")
+
+    def __init__(self, facts: Mapping[str, Fact]) -> None:
+        _require_facts(facts)
+        self._facts = dict(facts)
+        self.spelled = orjson.Fragment(orjson.dumps(self._facts, option=orjson.OPT_SORT_KEYS))
+
+    def __getitem__(self, name: str) -> Fact:
+        return self._facts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._facts)
+
+    def __len__(self) -> int:
+        return len(self._facts)
 
 
 @dataclass(frozen=True)
@@ -44,21 +64,27 @@ def encode_entry(entry: RecordEntry) -> bytes:
 
     Raises ``ValueError`` for a fact of another type than ``Fact`` names.
     """
-    for name, fact in entry.facts.items():
-        if isinstance(fact, float) or not isinstance(fact, str | int | list | None):
-            raise ValueError(f"fact {name} is neither text, whole number, truth value, nothing nor a list of texts")
+    facts = entry.facts
+    if not isinstance(facts, SpelledFacts):
+        _require_facts(facts)
     return orjson.dumps(
         {
             "action": entry.action,
             "actor": entry.actor,
             "at": format_instant(entry.at),
-            "facts": dict(entry.facts),
+            "facts": facts.spelled if isinstance(facts, SpelledFacts) else dict(facts),
             "result": entry.result,
             "subject": entry.subject,
             "v": 1,
         },
         option=orjson.OPT_SORT_KEYS,
     )
+
+
+def _require_facts(facts: Mapping[str, Fact]) -> None:
+    for name, fact in facts.items():
+        if isinstance(fact, float) or not isinstance(fact, str | int | list | None):
+            raise ValueError(f"fact {name} is neither text, whole number, truth value, nothing nor a list of texts")
 
 
 def indexed_by(leaf: bytes) -> tuple[str, str | None]:

@@ -33,6 +33,9 @@ class ServingSettings(Part):
     intake_rate_limit: int | None = Field(
         default=None, ge=1, le=6000, description="Intakes a minute of one holder; twenty an hour when left out"
     )
+    token_rate_limit: int = Field(
+        default=1200, ge=1, le=1_000_000, description="Access tokens a minute that one address may ask for"
+    )
     evidence_rate_limit: int = Field(
         default=30, ge=1, le=6000, description="Evidence bundles a minute that one address may ask for"
     )

@@ -133,6 +133,7 @@ def test_a_forwarded_address_is_believed_of_a_trusted_proxy_alone(
     trusted: bool, environment: Environment, tmp_path: Path
 ) -> None:
     """The limit of the token endpoint counts addresses."""
+    environment |= {"BANDIAN_TOKEN_RATE_LIMIT": "20"}
     environment |= {"BANDIAN_TRUSTED_PROXIES": "127.0.0.1"} if trusted else {}
     gateway = f"http://127.0.0.1:{environment['BANDIAN_PORT']}"
     with running("serve", environment, tmp_path / "log"), httpx.Client() as http:

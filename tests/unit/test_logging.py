@@ -2,6 +2,7 @@
 
 import io
 import logging
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -11,7 +12,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.logging import REDACTED, configure_logging, redact
+from gateway.logging import REDACTED, configure_logging, info_in_own_words, redact
 
 NUMBER = "440106199001011234"
 WIDE = "".join(chr(ord(digit) + 0xFEE0) for digit in NUMBER)
@@ -131,3 +132,26 @@ def test_a_stream_that_knows_no_chinese_gets_it_escaped() -> None:
     configure_logging("INFO", io.TextIOWrapper(raw, encoding="ascii", write_through=True))
     structlog.get_logger().info("办电")
     assert orjson.loads(raw.getvalue())["event"] == "办电"
+
+
+def test_a_line_in_our_own_words_is_the_line_that_any_other_way_writes(stream: io.StringIO) -> None:
+    words = {"method": "GET", "route": "/v1/things/{id}", "status": 200, "milliseconds": 1.25, "caller": None}
+    structlog.get_logger().info("request", **words, request_id="ab" * 16)
+    info_in_own_words("request", **words, request_id="ab" * 16)
+    first, second = (orjson.loads(line) for line in stream.getvalue().splitlines())
+    assert first.keys() == second.keys()
+    assert {**first, "at": None} == {**second, "at": None}
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", each["at"]) for each in (first, second))
+
+
+def test_a_line_in_our_own_words_keeps_to_the_level(stream: io.StringIO) -> None:
+    configure_logging("WARNING", stream)
+    info_in_own_words("request", status=200)
+    assert stream.getvalue() == ""
+
+
+def test_a_line_in_our_own_words_is_seen_by_whoever_captures_lines(stream: io.StringIO) -> None:
+    with structlog.testing.capture_logs() as seen:
+        info_in_own_words("request", status=200)
+    assert seen == [{"event": "request", "status": 200, "log_level": "info"}]
+    assert stream.getvalue() == ""

@@ -1,5 +1,6 @@
 """The express lane takes what the ordinary route would take, answers the same, and leaves everything else to it."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -135,6 +136,41 @@ async def test_a_body_in_pieces_is_one_body() -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=PUBLIC_URL) as client:
         answer = await client.post(PATH, content=pieces(), headers=JSON)
     assert (answer.status_code, len(service.asked)) == (200, 1)
+
+
+async def test_a_caller_who_goes_away_is_counted_and_no_longer_in_flight() -> None:
+    app, service, metrics = served(express=True)
+    asking, begun = asyncio.Event(), asyncio.Event()
+
+    async def slow(caller: Caller, request: VerifiedLicenceRequest) -> str:
+        begun.set()
+        await asking.wait()
+        return "never"
+
+    service.answer = slow  # type: ignore[method-assign]
+    task = asyncio.create_task(asked(app, *CASES["plain"][:2]))
+    await begun.wait()
+    assert metrics.registry.get_sample_value("bandian_http_in_flight") == 1
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert metrics.registry.get_sample_value("bandian_http_in_flight") == 0
+
+
+async def test_a_fault_on_the_lane_is_answered_as_on_any_route() -> None:
+    answers = []
+    for express in (True, False):
+        app, service, metrics = served(express=express)
+
+        async def broken(caller: Caller, request: VerifiedLicenceRequest) -> str:
+            raise RuntimeError("440106199001011234")
+
+        service.answer = broken  # type: ignore[method-assign]
+        answer = await asked(app, *CASES["plain"][:2])
+        assert metrics.registry.get_sample_value("bandian_http_in_flight") == 0
+        answers.append((answer.status_code, answer.content, sorted(answer.headers)))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 500
 
 
 VALUES = st.recursive(

@@ -22,7 +22,7 @@ from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import Verification
 from gateway.clock import date_in_china
 from gateway.errors import GatewayError
-from gateway.licences.answers import Leaving, Outcome, licence_claims
+from gateway.licences.answers import AnswerForm, Leaving
 from gateway.licences.application_context import ApplicationContext
 from gateway.licences.compiled import Compiled, DisclosureCompiler, Question
 from gateway.licences.gates import Gates
@@ -171,9 +171,10 @@ def answer_to(
     )
     context = ApplicationContext(date_in_china(AT), case.own_code, "440106", SITE)
     disclosure = disclose(compiled.disclosure, verification, context)
-    outcome = Outcome(AT, Leaving(Found(verification, "440000", ()), compiled, disclosure), "log-1")
+    leaving = Leaving(Found(verification, "440000", ()), compiled, disclosure)
     request = VerifiedLicenceRequest(application_id="app_1", kind=case.kind.code, purpose="grid_connection")
-    written = licence_claims(request, case.kind.title, outcome, iss="https://gw.example", aud=UTILITY, jti="lic_1")
+    form = AnswerForm.of(request, case.kind.title, leaving, iss="https://gw.example", aud=UTILITY)
+    written = form.filled_in(AT, "lic_1", "log-1")
     claims = VerifiedLicence.model_validate_json(written)
     assert written == claims.model_dump_json().encode(), "the model says the same, member by member"
     return disclosure, claims.model_dump_json()

@@ -26,10 +26,17 @@ from tests.support.storage import SetClock, opened
 Change = Callable[[LicencesRoom, SqlTransactions, str], Awaitable[None]]
 
 
-async def remembered(room: LicencesRoom) -> str:
+@pytest.fixture(params=[1, 2], ids=["judged from memory", "standing"])
+def asked(request: pytest.FixtureRequest) -> int:
+    """How often was asked before: the next answer is judged by what is remembered, or one that stands."""
+    return int(request.param)
+
+
+@pytest.fixture
+async def application_id(room: LicencesRoom, asked: int) -> str:
     """An application whose next answer is from memory."""
     application_id = (await room.apply()).application.application_id
-    for _ in range(2):
+    for _ in range(asked):
         assert (await room.ask(application_id)).verdict == "valid"
     return application_id
 
@@ -51,9 +58,8 @@ def said(answer: VerifiedLicence) -> dict[str, Any]:
 
 
 async def test_an_answer_from_memory_reads_nothing_beforehand_and_says_the_same(
-    room: LicencesRoom, monkeypatch: pytest.MonkeyPatch
+    room: LicencesRoom, application_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    application_id = await remembered(room)
     before = await room.ask(application_id)
     reads = counted_reads(room, monkeypatch)
     after = await room.ask(application_id)
@@ -66,8 +72,7 @@ async def test_an_answer_from_memory_reads_nothing_beforehand_and_says_the_same(
     assert all({**each, **volatile} == {**first, **volatile} for each in others)
 
 
-async def test_many_at_once_share_a_commit_and_each_is_recorded(room: LicencesRoom) -> None:
-    application_id = await remembered(room)
+async def test_many_at_once_share_a_commit_and_each_is_recorded(room: LicencesRoom, application_id: str) -> None:
     answers = await asyncio.gather(*(room.ask(application_id) for _ in range(60)))
     assert len({each.record_id for each in answers}) == 60
     assert len({str(said(each)) for each in answers}) == 1
@@ -130,20 +135,20 @@ async def agreement_over(room: LicencesRoom, _: SqlTransactions, __: str) -> Non
     ids=["withdrawn", "expired", "agreement over"],
 )
 async def test_a_change_elsewhere_refuses_the_very_next_answer(
-    room: LicencesRoom, database_url: str, change: Change, refusal: type[GatewayError]
+    room: LicencesRoom, application_id: str, asked: int, database_url: str, change: Change, refusal: type[GatewayError]
 ) -> None:
-    application_id = await remembered(room)
     with opened(database_url, room.clock) as elsewhere:
         await change(room, elsewhere, application_id)
     results = await asyncio.gather(*(room.ask(application_id) for _ in range(8)), return_exceptions=True)
     assert [type(each) for each in results] == [refusal] * 8
     entries = await room.entries("licence.disclosed")
-    assert [each["result"] for each in entries] == ["done"] * 2 + ["refused"] * 8
-    assert len({frozenset(each["facts"]) for each in entries[2:]}) == 1, "memory leaves no trace in a refusal"
+    assert [each["result"] for each in entries] == ["done"] * asked + ["refused"] * 8
+    assert len({frozenset(each["facts"]) for each in entries[asked:]}) == 1, "memory leaves no trace in a refusal"
 
 
-async def test_what_the_applicant_confirmed_may_change_elsewhere(room: LicencesRoom, database_url: str) -> None:
-    application_id = await remembered(room)
+async def test_what_the_applicant_confirmed_may_change_elsewhere(
+    room: LicencesRoom, application_id: str, database_url: str
+) -> None:
     for _ in range(2):
         assert (await room.ask(application_id, "property_certificate")).verdict == "valid"
     with opened(database_url, room.clock) as elsewhere:
@@ -152,8 +157,9 @@ async def test_what_the_applicant_confirmed_may_change_elsewhere(room: LicencesR
         await room.ask(application_id, "property_certificate")
 
 
-async def test_a_copy_forgotten_elsewhere_is_fetched_anew(room: LicencesRoom, database_url: str) -> None:
-    application_id = await remembered(room)
+async def test_a_copy_forgotten_elsewhere_is_fetched_anew(
+    room: LicencesRoom, application_id: str, database_url: str
+) -> None:
     asked = len(room.source.queries)
     with opened(database_url, room.clock) as elsewhere:
         await elsewhere.write(lambda tx: tx.certificate_copies.forget(an_applicant().holder_code, "business_licence"))
@@ -163,8 +169,9 @@ async def test_a_copy_forgotten_elsewhere_is_fetched_anew(room: LicencesRoom, da
     assert (answer.from_copy, answer.as_of) == (False, room.clock())
 
 
-async def test_a_copy_put_elsewhere_is_what_the_next_answer_rests_on(room: LicencesRoom, database_url: str) -> None:
-    application_id = await remembered(room)
+async def test_a_copy_put_elsewhere_is_what_the_next_answer_rests_on(
+    room: LicencesRoom, application_id: str, database_url: str
+) -> None:
     later = room.clock.advance(minutes=2)
     with opened(database_url, room.clock) as elsewhere:
 
@@ -177,9 +184,8 @@ async def test_a_copy_put_elsewhere_is_what_the_next_answer_rests_on(room: Licen
 
 
 async def test_a_revocation_takes_effect_with_the_list_that_tells_of_it(
-    room: LicencesRoom, monkeypatch: pytest.MonkeyPatch
+    room: LicencesRoom, application_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    application_id = await remembered(room)
     monkeypatch.setattr(province(), "statuses", [0, 1, *[0] * 14])
     assert (await room.ask(application_id)).verdict == "valid", "the list at hand does not say so yet"
     room.clock.advance(minutes=6)
@@ -188,16 +194,14 @@ async def test_a_revocation_takes_effect_with_the_list_that_tells_of_it(
     assert not answer.fields
 
 
-async def test_a_copy_too_old_to_be_fresh_is_not_answered_from(room: LicencesRoom) -> None:
-    application_id = await remembered(room)
+async def test_a_copy_too_old_to_be_fresh_is_not_answered_from(room: LicencesRoom, application_id: str) -> None:
     asked = len(room.source.queries)
     room.clock.advance(days=1, minutes=1)
     assert not (await room.ask(application_id)).from_copy
     assert len(room.source.queries) == asked + 1
 
 
-async def test_ages_go_on_counting(room: LicencesRoom) -> None:
-    application_id = await remembered(room)
+async def test_ages_go_on_counting(room: LicencesRoom, application_id: str) -> None:
     room.clock.advance(minutes=3)
     answer = await room.ask(application_id)
     ages = {each.name: each.age_seconds for each in answer.basis}
@@ -206,8 +210,9 @@ async def test_ages_go_on_counting(room: LicencesRoom) -> None:
     assert ages["status_list"] == 180 + 60
 
 
-async def test_an_application_that_ended_elsewhere_is_closed(room: LicencesRoom, database_url: str) -> None:
-    application_id = await remembered(room)
+async def test_an_application_that_ended_elsewhere_is_closed(
+    room: LicencesRoom, application_id: str, database_url: str
+) -> None:
     with opened(database_url, room.clock) as elsewhere:
         await ended(room, elsewhere, application_id)
     with pytest.raises(NoOpenStage):
@@ -215,9 +220,8 @@ async def test_an_application_that_ended_elsewhere_is_closed(room: LicencesRoom,
 
 
 async def test_no_answer_is_recorded_after_the_withdrawal_that_it_ran_beside(
-    room: LicencesRoom, database_url: str
+    room: LicencesRoom, application_id: str, database_url: str
 ) -> None:
-    application_id = await remembered(room)
     with opened(database_url, SetClock(room.clock())) as elsewhere:
         asking = [asyncio.create_task(room.ask(application_id)) for _ in range(40)]
         await asyncio.sleep(0)
@@ -243,27 +247,29 @@ async def test_a_dry_run_from_memory_tells_every_gate(room: LicencesRoom) -> Non
     assert next(each for each in refused.checks if each.verdict == "invalid").name == "agreement"
 
 
+@pytest.mark.usefixtures("application_id")
 async def test_what_is_remembered_goes_when_its_time_is_over(room: LicencesRoom) -> None:
-    await remembered(room)
-    assert (len(room.licences._cases), len(room.certificates._remembered)) == (1, 1)
+    assert (len(room.licences._memory._cases), len(room.certificates._remembered)) == (1, 1)
     room.licences.sweep_memory(room.clock.advance(minutes=4))
-    assert (len(room.licences._cases), len(room.certificates._remembered)) == (1, 1)
+    assert (len(room.licences._memory._cases), len(room.certificates._remembered)) == (1, 1)
     room.licences.sweep_memory(room.clock.advance(minutes=1))
-    assert (len(room.licences._cases), len(room.certificates._remembered)) == (0, 0)
+    assert (len(room.licences._memory._cases), len(room.certificates._remembered)) == (0, 0)
 
 
-async def test_of_a_withdrawn_application_nothing_is_remembered(room: LicencesRoom, database_url: str) -> None:
-    application_id = await remembered(room)
+async def test_of_a_withdrawn_application_nothing_is_remembered(
+    room: LicencesRoom, application_id: str, database_url: str
+) -> None:
     with opened(database_url, room.clock) as elsewhere:
         await withdrawn(room, elsewhere, application_id)
     with pytest.raises(AuthorisationMissing):
         await room.ask(application_id)
-    assert (len(room.licences._cases), len(room.certificates._remembered)) == (0, 0)
+    assert (len(room.licences._memory._cases), len(room.certificates._remembered)) == (0, 0)
 
 
-async def test_a_table_that_is_locked_for_a_moment_refuses_nobody(room: LicencesRoom, database_url: str) -> None:
+async def test_a_table_that_is_locked_for_a_moment_refuses_nobody(
+    room: LicencesRoom, application_id: str, database_url: str
+) -> None:
     """A rewrite of the table (``bandian keys reseal --sweep``) is waited for, by those alone who look at it."""
-    application_id = await remembered(room)
     engine = create_database_engine(database_url, pool_size=1)
     if engine.dialect.name != "postgresql":
         engine.dispose()

@@ -1,0 +1,80 @@
+"""Answers that stand: the same request, answered from memory before, is answered again without being judged anew.
+
+An answer stands for as long as each thing that it was judged by is the very same object in memory and no instant has
+come at which a rule could find otherwise; what lies in the database is compared by the unit of work that records the
+answer, as for every answer from memory. Whatever does not stand is judged from the beginning.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gateway.certificates.service import CertificateService, CopiesAtHand
+from gateway.certificates.verdicts import Verdict
+from gateway.certificates.verification import HolderExpectation
+from gateway.clock import start_of_day_in_china
+from gateway.licences.answers import AnswerForm, Leaving
+from gateway.licences.judgement import Allowed
+from gateway.licences.obtaining import changed_since
+from gateway.partners.directory import DirectorySnapshot
+from gateway.records.entries import Fact, SpelledFacts
+from schemas.partner_api import VerifiedLicenceRequest
+
+Asked = tuple[str, str, str, tuple[str, ...] | None]
+"""Who asks for what: partner, kind, purpose and fields. The application is the one it is remembered with."""
+
+
+def asked_by(partner_code: str, request: VerifiedLicenceRequest) -> Asked | None:
+    """What an answer is found again by; None for what is not answered again: somebody else's certificate."""
+    if request.holder_code is not None:
+        return None
+    return partner_code, request.kind, request.purpose, None if request.fields is None else tuple(request.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class StandingAnswer:
+    """What was answered, and by what: ``begins`` ≤ an instant < ``until``."""
+
+    snapshot: DirectorySnapshot
+    rests_on: CopiesAtHand
+    holder: HolderExpectation
+    since: datetime | None
+    begins: datetime
+    until: datetime
+    form: AnswerForm
+    facts: SpelledFacts
+
+    @classmethod
+    def of(
+        cls,
+        allowed: Allowed,
+        leaving: Leaving,
+        snapshot: DirectorySnapshot,
+        now: datetime,
+        form: AnswerForm,
+        facts: Mapping[str, Fact],
+    ) -> "StandingAnswer | None":
+        """What was answered at ``now``, where it stands; ``facts`` are all those of its entry."""
+        found = leaving.found
+        verification, rests_on = found.verification, found.rests_on
+        if verification.verdict is not Verdict.VALID or verification.stands_until is None or rests_on is None:
+            return None
+        next_day = start_of_day_in_china(allowed.question.on + timedelta(days=1))
+        return cls(
+            snapshot,
+            rests_on,
+            HolderExpectation(allowed.party.code, allowed.party.name),
+            changed_since(allowed),
+            now,
+            min(verification.stands_until, allowed.authorisation.until, next_day),
+            form,
+            SpelledFacts(facts),
+        )
+
+    def holds(self, snapshot: DirectorySnapshot, certificates: CertificateService, at: datetime) -> bool:
+        """Whether the same would be answered at ``at``, as far as this process knows."""
+        return (
+            self.snapshot is snapshot
+            and self.begins <= at < self.until
+            and certificates.still(self.rests_on, self.holder, at=at, since=self.since)
+        )

@@ -1,0 +1,103 @@
+"""Answers that stand: found by everything that was asked, told as if they were judged anew."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from gateway.clock import start_of_day_in_china
+from gateway.licences.memory import MAX_STANDING
+from gateway.licences.standing import asked_by
+from schemas.partner_api import VerifiedLicence, VerifiedLicenceRequest
+from tests.support.licences import PURPOSE, UTILITY, LicencesRoom
+
+KIND = "business_licence"
+
+
+def standing_answers(room: LicencesRoom, application_id: str) -> dict[Any, Any]:
+    known = room.licences._memory.case(application_id, room.clock())
+    return {} if known is None else known._standing
+
+
+def told(answer: VerifiedLicence) -> dict[str, Any]:
+    return answer.model_dump(exclude={"jti", "record_id", "iat"})
+
+
+async def an_application(room: LicencesRoom, asked: int = 2) -> str:
+    application_id = (await room.apply()).application.application_id
+    for _ in range(asked):
+        await room.ask(application_id)
+    return application_id
+
+
+def test_whatever_a_request_says_is_part_of_what_it_is_found_by() -> None:
+    known = {"application_id", "kind", "purpose", "fields", "holder_code"}
+    assert VerifiedLicenceRequest.model_fields.keys() == known, "what is new must tell requests apart in asked_by"
+    said = {"application_id": "app_1", "kind": KIND, "purpose": PURPOSE, "fields": ["name"]}
+    others = [{"kind": "id_card"}, {"purpose": "other"}, {"fields": None}, {"fields": []}, {"fields": ["name", "x"]}]
+    found = [asked_by(UTILITY, VerifiedLicenceRequest.model_validate({**said, **other})) for other in [{}, *others]]
+    assert len({*found, asked_by("other", VerifiedLicenceRequest.model_validate(said))}) == len(others) + 2
+    assert asked_by(UTILITY, VerifiedLicenceRequest.model_validate({**said, "holder_code": "9144"})) is None
+
+
+async def test_a_standing_answer_says_at_any_instant_what_one_judged_anew_says(room: LicencesRoom) -> None:
+    application_id = await an_application(room)
+    for seconds in (0, 1, 59, 100, 119):
+        room.clock.advance(seconds=seconds)
+        assert standing_answers(room, application_id)
+        again = await room.ask(application_id)
+        room.licences.sweep_memory(room.clock() + timedelta(minutes=6))
+        anew = await room.ask(application_id)
+        assert told(again) == told(anew)
+        assert again.iat == anew.iat == int(room.clock().timestamp())
+        await room.ask(application_id)
+    entries = await room.entries("licence.disclosed")
+    assert len({str(each["facts"]) for each in entries}) == 1
+
+
+async def test_other_fields_are_another_answer(room: LicencesRoom) -> None:
+    application_id = await an_application(room)
+    whole = await room.ask(application_id)
+    request = VerifiedLicenceRequest(application_id=application_id, kind=KIND, purpose=PURPOSE, fields=["name"])
+    for _ in range(3):
+        narrowed = await room.ask(application_id, fields=["name"])
+        assert set(narrowed.fields) == {"name"} < set(whole.fields)
+    assert asked_by(UTILITY, request) in standing_answers(room, application_id)
+    assert told(await room.ask(application_id)) == told(whole)
+
+
+async def test_what_stands_of_one_application_is_bounded(room: LicencesRoom) -> None:
+    application_id = await an_application(room)
+    for count in range(1, MAX_STANDING + 4):
+        await room.ask(application_id, fields=["name"] * count)
+    assert len(standing_answers(room, application_id)) == MAX_STANDING
+
+
+async def test_nothing_stands_beyond_the_day(room: LicencesRoom) -> None:
+    application_id = await an_application(room)
+    (answer,) = standing_answers(room, application_id).values()
+    midnight = start_of_day_in_china(room.clock().date() + timedelta(days=1))
+    assert room.clock() < answer.until <= midnight
+    snapshot, certificates = answer.snapshot, room.certificates
+    assert answer.holds(snapshot, certificates, room.clock())
+    assert not answer.holds(snapshot, certificates, answer.until)
+    assert not answer.holds(snapshot, certificates, room.clock() - timedelta(seconds=1)), "a clock that was set back"
+
+
+async def test_a_dry_run_leaves_no_answer_standing(room: LicencesRoom) -> None:
+    application_id = (await room.apply()).application.application_id
+    request = VerifiedLicenceRequest(application_id=application_id, kind=KIND, purpose=PURPOSE)
+    for _ in range(3):
+        await room.licences.explain(UTILITY, request)
+    assert standing_answers(room, application_id) == {}
+
+
+@pytest.mark.parametrize("fields", [["name"], ["no_such_field"]])
+async def test_a_refusal_stands_for_nobody(room: LicencesRoom, fields: list[str]) -> None:
+    application_id = await an_application(room)
+    before = dict(standing_answers(room, application_id))
+    room.change_agreement(valid_until=room.clock().date() - timedelta(days=2))
+    for _ in range(2):
+        with pytest.raises(Exception, match="agreement"):
+            await room.ask(application_id, fields=fields)
+    assert all(each not in before.values() for each in standing_answers(room, application_id).values())
