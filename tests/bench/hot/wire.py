@@ -184,10 +184,10 @@ class Fleet:
         """Connect, also anew where the other side let go of a connection that was idle."""
         loop = asyncio.get_running_loop()
         idle = _Run(iter(()), b"", 0, loop.create_future())
-        kept = [connection for connection in self._connections if connection.alive]
-        for _ in range(self._size - len(kept)):
+        # Looked at again after each wait: while one is connected, another may be let go of.
+        while len(kept := [connection for connection in self._connections if connection.alive]) < self._size:
             _, connection = await loop.create_connection(lambda: _ClientConnection(idle), "127.0.0.1", self._port)
-            kept.append(connection)
+            self._connections = [*kept, connection]
         self._connections = kept
 
     async def ask(self, requests: Sequence[bytes], expected: bytes = b"HTTP/1.1 200") -> Answered:
