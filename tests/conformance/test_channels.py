@@ -352,6 +352,20 @@ async def test_a_receipt_needs_a_key_registered_for_receipts(to_utility: Bench) 
     assert (await to_utility.unavailable()).check == f"{to_utility.prefix}.receipt.key_unknown"
 
 
+async def test_what_changes_after_a_good_delivery_holds_at_the_next(to_utility: Bench) -> None:
+    await to_utility.send()
+    known = to_utility.directory.keys[UTILITY]
+    to_utility.directory.keys[UTILITY] = []
+    to_utility.directory.add_key(UTILITY, es256_key("receipts-new"), KeyUse.RECEIPT)
+    assert (await to_utility.unavailable()).check == f"{to_utility.prefix}.receipt.key_unknown"
+    to_utility.directory.keys[UTILITY] = known
+    assert (await to_utility.send()).duplicate
+    seen = len(to_utility.receiver.received)
+    to_utility.directory.suspend(UTILITY)
+    await to_utility.unavailable()
+    assert len(to_utility.receiver.received) == seen
+
+
 @pytest.mark.parametrize("text", [SECRET_TEXT, NEW_SECRET_TEXT], ids=["old", "new"])
 async def test_while_a_secret_is_changed_the_receiver_may_hold_either(to_utility: Bench, text: str) -> None:
     to_utility.directory.set_endpoint(UTILITY, to_utility.prefix, to_utility.receiver.url, "csg-changing")

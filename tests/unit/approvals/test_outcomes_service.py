@@ -227,6 +227,22 @@ async def test_what_is_not_authentic_is_refused_and_leaves_no_trace_in_the_recor
     assert await room.actions() == ["review.opened"]
 
 
+async def test_another_key_and_a_suspension_hold_from_the_next_push(
+    room: ApprovalsRoom, permits: dict[str, str]
+) -> None:
+    await room.push(ROAD, road_claims(permits[ROAD], 1, "accepted", NOON))
+    former, room.keys[ROAD] = room.keys[ROAD], es256_key("road-new")
+    room.directory.keys[ROAD] = []
+    room.directory.add_key(ROAD, room.keys[ROAD], KeyUse.OUTCOME)
+    claims = road_claims(permits[ROAD], 2, "approved", NOON)
+    with pytest.raises(OutcomeNotAuthentic):
+        await room.outcomes.receive(ROAD, sign_jws(claims, former, "approval-outcome+jwt").encode(), NOON)
+    await room.push(ROAD, claims)
+    room.directory.suspend(ROAD)
+    with pytest.raises(DepartmentUnknown):
+        await room.push(ROAD, claims)
+
+
 async def test_an_unknown_or_suspended_department_is_not_heard_and_fills_no_record(room: ApprovalsRoom) -> None:
     room.directory.suspend(ROAD)
     for code in ("mining-440100", "road-440200", UTILITY, ROAD):
