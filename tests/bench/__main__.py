@@ -13,6 +13,7 @@ from gateway.crypto import sm2
 from gateway.crypto.errors import AlgorithmUnavailable
 from tests.bench import signatures
 from tests.bench.hot import paths
+from tests.bench.hot.ground import Wanted
 
 OUT = Path("build/bench.json")
 
@@ -28,7 +29,7 @@ def _signatures(arguments: argparse.Namespace) -> None:
 
 
 def _paths(arguments: argparse.Namespace) -> None:
-    wanted = paths.Wanted(
+    wanted = Wanted(
         arguments.path or list(paths.PATHS),
         arguments.database or paths.DATABASES,
         arguments.connections or [32],
