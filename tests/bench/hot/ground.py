@@ -6,6 +6,7 @@ from typing import Protocol
 
 import httpx
 
+from tests.bench.hot.gateways import Gateways
 from tests.bench.hot.slices import Measured
 from tests.bench.hot.stand import Stand
 
@@ -31,6 +32,7 @@ class Ground:
     """One database's stand. ``new_database`` makes an empty one for a limit and answers its URL."""
 
     stand: Stand
+    gateways: Gateways
     http: httpx.AsyncClient
     database: str
     new_database: Callable[[], str]

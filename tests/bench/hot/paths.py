@@ -9,18 +9,26 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.hot.gateways import Gateways
 from tests.bench.hot.ground import Ground, HotPath, Wanted
+from tests.bench.hot.intake import IntakePath
+from tests.bench.hot.live import LivePath
+from tests.bench.hot.progress import ProgressPath
 from tests.bench.hot.slices import Measured
-from tests.bench.hot.stand import new_port, standing, with_source_at
+from tests.bench.hot.stand import standing
 from tests.bench.hot.verified import LicencePath
 from tests.support.databases import Databases
 
 DATABASES = ("sqlite", "postgresql")
 PATHS: dict[str, HotPath] = {
     "1a": LicencePath("verified licence, token and proof verified, copy at hand", fresh_tokens=True),
-    "1b": LicencePath("verified licence, proof verified, token known, copy at hand", fresh_tokens=False),
+    "1b": LicencePath("verified licence, proof verified, token known, copy at hand"),
+    "1c": LivePath("verified licence, fetched from its source"),
+    "1d": LivePath("verified licence, fetched from its source, SM2 seals", sm2=True),
+    "3": ProgressPath("progress page"),
+    "4": IntakePath("intake: begun, shown, confirmed"),
 }
-"""By path id. A further path is one line here."""
+"""By path id, in the order in which they are measured. A further path is one line here."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,7 @@ class Result:
             "p50_ms": round(seen.p50_ms, 2),
             "p99_ms": round(seen.p99_ms, 2),
             "resident_mb": round(seen.resident_mb, 1),
+            "open_loop": [each.to_json() for each in seen.arrivals],
         }
 
 
@@ -78,13 +87,7 @@ async def _on(
 ) -> list[Result]:
     results = []
     async with standing(directory / "stand", make(database), wanted.applications) as (stand, http):
-        source = new_port()
-        answers = str(stand.directory / "source.json")
-        await stand.program(
-            "tests.bench.hot.source", "--port", str(source), "--answers", answers, core=stand.other_core
-        )
-        await stand.start_gateway(http, **with_source_at(stand, source))
-        ground = Ground(stand, http, database, lambda: make(database), wanted, say)
+        ground = Ground(stand, Gateways(stand, http), http, database, lambda: make(database), wanted, say)
         for path in wanted.paths:
             for connections in wanted.connections:
                 measured = await PATHS[path].measure(ground, connections)
@@ -94,6 +97,11 @@ async def _on(
                     f"    {connections} connections: {measured.wall:,.0f}/s against {measured.limit_wall:,.0f}/s, "
                     f"p50 {measured.p50_ms:.1f} ms, p99 {measured.p99_ms:.1f} ms, {measured.resident_mb:.0f} MB"
                 )
+                for each in measured.arrivals:
+                    say(
+                        f"    {each.share:.0%} of it, {each.per_s:,.0f}/s arriving: "
+                        f"p50 {each.p50_ms:.1f} ms, p99 {each.p99_ms:.1f} ms"
+                    )
         await stand.processes.run_gateway(stand.province.environment, "audit")
         say(f"{database}: as many entries as answers; the record is whole")
     return results

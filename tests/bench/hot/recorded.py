@@ -28,9 +28,10 @@ def newest_leaf(database_url: str, action: str = DISCLOSED) -> bytes:
     return bytes(_first(database_url, statement))
 
 
-def count_of(database_url: str, table: str) -> int:
-    """Rows of ``table``."""
-    return int(_first(database_url, f"SELECT count(*) FROM {table}"))
+def sealed_size(database_url: str, table: str, column: str) -> int:
+    """Bytes of the longest ``column`` in ``table``; 0 where there is no row."""
+    length = "length" if database_url.startswith("sqlite:///") else "octet_length"
+    return int(_first(database_url, f"SELECT coalesce(max({length}({column})), 0) FROM {table}"))
 
 
 def require_recorded(database_url: str, before: int, answered: int, action: str = DISCLOSED) -> None:

@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from tests.bench.hot.machine import cpu_seconds, resident_mb
-from tests.bench.hot.wire import Fleet
+from tests.bench.hot.open_loop import Arrivals
+from tests.bench.hot.wire import Exchange, Fleet
 from tests.bench.paired import Comparison
 
 WARM_UP = 200
-Make = Callable[[int], Awaitable[Sequence[bytes]]]
-"""So many requests, signed just now."""
+Make = Callable[[int], Awaitable[Sequence[Exchange]]]
+"""So many exchanges, signed just now."""
 
 
 @dataclass
@@ -64,6 +65,7 @@ class Measured:
     p50_ms: float
     p99_ms: float
     resident_mb: float
+    arrivals: tuple[Arrivals, ...] = ()
 
 
 async def compare(name: str, ours: Side, limit: Side, connections: int, *, seconds: float, pairs: int) -> Measured:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -23,15 +24,18 @@ KIND = "business_licence"
 
 
 class _Recorder:
-    """An ``HttpClient`` that keeps what was answered."""
+    """An ``HttpClient`` that keeps what was answered, and by operation what was asked last."""
 
     def __init__(self) -> None:
         self._client = HttpxClient()
         self.answers: dict[str, str] = {}
+        self.asked: dict[str, Any] = {}
 
     async def send(self, request: HttpRequest, *, partner: str) -> HttpReply:
         reply = await self._client.send(request, partner=partner)
         self.answers[question(request.body)] = base64.b64encode(reply.body).decode()
+        path = urlsplit(request.url).path
+        self.asked[path.rpartition("/")[2]] = {"path": path, "data": orjson.loads(request.body)["data"]}
         return reply
 
     async def aclose(self) -> None:
@@ -44,8 +48,11 @@ def question(body: bytes) -> str:
     return f"{data.get('certTypeCode', '')}/{data.get('holderCode') or data.get('certIdentifier')}"
 
 
-async def record_answers(access: dict[str, Any], holder_codes: Sequence[str]) -> dict[str, str]:
-    """The platform's answers about each holder's business licence, by question, in base64."""
+async def record_answers(access: dict[str, Any], holder_codes: Sequence[str]) -> tuple[dict[str, str], dict[str, Any]]:
+    """The platform's answers about each holder's business licence, by question, in base64.
+
+    And what was asked, by operation: ``path`` and ``data`` of one of the requests.
+    """
     recorder = _Recorder()
     platform = ProvincialPlatform(
         code=access["code"],
@@ -60,7 +67,7 @@ async def record_answers(access: dict[str, Any], holder_codes: Sequence[str]) ->
         query = SourceQuery(TYPE_CODES[KIND], holder_code, HOLDER_IS_ENTERPRISE, access["region"], purpose)
         await platform.find(query, datetime.now(UTC))
     await recorder.aclose()
-    return recorder.answers
+    return recorder.answers, recorder.asked
 
 
 def standing_in(path: Path) -> Callable[[], Handler]:
