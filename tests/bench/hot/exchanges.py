@@ -11,7 +11,7 @@ from tests.bench.hot.gateways import Needs
 from tests.bench.hot.ground import Ground
 from tests.bench.hot.open_loop import FEWEST_ARRIVALS, Arrivals, arrive
 from tests.bench.hot.recorded import recorded, require_recorded
-from tests.bench.hot.slices import Make, Measured, Side, compare
+from tests.bench.hot.slices import FEWEST, Make, Measured, Side, compare
 from tests.bench.hot.stand import new_port
 from tests.bench.hot.wire import Fleet
 
@@ -21,9 +21,12 @@ Sides = tuple[Side, Side]
 
 
 class ExchangePath(ABC):
-    """``actions`` are of the entries that each answer leaves in the record, one of each."""
+    """``actions`` are of the entries that each answer leaves in the record, one of each.
 
-    needs = Needs()
+    ``needs`` None: however the gateway runs, it does the same.
+    """
+
+    needs: Needs | None = Needs()
     actions: tuple[str, ...] = ()
 
     def __init__(self, done: str) -> None:
@@ -44,7 +47,7 @@ class ExchangePath(ABC):
         before = {action: recorded(url, action) for action in self.actions}
         async with self.sides(ground, connections) as (ours, limit):
             measured = await compare(self.done, ours, limit, connections, seconds=wanted.seconds, pairs=wanted.pairs)
-            self.require_right((await ours.slice(20))[2])
+            self.require_right((await ours.slice(FEWEST))[2])
             arrivals = [await _arrivals(ground, ours, share, measured.wall) for share in wanted.open_loop]
         for action, entries in before.items():
             require_recorded(url, entries, ours.answered, action)

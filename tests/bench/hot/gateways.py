@@ -20,34 +20,38 @@ SOURCE = "tests.bench.hot.source"
 
 @dataclass(frozen=True)
 class Needs:
-    """``live``: no copy passes as fresh. ``sm2``: the source's certificates bear SM2 seals. ``worker``: it delivers.
+    """``live``: no copy passes as fresh. ``worker``: it delivers too.
 
     More than one of ``processes`` listen on ports of their own, on one core each as far as there are any.
     """
 
     live: bool = False
-    sm2: bool = False
     worker: bool = True
     processes: int = 1
 
 
 class Gateways:
-    """What is up of a stand's gateway and sources."""
+    """What is up of a stand's gateway, and of its source."""
 
     def __init__(self, stand: Stand, http: httpx.AsyncClient) -> None:
         self._stand, self._http = stand, http
         self._running: Needs | None = None
-        self.sources: dict[bool, int] = {}
-        """Ports of the stand-ins, by whether their seals are SM2."""
+        self.source = 0
+        """The port of the stand-in, once the gateway is up."""
 
-    async def run(self, needs: Needs) -> None:
-        """Have it run as ``needs`` says; what runs so already is left alone."""
-        if needs == self._running:
+    async def seal(self, seals: str) -> None:
+        """Have the source answer under these ``seals`` from here on."""
+        (await self._http.put(f"http://127.0.0.1:{self.source}/seals", content=seals)).raise_for_status()
+
+    async def run(self, needs: Needs | None) -> None:
+        """Have it run as ``needs`` says; what runs so already is left alone, as is whatever runs where that is None."""
+        if needs == self._running or (needs is None and self._running is not None):
             return
+        needs = needs or Needs()
         stand = self._stand
         if self._running is not None:
             await stand.processes.stop_named("gateway-serve")
-        source = await self._source(sm2=needs.sm2)
+        source = self.source = self.source or await self._source()
         stand.pids, stand.ports = [], []
         for number in range(needs.processes):
             port = new_port() if number else int(stand.gateway.rpartition(":")[2])
@@ -56,13 +60,11 @@ class Gateways:
             stand.ports.append(port)
         self._running = needs
 
-    async def _source(self, *, sm2: bool) -> int:
-        if sm2 not in self.sources:
-            stand, port = self._stand, new_port()
-            answers = stand.directory / ("source-sm2.json" if sm2 else "source.json")
-            await stand.program(SOURCE, "--port", str(port), "--answers", str(answers), core=stand.other_core)
-            self.sources[sm2] = port
-        return self.sources[sm2]
+    async def _source(self) -> int:
+        directory, port = self._stand.directory, new_port()
+        recorded = ("--plain", str(directory / "source.json"), "--sm2", str(directory / "source-sm2.json"))
+        await self._stand.program(SOURCE, "--port", str(port), *recorded, core=self._stand.other_core)
+        return port
 
     async def _start(self, needs: Needs, source: int, port: int, core: int) -> int:
         stand = self._stand

@@ -1,7 +1,7 @@
 """What a path is measured on, and what it hands back."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import httpx
@@ -13,18 +13,22 @@ from tests.bench.hot.stand import Stand
 
 @dataclass(frozen=True)
 class Wanted:
-    """``seconds`` of CPU in each slice, ``pairs`` of slices, ``connections`` at once, so many ``applications``.
+    """``seconds`` of CPU in each slice, ``pairs`` of slices, so many ``applications``.
 
-    ``open_loop`` are the shares of the closed-loop rate at which requests then arrive by themselves.
+    ``connections`` at once, by path where they are more than one. ``open_loop`` are the shares of the closed-loop rate
+    at which requests then arrive by themselves; ``processes``: two are set against one; ``memory`` is watched over so
+    many requests.
     """
 
     paths: Sequence[str]
     databases: Sequence[str]
-    connections: Sequence[int]
+    connections: Mapping[str, Sequence[int]]
     seconds: float
     pairs: int
     applications: int
-    open_loop: Sequence[float] = field(default=())
+    open_loop: Sequence[float] = ()
+    processes: bool = False
+    memory: int = 0
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ ENTRIES = {
 class IntakePath(ExchangePath):
     """Copies are at hand. The worker is away: telling the utility is another path."""
 
-    needs = Needs(worker=False)
+    needs: Needs | None = Needs(worker=False)
     actions = tuple(ENTRIES.values())
 
     @asynccontextmanager

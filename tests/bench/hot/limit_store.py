@@ -26,6 +26,7 @@ class Store(Protocol):
 
     def append(self, rows: Sequence[tuple[Any, ...]], seal: tuple[Any, ...], changes: Sequence[Change]) -> None: ...
     def get(self, table: str, key: str) -> bytes: ...
+    def close(self) -> None: ...
 
 
 class SqliteStore:
@@ -47,6 +48,9 @@ class SqliteStore:
         connection.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", rows)
         connection.execute("INSERT INTO seals VALUES (?, ?, ?, ?)", seal)
         connection.execute("COMMIT")
+
+    def close(self) -> None:
+        self._connection.close()
 
     def get(self, table: str, key: str) -> bytes:
         return bytes(self._connection.execute(f"SELECT body FROM kept_{table} WHERE id = ?", (key,)).fetchone()[0])
@@ -78,6 +82,9 @@ class PostgresStore:
                 binary=True,
             )
             execute("INSERT INTO seals VALUES (%s, %s, %s, %s)", seal, binary=True)
+
+    def close(self) -> None:
+        self._connection.close()
 
     def get(self, table: str, key: str) -> bytes:
         found = self._connection.execute(f"SELECT body FROM kept_{table} WHERE id = %s".encode(), [key], binary=True)

@@ -11,6 +11,8 @@ from schemas.status_lists import unpack_statuses
 from tests.bench.hot.gateways import Needs
 from tests.bench.hot.ground import Ground
 from tests.bench.hot.licences import json_of
+from tests.bench.hot.slices import Measured
+from tests.bench.hot.source import PLAIN, SM2
 from tests.bench.hot.verified import LicencePath
 
 
@@ -21,7 +23,17 @@ class LivePath(LicencePath):
 
     def __init__(self, done: str, *, sm2: bool = False) -> None:
         super().__init__(done)
-        self.needs = Needs(live=True, sm2=sm2)
+        self.needs = Needs(live=True)
+        self._seals = SM2 if sm2 else PLAIN
+
+    async def measure(self, ground: Ground, connections: int) -> Measured:
+        """As ``HotPath``."""
+        await ground.gateways.run(self.needs)
+        await ground.gateways.seal(self._seals)
+        try:
+            return await super().measure(ground, connections)
+        finally:
+            await ground.gateways.seal(PLAIN)
 
     async def work(self, ground: Ground, work: dict[str, Any]) -> dict[str, Any]:
         """As ``LicencePath``: also the source, and whom its seals lead to."""
@@ -33,7 +45,7 @@ class LivePath(LicencePath):
             **await trusted(ground),
             "does": "live",
             "source": {
-                "port": ground.gateways.sources[self.needs.sm2],
+                "port": ground.gateways.source,
                 "access_id": access["access_id"],
                 "access_secret": access["access_secret"],
                 "holders": {each.application_id: each.holder_code for each in stand.applications},

@@ -62,9 +62,11 @@ async def arrive(port: int, exchanges: Sequence[Exchange], share: float, per_s: 
         pool.begin(exchange, ending(due))
         if done.done():
             break
-    await asyncio.wait_for(done, ANSWERS_WITHIN)
+    try:
+        await asyncio.wait_for(done, ANSWERS_WITHIN)
+    finally:
+        pool.close()
     seconds = loop.time() - began
-    pool.close()
     took.sort()
     p50, p99 = (took[min(len(took) - 1, int(len(took) * share))] * 1000 for share in (0.5, 0.99))
     return Arrivals(share, per_s, len(took) / seconds, p50, p99)

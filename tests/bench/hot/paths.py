@@ -1,14 +1,14 @@
 """The hot paths by their ids, each measured on a stand of its own database, and audited when the load is over."""
 
 import asyncio
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.bench.hot import memory, processes
 from tests.bench.hot.gateways import Gateways
 from tests.bench.hot.ground import Ground, HotPath, Wanted
 from tests.bench.hot.intake import IntakePath
@@ -29,48 +29,24 @@ PATHS: dict[str, HotPath] = {
     "4": IntakePath("intake: begun, shown, confirmed"),
 }
 """By path id, in the order in which they are measured. A further path is one line here."""
+CONNECTIONS = 32
+MANY_CONNECTIONS = {"1b": (1, 32, 64, 256)}
+"""Where the number of connections is varied too."""
 
 
-@dataclass(frozen=True)
-class Result:
-    """One path on one database."""
-
-    path: str
-    database: str
-    measured: Measured
-
-    def to_json(self) -> dict[str, object]:
-        """As ``build/bench.json`` holds it."""
-        seen, compared = self.measured, self.measured.comparison
-        return {
-            "database": self.database,
-            "connections": seen.connections,
-            "ratio": round(compared.ratio, 4),
-            "low": round(compared.low, 4),
-            "high": round(compared.high, 4),
-            "gateway_per_cpu_s": round(compared.subject_rate, 1),
-            "limit_per_cpu_s": round(compared.reference_rate, 1),
-            "limit_spread": round(compared.spread, 4),
-            "valid": compared.spread <= 0.15,
-            "gateway_per_s": round(seen.wall, 1),
-            "limit_per_s": round(seen.limit_wall, 1),
-            "p50_ms": round(seen.p50_ms, 2),
-            "p99_ms": round(seen.p99_ms, 2),
-            "resident_mb": round(seen.resident_mb, 1),
-            "open_loop": [each.to_json() for each in seen.arrivals],
-        }
-
-
-def measure(directory: Path, wanted: Wanted, say: Callable[[str], None]) -> list[Result]:
-    """Everything that is wanted, database after database. Raises ``SpeedBought``."""
-    results: list[Result] = []
+def measure(directory: Path, wanted: Wanted, say: Callable[[str], None]) -> dict[str, Any]:
+    """Everything that is wanted, database after database, as ``build/bench.json`` holds it. Raises ``SpeedBought``."""
+    told: dict[str, list[Any]] = {}
     for database in wanted.databases:
         try:
             with _databases(directory / database) as make:
-                results += asyncio.run(_on(directory / database, database, make, wanted, say))
+                found = asyncio.run(_on(directory / database, database, make, wanted, say))
         except pytest.skip.Exception as skipped:
             say(f"{database}: left out, {skipped}")
-    return results
+            continue
+        for key, figures in found.items():
+            told.setdefault(key, []).extend(figures)
+    return told
 
 
 @contextmanager
@@ -84,33 +60,54 @@ def _databases(directory: Path) -> Iterator[Callable[[str], str]]:
 
 async def _on(
     directory: Path, database: str, make: Callable[[str], str], wanted: Wanted, say: Callable[[str], None]
-) -> list[Result]:
-    results = []
+) -> dict[str, list[Any]]:
+    told: dict[str, list[Any]] = {}
     async with standing(directory / "stand", make(database), wanted.applications) as (stand, http):
         ground = Ground(stand, Gateways(stand, http), http, database, lambda: make(database), wanted, say)
-        for path in wanted.paths:
-            for connections in wanted.connections:
+        if wanted.processes and database == "postgresql":
+            told["processes"] = [await processes.measure(ground, CONNECTIONS)]
+            say(f"{database}: two processes bring {told['processes'][0]['factor']:.2f} times what one does")
+        if wanted.memory:
+            told["memory"] = [await memory.measure(ground, CONNECTIONS, wanted.memory)]
+            say(f"{database}: {told['memory'][0]['mb_per_100k_requests']:+.1f} MB for 100,000 requests more")
+        for path in [path for path in PATHS if path in wanted.paths]:
+            for connections in wanted.connections.get(path, (CONNECTIONS,)):
                 measured = await PATHS[path].measure(ground, connections)
-                results.append(Result(path, database, measured))
-                say(f"{database}: {path} {measured.comparison}")
-                say(
-                    f"    {connections} connections: {measured.wall:,.0f}/s against {measured.limit_wall:,.0f}/s, "
-                    f"p50 {measured.p50_ms:.1f} ms, p99 {measured.p99_ms:.1f} ms, {measured.resident_mb:.0f} MB"
-                )
-                for each in measured.arrivals:
-                    say(
-                        f"    {each.share:.0%} of it, {each.per_s:,.0f}/s arriving: "
-                        f"p50 {each.p50_ms:.1f} ms, p99 {each.p99_ms:.1f} ms"
-                    )
+                told.setdefault(path, []).append(figures_of(measured, database))
+                _tell(path, database, measured, say)
         await stand.processes.run_gateway(stand.province.environment, "audit")
         say(f"{database}: as many entries as answers; the record is whole")
-    return results
+    return told
 
 
-def write(path: Path, results: Sequence[Result]) -> None:
-    """``build/bench.json``: path id to its figures, one for each database and number of connections."""
-    told: dict[str, list[dict[str, object]]] = {}
-    for result in results:
-        told.setdefault(result.path, []).append(result.to_json())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+def figures_of(measured: Measured, database: str) -> dict[str, Any]:
+    """One path on one database, as ``build/bench.json`` holds it."""
+    compared = measured.comparison
+    return {
+        "database": database,
+        "connections": measured.connections,
+        "ratio": round(compared.ratio, 4),
+        "low": round(compared.low, 4),
+        "high": round(compared.high, 4),
+        "gateway_per_cpu_s": round(compared.subject_rate, 1),
+        "limit_per_cpu_s": round(compared.reference_rate, 1),
+        "limit_spread": round(compared.spread, 4),
+        "valid": compared.spread <= 0.15,
+        "gateway_per_s": round(measured.wall, 1),
+        "limit_per_s": round(measured.limit_wall, 1),
+        "p50_ms": round(measured.p50_ms, 2),
+        "p99_ms": round(measured.p99_ms, 2),
+        "resident_mb": round(measured.resident_mb, 1),
+        "open_loop": [each.to_json() for each in measured.arrivals],
+    }
+
+
+def _tell(path: str, database: str, measured: Measured, say: Callable[[str], None]) -> None:
+    say(f"{database}: {path} {measured.comparison}")
+    say(
+        f"    {measured.connections} connections: {measured.wall:,.0f}/s against {measured.limit_wall:,.0f}/s, "
+        f"p50 {measured.p50_ms:.1f} ms, p99 {measured.p99_ms:.1f} ms, {measured.resident_mb:.0f} MB"
+    )
+    for each in measured.arrivals:
+        latency = f"p50 {each.p50_ms:.1f} ms, p99 {each.p99_ms:.1f} ms"
+        say(f"    {each.share:.0%} of it, {each.per_s:,.0f}/s arriving: {latency}")

@@ -17,6 +17,7 @@ class Pool:
     def __init__(self, port: int, most: int) -> None:
         self._port, self._most = port, most
         self._idle: list[_Lent] = []
+        self._lent: set[_Lent] = set()
         self._waiting: deque[tuple[Exchange, Answered]] = deque()
         self._opening: set[asyncio.Task[None]] = set()
         self._open = 0
@@ -41,19 +42,21 @@ class Pool:
             self._idle.append(lent)
 
     def lost(self, lent: "_Lent") -> None:
-        """A connection was closed by the other side."""
+        """A connection was closed."""
         self._open -= 1
+        self._lent.discard(lent)
         if lent in self._idle:
             self._idle.remove(lent)
 
     def close(self) -> None:
-        """Let go of those that are idle."""
-        for lent in list(self._idle):
+        """Let go of them all."""
+        for lent in list(self._lent):
             lent.close()
 
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
         _, lent = await loop.create_connection(lambda: _Lent(self), "127.0.0.1", self._port)
+        self._lent.add(lent)
         self.free(lent)
 
 

@@ -21,6 +21,8 @@ TITLE = "申请进度"
 class ProgressPath(ExchangePath):
     """Session, application and all that stands around it, a page; nothing is recorded."""
 
+    needs = None
+
     @asynccontextmanager
     async def sides(self, ground: Ground, connections: int) -> AsyncIterator[Sides]:
         """As ``ExchangePath``."""

@@ -6,7 +6,7 @@ The bytes are the platform's own, sealed by its keys; only the looking up is our
 import argparse
 import base64
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,12 @@ from adapters.http_client import HttpReply, HttpRequest, HttpxClient
 from adapters.provincial_platform import ProvincialPlatform
 from gateway.certificates.ports import SourceQuery, UsePurpose
 from schemas.ecertificates import HOLDER_IS_ENTERPRISE, TYPE_CODES
-from tests.bench.hot.wire import Handler, Reply, answer, serve
+from tests.bench.hot.wire import Reply, answer, serve
 
 KIND = "business_licence"
+PLAIN, SM2 = "plain", "sm2"
+"""Whose seals."""
+_UNKNOWN = answer("404 Not Found", "text/plain", b"")
 
 
 class _Recorder:
@@ -70,26 +73,35 @@ async def record_answers(access: dict[str, Any], holder_codes: Sequence[str]) ->
     return recorder.answers, recorder.asked
 
 
-def standing_in(path: Path) -> Callable[[], Handler]:
-    """A handler over recorded answers."""
-    answers = {
+class StandIn:
+    """Recorded answers, under ordinary seals until ``PUT /seals`` names others."""
+
+    def __init__(self, recorded: Mapping[str, Path]) -> None:
+        self._answers = {name: _wired(path) for name, path in recorded.items()}
+        self._given = self._answers[PLAIN]
+
+    def __call__(self, head: bytes, body: bytes, reply: Reply) -> None:
+        if head.startswith(b"PUT "):
+            self._given = self._answers[body.decode()]
+            reply(answer("204 No Content", "text/plain", b""))
+        else:
+            reply(self._given.get(question(body), _UNKNOWN))
+
+
+def _wired(path: Path) -> dict[str, bytes]:
+    return {
         asked: answer("200 OK", "application/json", base64.b64decode(body))
         for asked, body in json.loads(path.read_text("utf-8")).items()
     }
-    unknown = answer("404 Not Found", "text/plain", b"")
-
-    def handle(head: bytes, body: bytes, reply: Reply) -> None:
-        reply(answers.get(question(body), unknown))
-
-    return lambda: handle
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--answers", type=Path, required=True)
+    parser.add_argument("--plain", type=Path, required=True, help="recorded answers")
+    parser.add_argument("--sm2", type=Path, required=True, help="the same under SM2 seals")
     options = parser.parse_args()
-    serve(standing_in(options.answers), options.port)
+    serve(lambda: StandIn({PLAIN: options.plain, SM2: options.sm2}), options.port)
 
 
 if __name__ == "__main__":

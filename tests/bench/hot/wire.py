@@ -18,7 +18,7 @@ Handler = Callable[[bytes, bytes, Reply], None]
 Exchange = bytes | Generator[bytes, bytes, None]
 """A request; or several, each of which follows from the body that answered the one before and is sent in to it."""
 
-ANSWERS_WITHIN = 60.0
+ANSWERS_WITHIN = 300.0
 """Seconds that a slice may take."""
 _END, _LENGTH = b"\r\n\r\n", b"content-length:"
 
