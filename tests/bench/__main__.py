@@ -1,6 +1,7 @@
 """``python -m tests.bench`` (``make bench``): what our layers cost, as ratios to the bare work below them.
 
-``signatures`` compares loops within one process, ``paths`` real processes over loopback (docs/performance.md).
+``signatures`` compares loops within one process, ``paths`` real processes over loopback, ``growth`` asks the same of
+databases of several sizes (docs/performance.md).
 """
 
 import argparse
@@ -12,9 +13,11 @@ from pathlib import Path
 from gateway.crypto import sm2
 from gateway.crypto.errors import AlgorithmUnavailable
 from tests.bench import signatures
+from tests.bench.growth import run as growth
 from tests.bench.hot import paths
 
 OUT = Path("build/bench.json")
+GROWTH_OUT = Path("build/growth.json")
 
 
 def _signatures(arguments: argparse.Namespace) -> None:
@@ -42,13 +45,30 @@ def _paths(arguments: argparse.Namespace) -> None:
     print(f"{arguments.out}: {len(results)} figures")
 
 
-BENCHES: dict[str, Callable[[argparse.Namespace], None]] = {"signatures": _signatures, "paths": _paths}
+def _growth(arguments: argparse.Namespace) -> None:
+    found: list[growth.Grown] = []
+    with tempfile.TemporaryDirectory() as directory:
+        sizes, databases = arguments.sizes or growth.SIZES, arguments.database or paths.DATABASES
+        for each in growth.measure(Path(directory), sizes, databases, lambda line: print(line, flush=True)):
+            found.append(each)
+            growth.write(GROWTH_OUT, [each])
+    print(growth.table(found))
+
+
+BENCHES: dict[str, Callable[[argparse.Namespace], None]] = {
+    "signatures": _signatures,
+    "paths": _paths,
+    "growth": _growth,
+}
 """A further bench is one module and one line here."""
+BY_DEFAULT = ("signatures", "paths")
+"""Growth takes hours and tens of gigabytes, and is asked for by its name."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("bench", nargs="*", help=f"which of {', '.join(BENCHES)}; all by default")
+    parser.add_argument("bench", nargs="*", help=f"which of {', '.join(BENCHES)}; {', '.join(BY_DEFAULT)}")
+    parser.add_argument("--sizes", nargs="+", type=int, help="record entries of each database of growth")
     parser.add_argument("--seconds", type=float, default=0.1, help="CPU time of one slice of signatures")
     parser.add_argument("--rounds", type=int, default=40, help="rounds of four slices of signatures")
     parser.add_argument("--sm2-library", help="another libcrypto, e.g. Tongsuo's")
@@ -63,7 +83,7 @@ def main() -> None:
     if unknown := set(arguments.bench) - BENCHES.keys():
         parser.error(f"no such bench: {', '.join(sorted(unknown))}")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    for name in arguments.bench or BENCHES:
+    for name in arguments.bench or BY_DEFAULT:
         BENCHES[name](arguments)
 
 
