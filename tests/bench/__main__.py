@@ -2,7 +2,8 @@
 
 ``signatures`` and ``layers`` compare loops within one process. ``paths``, ``processes`` and ``memory`` run real ones
 over loopback, on one stand for each database. What was measured goes to ``build/bench.json`` and is printed as tables;
-``tables`` prints those that are there (docs/performance.md).
+``tables`` prints those that are there. ``growth`` asks the same of databases of several sizes, and takes hours: it is
+measured where it is asked for by its name (docs/performance.md).
 """
 
 import argparse
@@ -21,14 +22,16 @@ from gateway.crypto import sm2
 from gateway.crypto.errors import AlgorithmUnavailable
 from gateway.logging import configure_logging
 from tests.bench import layers, signatures, tables
+from tests.bench.growth import run as growth
 from tests.bench.hot import paths, surroundings
 from tests.bench.hot.ground import Wanted
 from tests.support.databases import Databases
 
 OUT = Path("build/bench.json")
+GROWTH_OUT = Path("build/growth.json")
 ON_A_STAND = ("paths", "processes", "memory")
 BENCHES = ("signatures", "layers", *ON_A_STAND)
-TABLES = "tables"
+TABLES, GROWTH = "tables", "growth"
 
 
 def say(line: str) -> None:
@@ -90,9 +93,22 @@ def _measured(arguments: argparse.Namespace, names: Sequence[str]) -> dict[str, 
     return told
 
 
+def _growth(arguments: argparse.Namespace) -> None:
+    found: list[growth.Grown] = []
+    with tempfile.TemporaryDirectory() as directory:
+        sizes, databases = arguments.sizes or growth.SIZES, arguments.database or paths.DATABASES
+        for each in growth.measure(Path(directory), sizes, databases, say):
+            found.append(each)
+            growth.write(GROWTH_OUT, [each])
+    say(growth.table(found))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("bench", nargs="*", help=f"which of {', '.join(BENCHES)}, {TABLES}; all by default")
+    parser.add_argument(
+        "bench", nargs="*", help=f"which of {', '.join(BENCHES)}, {TABLES}, {GROWTH}; {', '.join(BENCHES)} by default"
+    )
+    parser.add_argument("--sizes", nargs="+", type=int, help="record entries of each database of growth")
     parser.add_argument("--seconds", type=float, default=0.1, help="CPU time of one slice of signatures")
     parser.add_argument("--rounds", type=int, default=40, help="rounds of four slices of signatures")
     parser.add_argument("--sm2-library", help="another libcrypto, e.g. Tongsuo's")
@@ -108,11 +124,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT, help=f"where the figures go; {OUT} by default")
     arguments = parser.parse_args()
     names = arguments.bench or BENCHES
-    if unknown := set(names) - {*BENCHES, TABLES}:
+    if unknown := set(names) - {*BENCHES, TABLES, GROWTH}:
         parser.error(f"no such bench: {', '.join(sorted(unknown))}")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if "signatures" in names:
         _signatures(arguments)
+    if GROWTH in names:
+        _growth(arguments)
     told = _measured(arguments, names)
     out: Path = arguments.out
     if told:
