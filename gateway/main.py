@@ -75,7 +75,8 @@ ROUTERS = (
 )
 
 EXPRESS_ROUTES = (licences_router.ExpressLicences(),)
-"""Hot routes; each of them is an ordinary route as well."""
+EXPRESS_TEMPLATES = (approvals_router.ExpressOutcomes(),)
+"""Hot routes, these with parameters; each of them is an ordinary route as well."""
 
 log = structlog.get_logger()
 
@@ -139,6 +140,7 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
         https=settings.base_url.startswith("https:"),
         max_body_bytes=settings.max_body_bytes,
         express=EXPRESS_ROUTES,
+        express_templates=EXPRESS_TEMPLATES,
     )
     serve_pages(app)
     return app

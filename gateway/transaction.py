@@ -23,7 +23,7 @@ class Look(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Foreseen(Generic[ResultT]):
-    """Work that says beforehand what it will look at, and changes none of it.
+    """Work that says beforehand what it will look at. It changes nothing else that anybody looks at like that.
 
     Units that are committed together can then have all that they look at read at once, in the transaction that they
     share. What each sees is the same as if it read by itself.

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Final
 
 import aiohttp
@@ -91,7 +92,7 @@ class Poster:
 
     def _check_address(self, partner: str, url: str) -> None:
         try:
-            check_endpoint_url(url, insecure_hosts=self._insecure_hosts)
+            _require_fit(url, self._insecure_hosts)
         except PartnerTermsRejected as error:
             raise self.unavailable(
                 partner, "endpoint_unfit", error.remedy, Owner.GATEWAY, UNREGISTERED_RETRY_S
@@ -176,6 +177,12 @@ class Poster:
             if len(body) > MAX_ANSWER_BYTES:
                 raise self.unavailable(partner, "answer_too_long", "接收方的应答过长，请按接口文档应答")
         return body
+
+
+@lru_cache(1024)
+def _require_fit(url: str, insecure_hosts: frozenset[str]) -> None:
+    """``check_endpoint_url``; what was found fit is found so again, a refusal is judged anew."""
+    check_endpoint_url(url, insecure_hosts=insecure_hosts)
 
 
 def parse_retry_after(lines: list[str], at: datetime) -> int | None:

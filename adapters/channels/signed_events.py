@@ -8,6 +8,7 @@ import base64
 import hmac
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -137,13 +138,7 @@ class SignedEvents:
     def _signed_by_receiver(
         self, event: Event, document: bytes, keys: tuple[VerificationKey, ...], at: datetime, typ: Typ
     ) -> dict[str, Any]:
-        policy = JwsPolicy(
-            typ=frozenset({typ.value}),
-            audience=frozenset({self._issuer}),
-            issuer=event.destination,
-            required=_CLAIMS,
-            leeway=timedelta(seconds=60),
-        )
+        policy = _policy(self._issuer, event.destination, typ)
         try:
             return verify_jws(document.strip(), keys, policy, at).claims
         except JoseRefused as refusal:
@@ -170,6 +165,17 @@ class SignedEvents:
             "接收方须以登记的密钥签发送达回执，写明事件编号与所收内容的摘要",
             outcome=AttemptOutcome.UNKNOWN if self._apart else AttemptOutcome.DECLINED,
         )
+
+
+@lru_cache(1024)
+def _policy(issuer: str, receiver: str, typ: Typ) -> JwsPolicy:
+    return JwsPolicy(
+        typ=frozenset({typ.value}),
+        audience=frozenset({issuer}),
+        issuer=receiver,
+        required=_CLAIMS,
+        leeway=timedelta(seconds=60),
+    )
 
 
 def _base64(data: bytes) -> str:

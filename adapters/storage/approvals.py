@@ -1,28 +1,32 @@
 """Tables and repositories of approvals: joint reviews, which permit belongs to which, and signed outcomes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    Connection,
     ForeignKey,
     Index,
     Row,
     Select,
     Table,
     Text,
+    bindparam,
     insert,
     select,
+    tuple_,
     update,
 )
 
+from adapters.storage.read_ahead import ReadAhead
 from adapters.storage.sealed import SealedBytes, SealedJson
 from adapters.storage.statements import Statements
 from adapters.storage.tables import UtcInstant, metadata
 from gateway.approvals.joint_review import JointReview, Permit
 from gateway.approvals.permit_states import review_status
-from gateway.approvals.ports import KeptOutcome, KeptReview
+from gateway.approvals.ports import KeptOutcome, KeptReview, outcome_known, review_of
 from gateway.approvals.storage_form import from_json, to_json
 from schemas.departments import ConnectionLine
 
@@ -63,11 +67,57 @@ approval_outcomes = Table(
 )
 
 
+_OF_PERMITS = (
+    select(joint_review_permits.c.permit_id.label("asked_by"), joint_reviews)
+    .join(joint_reviews, joint_reviews.c.review_id == joint_review_permits.c.review_id)
+    .where(joint_review_permits.c.permit_id.in_(bindparam("permits", expanding=True)))
+    .order_by(joint_reviews.c.review_id)
+    .with_for_update(of=joint_reviews, skip_locked=True)
+)
+_OF_PERMIT = (
+    select(joint_reviews)
+    .where(
+        joint_reviews.c.review_id
+        == select(joint_review_permits.c.review_id)
+        .where(joint_review_permits.c.permit_id == bindparam("permit"))
+        .scalar_subquery()
+    )
+    .with_for_update(of=joint_reviews)
+)
+_PUT = (
+    update(joint_reviews)
+    .where(joint_reviews.c.review_id == bindparam("of_review"))
+    .values(review=bindparam("new_review"), status=bindparam("new_status"))
+)
+_ADD_OUTCOME = insert(approval_outcomes)
+_KNOWN = select(approval_outcomes).where(
+    approval_outcomes.c.department == bindparam("by"), approval_outcomes.c.outcome_id == bindparam("known_as")
+)
+_ALL_KNOWN = select(approval_outcomes).where(
+    tuple_(approval_outcomes.c.department, approval_outcomes.c.outcome_id).in_(bindparam("asked", expanding=True))
+)
+
+
+def read_reviews(connection: Connection, keys: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], Row[Any]]:
+    """``adapters.storage.read_ahead.Reader`` of ``REVIEW``: rows held from here on. One that is held is left out."""
+    rows = connection.execute(_OF_PERMITS, {"permits": [permit_id for (permit_id,) in keys]})
+    return {(row.asked_by,): row for row in rows}
+
+
+def read_outcomes(connection: Connection, keys: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], list[Row[Any]]]:
+    """``Reader`` of ``OUTCOME``: the row, or none."""
+    found: dict[tuple[str, ...], list[Row[Any]]] = {key: [] for key in keys}
+    for row in connection.execute(_ALL_KNOWN, {"asked": list(keys)}):
+        found[row.department, row.outcome_id].append(row)
+    return found
+
+
 class SqlJointReviews:
     """``gateway.approvals.ports.JointReviewRepository``."""
 
-    def __init__(self, statements: Statements) -> None:
+    def __init__(self, statements: Statements, ahead: ReadAhead) -> None:
         self._statements = statements
+        self._ahead = ahead
 
     def add(self, kept: KeptReview) -> None:
         review = kept.review
@@ -91,19 +141,17 @@ class SqlJointReviews:
         return self._one(_of_application(application_id).with_for_update())
 
     def find_by_permit_for_change(self, permit_id: str) -> KeptReview | None:
-        of_permit = select(joint_review_permits.c.review_id).where(joint_review_permits.c.permit_id == permit_id)
-        return self._one(
-            select(joint_reviews)
-            .where(joint_reviews.c.review_id == of_permit.scalar_subquery())
-            .with_for_update(of=joint_reviews)
-        )
+        row = self._ahead.get(review_of(permit_id))
+        if row is None:
+            row = self._statements.execute(_OF_PERMIT, {"permit": permit_id}).one_or_none()
+        return None if row is None else self._kept(row)
 
     def put(self, review: JointReview) -> None:
         changed = {"review": to_json(review), "status": review_status(review).value}
         sealed = self._statements.sealed(joint_reviews, changed, review_id=review.review_id)
-        self._statements.execute(
-            update(joint_reviews).where(joint_reviews.c.review_id == review.review_id).values(**sealed)
-        )
+        row = {"of_review": review.review_id, "new_review": sealed["review"], "new_status": sealed["status"]}
+        self._statements.defer(_PUT, row)
+        self._ahead.forget(review_of(permit.permit_id) for permit in review.permits)
 
     def put_extended(self, review: JointReview, added: Sequence[Permit]) -> None:
         self.put(review)
@@ -117,8 +165,9 @@ class SqlJointReviews:
 
     def _one(self, query: Select[Any]) -> KeptReview | None:
         row = self._statements.execute(query).one_or_none()
-        if row is None:
-            return None
+        return None if row is None else self._kept(row)
+
+    def _kept(self, row: Row[Any]) -> KeptReview:
         opened = self._statements.opened(joint_reviews, row)
         return KeptReview(
             application_id=row.application_id,
@@ -132,20 +181,19 @@ class SqlJointReviews:
 class SqlApprovalOutcomes:
     """``gateway.approvals.ports.OutcomeRepository``."""
 
-    def __init__(self, statements: Statements) -> None:
+    def __init__(self, statements: Statements, ahead: ReadAhead) -> None:
         self._statements = statements
+        self._ahead = ahead
 
     def add(self, outcome: KeptOutcome) -> None:
-        sealed = self._statements.sealed(approval_outcomes, outcome.__dict__)
-        self._statements.execute(insert(approval_outcomes).values(**sealed))
+        self._statements.defer(_ADD_OUTCOME, self._statements.sealed(approval_outcomes, outcome.__dict__))
+        self._ahead.forget([outcome_known(outcome.department, outcome.outcome_id)])
 
     def find(self, department: str, outcome_id: str) -> KeptOutcome | None:
-        row = self._statements.execute(
-            select(approval_outcomes).where(
-                approval_outcomes.c.department == department, approval_outcomes.c.outcome_id == outcome_id
-            )
-        ).one_or_none()
-        return None if row is None else self._outcome(row)
+        rows = self._ahead.get(outcome_known(department, outcome_id))
+        if rows is None:
+            rows = self._statements.execute(_KNOWN, {"by": department, "known_as": outcome_id}).all()
+        return self._outcome(rows[0]) if rows else None
 
     def of_permit(self, permit_id: str) -> list[KeptOutcome]:
         rows = self._statements.execute(

@@ -1,12 +1,9 @@
-"""Tables of delivery, and the outbox that rooms append to: events are numbered without a gap as they are committed."""
-
-from collections import defaultdict
+"""Tables of delivery."""
 
 from sqlalchemy import (
     BigInteger,
     Column,
     ColumnElement,
-    Connection,
     Float,
     ForeignKey,
     Index,
@@ -15,20 +12,14 @@ from sqlalchemy import (
     Subquery,
     Table,
     Text,
-    insert,
     literal_column,
     select,
     text,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
-from adapters.storage.restorations import first_number
-from adapters.storage.sealed import SealedJson, SealedText, seal_values
+from adapters.storage.sealed import SealedJson, SealedText
 from adapters.storage.tables import UtcInstant, metadata
-from gateway.crypto.sealing import Sealer
-from gateway.delivery.cloud_events import encode_cloud_event
-from gateway.delivery.ports import ChannelKind, DeliveryState, Event, EventDraft
-from gateway.records.entries import digest
+from gateway.delivery.ports import DeliveryState
 
 outbox_counters = Table(
     "outbox_counters",
@@ -159,83 +150,3 @@ delivery_attempts = Table(
     Column("outcome", Text),
 )
 """An open attempt has ``outcome`` ``open`` and ends, as it stands there, when it began."""
-
-
-class BatchOutbox:
-    """Events of the units that are about to be committed together; they are numbered just before the commit.
-
-    Numbering last keeps the counters' rows locked for the length of one insert, and makes commit order the order of
-    positions, so that a reader of the feed never passes over an event that is still to be committed.
-    """
-
-    def __init__(self, sealer: Sealer, source: str) -> None:
-        """``source`` is the gateway's issuer: with it the body of an event is known when the event is numbered."""
-        self._sealer = sealer
-        self._source = source
-        self.drafts: list[EventDraft] = []
-
-    def append(self, draft: EventDraft) -> None:
-        self.drafts.append(draft)
-
-    def truncate(self, length: int) -> None:
-        """Forget drafts beyond ``length``: those of a unit that failed."""
-        del self.drafts[length:]
-
-    def write(self, connection: Connection) -> None:
-        """Number and store what was appended."""
-        if not self.drafts:
-            return
-        wanted: dict[tuple[str, str], list[int]] = defaultdict(list)
-        for index, draft in enumerate(self.drafts):
-            wanted[(draft.destination, "")].append(index)
-            wanted[(draft.destination, draft.subject)].append(index)
-        positions, sequences = [0] * len(self.drafts), [0] * len(self.drafts)
-        for (destination, subject), indices in sorted(wanted.items()):
-            last = _advance_counter(connection, destination, subject, len(indices))
-            numbers = sequences if subject else positions
-            for number, index in enumerate(indices, last - len(indices) + 1):
-                numbers[index] = number
-        connection.execute(
-            insert(outbox),
-            [
-                {
-                    **seal_values(self._sealer, outbox, draft.__dict__, {}),
-                    "channel": draft.channel.value,
-                    "position": position,
-                    "sequence": sequence,
-                    "state": DeliveryState.PENDING.value,
-                    "attempts": 0,
-                    "next_attempt_at": draft.at,
-                    "scheduled_at": draft.at,
-                    "tried_for_s": 0.0,
-                    "body_sha256": self._body_sha256(draft, position, sequence),
-                }
-                for draft, position, sequence in zip(self.drafts, positions, sequences, strict=True)
-            ],
-        )
-
-    def _body_sha256(self, draft: EventDraft, position: int, sequence: int) -> str | None:
-        """Of a CloudEvent's bytes, the same at every attempt. A review request is signed anew at each, and has none."""
-        if draft.channel is ChannelKind.DEPARTMENT:
-            return None
-        event = Event(**draft.__dict__, position=position, sequence=sequence)
-        return digest(encode_cloud_event(event, self._source))
-
-
-class ReadOnlyOutbox:
-    """Stands in for the outbox where a unit only reads."""
-
-    def append(self, draft: EventDraft) -> None:
-        raise RuntimeError(f"{draft.type} was to be sent from a unit of work that only reads")
-
-
-def _advance_counter(connection: Connection, destination: str, subject: str, by: int) -> int:
-    dialect_insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = dialect_insert(outbox_counters).values(
-        destination=destination, subject=subject, last=first_number() + by
-    )
-    advanced = statement.on_conflict_do_update(
-        index_elements=[outbox_counters.c.destination, outbox_counters.c.subject],
-        set_={"last": outbox_counters.c.last + by},
-    ).returning(outbox_counters.c.last)
-    return int(connection.execute(advanced).scalar_one())

@@ -24,6 +24,7 @@ from adapters.storage.deliveries import delivery_attempts, destinations_with, is
 from adapters.storage.delivery_rows import event_of
 from adapters.storage.delivery_settling import wait_behind
 from adapters.storage.destinations import delivery_destinations
+from adapters.storage.outbox import open_attempt
 from adapters.storage.statements import Statements
 from adapters.storage.tables import UtcInstant
 from gateway.crypto.sealing import StoredDataUnreadable
@@ -109,18 +110,7 @@ def _lease(
             ),
         )
     )
-    attempts = [
-        {
-            "event_id": claim.event.event_id,
-            "attempt": claim.attempt,
-            "started_at": at,
-            "finished_at": at,
-            "state": DeliveryState.PENDING.value,
-            "reason": AttemptOutcome.OPEN.value,
-            "outcome": AttemptOutcome.OPEN.value,
-        }
-        for claim in claims
-    ]
+    attempts = [open_attempt(claim.event.event_id, claim.attempt, at) for claim in claims]
     statements.execute(insert(delivery_attempts), attempts)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import (
     Column,
@@ -13,9 +12,11 @@ from sqlalchemy import (
     Integer,
     Table,
     Text,
+    bindparam,
     delete,
     exists,
     func,
+    literal,
     or_,
     select,
     update,
@@ -61,6 +62,21 @@ _LINE = notice_sends.c
 _WAITING = _LINE.state == SendState.WAITING.value
 
 
+_BEGINS_AT = bindparam("begins_at", type_=UtcInstant())
+_WAIT = insert_or(notice_sends).from_select(
+    ["notice_key", "application_id", "state", "due_at", "since", "attempts", "tried_s"],
+    select(
+        bindparam("key", type_=Text()),
+        notice_preferences.c.application_id,
+        literal(SendState.WAITING.value, Text()),
+        _BEGINS_AT,
+        _BEGINS_AT,
+        literal(0, Integer()),
+        literal(0.0, Float()),
+    ).where(notice_preferences.c.application_id == bindparam("of_application")),
+)
+
+
 class SqlNoticeSends:
     """``gateway.notices.ports.NoticeSends``."""
 
@@ -87,14 +103,7 @@ class SqlNoticeSends:
 
     def add(self, key: str, application_id: str, at: datetime) -> None:
         """The notice waits to be sent, where its applicant chose a way."""
-        chosen = select(notice_preferences.c.application_id).where(
-            notice_preferences.c.application_id == application_id
-        )
-        if self._statements.execute(chosen).first() is None:
-            return
-        line = {"notice_key": key, "application_id": application_id, "state": SendState.WAITING.value}
-        times: dict[str, Any] = {"due_at": at, "since": at, "attempts": 0, "tried_s": 0.0}
-        self._statements.execute(insert_or(notice_sends).values(**line, **times))
+        self._statements.defer(_WAIT, {"key": key, "of_application": application_id, "begins_at": at})
 
     def any_due(self, at: datetime) -> bool:
         return bool(self._statements.execute(select(exists().where(_due(at)))).scalar_one())

@@ -34,6 +34,19 @@ class Queue(Protocol):
     def forget(self, application_id: str) -> bool: ...
 
 
+_ADD = insert_or(notices)
+
+
+def _columns(notice: Notice) -> dict[str, Any]:
+    return {
+        "notice_key": notice.key,
+        "application_id": notice.application_id,
+        "kind": notice.kind.value,
+        "at": notice.at,
+        "facts": dict(notice.facts),
+    }
+
+
 class SqlNotices:
     """``gateway.notices.ports.NoticeRepository``."""
 
@@ -42,20 +55,22 @@ class SqlNotices:
         self._queue = queue
 
     def add(self, notice: Notice) -> bool:
-        columns = {
-            "notice_key": notice.key,
-            "application_id": notice.application_id,
-            "kind": notice.kind.value,
-            "at": notice.at,
-            "facts": dict(notice.facts),
-        }
-        once = insert_or(notices).values(**columns).on_conflict_do_nothing(index_elements=[notices.c.notice_key])
+        once = insert_or(notices).values(**_columns(notice))
+        once = once.on_conflict_do_nothing(index_elements=[notices.c.notice_key])
         if self._statements.execute(once.returning(notices.c.notice_key)).one_or_none() is None:
             return False
         if notice.kind is NoticeKind.WITHDRAWN:  # with it the consent to be reached; the page acknowledges it
             self._queue.forget(notice.application_id)
         self._queue.add(notice.key, notice.application_id, notice.at)
         return True
+
+    def add_with_entry(self, notice: Notice) -> None:
+        """Keep what is known by an entry of this very unit of work, and is therefore new."""
+        if notice.kind is NoticeKind.WITHDRAWN:
+            self.add(notice)
+            return
+        self._statements.defer(_ADD, _columns(notice))
+        self._queue.add(notice.key, notice.application_id, notice.at)
 
     def known(self, keys: Collection[str]) -> set[str]:
         if not keys:
@@ -87,5 +102,5 @@ class NoticingRecords:
         record_id = self._records.append(entry)
         notice = notice_of(entry, record_id)
         if notice is not None:
-            self._notices.add(notice)
+            self._notices.add_with_entry(notice)
         return record_id

@@ -1,4 +1,4 @@
-"""What units of work look at and do not change, read once for many of them inside the transaction that they share."""
+"""What units of work look at, read once for many of them inside the transaction that they share."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,14 +21,22 @@ class ReadAhead:
         self.filled = False
 
     def fill(self, connection: Connection, looks: Iterable[Look]) -> None:
-        """Read it all: a statement for each sort of look."""
+        """Read it all: a statement for each sort of look, in the order of the readers.
+
+        One that waits for what others hold comes before those that hold and do not wait.
+        """
         keys: defaultdict[str, dict[tuple[str, ...], None]] = defaultdict(dict)
         for look in looks:
             keys[look.what][look.key] = None
-        for what, wanted in keys.items():
-            found = self._readers[what](connection, list(wanted))
+        for what in sorted(keys, key=list(self._readers).index):
+            found = self._readers[what](connection, list(keys[what]))
             self._found.update((Look(what, key), value) for key, value in found.items())
         self.filled = True
+
+    def forget(self, looks: Iterable[Look]) -> None:
+        """What is looked at so was changed: whoever comes after in this batch reads by itself."""
+        for look in looks:
+            self._found.pop(look, None)
 
     def get(self, look: Look) -> Any | None:
         """What was read for ``look``; None where nothing was."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Executable, Row, Table
 
+from adapters.storage.deferred import Deferred
 from adapters.storage.sealed import AtRest, open_row, seal_values
 from gateway.crypto.keyed_digest import Use
 
@@ -18,19 +19,40 @@ class Statements:
     statement, so that a unit that only records costs the database nothing of its own.
     """
 
-    def __init__(self, connection: Connection, at_rest: AtRest, *, savepoint: bool) -> None:
+    def __init__(
+        self, connection: Connection, at_rest: AtRest, *, savepoint: bool, deferred: Deferred | None = None
+    ) -> None:
+        """``deferred`` are changes of this batch that are kept back; without it none are."""
         self._connection = connection
         self.at_rest = at_rest
         self._wants_savepoint = savepoint
         self._has_savepoint = False
+        self._deferred = deferred
+        self._own_from = 0 if deferred is None else len(deferred)
 
     def execute(self, statement: Executable, parameters: Parameters = None) -> CursorResult[Any]:
         """Run ``statement``; raises SQLAlchemy's ``DBAPIError`` family."""
         if self._wants_savepoint and not self._has_savepoint:
+            if self._deferred is not None:
+                self._deferred.write(self._connection, self._own_from)  # others', which this unit cannot undo
+                self._own_from = 0
             # Said to the driver: SQLAlchemy's own savepoints cost as much as the statement that they are for.
             self._connection.exec_driver_sql("SAVEPOINT unit")
             self._has_savepoint = True
+        if self._deferred:
+            self._deferred.write(self._connection)
         return self._connection.execute(statement, parameters)
+
+    def defer(self, statement: Executable, row: Mapping[str, Any]) -> None:
+        """Run ``statement``, a constant, with ``row`` no later than the next statement of this or another unit.
+
+        Units that only look at what was read ahead, and change like this, share a statement for each table, and need
+        no savepoint. Raises as ``execute``, or later; then everything that the batch did is done again one by one.
+        """
+        if self._deferred is None or not self._wants_savepoint:
+            self.execute(statement, row)
+        else:
+            self._deferred.add(statement, row)
 
     def sealed(self, table: Table, values: Mapping[str, Any], **row_key: Any) -> dict[str, Any]:
         """``values`` of one row of ``table``, ready to be written: those of sealed columns are sealed.
@@ -58,6 +80,8 @@ class Statements:
 
     def discard(self) -> None:
         """The unit failed: its statements are undone, its neighbours' are not."""
+        if self._deferred is not None:
+            self._deferred.truncate(self._own_from)
         if self._has_savepoint:
             self._connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
             self._connection.exec_driver_sql("RELEASE SAVEPOINT unit")

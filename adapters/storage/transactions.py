@@ -9,8 +9,8 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from adapters.storage.deliveries import ReadOnlyOutbox
 from adapters.storage.engine import create_database_engine, create_reading_engine
+from adapters.storage.outbox import ReadOnlyOutbox
 from adapters.storage.records import ReadOnlyRecords, record_unavailable
 from adapters.storage.restorations import is_waiting
 from adapters.storage.schema_version import SchemaState, state_of
@@ -21,6 +21,7 @@ from adapters.storage.writer import GroupWriter, WriterWatch
 from gateway.clock import Clock
 from gateway.crypto.keyed_digest import MIN_KEY_BYTES, KeyedDigest
 from gateway.crypto.sealing import FixedKeys, Sealer
+from gateway.delivery.hand_over import HandOver
 from gateway.records.ports import HeadKeeper
 from gateway.records.seal_key import SealSigner
 
@@ -73,6 +74,10 @@ class SqlTransactions:
         """See ``Transactions.write``. Raises whatever ``gate`` raises."""
         self.gate()
         return await self._writer.submit(work)
+
+    def hand_over_to(self, hand_over: HandOver | None) -> None:
+        """Hand what is committed for delivery to a relay of this process."""
+        self._writer.hand_over = hand_over
 
     async def write_regardless(self, work: Callable[[SqlUnitOfWork], ResultT]) -> ResultT:
         """``write`` past the ``gate``: for whoever mends what it is closed for."""

@@ -4,14 +4,13 @@ from functools import cached_property
 
 from adapters.storage.application_certificates import SqlApplicationCertificates
 from adapters.storage.applications import SqlApplications, SqlIntakes, SqlStageEvents
-from adapters.storage.approvals import SqlApprovalOutcomes, SqlJointReviews
+from adapters.storage.approvals import SqlApprovalOutcomes, SqlJointReviews, read_outcomes, read_reviews
 from adapters.storage.authorisations import SqlAuthorisations
 from adapters.storage.capacities import SqlCapacities
 from adapters.storage.certificates import SqlCertificateCopies, read_versions
 from adapters.storage.conformance import SqlConformanceReports
 from adapters.storage.contracts import SqlContracts
 from adapters.storage.deadline_looks import SqlDeadlineLooks
-from adapters.storage.deliveries import BatchOutbox, ReadOnlyOutbox
 from adapters.storage.delivery_queue import SqlDeliveryQueue
 from adapters.storage.destinations import SqlDestinations
 from adapters.storage.evidence import SqlApplicationTraces, SqlEvidenceShelf
@@ -23,6 +22,7 @@ from adapters.storage.notice_sends import SqlNoticeSends
 from adapters.storage.notices import NoticingRecords, SqlNotices
 from adapters.storage.officers import SqlOfficers
 from adapters.storage.outages import SqlOutages
+from adapters.storage.outbox import BatchOutbox, ReadOnlyOutbox
 from adapters.storage.oversight import SqlApplicationsObserved, SqlRatingsObserved
 from adapters.storage.partners import SqlPartnerRepository, SqlSpentTokens, read_version
 from adapters.storage.projects import SqlLeads, SqlProjects
@@ -39,14 +39,21 @@ from adapters.storage.retention import SqlRemoval
 from adapters.storage.reviews import SqlReviews
 from adapters.storage.rule_rows import SqlRuleRows
 from adapters.storage.statements import Statements
+from gateway.approvals.ports import OUTCOME, REVIEW
 from gateway.certificates.ports import COPIES
 from gateway.delivery.ports import Outbox
 from gateway.licences.ports import CASE
 from gateway.partners.ports import DIRECTORY
 from gateway.records.ports import RecordAppender
 
-READERS = {CASE: read_cases_for_use, COPIES: read_versions, DIRECTORY: read_version}
-"""Whatever a unit of work may say beforehand that it will look at."""
+READERS = {
+    CASE: read_cases_for_use,
+    COPIES: read_versions,
+    DIRECTORY: read_version,
+    REVIEW: read_reviews,
+    OUTCOME: read_outcomes,
+}
+"""What a unit of work may say beforehand that it looks at. Reviews are held and not waited for: they are last."""
 NOTHING_AHEAD = ReadAhead(READERS)
 
 
@@ -119,11 +126,11 @@ class SqlUnitOfWork:
 
     @cached_property
     def joint_reviews(self) -> SqlJointReviews:
-        return SqlJointReviews(self._statements)
+        return SqlJointReviews(self._statements, self._ahead)
 
     @cached_property
     def approval_outcomes(self) -> SqlApprovalOutcomes:
-        return SqlApprovalOutcomes(self._statements)
+        return SqlApprovalOutcomes(self._statements, self._ahead)
 
     @cached_property
     def projects(self) -> SqlProjects:

@@ -18,8 +18,9 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
 
-from adapters.storage.deliveries import BatchOutbox
+from adapters.storage.deferred import Deferred, NotTogether
 from adapters.storage.engine import LOCK_TIMEOUT_MS, is_locked_out, is_transient, patient_for_locks
+from adapters.storage.outbox import BatchOutbox
 from adapters.storage.read_ahead import ReadAhead
 from adapters.storage.record_trees import store_subtrees
 from adapters.storage.records import (
@@ -34,6 +35,7 @@ from adapters.storage.sealed import AtRest
 from adapters.storage.statements import Statements
 from adapters.storage.unit_of_work import NOTHING_AHEAD, READERS, SqlUnitOfWork
 from gateway.clock import Clock
+from gateway.delivery.hand_over import HandOver
 from gateway.records.log import LogHead, Seal
 from gateway.records.ports import HeadKeeper
 from gateway.records.seal_key import SealSigner
@@ -77,7 +79,7 @@ class _Pending:
 
     @property
     def foreseen(self) -> bool:
-        """Whether it changes nothing, and told what it looks at."""
+        """Whether it told what it looks at, and changes nothing beyond."""
         return isinstance(self.work, Foreseen)
 
     @property
@@ -120,6 +122,8 @@ class GroupWriter:
         self._head_keeper = head_keeper
         self._signer = signer
         self._clock = clock
+        self.hand_over: HandOver | None = None
+        """To whom events go as they are committed."""
         self._holder = uuid4().hex
         self._head: LogHead | None = None
         self._waiting: deque[_Pending] = deque()
@@ -202,7 +206,7 @@ class GroupWriter:
         with self._arrived:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_UNITS))]
         if batch:
-            # Those that look and change nothing come last, to look together; nobody is sent to the end twice.
+            # Those that told what they look at come last, to look together; nobody is sent to the end twice.
             self._commit(sorted(batch, key=lambda each: each.looks_only))
 
     def _commit(self, batch: list[_Pending]) -> None:
@@ -235,11 +239,14 @@ class GroupWriter:
         return late
 
     def _commit_with_reruns(self, batch: list[_Pending]) -> int:
-        ends, run = time.monotonic() + PATIENCE, 0
+        ends, run, together = time.monotonic() + PATIENCE, 0, True
         while True:
             run += 1
             try:
-                return self._commit_once(batch)
+                return self._commit_once(batch, Deferred() if together else None)
+            except NotTogether as error:
+                self._head, together = None, False
+                log.warning("writer.one_by_one", fault=str(error), units=len(batch))
             except LostLog:
                 self._head = None
                 if self._watch is not None:
@@ -252,7 +259,7 @@ class GroupWriter:
                 if run == MOST_RUNS or time.monotonic() >= ends or not may_succeed:
                     raise
 
-    def _commit_once(self, batch: list[_Pending]) -> int:
+    def _commit_once(self, batch: list[_Pending], deferred: Deferred | None) -> int:
         """One run of the batch; answers how many of its units were committed, none of them when it raises.
 
         A connection lost during the commit itself leaves it open whether the batch was committed. It is not run
@@ -262,17 +269,26 @@ class GroupWriter:
         with self._engine.connect() as pooled:
             connection = pooled.execution_options(sqlite_begin="IMMEDIATE")
             transaction = connection.begin()
+            outbox = BatchOutbox(self._at_rest.sealer, self._source, self.hand_over)
             try:
                 head = taken = self._head or take_log(connection, self._holder, self._clock())
-                records, outbox = BatchRecords(head), BatchOutbox(self._at_rest.sealer, self._source)
-                done = self._run_units(connection, batch, records, outbox)
+                records = BatchRecords(head)
+                done = self._run_units(connection, batch, records, outbox, deferred)
+                if deferred:
+                    deferred.write(connection)
                 outbox.write(connection)
                 head, seal = self._seal(connection, head, records)
             except BaseException:
+                outbox.broken_off()
                 _roll_back_quietly(transaction)
                 raise
-            _commit_phase(transaction)
+            try:
+                _commit_phase(transaction)
+            except BaseException:
+                outbox.broken_off()
+                raise
         self._head = head
+        outbox.committed()
         if self._watch is not None:
             self._watch.committed(done, time.perf_counter() - began)
             if not held and taken.seals:
@@ -282,7 +298,12 @@ class GroupWriter:
         return done
 
     def _run_units(
-        self, connection: Connection, batch: list[_Pending], records: BatchRecords, outbox: BatchOutbox
+        self,
+        connection: Connection,
+        batch: list[_Pending],
+        records: BatchRecords,
+        outbox: BatchOutbox,
+        deferred: Deferred | None,
     ) -> int:
         """Run them up to one that would have to wait for another process while others' rows are held; how many ran.
 
@@ -294,7 +315,7 @@ class GroupWriter:
         if batch[0].looks_only:
             ahead.fill(connection, _looks_of(batch))
         else:
-            self._run_unit(connection, batch[0], records, outbox, NOTHING_AHEAD)
+            self._run_unit(connection, batch[0], records, outbox, NOTHING_AHEAD, deferred)
             done = 1
         try:
             for pending in batch[done:]:
@@ -302,10 +323,12 @@ class GroupWriter:
                     ahead = ReadAhead(READERS)  # it may change what was looked at
                 elif not ahead.filled:
                     waits.hardly()
+                    if deferred:
+                        deferred.write(connection)
                     _fill(connection, ahead, batch[done:])
                 if not ahead.has(pending.looks):
                     waits.hardly()
-                self._run_unit(connection, pending, records, outbox, ahead)
+                self._run_unit(connection, pending, records, outbox, ahead, deferred)
                 done += 1
         except OperationalError as error:
             if not is_locked_out(error):
@@ -320,12 +343,15 @@ class GroupWriter:
         records: BatchRecords,
         outbox: BatchOutbox,
         ahead: ReadAhead,
+        deferred: Deferred | None,
     ) -> None:
         entries, drafts = len(records.entries), len(outbox.drafts)
-        statements = Statements(connection, self._at_rest, savepoint=True)
+        statements = Statements(connection, self._at_rest, savepoint=True, deferred=deferred)
         try:
             value = pending.work(SqlUnitOfWork(statements, records, outbox, ahead))
             statements.keep()
+        except NotTogether:
+            raise
         except Exception as error:
             locked_out = is_locked_out(error)
             if isinstance(error, _DATABASE_FAULTS) and not locked_out:

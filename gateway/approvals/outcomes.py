@@ -13,7 +13,8 @@ send is logged and counted (by route and status, ``/metrics``) and leaves the re
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -26,13 +27,15 @@ from gateway.approvals.errors import (
     PermitNotFound,
 )
 from gateway.approvals.joint_review import FEEDBACK_CLAUSE, JointReview, Outcome, Permit, note_step, record_outcome
-from gateway.approvals.permit_states import PermitState, permit_state, review_status
+from gateway.approvals.permit_states import PermitState, ReviewStatus, permit_state, review_status
 from gateway.approvals.ports import (
     Department,
     HandlingStep,
     KeptOutcome,
     KeptReview,
     OutcomesTransaction,
+    outcome_known,
+    review_of,
 )
 from gateway.caller import Role
 from gateway.crypto.errors import JoseRefused
@@ -45,7 +48,7 @@ from gateway.partners.directory import Directory, DirectorySnapshot
 from gateway.partners.model import KeyUse
 from gateway.records.entries import Fact, RecordEntry, digest
 from gateway.records.refusals import refusals_recorded
-from gateway.transaction import Transactions
+from gateway.transaction import Foreseen, Transactions
 from schemas.departments import OutcomeAcknowledged
 from schemas.events import EventType, PermitOutcome
 from schemas.wire import Typ
@@ -108,7 +111,8 @@ class OutcomeIntake:
             said = department.read_outcome(verified.claims)
             content = self._digests.of(Use.OUTCOME, content_digest(verified.claims))
             pushed = _Pushed(code, said, content, signed, digest(signed))
-            return await self._transactions.write(lambda tx: self._take(tx, pushed, at))
+            looks = (review_of(said.permit_id), outcome_known(code, said.outcome_id))
+            return await self._transactions.write(Foreseen(lambda tx: self._take(tx, pushed, at), looks))
 
     def _participant(self, code: str, partners: DirectorySnapshot) -> Department[Any]:
         department, partner = self._departments.of_code(code), partners.active_partner(code)
@@ -123,16 +127,8 @@ class OutcomeIntake:
     def _authenticate(
         self, code: str, department: Department[Any], signed: bytes, partners: DirectorySnapshot, at: datetime
     ) -> VerifiedJws:
-        policy = JwsPolicy(
-            typ=_TYP,
-            algorithms=_ALGORITHMS,
-            max_bytes=MAX_OUTCOME_BYTES,
-            audience=frozenset({department.settings.audience or self._issuer}),
-            issuer=code,
-            required=_REQUIRED,
-            max_age=department.settings.max_age,
-            leeway=department.settings.leeway,
-        )
+        settings = department.settings
+        policy = _policy(settings.audience or self._issuer, code, settings.max_age, settings.leeway)
         try:
             return verify_jws(signed, partners.verification_keys(code, KeyUse.OUTCOME, at), policy, at)
         except JoseRefused as refusal:
@@ -180,15 +176,15 @@ class OutcomeIntake:
         review = record_outcome(kept.review, outcome, at)
         tx.joint_reviews.put(review)
         permit = next(permit for permit in review.permits if permit.permit_id == outcome.permit_id)
-        state = permit_state(permit)
-        tx.outbox.append(self._event_for_utility(kept, review, state, outcome, pushed, at))
+        state, standing = permit_state(permit), review_status(review)
+        tx.outbox.append(self._event_for_utility(kept, review, state, standing, outcome, pushed, at))
         facts: dict[str, Fact] = {
             **_facts(pushed),
             "review": review.review_id,
             "outcome_kind": outcome.outcome.value,
             "supersedes": outcome.supersedes,
             "permit_state": state.status.value,
-            "review_state": review_status(review).value,
+            "review_state": standing.value,
             "findings": state.findings_of(outcome.outcome_id),
         }
         return tx.records.append(
@@ -200,6 +196,7 @@ class OutcomeIntake:
         kept: KeptReview,
         review: JointReview,
         state: PermitState,
+        standing: ReviewStatus,
         outcome: Outcome,
         pushed: _Pushed,
         at: datetime,
@@ -213,7 +210,7 @@ class OutcomeIntake:
             outcome=outcome.outcome,
             supersedes=outcome.supersedes,
             permit_state=state.status.value,
-            review_state=review_status(review).value,
+            review_state=standing.value,
             findings=state.findings_of(outcome.outcome_id),
             signed_outcome=pushed.signed.decode("ascii"),
         )
@@ -226,6 +223,20 @@ class OutcomeIntake:
             at,
             data.model_dump(mode="json"),
         )
+
+
+@lru_cache(1024)
+def _policy(audience: str, code: str, max_age: timedelta, leeway: timedelta) -> JwsPolicy:
+    return JwsPolicy(
+        typ=_TYP,
+        algorithms=_ALGORITHMS,
+        max_bytes=MAX_OUTCOME_BYTES,
+        audience=frozenset({audience}),
+        issuer=code,
+        required=_REQUIRED,
+        max_age=max_age,
+        leeway=leeway,
+    )
 
 
 def content_digest(claims: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from gateway.applications.ports import ApplicationRepository
 from gateway.approvals.joint_review import JointReview, Outcome, Permit
 from gateway.delivery.ports import Outbox
 from gateway.records.ports import RecordAppender
+from gateway.transaction import Look
 from schemas.departments import ConnectionLine, ReviewRequest
 
 
@@ -63,6 +64,19 @@ class Department(Generic[SettingsT]):
     def write_request(self, request: ReviewRequest) -> dict[str, Any]:
         """``compose`` with this department's settings."""
         return self.compose(request, self.settings)
+
+
+REVIEW, OUTCOME = "joint_review_of_permit", "outcome_known"
+
+
+def review_of(permit_id: str) -> Look:
+    """The joint review that a permit belongs to, held."""
+    return Look(REVIEW, (permit_id,))
+
+
+def outcome_known(department: str, outcome_id: str) -> Look:
+    """Whether this outcome is here, and which it is."""
+    return Look(OUTCOME, (department, outcome_id))
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,34 @@
 """The single window for utilities, commitments of applicants, and the door through which departments push outcomes."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Request, Response
+from starlette.types import Scope
 
 from gateway.approvals.commitments import CommitmentService
 from gateway.approvals.errors import DepartmentUnknown, OutcomeNotAuthentic
 from gateway.approvals.outcomes import OutcomeIntake
 from gateway.approvals.single_window import SingleWindow
 from gateway.caller import Caller, Role
-from gateway.http.callers import now, require_role
+from gateway.http.callers import Doorkeeper, now, require_role
 from gateway.http.idempotency import OnceOnly
-from gateway.http.limits import RateLimits
-from gateway.http.pushes import receive_push
+from gateway.http.limits import RateLimits, peer_of
+from gateway.http.pushes import counted_push, receive_push
 from gateway.http.responses import document
-from gateway.http.services import provide
+from gateway.http.services import provide, services_of
 from gateway.identity.router import Applicant
 from schemas.applicant_api import CommitmentGiven, CommitmentView
 from schemas.departments import OutcomeAcknowledged
 from schemas.partner_api import JointReviewRequest, JointReviewView
 from schemas.wire import MEDIA_JOSE, OpaqueId, PartnerCode
+
+OUTCOMES = "/v1/departments/{code}/outcomes"
+_OUTCOMES_OF = re.compile(r"/v1/departments/[a-z][a-z0-9-]{0,63}/outcomes")
+_NOT_AUTHENTIC = "outcomes_not_authentic"
+_UNPROVED = (DepartmentUnknown, OutcomeNotAuthentic)
+"""What of such a push counts against its address."""
 
 router = APIRouter(tags=["并联审批"])
 
@@ -144,7 +152,7 @@ async def give_commitment(
 
 
 @router.post(
-    "/v1/departments/{code}/outcomes",
+    OUTCOMES,
     status_code=202,
     response_model=OutcomeAcknowledged,
     summary="审批部门推送审批结果；以签名为凭，无需令牌",
@@ -159,10 +167,33 @@ async def push_outcome(
 ) -> Response:
     """Departments may push as much as they have to say; what proves nobody is limited by address."""
     taken = await receive_push(
-        request,
-        limits,
-        "outcomes_not_authentic",
-        lambda body: outcomes.receive(code, body, at),
-        (DepartmentUnknown, OutcomeNotAuthentic),
+        request, limits, _NOT_AUTHENTIC, lambda body: outcomes.receive(code, body, at), _UNPROVED
     )
     return document(taken, 202)
+
+
+class ExpressOutcomes:
+    """The same by the express lane (``gateway.http.express``): the same limit, service and answer."""
+
+    method = "POST"
+    path = OUTCOMES
+    taken_as = MEDIA_JOSE.encode()
+    status = 202
+    media_type = b"application/json"
+
+    def fits(self, path: str) -> bool:
+        """Whether it names a code that a partner can have."""
+        return _OUTCOMES_OF.fullmatch(path) is not None
+
+    def take(self, body: bytes) -> bytes:
+        """Any body: what it is, its signature tells."""
+        return body
+
+    async def answer(self, scope: Scope, asked: bytes) -> bytes:
+        """That it was taken."""
+        services, code = services_of(scope["app"]), scope["path"].split("/")[3]
+        outcomes, limits, at = services.get(OutcomeIntake), services.get(RateLimits), services.get(Doorkeeper).clock()
+        taken = await counted_push(
+            peer_of(scope), limits, _NOT_AUTHENTIC, lambda: outcomes.receive(code, asked, at), _UNPROVED
+        )
+        return taken.model_dump_json().encode()

@@ -120,6 +120,7 @@ def build_relay(foundation: Foundation, session: aiohttp.ClientSession) -> Relay
         progress=Heartbeat(settings.heartbeat_file) if settings.heartbeat_file else None,
         watch=foundation.metrics,
     )
+    foundation.transactions.hand_over_to(relay.hand_over)
     return Relaying(relay, link, foundation.supervisor)
 
 

@@ -1,22 +1,42 @@
 """The secrets that webhooks share with their receivers."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from adapters.channels.signed_events import parse_secret
 from gateway.settings import read_secret_lines
 
+SETTLED_AFTER_S: Final = 2.0
+"""A file that was changed just now may be changed again without a sign of it: clocks of file systems tick slowly."""
+
 
 def secrets_in(directory: Path) -> Callable[[str], tuple[bytes, ...]]:
-    """Answers the webhook secrets that a ``secret_ref`` names: a file of ``directory``, read at each use.
+    """Answers the webhook secrets that a ``secret_ref`` names: a file of ``directory``, looked at at each use.
 
-    It holds one, or while the receiver changes over the new and the old one; none where there is no such file.
+    It holds one, or while the receiver changes over the new and the old one; none where there is no such file. One that
+    is the very file that was read before, unchanged, is not read again.
     """
+    known: dict[str, tuple[tuple[int, ...], tuple[bytes, ...]]] = {}
 
     def secrets_of(reference: str) -> tuple[bytes, ...]:
         path = directory / reference
-        if path.parent != directory or not path.is_file():
+        if path.parent != directory:
             return ()
-        return tuple(parse_secret(line) for line in read_secret_lines(path, 2))
+        try:
+            seen = path.stat()
+        except OSError:
+            return ()
+        stamp = (seen.st_ino, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size, seen.st_mode)
+        read = known.get(reference)
+        if read is not None and read[0] == stamp:
+            return read[1]
+        if not path.is_file():
+            return ()
+        secrets = tuple(parse_secret(line) for line in read_secret_lines(path, 2))
+        if time.time() - max(seen.st_mtime, seen.st_ctime) > SETTLED_AFTER_S:
+            known[reference] = (stamp, secrets)
+        return secrets
 
     return secrets_of

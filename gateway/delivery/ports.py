@@ -89,7 +89,8 @@ class Event:
 
     Of an ``erased`` one the retention period is over: ``data`` is empty, and it is not sent again. ``body_form`` is one
     of ``BODY_WITHOUT_POSITION`` (first sent by a version that told none) and ``BODY_WITH_POSITION``. ``replayed_at`` is
-    when it was last asked to be sent anew: what the receiver signed before settles nothing.
+    when it was last asked to be sent anew: what the receiver signed before settles nothing. ``body`` is what is sent,
+    where it was encoded already.
     """
 
     event_id: str
@@ -104,6 +105,7 @@ class Event:
     erased: bool = False
     body_form: int = BODY_WITH_POSITION
     replayed_at: datetime | None = None
+    body: bytes | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

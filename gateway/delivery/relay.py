@@ -1,5 +1,7 @@
 """The relay: claim a lease and write an open attempt down, commit, send, settle – never a transaction across a send.
 
+What its own process commits comes with both, handed over as it is committed; the rest it looks for: what other
+processes committed, what is due again, what came behind another event or found no room.
 Many sends are in flight at once; a receiver that does not answer holds at most its own share of them, and after some
 failures a probe's. Events of one receiver and application go one after the other, oldest first; the queue sees to
 that. What has been sent is settled in groups. A relay that dies leaves its leases to lapse, and another takes the
@@ -11,7 +13,7 @@ import contextlib
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -22,6 +24,8 @@ from gateway.clock import Clock
 from gateway.delivery.attempts import Attempts, ReceiverHealth
 from gateway.delivery.backoff import Backoff
 from gateway.delivery.breaker import Breaker, BreakerPolicy, BreakerState
+from gateway.delivery.hand_over import HandOver, Left
+from gateway.delivery.in_hand import InHand
 from gateway.delivery.ports import (
     Channel,
     ChannelKind,
@@ -29,6 +33,7 @@ from gateway.delivery.ports import (
     ClaimRoom,
     DeliveryState,
     RelayTransaction,
+    Settlement,
 )
 from gateway.delivery.settling import Finished, Settling
 from gateway.errors import Overloaded
@@ -100,16 +105,26 @@ class Relay:
         self._watch = watch
         self._policy = breakers or BreakerPolicy()
         self._elapsed = elapsed
+        self.hand_over = HandOver(owner, clock, self._limits.lease)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._in_flight: dict[str, ClaimedDelivery] = {}
+        self._in_hand = InHand(self._limits.in_flight, self._limits.per_destination)
         self._breakers: dict[str, Breaker] = {}
         self._passed_at: datetime | None = None
         self._looked_for_jumps_at: float | None = None
-        self._freed = asyncio.Event()
+        self._wake = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Relay until ``stop`` is set; then finish what is in flight. A failing database is waited out."""
+        self.hand_over.open(asyncio.get_running_loop(), self)
+        try:
+            await self._pass_until(stop)
+        finally:
+            self.hand_over.close()
+        await self.drain()
+
+    async def _pass_until(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
+            self._wake.clear()
             try:
                 claimed = await self.pass_once()
                 if self._progress is not None:
@@ -122,11 +137,10 @@ class Relay:
                 claimed = 0
             if not claimed:
                 await self._wait(stop)
-        await self.drain()
 
     async def pass_once(self) -> int:
         """Claim what is due and there is room for, and start sending it; answers how many were claimed."""
-        total = self._limits.in_flight - len(self._in_flight)
+        total = self._in_hand.free - len(self.hand_over.promised)
         if total <= 0:
             return 0
         at, now = self._clock(), self._elapsed()
@@ -139,20 +153,40 @@ class Relay:
         if moved:
             log.warning("relay.clock_jumped", events=moved)
         for claim in claims:
-            self._in_flight[claim.event.event_id] = claim
             probe = claim.event.destination in half_open
             if probe:
                 self._move_breaker(claim.event.destination, self._breaker(claim.event.destination).probe_began())
-            task = asyncio.create_task(self._deliver(claim, probe))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(claim, probe=probe, handed=False)
+        self._in_hand.looked(claims, room)
         self._tell_takeovers(claims)
         return len(claims)
 
     async def drain(self) -> None:
-        """Wait for every send in flight to be settled."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Wait for every send in flight to be settled, and for what is being committed for this relay."""
+        while self._tasks or self.hand_over.promised:
+            if self._tasks:
+                await asyncio.gather(*self._tasks, return_exceptions=True)
+            else:
+                await asyncio.sleep(0.01)
+
+    def has_room(self, destination: str, promised: int, promised_in_all: int) -> bool:
+        """See ``Taker``. To a receiver that failed last, nothing goes before a look at its breaker."""
+        if destination in self._breakers:
+            return False
+        return self._in_hand.free > promised_in_all and self._in_hand.free_for(destination) > promised
+
+    def take(self, claims: Sequence[ClaimedDelivery], left: Left) -> None:
+        """See ``Taker``."""
+        for claim in claims:
+            self._begin(claim, probe=False, handed=True)
+        if self._in_hand.leave(left):
+            self._wake.set()
+
+    def _begin(self, claim: ClaimedDelivery, *, probe: bool, handed: bool) -> None:
+        self._in_hand.begun(claim)
+        task = asyncio.create_task(self._deliver(claim, probe, handed))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _claim(
         self, tx: RelayTransaction, at: datetime, room: ClaimRoom, look: bool
@@ -167,12 +201,11 @@ class Relay:
         return self._passed_at is not None and at < self._passed_at
 
     def _room(self, total: int, now: float) -> ClaimRoom:
-        busy = Counter(claim.event.destination for claim in self._in_flight.values())
         each = self._limits.per_destination
-        left = {code: each - count for code, count in busy.items()}
+        left = self._in_hand.free_by_receiver()
         for code, breaker in self._breakers.items():
             left[code] = breaker.room(now, left.get(code, each))
-        return ClaimRoom(total, each, left, tuple(self._in_flight))
+        return ClaimRoom(total, each, left, (*self._in_hand.ids, *self.hand_over.promised))
 
     def _tell_takeovers(self, claims: list[ClaimedDelivery]) -> None:
         for code, count in Counter(claim.event.destination for claim in claims if claim.taken_over).items():
@@ -181,44 +214,55 @@ class Relay:
                 self._watch.taken_over(code, count)
 
     async def _wait(self, stop: asyncio.Event) -> None:
-        self._freed.clear()
-        waits = [asyncio.ensure_future(stop.wait()), asyncio.ensure_future(self._freed.wait())]
+        waits = [asyncio.ensure_future(stop.wait()), asyncio.ensure_future(self._wake.wait())]
         await asyncio.wait(waits, timeout=self._limits.idle.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await wait
 
-    async def _deliver(self, claim: ClaimedDelivery, probe: bool) -> None:
+    async def _deliver(self, claim: ClaimedDelivery, probe: bool, handed: bool) -> None:
+        event = claim.event
+        try:
+            settlement, health = await self._send(claim, probe)
+            kept = await self._settling.settle(Finished(claim, settlement, health))
+            self._tell(claim, settlement, kept)
+        except Overloaded as error:
+            log.warning("delivery.unsettled", event_id=event.event_id, check=error.check)
+        except Exception as error:  # a fault of ours: when the lease has lapsed, the event is taken over
+            log.error("delivery.unsettled", event_id=event.event_id, fault=type(error).__name__)
+        finally:
+            if self._in_hand.settled(claim, handed=handed):
+                self._wake.set()
+
+    async def _send(self, claim: ClaimedDelivery, probe: bool) -> tuple[Settlement, ReceiverHealth]:
         health = ReceiverHealth.UNTOLD
         try:
             settlement, health = await self._attempts.make(claim)
-            kept = await self._settling.settle(Finished(claim, settlement, health))
-            if self._watch is not None:
-                self._watch.attempted(claim.event.destination, settlement.state)
-            log.info(
-                "delivery.attempt",
-                event_id=claim.event.event_id,
-                destination=claim.event.destination,
-                type=claim.event.type,
-                subject=claim.event.subject,
-                sequence=claim.event.sequence,
-                attempt=claim.attempt,
-                outcome=settlement.outcome.value,
-                state=settlement.state.value,
-                reason=settlement.reason,
-                status=settlement.status,
-                milliseconds=round((settlement.finished_at - settlement.started_at).total_seconds() * 1000),
-                lease_kept=kept,
-            )
-        except Overloaded as error:
-            log.warning("delivery.unsettled", event_id=claim.event.event_id, check=error.check)
-        except Exception as error:  # a fault of ours: when the lease has lapsed, the event is taken over
-            log.error("delivery.unsettled", event_id=claim.event.event_id, fault=type(error).__name__)
+            return settlement, health
         finally:
             self._ended(claim.event.destination, health, probe)
-            self._in_flight.pop(claim.event.event_id, None)
-            self._freed.set()
+            if self._in_hand.sent(claim):
+                self._wake.set()
+
+    def _tell(self, claim: ClaimedDelivery, settlement: Settlement, kept: bool) -> None:
+        if self._watch is not None:
+            self._watch.attempted(claim.event.destination, settlement.state)
+        log.info(
+            "delivery.attempt",
+            event_id=claim.event.event_id,
+            destination=claim.event.destination,
+            type=claim.event.type,
+            subject=claim.event.subject,
+            sequence=claim.event.sequence,
+            attempt=claim.attempt,
+            outcome=settlement.outcome.value,
+            state=settlement.state.value,
+            reason=settlement.reason,
+            status=settlement.status,
+            milliseconds=round((settlement.finished_at - settlement.started_at).total_seconds() * 1000),
+            lease_kept=kept,
+        )
 
     def _ended(self, destination: str, health: ReceiverHealth, probe: bool) -> None:
         before, now = self._breaker(destination), self._elapsed()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fastapi import FastAPI
 
-from gateway.http.express import ExpressLane, ExpressRoute, Refusals
+from gateway.http.express import ExpressLane, ExpressRoute, ExpressRoutes, ExpressTemplate, Refusals
 from gateway.http.headers import SecurityHeaders, security_headers
 from gateway.http.limits import MAX_BODY_BYTES, BodyLimit
 from gateway.http.metrics import HttpMetrics
@@ -20,11 +20,12 @@ def hang_door(
     https: bool,
     max_body_bytes: int = MAX_BODY_BYTES,
     express: Sequence[ExpressRoute] = (),
+    express_templates: Sequence[ExpressTemplate] = (),
 ) -> None:
     """Prepare ``app`` before it serves: everything that goes in or out passes here.
 
-    From the outside in: the lane of ``express`` routes, security headers, observer, body limit, all routes. ``https``
-    tells whether callers use TLS.
+    From the outside in: the lane of ``express`` routes and of those with parameters, security headers, observer, body
+    limit, all routes. ``https`` tells whether callers use TLS.
     """
     install_problem_handlers(app)
     describe_problems(app)
@@ -33,7 +34,7 @@ def hang_door(
     app.add_middleware(BodyLimit, limit=max_body_bytes)
     app.add_middleware(Observation, observer=observer)
     app.add_middleware(SecurityHeaders, headers=headers)
-    if express:
-        routes = {route.path: route for route in express}
-        app.add_middleware(ExpressLane, routes=routes, observer=observer, headers=headers, limit=max_body_bytes)
+    if express or express_templates:
+        lane = ExpressRoutes({route.path: route for route in express}, express_templates)
+        app.add_middleware(ExpressLane, routes=lane, observer=observer, headers=headers, limit=max_body_bytes)
     app.add_route("/metrics", metrics.endpoint, methods=["GET"], include_in_schema=False)

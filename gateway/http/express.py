@@ -7,6 +7,7 @@ thin edge and no second gateway: headers, limits, counts and the log line are th
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -30,7 +31,17 @@ class ExpressRoute(Protocol):
     @property
     def method(self) -> str: ...
     @property
-    def path(self) -> str: ...
+    def path(self) -> str:
+        """As the ordinary route declares it."""
+        ...
+
+    @property
+    def taken_as(self) -> bytes:
+        """The media type of what it takes."""
+        ...
+
+    @property
+    def status(self) -> int: ...
     @property
     def media_type(self) -> bytes:
         """Of its answers."""
@@ -41,8 +52,28 @@ class ExpressRoute(Protocol):
         ...
 
     async def answer(self, scope: Scope, asked: Any) -> bytes:
-        """The body of the 200. Raises ``GatewayError``."""
+        """The body of the answer. Raises ``GatewayError``."""
         ...
+
+
+class ExpressTemplate(ExpressRoute, Protocol):
+    """One with parameters in its path."""
+
+    def fits(self, path: str) -> bool:
+        """Whether ``path`` is of this route, with parameters that it would take."""
+        ...
+
+
+@dataclass(frozen=True)
+class ExpressRoutes:
+    """The hot routes: ``plain`` by path, and ``templates``."""
+
+    plain: Mapping[str, ExpressRoute]
+    templates: Sequence[ExpressTemplate] = ()
+
+    def find(self, path: str) -> ExpressRoute | None:
+        """Whose ``path`` it is."""
+        return self.plain.get(path) or next((each for each in self.templates if each.fits(path)), None)
 
 
 class ExpressLane:
@@ -51,18 +82,18 @@ class ExpressLane:
     def __init__(
         self,
         app: ASGIApp,
-        routes: Mapping[str, ExpressRoute],
+        routes: ExpressRoutes,
         observer: Observer,
         headers: Sequence[tuple[bytes, bytes]],
         limit: int,
     ) -> None:
-        """``routes`` by path; bodies of at most ``limit`` bytes."""
+        """Takes bodies of at most ``limit`` bytes."""
         self._app, self._routes, self._observer, self._limit = app, routes, observer, limit
         self._headers = list(headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route = self._routes.get(scope["path"]) if scope["type"] == "http" else None
-        if route is None or scope["method"] != route.method or not self._is_plain(scope):
+        route = self._routes.find(scope["path"]) if scope["type"] == "http" else None
+        if route is None or scope["method"] != route.method or not self._is_plain(scope, route.taken_as):
             await self._app(scope, receive, send)
             return
         body, gone = await _whole(receive)
@@ -88,17 +119,17 @@ class ExpressLane:
             *self._headers,
         ]
         try:
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.start", "status": route.status, "headers": headers})
             await send({"type": "http.response.body", "body": answer})
         finally:
-            self._observer.end(observed, scope, 200)
+            self._observer.end(observed, scope, route.status)
 
-    def _is_plain(self, scope: Scope) -> bool:
-        """Exactly one Content-Type, and that JSON, and a length that may be; the rest is for the framework to read."""
+    def _is_plain(self, scope: Scope, media_type: bytes) -> bool:
+        """One Content-Type, and that ``media_type``, and a length that may be; the rest the framework reads."""
         types = lengths = 0
         for name, value in scope["headers"]:
             if name == b"content-type":
-                types += 1 if value == JSON else 2
+                types += 1 if value == media_type else 2
             elif name == b"content-length":
                 fits = value.isdigit() and len(value) <= _LONGEST and int(value) <= self._limit
                 lengths += 1 if fits else 2

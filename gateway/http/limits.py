@@ -116,4 +116,10 @@ class RateLimit:
 
 def address_of(request: Request) -> str:
     """Where the request comes from: the peer, or whom a trusted proxy names (``BANDIAN_TRUSTED_PROXIES``)."""
-    return request.client.host if request.client else "unknown"
+    return peer_of(request.scope)
+
+
+def peer_of(scope: Scope) -> str:
+    """See ``address_of``."""
+    client = scope.get("client")
+    return str(client[0]) if client else "unknown"

@@ -26,13 +26,27 @@ async def receive_push(
 
     Raises ``RateLimited``, ``HTTPException`` 415 for another media type, and what ``receive`` raises.
     """
-    address = address_of(request)
-    limits.require(UNPROVED, use, address)
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != MEDIA_JOSE:
-        raise HTTPException(415)
-    try:
+
+    async def read() -> ResultT:
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type != MEDIA_JOSE:
+            raise HTTPException(415)
         return await receive(await request.body())
+
+    return await counted_push(address_of(request), limits, use, read, unproved)
+
+
+async def counted_push(
+    address: str,
+    limits: RateLimits,
+    use: str,
+    receive: Callable[[], Awaitable[ResultT]],
+    unproved: tuple[type[GatewayError], ...],
+) -> ResultT:
+    """What ``receive`` makes of a push from ``address``; see ``receive_push``."""
+    limits.require(UNPROVED, use, address)
+    try:
+        return await receive()
     except unproved:
         limits.count(UNPROVED, use, address)
         raise

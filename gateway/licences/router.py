@@ -8,6 +8,7 @@ from starlette.types import Scope
 
 from gateway.caller import Caller, Role
 from gateway.http.callers import Doorkeeper, require_role
+from gateway.http.express import JSON
 from gateway.http.responses import JoseResponse
 from gateway.http.services import provide, services_of
 from gateway.licences.service import LicenceService
@@ -46,6 +47,8 @@ class ExpressLicences:
 
     method = "POST"
     path = LICENCES
+    taken_as = JSON
+    status = 200
     media_type = MEDIA_JOSE.encode()
 
     def take(self, body: bytes) -> VerifiedLicenceRequest | None:

@@ -8,9 +8,10 @@ from sqlalchemy import Connection, insert
 
 from adapters.storage.applications import applications
 from adapters.storage.deadline_looks import deadline_looks
-from adapters.storage.deliveries import ReadOnlyOutbox, outbox
+from adapters.storage.deliveries import outbox
 from adapters.storage.engine import create_database_engine
 from adapters.storage.migrate import migrate
+from adapters.storage.outbox import ReadOnlyOutbox
 from adapters.storage.record_trees import record_checkpoints, record_super_leaves
 from adapters.storage.records import ReadOnlyRecords, record_logs, record_seals
 from adapters.storage.sealed import SealedValue

@@ -45,4 +45,5 @@ def test_each_path_is_measured_against_its_limit_and_audited(
         assert min(figures[name] for name in FIGURES) > 0
         assert f"| {path} | {database} | 4 |" in ended.stdout
     assert told["machine"]["databases"]["sqlite"]["fsyncs_per_s"] > 0
+    assert "as many receipts, each once and in order" in ended.stdout
     assert "the record is whole" in ended.stdout

@@ -83,7 +83,7 @@ BOUNDARIES: tuple[Boundary, ...] = (
     ),
     *_around(
         "number",
-        "adapters.storage.deliveries:BatchOutbox.write",
+        "adapters.storage.outbox:BatchOutbox.write",
         BOTH,
         "events wait for their numbers",
         "events are numbered and written, not committed",

@@ -16,9 +16,9 @@ from typing import TypeVar
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine
 
-from adapters.storage.deliveries import ReadOnlyOutbox
 from adapters.storage.engine import create_memory_engine
 from adapters.storage.migrate import migrate
+from adapters.storage.outbox import ReadOnlyOutbox
 from adapters.storage.records import ReadOnlyRecords, record_unavailable
 from adapters.storage.sealed import AtRest
 from adapters.storage.statements import Statements

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from adapters.storage.applications import SqlStageEvents
-from adapters.storage.deliveries import BatchOutbox
 from adapters.storage.delivery_queue import SqlDeliveryQueue
+from adapters.storage.outbox import BatchOutbox
 from adapters.storage.records import BatchRecords
 from gateway.applications import confirmation, intake, lifecycle, stage_events
 from gateway.certificates.registry import KindRegistry

@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, text
 
-from adapters.storage.deliveries import ReadOnlyOutbox, outbox
+from adapters.storage.deliveries import outbox
 from adapters.storage.engine import create_database_engine
+from adapters.storage.outbox import ReadOnlyOutbox
 from adapters.storage.records import ReadOnlyRecords
 from adapters.storage.sealed import AtRest, seal_values
 from adapters.storage.statements import Statements

@@ -13,6 +13,7 @@ from tests.bench.hot.gateways import Gateways
 from tests.bench.hot.ground import Ground, HotPath, Wanted
 from tests.bench.hot.intake import IntakePath
 from tests.bench.hot.live import LivePath
+from tests.bench.hot.outcomes import OutcomePath
 from tests.bench.hot.progress import ProgressPath
 from tests.bench.hot.slices import Measured
 from tests.bench.hot.stand import standing
@@ -27,6 +28,7 @@ PATHS: dict[str, HotPath] = {
     "1d": LivePath("verified licence, fetched from its source, SM2 seals", sm2=True),
     "3": ProgressPath("progress page"),
     "4": IntakePath("intake: begun, shown, confirmed"),
+    "2": OutcomePath(),
 }
 """By path id, in the order in which they are measured. A further path is one line here."""
 CONNECTIONS = 32

@@ -1,0 +1,244 @@
+"""The outbox that rooms append to: events are numbered without a gap as they are committed, and those that the relay of
+this process takes at once are leased to it in the same breath.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import Connection, insert, select, text
+
+from adapters.storage.deliveries import delivery_attempts, outbox
+from adapters.storage.destinations import delivery_destinations
+from adapters.storage.sealed import seal_values
+from gateway.crypto.sealing import Sealer
+from gateway.delivery.cloud_events import encode_cloud_event
+from gateway.delivery.hand_over import HandOver
+from gateway.delivery.ports import (
+    BODY_WITH_POSITION,
+    AttemptOutcome,
+    ChannelKind,
+    ClaimedDelivery,
+    DeliveryState,
+    Event,
+    EventDraft,
+)
+from gateway.records.entries import digest
+from schemas.events import EPOCH
+
+
+class BatchOutbox:
+    """Events of the units that are about to be committed together; they are numbered just before the commit.
+
+    Numbering last keeps the counters' rows locked for the length of one insert, and makes commit order the order of
+    positions, so that a reader of the feed never passes over an event that is still to be committed. What the relay of
+    this process takes at once is leased to it as it is written down.
+    """
+
+    def __init__(self, sealer: Sealer, source: str, hand_over: HandOver | None = None) -> None:
+        """``source`` is the gateway's issuer: with it the body of an event is known when the event is numbered."""
+        self._sealer = sealer
+        self._source = source
+        self._hand_over = hand_over
+        self._claims: list[ClaimedDelivery] = []
+        self._left: set[tuple[str, str]] = set()
+        self.drafts: list[EventDraft] = []
+
+    def append(self, draft: EventDraft) -> None:
+        self.drafts.append(draft)
+
+    def truncate(self, length: int) -> None:
+        """Forget drafts beyond ``length``: those of a unit that failed."""
+        del self.drafts[length:]
+
+    def write(self, connection: Connection) -> None:
+        """Number and store what was appended."""
+        if not self.drafts:
+            return
+        events = [self._encoded(event) for event in numbered(connection, self.drafts)]
+        at = None
+        if self._hand_over is not None:
+            at = self._hand_over.now()
+            self._promise(connection, self._hand_over, events, at)
+        claimed = {claim.event.event_id for claim in self._claims}
+        lease = {} if at is None or self._hand_over is None else _leased(self._hand_over, at)
+        rows = [self._row(event) | (lease if event.event_id in claimed else _NOT_LEASED) for event in events]
+        connection.execute(_ADD_EVENTS, rows)
+        if at is not None and claimed:
+            connection.execute(_ADD_ATTEMPTS, [open_attempt(event_id, 1, at) for event_id in claimed])
+
+    def committed(self) -> None:
+        """The transaction stands: the relay may send."""
+        if self._hand_over is not None and (self._claims or self._left):
+            self._hand_over.handed(self._claims, self._left)
+
+    def broken_off(self) -> None:
+        """The transaction does not stand, or nobody knows whether it does."""
+        if self._hand_over is not None:
+            self._hand_over.broken_off([claim.event.event_id for claim in self._claims])
+
+    def _promise(self, connection: Connection, hand_over: HandOver, events: Sequence[Event], at: datetime) -> None:
+        """Of each subject the oldest event alone can go, and none while an earlier one is undelivered."""
+        disabled = _disabled(connection, {event.destination for event in events})
+        held_back = _undelivered(connection, events)
+        waiting: Counter[tuple[str, str]] = Counter()
+        for event in events:
+            key = (event.destination, event.subject)
+            if key not in held_back and event.destination not in disabled:
+                held_back.add(key)
+                if hand_over.promise(event.event_id, event.destination):
+                    self._claims.append(ClaimedDelivery(event, 1, at))
+                    continue
+            waiting[key] += 1
+        self._left = {key for key in waiting if key[0] not in disabled}
+
+    def _encoded(self, event: Event) -> Event:
+        """With the bytes of its body, the same at every attempt. A review request is signed anew at each."""
+        if event.channel is ChannelKind.DEPARTMENT:
+            return event
+        return replace(event, body=encode_cloud_event(event, self._source))
+
+    def _row(self, event: Event) -> dict[str, Any]:
+        key = {"event_id": event.event_id}
+        return {
+            **seal_values(self._sealer, outbox, {"data": event.data}, key),
+            **key,
+            "destination": event.destination,
+            "channel": event.channel.value,
+            "type": event.type,
+            "subject": event.subject,
+            "at": event.at,
+            "position": event.position,
+            "sequence": event.sequence,
+            "state": DeliveryState.PENDING.value,
+            "next_attempt_at": event.at,
+            "scheduled_at": event.at,
+            "tried_for_s": 0.0,
+            "body_sha256": None if event.body is None else digest(event.body),
+        }
+
+
+_ADD_EVENTS, _ADD_ATTEMPTS = insert(outbox), insert(delivery_attempts)
+_NOT_LEASED: Final[dict[str, Any]] = {
+    "attempts": 0,
+    "first_attempt_at": None,
+    "lease_owner": None,
+    "lease_until": None,
+    "body_form": None,
+}
+
+
+def _leased(hand_over: HandOver, at: datetime) -> dict[str, Any]:
+    """What a claim leaves in the row of an event that was never tried."""
+    return {
+        "attempts": 1,
+        "first_attempt_at": at,
+        "lease_owner": hand_over.owner,
+        "lease_until": at + hand_over.lease,
+        "body_form": BODY_WITH_POSITION,
+    }
+
+
+def open_attempt(event_id: str, attempt: int, at: datetime) -> dict[str, Any]:
+    """The row of an attempt that begins."""
+    return {
+        "event_id": event_id,
+        "attempt": attempt,
+        "started_at": at,
+        "finished_at": at,
+        "state": DeliveryState.PENDING.value,
+        "reason": AttemptOutcome.OPEN.value,
+        "outcome": AttemptOutcome.OPEN.value,
+    }
+
+
+class ReadOnlyOutbox:
+    """Stands in for the outbox where a unit only reads."""
+
+    def append(self, draft: EventDraft) -> None:
+        raise RuntimeError(f"{draft.type} was to be sent from a unit of work that only reads")
+
+
+def numbered(connection: Connection, drafts: Sequence[EventDraft]) -> list[Event]:
+    """``drafts`` as events, each with its position and sequence; their counters are locked from here on."""
+    wanted: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for index, draft in enumerate(drafts):
+        wanted[(draft.destination, "")].append(index)
+        wanted[(draft.destination, draft.subject)].append(index)
+    positions, sequences = [0] * len(drafts), [0] * len(drafts)
+    counters = [(destination, subject, len(wanted[destination, subject])) for destination, subject in sorted(wanted)]
+    for destination, subject, last in _rows(connection, _ADVANCE, counters):
+        indices = wanted[destination, subject]
+        numbers = sequences if subject else positions
+        for number, index in enumerate(indices, last - len(indices) + 1):
+            numbers[index] = number
+    return [
+        Event(
+            draft.event_id,
+            draft.destination,
+            draft.channel,
+            draft.type,
+            draft.subject,
+            sequence,
+            position,
+            draft.at,
+            draft.data,
+        )
+        for draft, position, sequence in zip(drafts, positions, sequences, strict=True)
+    ]
+
+
+def _undelivered(connection: Connection, events: Sequence[Event]) -> set[tuple[str, str]]:
+    """Of which receivers and subjects an event that was committed before is still under way."""
+    later = {(event.destination, event.subject, 0) for event in events if event.sequence > 1}
+    return {(destination, subject) for destination, subject in _rows(connection, _UNDELIVERED, sorted(later))}
+
+
+def _disabled(connection: Connection, destinations: Collection[str]) -> set[str]:
+    known = connection.execute(_DISABLED).scalars()
+    return set(destinations).intersection(known)
+
+
+_DISABLED = select(delivery_destinations.c.code).where(delivery_destinations.c.disabled_at.is_not(None))
+_WANTED: Final = {
+    "postgresql": "unnest(CAST(:destinations AS text[]), CAST(:subjects AS text[]), CAST(:counts AS bigint[]))"
+    " AS wanted (destination, subject, count)",
+    "sqlite": "(SELECT json_extract(value, '$[0]') AS destination, json_extract(value, '$[1]') AS subject,"
+    " json_extract(value, '$[2]') AS count FROM json_each(:rows)) AS wanted",
+}
+"""A few rows as a table, whatever their number, so that one statement does for them all."""
+_BASE: Final = f"(SELECT CAST(coalesce(max(number), 0) AS bigint) * {EPOCH} FROM restorations)"  # noqa: S608 - constants
+"""What lies before the first number of a counter that begins now (``adapters.storage.restorations.first_number``)."""
+_ADVANCE: Final = {
+    dialect: text(
+        "INSERT INTO outbox_counters (destination, subject, last)"  # noqa: S608 - constants
+        f" SELECT destination, subject, count + {_BASE} FROM {wanted} WHERE true"
+        " ON CONFLICT (destination, subject)"
+        f" DO UPDATE SET last = outbox_counters.last + excluded.last - {_BASE}"
+        " RETURNING destination, subject, last"
+    )
+    for dialect, wanted in _WANTED.items()
+}
+_UNDELIVERED: Final = {
+    dialect: text(
+        "SELECT DISTINCT earlier.destination, earlier.subject"  # noqa: S608 - constants
+        f" FROM {wanted} CROSS JOIN outbox AS earlier"
+        " WHERE earlier.destination = wanted.destination AND earlier.subject = wanted.subject"
+        " AND earlier.state = 'pending'"
+    )
+    for dialect, wanted in _WANTED.items()
+}
+
+
+def _rows(connection: Connection, statements: dict[str, Any], wanted: Sequence[tuple[str, str, int]]) -> list[Any]:
+    if not wanted:
+        return []
+    dialect = connection.dialect.name
+    if dialect == "sqlite":
+        return list(connection.execute(statements[dialect], {"rows": orjson.dumps(wanted).decode()}))
+    destinations, subjects, counts = (list(column) for column in zip(*wanted, strict=True))
+    columns = {"destinations": destinations, "subjects": subjects, "counts": counts}
+    return list(connection.execute(statements[dialect], columns))

@@ -1,0 +1,283 @@
+"""Events go to the relay of the same process as they are committed, and all that a claim promises still holds."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from adapters.storage.transactions import SqlTransactions
+from gateway.delivery.backoff import Backoff
+from gateway.delivery.destinations import untried
+from gateway.delivery.errors import NotDelivered
+from gateway.delivery.ports import (
+    LEASE_LAPSED,
+    AttemptOutcome,
+    ChannelKind,
+    ClaimRoom,
+    DeliveryState,
+    DeliveryView,
+    Event,
+    EventDraft,
+    Receipt,
+)
+from gateway.delivery.relay import Relay, RelayLimits
+from gateway.errors import Owner
+from tests.support.storage import NOON, SetClock, opened
+
+PLENTY = ClaimRoom(100, 100)
+SELDOM = timedelta(seconds=30)
+"""How long the relay waits between two looks: what comes before that was handed over, or asked for."""
+
+
+@dataclass
+class Utility:
+    """A channel that answers when it is let, or fails."""
+
+    sent: list[str] = field(default_factory=list)
+    going: set[str] = field(default_factory=set)
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+    fails: bool = False
+
+    async def send(self, event: Event, at: datetime) -> Receipt:
+        self.going.add(event.event_id)
+        await self.open.wait()
+        self.sent.append(event.event_id)
+        if self.fails:
+            raise NotDelivered(
+                check="webhook.status_503",
+                owner=Owner.CALLER,
+                remedy="",
+                partner=event.destination,
+                outcome=AttemptOutcome.DECLINED,
+            )
+        return Receipt("a receipt", False)
+
+    async def find_receipt(self, event: Event, at: datetime) -> None:
+        return None
+
+
+@dataclass
+class Scene:
+    """A writer and the relay beside it."""
+
+    transactions: SqlTransactions
+    relay: Relay
+    utility: Utility
+
+    async def commit(self, *drafts: EventDraft) -> None:
+        """All of them in one unit of work."""
+
+        def work(tx: object) -> None:
+            for draft in drafts:
+                tx.outbox.append(draft)  # type: ignore[attr-defined]
+
+        await self.transactions.write(work)
+
+    async def view(self, event_id: str) -> DeliveryView:
+        found = await self.transactions.read(lambda tx: tx.deliveries.find(event_id))
+        assert found is not None
+        return found
+
+    async def claimed(self, at: datetime = NOON) -> list[str]:
+        """What another relay could claim."""
+        claims = await self.transactions.write(
+            lambda tx: tx.deliveries.claim("another", at, at + timedelta(seconds=30), PLENTY)
+        )
+        return [claim.event.event_id for claim in claims]
+
+    async def delivered(self, *event_ids: str) -> None:
+        async with asyncio.timeout(10):
+            for event_id in event_ids:
+                while (await self.view(event_id)).state is not DeliveryState.DELIVERED:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def scene_over(database_url: str, limits: RelayLimits | None = None) -> AsyncIterator[Scene]:
+    clock, utility = SetClock(), Utility()
+    with opened(database_url, clock) as transactions:
+        channels = {ChannelKind.WEBHOOK: utility}
+        relay = Relay("beside", transactions, channels, clock, Backoff(), limits or RelayLimits(idle=SELDOM))
+        transactions.hand_over_to(relay.hand_over)
+        stop = asyncio.Event()
+        running = asyncio.create_task(relay.run(stop))
+        await asyncio.sleep(0.1)  # its first look finds nothing
+        try:
+            yield Scene(transactions, relay, utility)
+        finally:
+            utility.open.set()
+            stop.set()
+            await running
+
+
+@pytest.fixture
+async def scene(database_url: str) -> AsyncIterator[Scene]:
+    async with scene_over(database_url) as made:
+        yield made
+
+
+def draft(name: str, subject: str = "app-1", destination: str = "utility") -> EventDraft:
+    return EventDraft(name, destination, ChannelKind.WEBHOOK, "test", subject, NOON, {"said": name})
+
+
+async def under_way(utility: Utility, *event_ids: str) -> None:
+    async with asyncio.timeout(10):
+        while not utility.going.issuperset(event_ids):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_it_is_leased_and_its_attempt_open_before_anything_is_sent(scene: Scene) -> None:
+    await scene.commit(draft("one"))
+    view = await scene.view("one")
+    assert (view.state, view.attempts) == (DeliveryState.PENDING, 1)
+    assert [(each.attempt, each.outcome) for each in view.history] == [(1, AttemptOutcome.OPEN)]
+    await under_way(scene.utility, "one")
+    assert await scene.claimed() == []
+    scene.utility.open.set()
+    await scene.delivered("one")
+    view = await scene.view("one")
+    assert [(each.attempt, each.outcome) for each in view.history] == [(1, AttemptOutcome.RECEIPTED)]
+
+
+async def test_what_is_handed_over_is_stored_as_a_claim_would_leave_it(database_url: str) -> None:
+    async with scene_over(database_url) as scene:
+        await scene.commit(draft("handed", "app-1"))
+        await under_way(scene.utility, "handed")
+        scene.transactions.hand_over_to(None)
+        await scene.commit(draft("claimed", "app-2"))
+        claims = await scene.transactions.write(
+            lambda tx: tx.deliveries.claim("beside", NOON, NOON + RelayLimits().lease, PLENTY)
+        )
+        assert [claim.event.event_id for claim in claims] == ["claimed"]
+        rows = await scene.transactions.read(_rows)
+        handed, claimed = (
+            {name: value for name, value in rows[name].items() if name not in _ITS_OWN}
+            for name in ("handed", "claimed")
+        )
+        assert handed == claimed
+
+
+_ITS_OWN = {"event_id", "subject", "position", "sequence", "data", "body_sha256"}
+
+
+def _rows(tx: object) -> dict[str, dict[str, object]]:
+    from adapters.storage.deliveries import outbox
+
+    statements = tx._statements  # type: ignore[attr-defined]
+    return {row.event_id: dict(row._mapping) for row in statements.execute(outbox.select())}
+
+
+async def test_of_an_application_the_oldest_goes_alone_and_the_next_right_after_it(scene: Scene) -> None:
+    await scene.commit(draft("first"), draft("second"))
+    await scene.commit(draft("third"))
+    await under_way(scene.utility, "first")
+    assert scene.utility.going == {"first"}
+    scene.utility.open.set()
+    await scene.delivered("first", "second", "third")
+    assert scene.utility.sent == ["first", "second", "third"]
+
+
+async def test_nothing_goes_before_an_event_that_was_there(database_url: str) -> None:
+    with opened(database_url, SetClock()) as before:
+        await before.write(lambda tx: tx.outbox.append(draft("old")))
+        await before.write(lambda tx: tx.deliveries.claim("elsewhere", NOON, NOON + timedelta(hours=1), PLENTY))
+    async with scene_over(database_url) as scene:
+        scene.utility.open.set()
+        await scene.commit(draft("new"), draft("of-another", "app-2"))
+        await scene.delivered("of-another")
+        assert (await scene.view("new")).attempts == 0
+        assert scene.utility.sent == ["of-another"]
+
+
+async def test_a_disabled_receiver_gets_nothing(scene: Scene) -> None:
+    disabled = replace(untried("utility").failed(NOON, "webhook.timeout"), disabled_at=NOON)
+    await scene.transactions.write(lambda tx: tx.destinations.put(disabled))
+    scene.utility.open.set()
+    await scene.commit(draft("one"), draft("two", destination="other"))
+    await scene.delivered("two")
+    assert ((await scene.view("one")).attempts, scene.utility.sent) == (0, ["two"])
+
+
+async def test_after_a_failure_a_look_at_the_breaker_comes_first(scene: Scene) -> None:
+    scene.utility.fails = True
+    scene.utility.open.set()
+    await scene.commit(draft("one"))
+    async with asyncio.timeout(10):
+        while (await scene.view("one")).last_reason is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert not scene.relay.has_room("utility", 0, 0)
+    assert scene.relay.has_room("other", 0, 0)
+    scene.utility.fails = False
+    await scene.commit(draft("two", "app-2"))
+    await scene.delivered("two")
+
+
+async def test_where_there_is_no_room_it_waits_for_its_turn(database_url: str) -> None:
+    limits = RelayLimits(in_flight=3, per_destination=2, idle=SELDOM)
+    async with scene_over(database_url, limits) as scene:
+        names = [f"event-{number}" for number in range(8)]
+        await scene.commit(*(draft(name, f"app-{name}") for name in names))
+        await under_way(scene.utility, "event-0", "event-1")
+        assert len(scene.utility.going) == 2
+        scene.utility.open.set()
+        await scene.delivered(*names)
+        assert sorted(scene.utility.sent) == names
+
+
+async def test_a_unit_that_fails_is_not_promised(scene: Scene) -> None:
+    def fails(tx: object) -> None:
+        tx.outbox.append(draft("never"))  # type: ignore[attr-defined]
+        raise ValueError
+
+    results = await asyncio.gather(
+        scene.transactions.write(fails), scene.commit(draft("one", "app-2")), return_exceptions=True
+    )
+    assert isinstance(results[0], ValueError)
+    scene.utility.open.set()
+    await scene.delivered("one")
+    assert (scene.utility.sent, list(scene.relay.hand_over.promised)) == (["one"], [])
+
+
+async def test_a_commit_that_fails_gives_its_room_back(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    from adapters.storage import writer
+
+    def failing(transaction: object) -> None:
+        raise writer.CommitUnknown("lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writer, "_commit_phase", failing)
+        with pytest.raises(Exception, match="not_written"):
+            await scene.commit(draft("lost"))
+    assert list(scene.relay.hand_over.promised) == []
+    scene.utility.open.set()
+    await scene.commit(draft("one"))
+    await scene.delivered("one")
+    assert scene.utility.sent == ["one"]
+
+
+async def test_a_relay_that_dies_with_it_in_hand_leaves_it_to_another(database_url: str) -> None:
+    async with scene_over(database_url) as scene:
+        await scene.commit(draft("one"))
+        await under_way(scene.utility, "one")
+        later = NOON + timedelta(seconds=31)
+        assert await scene.claimed(later) == ["one"]
+        view = await scene.view("one")
+        assert (view.state, view.attempts) == (DeliveryState.UNKNOWN, 2)
+        ended = [(each.outcome, each.reason) for each in view.history]
+        assert ended == [(AttemptOutcome.UNKNOWN, LEASE_LAPSED), (AttemptOutcome.OPEN, "open")]
+
+
+async def test_what_was_promised_when_it_is_told_to_stop_is_still_sent(database_url: str) -> None:
+    names: Sequence[str] = [f"event-{number}" for number in range(20)]
+    async with scene_over(database_url) as scene:
+        scene.utility.open.set()
+        writes = [asyncio.create_task(scene.commit(draft(name, f"app-{name}"))) for name in names]
+        await asyncio.sleep(0)
+    await asyncio.gather(*writes)
+    with opened(database_url, SetClock()) as after:
+        views = await after.read(lambda tx: tx.deliveries.list(None, None, 100))
+    tried = {view.event.event_id: view.state for view in views if view.attempts}
+    assert set(tried.values()) <= {DeliveryState.DELIVERED}

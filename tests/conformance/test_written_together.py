@@ -1,0 +1,105 @@
+"""Outcomes of one batch look and change together, and each comes out as if it had been alone."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+from sqlalchemy import insert
+from structlog.testing import capture_logs
+
+from adapters.storage.approvals import approval_outcomes
+from gateway.approvals.errors import OutcomeContradicts, PermitNotFound
+from gateway.approvals.permit_states import permit_state
+from gateway.notices.model import NoticeKind
+from tests.support.approvals import ROAD, ApprovalsRoom, approvals_room, intake, road_claims
+from tests.support.storage import NOON
+
+STEPS = ("accepted", "correction_requested", "correction_received", "approved")
+
+
+@pytest.fixture
+def room(database_url: str) -> Iterator[ApprovalsRoom]:
+    with approvals_room(database_url) as made:
+        yield made
+
+
+async def permits_of(room: ApprovalsRoom, count: int) -> list[str]:
+    from tests.support.approvals import an_application
+
+    permits = []
+    for number in range(count):
+        await room.receive_application(an_application(f"app_{number}"))
+        wanted = intake({"department": ROAD, "permit": "road_occupation"})
+        permits.append((await room.open(wanted, f"app_{number}"))[ROAD])
+    return permits
+
+
+def claims(permit: str, number: int) -> dict[str, Any]:
+    step = STEPS[number - 1]
+    reason = "请补充材料" if step == "correction_requested" else None
+    return road_claims(permit, number, step, NOON, reason=reason)
+
+
+async def test_all_outcomes_of_a_review_in_one_batch_are_heard_in_it(room: ApprovalsRoom) -> None:
+    permits = await permits_of(room, 3)
+    pushes = [(permit, number) for number in range(1, 5) for permit in permits]
+    answers = await asyncio.gather(*(room.push(ROAD, claims(*each)) for each in pushes))
+    assert len({answer.record_id for answer in answers}) == len(pushes)
+    for number, _ in enumerate(permits):
+        kept = await room.transactions.read(lambda tx, n=number: tx.joint_reviews.find_by_application(f"app_{n}"))
+        (permit,) = kept.review.permits
+        assert [known.outcome.sequence for known in permit.heard] == [1, 2, 3, 4]
+        assert permit_state(permit).status.value == "approved"
+        own = await room.transactions.read(lambda tx, n=number: tx.notices.of_application(f"app_{n}", 10))
+        assert {each.kind for each in own} >= {NoticeKind.PERMIT_ACCEPTED, NoticeKind.PERMIT_APPROVED}
+    events = [event for event in await room.events("csg-guangzhou") if event.type.endswith("outcome.v1")]
+    assert len(events) == len(pushes)
+
+
+async def test_the_same_outcome_twice_in_a_batch_is_one(room: ApprovalsRoom) -> None:
+    permits = await permits_of(room, 4)
+    pushes = [claims(permit, 1) for permit in (*permits, *permits)]
+    answers = await asyncio.gather(*(room.push(ROAD, each) for each in pushes))
+    assert sorted(answer.duplicate for answer in answers) == [False] * 4 + [True] * 4
+    assert len({answer.record_id for answer in answers}) == 4
+
+
+async def test_what_is_refused_in_a_batch_leaves_nothing_and_takes_nothing_with_it(room: ApprovalsRoom) -> None:
+    permits = await permits_of(room, 4)
+    await room.push(ROAD, claims(permits[0], 1))
+    contradicting = {**claims(permits[0], 1), "jti": "another", "outcome": "approved"}
+    wanted = [contradicting, claims("prm_none", 1), *(claims(permit, 1) for permit in permits[1:])]
+    answers = await asyncio.gather(*(room.push(ROAD, each) for each in wanted), return_exceptions=True)
+    assert [type(answer) for answer in answers[:2]] == [OutcomeContradicts, PermitNotFound]
+    assert [answer.duplicate for answer in answers[2:]] == [False] * 3
+    kept = await room.transactions.read(lambda tx: tx.joint_reviews.find_by_application("app_0"))
+    assert [known.outcome.outcome_id for known in kept.review.permits[0].heard] == [claims(permits[0], 1)["jti"]]
+    for permit in permits[1:]:
+        assert len(await room.transactions.read(lambda tx, p=permit: tx.approval_outcomes.of_permit(p))) == 1
+    assert (await room.actions()).count("outcome.refused") == 2
+
+
+async def test_where_writing_together_fails_each_is_written_by_itself(room: ApprovalsRoom) -> None:
+    permits = await permits_of(room, 5)
+    row = {"department": ROAD, "outcome_id": "doubled", "permit_id": permits[4], "sequence": 1}
+    rest = {"content_digest": "0" * 64, "signed": b"x", "signed_digest": "0" * 64, "record_id": "r-1"}
+    blind = insert(approval_outcomes)
+
+    def doubling(tx: Any) -> None:
+        """A unit that does not look before it adds."""
+        tx._statements.defer(blind, tx._statements.sealed(approval_outcomes, {**row, **rest, "received_at": NOON}))
+
+    with capture_logs() as logs:
+        pushes = [room.push(ROAD, claims(permit, 1)) for permit in permits[:4]]
+        writes = [room.transactions.write(doubling) for _ in range(2)]
+        answers = await asyncio.gather(*pushes, *writes, return_exceptions=True)
+    failed = [answer for answer in answers if isinstance(answer, Exception)]
+    assert [answer.duplicate for answer in answers[:4]] == [False] * 4
+    assert len(failed) == 1
+    assert any(line["event"] == "writer.one_by_one" for line in logs)
+    for permit in permits[:4]:
+        assert len(await room.transactions.read(lambda tx, p=permit: tx.approval_outcomes.of_permit(p))) == 1
+    actions = [orjson.dumps(each) for each in await room.entries() if each["action"] == "outcome.received"]
+    assert len(actions) == 4
