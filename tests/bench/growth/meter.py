@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from adapters.storage.deliveries import ReadOnlyOutbox
+from adapters.storage.outbox import ReadOnlyOutbox
 from adapters.storage.records import ReadOnlyRecords
 from adapters.storage.statements import Statements
 from adapters.storage.unit_of_work import SqlUnitOfWork
