@@ -203,8 +203,9 @@ class Fleet:
         loop = asyncio.get_running_loop()
         idle = _Run(iter(()), b"", 0, loop.create_future())
         for port, connections in self._connections.items():
-            kept = [connection for connection in connections if connection.alive]
-            for _ in range(self.size - len(kept)):
+            kept = connections
+            # Looked at again after each wait: while one is connected, another may be let go of.
+            while len(kept := [connection for connection in kept if connection.alive]) < self.size:
                 _, connection = await loop.create_connection(lambda: _ClientConnection(idle), "127.0.0.1", port)
                 kept.append(connection)
             self._connections[port] = kept
