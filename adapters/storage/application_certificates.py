@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Date, ForeignKey, Index, Table, Text, insert, or_, select, update
+from sqlalchemy import Column, ColumnElement, Date, ForeignKey, Index, Table, Text, insert, select, update
 
 from adapters.storage.statements import Statements
 from adapters.storage.tables import UtcInstant, metadata
@@ -127,19 +127,25 @@ class SqlApplicationCertificates:
 
     def to_sweep(self, before: datetime, at: datetime, limit: int) -> Sequence[tuple[str, str]]:
         swept_at = application_certificates.c.swept_at
-        # A time that lies ahead is one that a clock set when it ran fast.
-        return self._taken(or_(swept_at <= before, swept_at > at + _A_DAY), limit, swept_at=at)
+        taken = self._taken(swept_at <= before, swept_at, limit, swept_at=at)
+        if len(taken) < limit:  # a time that lies ahead is one that a clock set when it ran fast
+            taken = [*taken, *self._taken(swept_at > at + _A_DAY, swept_at, limit - len(taken), swept_at=at)]
+        return taken
 
     def expired(self, on: date, limit: int) -> Sequence[tuple[str, str]]:
         last_day = application_certificates.c.last_day
-        return self._taken((last_day < on) & application_certificates.c.swept_at.is_not(None), limit, last_day=None)
+        due = (last_day < on) & application_certificates.c.swept_at.is_not(None)
+        return self._taken(due, last_day, limit, last_day=None)
 
-    def _taken(self, due: ColumnElement[bool], limit: int, **changed: Any) -> Sequence[tuple[str, str]]:
+    def _taken(
+        self, due: ColumnElement[bool], along: Column[Any], limit: int, **changed: Any
+    ) -> Sequence[tuple[str, str]]:
+        """Ordered as the index of what they are due by: in another order all would be read to find a few."""
         table = application_certificates.c
         some = (
             select(table.application_id, table.kind)
             .where(due)
-            .order_by(table.application_id, table.kind)
+            .order_by(along)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )

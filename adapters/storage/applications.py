@@ -1,9 +1,7 @@
 """Tables and repositories of applications; ``application_parties`` and ``intakes`` alone hold personal data here."""
 
-import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -12,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     ForeignKey,
     Index,
+    Integer,
     Select,
     Table,
     Text,
@@ -20,18 +19,20 @@ from sqlalchemy import (
     false,
     func,
     insert,
+    literal_column,
     select,
     update,
 )
 
 from adapters.storage.application_certificates import add_certificates, leave_alone, put_certificate
+from adapters.storage.application_list import ApplicationList
 from adapters.storage.deadline_looks import look_anew, look_no_more
 from adapters.storage.sealed import SealedJson
 from adapters.storage.statements import Statements
 from adapters.storage.tables import JsonDocument, UtcInstant, metadata
 from gateway.applications import lifecycle as lifecycles
 from gateway.applications.customer_classes import Area, ClassDerivation, CustomerClass
-from gateway.applications.lifecycle import Lifecycle, LifecycleStatus
+from gateway.applications.lifecycle import Lifecycle
 from gateway.applications.model import (
     ApplicationDocument,
     ApplicationHeading,
@@ -42,7 +43,6 @@ from gateway.applications.model import (
     Party,
 )
 from gateway.certificates.verdicts import Verdict
-from gateway.clock import start_of_day_in_china
 from schemas.identity import ApplicantKind
 
 applications = Table(
@@ -62,11 +62,28 @@ applications = Table(
     Column("derivation", JsonDocument, nullable=False),
     Column("documents", JsonDocument, nullable=False),
     Column("lifecycle", SealedJson, nullable=False),
+    Column("forgotten", Integer),
     Index("ix_applications_utility_received_at", "utility", "received_at"),
     Index("ix_applications_holder_digest", "holder_digest"),
     Index("ix_applications_closed_at", "closed_at"),
     Index("ix_applications_received_at", "received_at"),
+    Index("ix_applications_status_received_at", "status", "received_at"),
+    Index("ix_applications_region_status_received_at", "region", "status", "received_at"),
 )
+"""``forgotten`` is NULL while whoever applied is known, ``OTHERS_LEFT`` or ``NOTHING_LEFT`` afterwards."""
+
+OTHERS_LEFT, NOTHING_LEFT = literal_column("1", Integer()), literal_column("2", Integer())
+"""Whom else the certificates name is still there, or nobody is; written out, so that a plan can rest on an index."""
+to_forget = applications.c.forgotten.is_(None) & applications.c.closed_at.is_not(None)
+others_left = applications.c.forgotten == OTHERS_LEFT
+for _name, _state in (("to_forget", to_forget), ("others_left", others_left)):
+    Index(
+        f"ix_applications_{_name}",
+        applications.c.status,
+        applications.c.closed_at,
+        sqlite_where=_state,
+        postgresql_where=_state,
+    )
 
 application_parties = Table(
     "application_parties",
@@ -171,22 +188,7 @@ class SqlApplications:
         return self._many(select(applications).where(applications.c.holder_digest == holder_digest), limit)
 
     def headings(self, wanted: HeadingFilter, limit: int) -> Sequence[ApplicationHeading]:
-        shown = [applications.c[each.name] for each in fields(ApplicationHeading)]
-        query = select(*shown).order_by(applications.c.received_at.desc(), applications.c.application_id).limit(limit)
-        if wanted.application_id is not None:
-            query = query.where(applications.c.application_id == wanted.application_id)
-        if wanted.region is not None:
-            below = re.sub(r"(00)+$", "", wanted.region)
-            query = query.where(applications.c.region.startswith(below, autoescape=True))
-        if wanted.status is not None:
-            query = query.where(applications.c.status == wanted.status.value)
-        if wanted.received_from is not None:
-            query = query.where(applications.c.received_at >= start_of_day_in_china(wanted.received_from))
-        if wanted.received_until is not None:
-            after = start_of_day_in_china(wanted.received_until + timedelta(days=1))
-            query = query.where(applications.c.received_at < after)
-        rows = self._statements.execute(query)
-        return [ApplicationHeading(**{**row._mapping, "status": LifecycleStatus(row.status)}) for row in rows]
+        return ApplicationList(self._statements, applications).page(wanted, limit)
 
     def _one(self, query: Select[Any], application_id: str) -> GridConnectionApplication | None:
         row = self._statements.execute(query, {"own": application_id}).one_or_none()

@@ -11,7 +11,7 @@ from adapters.storage.read_ahead import ReadAhead
 from adapters.storage.sealed import SealedBytes, SealedText
 from adapters.storage.statements import Statements
 from adapters.storage.tables import UtcInstant, metadata
-from gateway.certificates.ports import COPIES, CertificateCopy, CopyVersion, HeldCopies
+from gateway.certificates.ports import COPIES, MOST_COUNTED, CertificateCopy, CopyVersion, HeldCopies
 from gateway.crypto.sealing import StoredDataUnreadable
 from gateway.transaction import Look
 
@@ -27,6 +27,7 @@ certificate_copies = Table(
     Column("level", Text, nullable=False),
     Column("fetched_at", UtcInstant, nullable=False),
     Index("ix_certificate_copies_kind_fetched_at", "kind", "fetched_at"),
+    Index("ix_certificate_copies_source_kind_fetched_at", "source", "kind", "fetched_at"),
 )
 
 
@@ -34,6 +35,8 @@ _OF_A_COPY = ("kind", "identifier", "envelope", "source", "level", "fetched_at",
 
 log = structlog.get_logger()
 
+_SOURCE, _KIND, _FETCHED_AT = (certificate_copies.c[name] for name in ("source", "kind", "fetched_at"))
+_BY_SOURCE = (_SOURCE, _KIND, _FETCHED_AT)
 _NEW = insert_or(certificate_copies)  # compiles to the same ON CONFLICT on SQLite
 _PUT = _NEW.on_conflict_do_update(
     index_elements=["kind", "holder_digest", "digest"],
@@ -41,12 +44,8 @@ _PUT = _NEW.on_conflict_do_update(
 )
 _OF_HOLDER = certificate_copies.c.holder_digest == bindparam("of_holder")
 _OF_KIND = certificate_copies.c.kind == bindparam("of_kind")
-_NEWEST = select(func.max(certificate_copies.c.fetched_at)).where(_OF_KIND, _OF_HOLDER).scalar_subquery()
-_LATEST = (
-    select(certificate_copies)
-    .where(_OF_KIND, _OF_HOLDER, certificate_copies.c.fetched_at == _NEWEST)
-    .order_by(certificate_copies.c.digest)
-)
+# Which are the newest is seen here: asked for the greatest time, SQLite reads all of the kind to find the holder's.
+_LATEST = select(certificate_copies).where(_OF_KIND, _OF_HOLDER).order_by(certificate_copies.c.digest)
 _FORGET = delete(certificate_copies).where(_OF_HOLDER)
 _FORGET_KIND = _FORGET.where(_OF_KIND)
 _KEY = (certificate_copies.c.kind, certificate_copies.c.holder_digest)
@@ -85,22 +84,37 @@ class SqlCertificateCopies:
         self._statements.execute(_PUT, self._statements.sealed(certificate_copies, columns))
 
     def held(self) -> Sequence[HeldCopies]:
-        """What is at hand of each source and kind."""
-        key = (certificate_copies.c.source, certificate_copies.c.kind)
-        at = certificate_copies.c.fetched_at
-        rows = self._statements.execute(
-            select(*key, func.count().label("copies"), func.min(at).label("oldest_at"), func.max(at).label("newest_at"))
-            .group_by(*key)
-            .order_by(*key)
-        )
-        return [HeldCopies(each.source, each.kind, each.copies, each.oldest_at, each.newest_at) for each in rows]
+        """What is at hand of each source and kind: a few probes of their index for each, and what is counted there."""
+        found: list[HeldCopies] = []
+        while (after := self._key_beyond(found[-1] if found else None)) is not None:
+            source, kind = after
+            own = (certificate_copies.c.source == source) & (certificate_copies.c.kind == kind)
+            some = select(_FETCHED_AT).where(own).limit(MOST_COUNTED).subquery()
+            counted = select(func.count()).select_from(some)
+            oldest, newest = (
+                self._statements.execute(select(_FETCHED_AT).where(own).order_by(*order).limit(1)).scalar_one()
+                for order in (_BY_SOURCE, [column.desc() for column in _BY_SOURCE])
+            )
+            found.append(HeldCopies(*after, self._statements.execute(counted).scalar_one(), oldest, newest))
+        return found
+
+    def _key_beyond(self, last: HeldCopies | None) -> tuple[str, str] | None:
+        following, row = select(_SOURCE, _KIND).order_by(*_BY_SOURCE).limit(1), None
+        if last is not None:  # two bounds and not one of both columns: SQLite would read on from the first alone
+            of_source = certificate_copies.c.source == last.source
+            row = self._statements.execute(following.where(of_source, last.kind < _KIND)).one_or_none()
+            following = following.where(last.source < _SOURCE)
+        row = row or self._statements.execute(following).one_or_none()
+        return None if row is None else (row.source, row.kind)
 
     def latest(self, kind: str, holder_code: str) -> Sequence[CertificateCopy]:
-        rows = self._statements.execute(
-            _LATEST, {"of_kind": kind, "of_holder": self._statements.holder_digest(holder_code)}
-        )
+        asked = {"of_kind": kind, "of_holder": self._statements.holder_digest(holder_code)}
+        rows = self._statements.execute(_LATEST, asked).all()
+        newest = max((row.fetched_at for row in rows), default=None)
         copies = []
         for row in rows:
+            if row.fetched_at != newest:
+                continue
             try:
                 opened = self._statements.opened(certificate_copies, row)
             except StoredDataUnreadable as error:  # the source has the certificate itself, and is asked for it

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, case, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, case, func, literal, or_, select, tuple_, update
 
-from adapters.storage.deliveries import delivery_attempts, is_dead, is_pending, outbox
+from adapters.storage.deliveries import delivery_attempts, destinations_with, is_dead, is_pending, outbox
 from adapters.storage.delivery_claims import claim
 from adapters.storage.delivery_list import newest
 from adapters.storage.delivery_rows import attempt_of, event_of, in_state, view_of
@@ -26,8 +26,22 @@ from gateway.delivery.ports import (
     Settlement,
 )
 
+OUT_OF_ORDER: Final = timedelta(hours=1)
+"""How far an event's time may lie behind that of one with a lower position: it is taken before the commit."""
 SKEW: Final = timedelta(minutes=2)
 """How far the clocks of two machines may be apart before one of them counts as having jumped."""
+
+
+def _oldest() -> Select[tuple[datetime | None]]:
+    """When the oldest event was that waits: of each receiver the first by its id, which tells when it was made."""
+    code = destinations_with(is_pending).c.code
+    own = is_pending & (outbox.c.destination >= code) & (outbox.c.destination <= code)
+    first = select(outbox.c.at).where(own).order_by(outbox.c.destination, outbox.c.event_id).limit(1)
+    of_each = select(first.correlate(code.table).scalar_subquery().label("at")).select_from(code.table).subquery()
+    return select(func.min(of_each.c.at))
+
+
+_OLDEST: Final = _oldest()
 
 
 class SqlDeliveryQueue:
@@ -103,16 +117,18 @@ class SqlDeliveryQueue:
         return replayed.rowcount == 1
 
     def replay_since(self, destination: str, since: datetime, after: int, limit: int, at: datetime) -> ReplayedPage:
+        after = max(after, self._before(destination, since - OUT_OF_ORDER))
         found = self._statements.execute(
             select(outbox.c.event_id, outbox.c.position)
             .where(
-                outbox.c.destination == destination,
-                outbox.c.position > after,
+                # Bounded and ordered as the index of positions alone is.
+                outbox.c.destination <= destination,
+                tuple_(outbox.c.destination, outbox.c.position) > tuple_(destination, after),
                 outbox.c.at >= since,
                 ~is_pending,
                 outbox.c.erased_at.is_(None),
             )
-            .order_by(outbox.c.position)
+            .order_by(outbox.c.destination, outbox.c.position)
             .limit(limit + 1)
         ).all()
         page = found[:limit]
@@ -122,13 +138,31 @@ class SqlDeliveryQueue:
         self._statements.execute(_replayed(outbox.c.event_id.in_(event_ids), at))
         return ReplayedPage(event_ids, page[-1].position, len(found) > limit)
 
+    def _before(self, destination: str, at: datetime) -> int:
+        """A position of ``destination`` with no event of ``at`` or later up to it, as positions go with time: halving
+        what lies between, so that nothing is read of years that nobody asks about.
+        """
+        own = select(outbox.c.position, outbox.c.at).where(outbox.c.destination == destination)
+        furthest = own.order_by(outbox.c.position.desc()).limit(1)
+        last = self._statements.execute(furthest).one_or_none()
+        low, high = 0, 0 if last is None else last.position
+        while low < high:
+            middle = (low + high + 1) // 2
+            nearest = own.where(outbox.c.position <= middle).order_by(outbox.c.position.desc()).limit(1)
+            row = self._statements.execute(nearest).one_or_none()
+            if row is None or row.at < at:
+                low = middle
+            else:
+                high = row.position - 1
+        return low
+
     def hasten(self, destination: str, at: datetime) -> int:
         waiting = (is_pending, outbox.c.destination == destination, outbox.c.lease_owner.is_(None))
         hastened = update(outbox).where(*waiting, outbox.c.next_attempt_at > at)
         return self._statements.execute(hastened.values(next_attempt_at=at, scheduled_at=at)).rowcount
 
     def backlog(self) -> Backlog:
-        oldest = self._statements.execute(select(func.min(outbox.c.at).label("at")).where(is_pending)).one().at
+        oldest = self._statements.execute(_OLDEST).scalar_one()
         unknown = self._count(in_state(DeliveryState.UNKNOWN))
         return Backlog(self._count(is_pending), self._count(is_dead), oldest, unknown)
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     delete,
     exists,
     select,
+    update,
 )
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
@@ -47,7 +48,16 @@ evidence_documents = Table(
     Column("role", Text, nullable=False),
     Column("body", SealedBytes, nullable=False),
     Column("kept_at", UtcInstant, nullable=False),
+    Column("rested_on_at", UtcInstant),
     Index("ix_evidence_documents_kept_at", "kept_at"),
+)
+"""``rested_on_at`` is when it was seen that applications rest on it, which need not be asked again while they do."""
+_not_seen_resting = evidence_documents.c.rested_on_at.is_(None)
+Index(
+    "ix_evidence_documents_loose",
+    evidence_documents.c.kept_at,
+    sqlite_where=_not_seen_resting,
+    postgresql_where=_not_seen_resting,
 )
 
 application_evidence = Table(
@@ -188,6 +198,33 @@ def let_go(statements: Statements, application_ids: Sequence[str]) -> None:
     statements.execute(
         delete(evidence_documents).where(evidence_documents.c.digest.in_(digests), personal, nobody_rests_on_it())
     )
+    left = evidence_documents.c.digest.in_(digests) & evidence_documents.c.rested_on_at.is_not(None)
+    statements.execute(update(evidence_documents).where(left).values(rested_on_at=None))
+
+
+def remove_loose(statements: Statements, before: datetime, at: datetime, limit: int) -> tuple[int, bool]:
+    """Of up to ``limit`` documents kept before ``before``, remove those that no application rests on.
+
+    Answers how many, and whether there may be more to look at.
+
+    Each is looked at once, and again when an application let go of it: they are not walked through at every round.
+    """
+    old = loose(before)
+    page = select(evidence_documents.c.digest).where(old).order_by(evidence_documents.c.kept_at).limit(limit)
+    digests = list(statements.execute(page.with_for_update(skip_locked=True)).scalars())
+    # Locked before it is asked who rests on them: whoever lets go meanwhile waits, and takes the mark off again.
+    asked = select(application_evidence.c.digest).where(application_evidence.c.digest.in_(digests)).distinct()
+    resting = set(statements.execute(asked).scalars())
+    gone = sorted(set(digests) - resting)
+    seen = update(evidence_documents).where(evidence_documents.c.digest.in_(sorted(resting)))
+    statements.execute(seen.values(rested_on_at=at))
+    removed = statements.execute(delete(evidence_documents).where(evidence_documents.c.digest.in_(gone))).rowcount
+    return removed, len(digests) == limit
+
+
+def loose(before: datetime) -> ColumnElement[bool]:
+    """Kept before ``before``, and not seen to be rested on."""
+    return _not_seen_resting & (evidence_documents.c.kept_at < before)
 
 
 def nobody_rests_on_it() -> ColumnElement[bool]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, Row, and_, func, select, true
 
 from adapters.storage.applications import applications
 from adapters.storage.approvals import joint_reviews
@@ -56,12 +56,10 @@ class SqlApplicationsObserved:
         return self._stream(and_(applications.c.closed_at.is_(None), _within(region)))
 
     def received(self, begins_at: datetime, ends_at: datetime, region: str) -> Sequence[tuple[str, str, int]]:
-        own, closed_at = applications.c, applications.c.closed_at
-        # What was received in a span was not closed before it: so the index on closed_at finds it too.
+        own = applications.c
         counted = (
             select(own.region, own.customer_class, func.count().label("number"))
             .where(own.received_at >= begins_at, own.received_at < ends_at, _within(region))
-            .where(or_(closed_at >= begins_at, closed_at.is_(None)))
             .group_by(own.region, own.customer_class)
         )
         return [(row.region, row.customer_class, row.number) for row in self._statements.execute(counted)]

@@ -57,6 +57,8 @@ _waits = projects.c.waiting_since.is_not(None)
 Index("ix_projects_waiting", projects.c.project_id, sqlite_where=_waits, postgresql_where=_waits)
 _not_erased = projects.c.erased_at.is_(None)
 Index("ix_projects_heard_at", projects.c.heard_at, sqlite_where=_not_erased, postgresql_where=_not_erased)
+_over = _not_erased & projects.c.over_since.is_not(None)
+Index("ix_projects_over_since", projects.c.over_since, sqlite_where=_over, postgresql_where=_over)
 
 project_pushes = Table(
     "project_pushes",

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Date,
+    Index,
     Integer,
     LargeBinary,
     Row,
@@ -58,6 +59,7 @@ reconciliation_reports = Table(
     Column("agrees", Boolean, nullable=False),
     Column("body", SealedJson, nullable=False),
     Column("record_id", Text, nullable=False),
+    Index("ix_reconciliation_reports_day", "day"),
 )
 """The latest report on each day. The utility's words (ids that the gateway may not know) rest under seal."""
 

@@ -1,25 +1,23 @@
 """What each retention policy removes. The tables are other rooms'; when a thing's time is over is said here alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Select, Table, delete, func, select, tuple_, update
 
-from adapters.storage.applications import application_parties, applications, intakes
+from adapters.storage.applications import application_parties, applications, intakes, others_left, to_forget
 from adapters.storage.capacities import grid_capacities
 from adapters.storage.certificates import certificate_copies
-from adapters.storage.contracts import forget_contracts
 from adapters.storage.deliveries import outbox
-from adapters.storage.evidence import evidence_documents, let_go, nobody_rests_on_it
+from adapters.storage.evidence import evidence_documents, loose, nobody_rests_on_it, remove_loose
+from adapters.storage.forgetting import FINISHED, WITHDRAWN, SqlForgetting, page_by_page
 from adapters.storage.idempotency import idempotency_keys
 from adapters.storage.identity import verification_sessions
-from adapters.storage.named_persons import forget_named, named_persons
-from adapters.storage.notice_sends import forget_ways
+from adapters.storage.named_persons import named_persons
 from adapters.storage.outages import outage_events, outages
 from adapters.storage.projects import project_pushes, projects
-from adapters.storage.ratings import forget_ratings
-from adapters.storage.reviews import review_tasks
+from adapters.storage.reviews import review_tasks, reviews_to_forget
 from adapters.storage.statements import Statements
 from gateway.applications.lifecycle import LifecycleStatus
 from gateway.delivery.ports import ChannelKind, DeliveryState
@@ -28,18 +26,17 @@ from gateway.retention.policies import Kept, RetentionPolicy
 Condition = Callable[[RetentionPolicy, datetime], ColumnElement[bool]]
 
 
-def _closed(before: datetime, *, withdrawn: bool) -> Select[Any]:
-    by_withdrawal = applications.c.status == LifecycleStatus.WITHDRAWN.value
-    ended = by_withdrawal if withdrawn else ~by_withdrawal
-    return select(applications.c.application_id).where(applications.c.closed_at <= before, ended)
+def _closed(before: datetime, statuses: Sequence[LifecycleStatus], state: ColumnElement[bool]) -> Select[Any]:
+    ended = applications.c.status.in_([status.value for status in statuses])
+    return select(applications.c.application_id).where(state, ended, applications.c.closed_at <= before)
 
 
-def _parties(before: datetime, *, withdrawn: bool) -> ColumnElement[bool]:
-    return application_parties.c.application_id.in_(_closed(before, withdrawn=withdrawn))
+def _parties(before: datetime, statuses: Sequence[LifecycleStatus]) -> ColumnElement[bool]:
+    return application_parties.c.application_id.in_(_closed(before, statuses, to_forget))
 
 
-def _others(before: datetime, *, withdrawn: bool) -> ColumnElement[bool]:
-    return named_persons.c.subject.in_(_closed(before, withdrawn=withdrawn))
+def _others(before: datetime, statuses: Sequence[LifecycleStatus]) -> ColumnElement[bool]:
+    return named_persons.c.subject.in_(_closed(before, statuses, others_left))
 
 
 def _settled(before: datetime, state: DeliveryState) -> ColumnElement[bool]:
@@ -55,13 +52,13 @@ def _projects(before: datetime, *, silent: bool) -> ColumnElement[bool]:
 
 
 def _reviewed(before: datetime) -> ColumnElement[bool]:
-    over = select(review_tasks.c.task_id).where(review_tasks.c.settled_at <= before)
+    over = select(review_tasks.c.task_id).where(reviews_to_forget, review_tasks.c.settled_at <= before)
     return named_persons.c.subject.in_(over)
 
 
 _OVER: dict[Kept, tuple[Table, Condition]] = {
-    Kept.PARTIES: (application_parties, lambda _, before: _parties(before, withdrawn=False)),
-    Kept.WITHDRAWN_PARTIES: (application_parties, lambda _, before: _parties(before, withdrawn=True)),
+    Kept.PARTIES: (application_parties, lambda _, before: _parties(before, FINISHED)),
+    Kept.WITHDRAWN_PARTIES: (application_parties, lambda _, before: _parties(before, WITHDRAWN)),
     Kept.DELIVERIES: (outbox, lambda _, before: _settled(before, DeliveryState.DELIVERED)),
     Kept.UNDELIVERED: (outbox, lambda _, before: _settled(before, DeliveryState.DEAD)),
     Kept.INTAKES: (intakes, lambda _, before: intakes.c.expires_at <= before),
@@ -69,10 +66,10 @@ _OVER: dict[Kept, tuple[Table, Condition]] = {
     Kept.ANSWERS: (idempotency_keys, lambda _, before: idempotency_keys.c.expires_at <= before),
     Kept.STATUS_EVIDENCE: (
         evidence_documents,
-        lambda _, before: (evidence_documents.c.kept_at < before) & nobody_rests_on_it(),
+        lambda _, before: loose(before) & nobody_rests_on_it(),
     ),
-    Kept.OTHERS: (named_persons, lambda _, before: _others(before, withdrawn=False)),
-    Kept.WITHDRAWN_OTHERS: (named_persons, lambda _, before: _others(before, withdrawn=True)),
+    Kept.OTHERS: (named_persons, lambda _, before: _others(before, FINISHED)),
+    Kept.WITHDRAWN_OTHERS: (named_persons, lambda _, before: _others(before, WITHDRAWN)),
     Kept.REVIEWED_OTHERS: (named_persons, lambda _, before: _reviewed(before)),
     Kept.PROJECT_CONTACTS: (projects, lambda _, before: _projects(before, silent=False)),
     Kept.SILENT_PROJECTS: (projects, lambda _, before: _projects(before, silent=True)),
@@ -100,30 +97,35 @@ class SqlRemoval:
         return int(self._statements.execute(counted).scalar_one())
 
     def remove(self, policy: RetentionPolicy, before: datetime, at: datetime, limit: int) -> int:
+        forgetting, shown_after = SqlForgetting(self._statements), at - policy.others_shown
+        match policy.what:
+            case Kept.PARTIES:
+                return forgetting.parties(FINISHED, before, limit, shown_after)
+            case Kept.WITHDRAWN_PARTIES:
+                return forgetting.parties(WITHDRAWN, before, limit, shown_after)
+            case Kept.OTHERS:
+                return forgetting.others(FINISHED, before, limit)
+            case Kept.WITHDRAWN_OTHERS:
+                return forgetting.others(WITHDRAWN, before, limit)
+            case Kept.REVIEWED_OTHERS:
+                return forgetting.reviewed(before, limit)
+            case Kept.STATUS_EVIDENCE:
+                return page_by_page(lambda: remove_loose(self._statements, before, at, limit))
+            case _:
+                return self._remove_some(policy, before, at, limit)
+
+    def _remove_some(self, policy: RetentionPolicy, before: datetime, at: datetime, limit: int) -> int:
         table, condition = _OVER[policy.what]
         keys = _key(table)
         # Several processes clear up at once: none waits for rows that another is about to remove.
         some = select(*keys).where(condition(policy, before)).limit(limit).with_for_update(skip_locked=True, of=table)
         if table is outbox:
             return self._erase(some, at)
-        if table is application_parties:
-            return self._forget_parties(some, at - policy.others_shown)
         if table is outages:
             return self._forget_outages(some)
         if table is projects:
             return self._forget_contacts(some, at)
         return self._statements.execute(delete(table).where(tuple_(*keys).in_(some))).rowcount
-
-    def _forget_parties(self, some: Select[Any], shown_after: datetime) -> int:
-        """Who applied, and with it what proves who applied and what was shown: envelopes and assertions."""
-        over = list(self._statements.execute(some).scalars())
-        let_go(self._statements, over)
-        forget_ways(self._statements, over)
-        forget_contracts(self._statements, over)
-        forget_ratings(self._statements, over)
-        forget_named(self._statements, over, shown_after)
-        forgotten = delete(application_parties).where(application_parties.c.application_id.in_(over))
-        return self._statements.execute(forgotten).rowcount
 
     def _forget_outages(self, some: Select[Any]) -> int:
         """With what was told of them; the record keeps that it was told, and applicants their notices."""

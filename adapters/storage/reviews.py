@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Index, Select, Table, Text, insert, select, update
+from sqlalchemy import Column, ForeignKey, Index, Integer, Select, Table, Text, insert, select, update
 
 from adapters.storage.sealed import SealedText
 from adapters.storage.statements import Statements
@@ -35,9 +35,19 @@ review_tasks = Table(
     Column("settled_by", Text),
     Column("reason", SealedText),
     Column("application_id", Text),
+    Column("forgotten", Integer),
     Index("ix_review_tasks_state_opened_at", "state", "opened_at"),
     Index("ix_review_tasks_holder_digest", "holder_digest"),
     Index("ix_review_tasks_application_id", "application_id"),
+    Index("ix_review_tasks_opened_at", "opened_at", "task_id"),
+)
+"""``forgotten`` is NULL until nobody is left whom the certificates under review named."""
+reviews_to_forget = review_tasks.c.forgotten.is_(None) & review_tasks.c.settled_at.is_not(None)
+Index(
+    "ix_review_tasks_to_forget",
+    review_tasks.c.settled_at,
+    sqlite_where=reviews_to_forget,
+    postgresql_where=reviews_to_forget,
 )
 
 review_looks = Table(
@@ -77,10 +87,12 @@ class SqlReviews:
         return self._many(own.order_by(review_tasks.c.opened_at.desc(), review_tasks.c.task_id.desc()).limit(limit))
 
     def listed(self, state: ReviewState | None, limit: int) -> Sequence[ReviewTask]:
-        query = select(review_tasks)
-        if state is not None:
-            query = query.where(review_tasks.c.state == state.value)
-        return self._many(query.order_by(review_tasks.c.opened_at, review_tasks.c.task_id).limit(limit))
+        oldest = (review_tasks.c.opened_at, review_tasks.c.task_id)
+        query = select(review_tasks).order_by(*oldest)
+        if state is not None:  # bounded and ordered as the index of states alone is
+            alike = review_tasks.c.state.between(state.value, state.value)
+            query = select(review_tasks).where(alike).order_by(review_tasks.c.state, *oldest)
+        return self._many(query.limit(limit))
 
     def settle(self, task_id: str, settlement: Settlement) -> bool:
         still_open = (review_tasks.c.task_id == task_id) & (review_tasks.c.state == ReviewState.OPEN.value)
@@ -114,7 +126,7 @@ class SqlReviews:
 def _task(row: dict[str, Any]) -> ReviewTask:
     return ReviewTask(
         **{
-            **row,
+            **{name: value for name, value in row.items() if name != "forgotten"},
             "state": ReviewState(row["state"]),
             "findings": tuple(finding_from_json(stored) for stored in row["findings"]),
         }

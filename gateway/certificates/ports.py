@@ -96,15 +96,27 @@ COPIES = "certificate_copies"
 """``Look.what`` of a holder's copies; the key is their kind and the holder's keyed digest."""
 
 
+MOST_COUNTED = 10_000
+"""Copies beyond so many are not counted for whoever only looks how a source does."""
+
+
 @dataclass(frozen=True)
 class HeldCopies:
-    """How many copies of one kind are at hand from one source, and between when they were fetched."""
+    """How many copies of one kind are at hand from one source, and between when they were fetched.
+
+    A ``count`` of ``MOST_COUNTED`` is that many or more.
+    """
 
     source: str
     kind: str
     count: int
     oldest_at: datetime
     newest_at: datetime
+
+    @property
+    def or_more(self) -> bool:
+        """Whether there may be more than ``count``."""
+        return self.count >= MOST_COUNTED
 
 
 class CertificateCopies(Protocol):

@@ -23,11 +23,12 @@ _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 """Lone surrogates have no UTF-8; NUL ends a text for some readers, and no database column takes it."""
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _ESCAPED_NUL = b"\\u0000"
+_TO_URL, _FROM_URL = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
 
 
 def encode_base64url(data: bytes) -> bytes:
     """base64url without padding, RFC 7515 §2."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=")
+    return binascii.b2a_base64(data, newline=False).translate(_TO_URL).rstrip(b"=")
 
 
 def decode_base64url(text: bytes) -> bytes:
@@ -36,7 +37,7 @@ def decode_base64url(text: bytes) -> bytes:
     Re-encoding and comparing refuses padding, foreign characters, white space and non-zero trailing bits in one go.
     """
     try:
-        data = base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))
+        data = binascii.a2b_base64(text.translate(_FROM_URL) + b"=" * (-len(text) % 4))
     except (binascii.Error, ValueError):
         raise refused("base64url", "各段须为无填充的规范 base64url 编码") from None
     if encode_base64url(data) != text:
@@ -68,13 +69,7 @@ def parse_object(data: bytes, *, max_bytes: int, max_depth: int = MAX_DEPTH) -> 
         raise refused("json", "须为不带 BOM 与前导空白的 JSON 对象")
     _check_depth(data, max_depth)
     try:
-        value = json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=_unique,
-            parse_constant=_no_constant,
-            parse_int=_bounded_int,
-            parse_float=_bounded_float,
-        )
+        value = _DECODER.decode(data.decode("utf-8"))
     except UnicodeDecodeError:
         raise refused("encoding", "须为合法的 UTF-8 编码") from None
     except (ValueError, RecursionError):
@@ -128,6 +123,11 @@ def _bounded_float(digits: str) -> float:
     if not math.isfinite(value):
         raise ValueError("number out of range")
     return value
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_bounded_int, parse_float=_bounded_float
+)
 
 
 def _has_no_text(value: Any) -> bool:

@@ -1,70 +1,145 @@
 """``python -m tests.bench`` (``make bench``): what our layers cost, as ratios to the bare work below them.
 
-``signatures`` compares loops within one process, ``paths`` real processes over loopback (docs/performance.md).
+``signatures`` and ``layers`` compare loops within one process. ``paths``, ``processes`` and ``memory`` run real ones
+over loopback, on one stand for each database. What was measured goes to ``build/bench.json`` and is printed as tables;
+``tables`` prints those that are there. ``growth`` asks the same of databases of several sizes, and takes hours: it is
+measured where it is asked for by its name (docs/performance.md).
 """
 
 import argparse
+import json
 import os
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from gateway.crypto import sm2
 from gateway.crypto.errors import AlgorithmUnavailable
-from tests.bench import signatures
-from tests.bench.hot import paths
+from gateway.logging import configure_logging
+from tests.bench import layers, signatures, tables
+from tests.bench.growth import run as growth
+from tests.bench.hot import paths, surroundings
+from tests.bench.hot.ground import Wanted
+from tests.support.databases import Databases
 
 OUT = Path("build/bench.json")
+GROWTH_OUT = Path("build/growth.json")
+ON_A_STAND = ("paths", "processes", "memory")
+BENCHES = ("signatures", "layers", *ON_A_STAND)
+TABLES, GROWTH = "tables", "growth"
+
+
+def say(line: str) -> None:
+    """At once, so that whoever waits sees how far it has come."""
+    print(line, flush=True)
 
 
 def _signatures(arguments: argparse.Namespace) -> None:
     sm2.use_library(arguments.sm2_library)
     try:
-        print(f"SM2 by {sm2.library().version}")
+        say(f"SM2 by {sm2.library().version}")
     except AlgorithmUnavailable as unavailable:
         raise SystemExit(f"no SM2 here: {unavailable.remedy}") from None
     for comparison in signatures.measure(seconds=arguments.seconds, rounds=arguments.rounds):
-        print(comparison, flush=True)
+        say(str(comparison))
 
 
-def _paths(arguments: argparse.Namespace) -> None:
-    wanted = paths.Wanted(
-        arguments.path or list(paths.PATHS),
+def _layers(arguments: argparse.Namespace, directory: Path) -> dict[str, Any]:
+    configure_logging("WARNING", sys.stderr)
+    found = []
+    for layer in layers.measure(directory, arguments.database or paths.DATABASES, arguments.pairs):
+        say(f"{layer.database}: {layer.name}: {layer.cpu_us:.0f} µs of CPU a unit")
+        found.append(layer.to_json())
+    return {"layers": found}
+
+
+def _on_a_stand(arguments: argparse.Namespace, names: Sequence[str], directory: Path) -> dict[str, Any]:
+    every: dict[str, Sequence[int]] = dict.fromkeys(paths.PATHS, arguments.connections or (paths.CONNECTIONS,))
+    wanted = Wanted(
+        (arguments.path or list(paths.PATHS)) if "paths" in names else [],
         arguments.database or paths.DATABASES,
-        arguments.connections or [32],
+        every if arguments.connections else every | paths.MANY_CONNECTIONS,
         arguments.slice,
         arguments.pairs,
         arguments.applications,
+        [] if arguments.closed else arguments.open_loop or [0.5, 0.7],
+        processes="processes" in names,
+        memory=arguments.requests if "memory" in names else 0,
     )
+    return paths.measure(directory, wanted, say)
+
+
+def _machine(arguments: argparse.Namespace, directory: Path) -> dict[str, Any]:
+    if "postgresql" in (arguments.database or paths.DATABASES):
+        with suppress(pytest.skip.Exception), Databases(directory).empty_postgresql() as url:
+            return {"machine": surroundings.described(directory, url)}
+    return {"machine": surroundings.described(directory, None)}
+
+
+def _measured(arguments: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
+    told: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as directory:
-        results = paths.measure(Path(directory), wanted, lambda line: print(line, flush=True))
-    paths.write(arguments.out, results)
-    print(f"{arguments.out}: {len(results)} figures")
+        if "layers" in names:
+            told |= _layers(arguments, Path(directory))
+        if on_a_stand := [name for name in names if name in ON_A_STAND]:
+            told |= _on_a_stand(arguments, on_a_stand, Path(directory))
+        if told:
+            told |= _machine(arguments, Path(directory))
+    return told
 
 
-BENCHES: dict[str, Callable[[argparse.Namespace], None]] = {"signatures": _signatures, "paths": _paths}
-"""A further bench is one module and one line here."""
+def _growth(arguments: argparse.Namespace) -> None:
+    found: list[growth.Grown] = []
+    with tempfile.TemporaryDirectory() as directory:
+        sizes, databases = arguments.sizes or growth.SIZES, arguments.database or paths.DATABASES
+        for each in growth.measure(Path(directory), sizes, databases, say):
+            found.append(each)
+            growth.write(GROWTH_OUT, [each])
+    say(growth.table(found))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("bench", nargs="*", help=f"which of {', '.join(BENCHES)}; all by default")
+    parser.add_argument(
+        "bench", nargs="*", help=f"which of {', '.join(BENCHES)}, {TABLES}, {GROWTH}; {', '.join(BENCHES)} by default"
+    )
+    parser.add_argument("--sizes", nargs="+", type=int, help="record entries of each database of growth")
     parser.add_argument("--seconds", type=float, default=0.1, help="CPU time of one slice of signatures")
     parser.add_argument("--rounds", type=int, default=40, help="rounds of four slices of signatures")
     parser.add_argument("--sm2-library", help="another libcrypto, e.g. Tongsuo's")
     parser.add_argument("--path", action="append", choices=list(paths.PATHS), help="all by default; may be repeated")
     parser.add_argument("--database", action="append", choices=paths.DATABASES, help="both by default")
-    parser.add_argument("--connections", action="append", type=int, help="32 by default; may be repeated")
+    parser.add_argument("--connections", action="append", type=int, help="32, and more of 1b; may be repeated")
+    parser.add_argument("--open-loop", action="append", type=float, help="share of the closed rate; 0.5 and 0.7")
+    parser.add_argument("--closed", action="store_true", help="no open loop")
     parser.add_argument("--slice", type=float, default=1.0, help="CPU time of one slice of a path")
-    parser.add_argument("--pairs", type=int, default=20, help="pairs of slices of a path")
+    parser.add_argument("--pairs", type=int, default=20, help="pairs of slices of a path, of layers")
     parser.add_argument("--applications", type=int, default=60, help="applications that are asked about")
-    parser.add_argument("--out", type=Path, default=OUT, help=f"where the figures of paths go; {OUT} by default")
+    parser.add_argument("--requests", type=int, default=100_000, help="over how many of them memory is watched")
+    parser.add_argument("--out", type=Path, default=OUT, help=f"where the figures go; {OUT} by default")
     arguments = parser.parse_args()
-    if unknown := set(arguments.bench) - BENCHES.keys():
+    names = arguments.bench or BENCHES
+    if unknown := set(names) - {*BENCHES, TABLES, GROWTH}:
         parser.error(f"no such bench: {', '.join(sorted(unknown))}")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    for name in arguments.bench or BENCHES:
-        BENCHES[name](arguments)
+    if "signatures" in names:
+        _signatures(arguments)
+    if GROWTH in names:
+        _growth(arguments)
+    told = _measured(arguments, names)
+    out: Path = arguments.out
+    if told:
+        before = json.loads(out.read_text("utf-8")) if out.exists() else {}
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(tables.merged(before, told), indent=1, ensure_ascii=False) + "\n", "utf-8")
+    if told or TABLES in names:
+        for row in tables.rows(json.loads(out.read_text("utf-8"))):
+            say(row)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import json
 import uuid
 from base64 import urlsafe_b64decode
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -70,10 +69,11 @@ async def mint(stand: Stand, http: httpx.AsyncClient) -> tuple[Mint, str]:
     return Mint(granted, stand.token_key()), granted
 
 
-def limit_work(stand: Stand, answered: bytes, leaf: bytes, path: Path, *, cache_tokens: bool) -> None:
+def limit_work(stand: Stand, answered: bytes, leaf: bytes, *, cache_tokens: bool) -> dict[str, Any]:
     """What ``limit`` is told: the same keys, and an answer and an entry as the gateway really made them."""
     header, claims, _ = answered.split(b".")
-    said: dict[str, Any] = {
+    return {
+        "does": "licence",
         "token_key": stand.token_key()
         .public_key()
         .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
@@ -81,19 +81,19 @@ def limit_work(stand: Stand, answered: bytes, leaf: bytes, path: Path, *, cache_
         "answer_key": stand.gateway_key("answer")
         .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         .decode(),
-        "header": _json(header),
-        "claims": {**_json(claims), "jti": uuid.uuid4().hex},
+        "header": json_of(header),
+        "claims": {**json_of(claims), "jti": uuid.uuid4().hex},
         "entry": json.loads(leaf),
         "cache_tokens": cache_tokens,
     }
-    path.write_text(json.dumps(said, ensure_ascii=False), "utf-8")
 
 
 def claims_of(answer: bytes) -> dict[str, Any]:
     """What a signed answer says."""
-    claims: dict[str, Any] = _json(answer.split(b".")[1])
+    claims: dict[str, Any] = json_of(answer.split(b".")[1])
     return claims
 
 
-def _json(part: bytes) -> Any:
+def json_of(part: bytes) -> Any:
+    """What a part of a compact JWS says."""
     return json.loads(urlsafe_b64decode(part + b"=" * (-len(part) % 4)))

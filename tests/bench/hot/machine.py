@@ -5,11 +5,13 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+_USABLE = sorted(os.sched_getaffinity(0))
+"""Before anybody was pinned: a second stand would else find one core for everything."""
+
 
 def cores() -> tuple[int, int]:
     """The core of what is measured, and the core of everything else; the same one where there is only one."""
-    usable = sorted(os.sched_getaffinity(0))
-    return usable[0], usable[-1]
+    return _USABLE[0], _USABLE[-1]
 
 
 def pin(core: int, pid: int = 0) -> None:

@@ -21,13 +21,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from mock_services.demo.roster import UTILITY
 from mock_services.jose import SigningKey
+from tests.bench.hot.gateways import Needs
+from tests.bench.hot.ground import Ground
 from tests.bench.hot.outcome_limit import PENDING
 from tests.bench.hot.reviews import DEPARTMENTS
 from tests.bench.hot.slices import Measured, Side, compare
 from tests.bench.hot.stand import Stand, new_port
 from tests.bench.hot.tokens import base64url, es256
 from tests.bench.hot.utility import SEEN
-from tests.bench.hot.wire import Answered, Fleet
+from tests.bench.hot.wire import Answered, Exchange, Fleet
 
 NAME = "outcome, from the department's push to the utility's acknowledgement kept"
 ACCEPTED = b"HTTP/1.1 202"
@@ -129,16 +131,16 @@ class AcknowledgedFleet(Fleet):
     """Asks, and has not done so before whatever was taken is acknowledged: ``waiting`` answers how much is not."""
 
     def __init__(self, port: int, connections: int, waiting: Callable[[], Awaitable[int]]) -> None:
-        super().__init__(port, connections)
+        super().__init__([port], connections)
         self._waiting = waiting
 
-    async def ask(self, requests: Sequence[bytes], expected: bytes = ACCEPTED) -> Answered:
+    async def ask(self, exchanges: Sequence[Exchange], expected: bytes = ACCEPTED) -> Answered:
         """See ``Fleet.ask``; the seconds of the whole are those until the last acknowledgement."""
         began = time.perf_counter()
-        answered = await super().ask(requests, expected)
+        answered = await super().ask(exchanges, expected)
         while await self._waiting():
             if time.perf_counter() - began > ACKNOWLEDGED_WITHIN:
-                raise NotAcknowledged(f"{await self._waiting()} of {len(requests)} are not acknowledged")
+                raise NotAcknowledged(f"{await self._waiting()} of {len(exchanges)} are not acknowledged")
             await asyncio.sleep(LOOK_EVERY)
         return Answered(answered.took, time.perf_counter() - began, answered.last_body)
 
@@ -176,6 +178,27 @@ class _Database:
         self._connection.close()
 
 
+class OutcomePath:
+    """From here on the utility's events go to a stand-in that is gone: the last path of a stand."""
+
+    done = NAME
+
+    async def measure(self, ground: Ground, connections: int) -> Measured:
+        """As ``HotPath``."""
+        await ground.gateways.run(Needs())
+        wanted = ground.wanted
+        measured, told = await measure(
+            ground.stand,
+            ground.http,
+            ground.new_database(),
+            connections,
+            seconds=wanted.seconds,
+            pairs=wanted.pairs,
+        )
+        ground.say(f"{ground.database}: {told}")
+        return measured
+
+
 async def measure(
     stand: Stand, http: httpx.AsyncClient, limit_database: str, connections: int, *, seconds: float, pairs: int
 ) -> tuple[Measured, str]:
@@ -185,7 +208,7 @@ async def measure(
     speed = await _speed(theirs_port)
     await _register(stand, ours_port)
     counted = _counts(database)
-    ours = Side("gateway", stand.pids, AcknowledgedFleet(stand.port, connections, database.waiting), pushes.make)
+    ours = Side("gateway", stand.pids, AcknowledgedFleet(stand.ports[0], connections, database.waiting), pushes.make)
     await ours.slice(len(STEPS) * len(DEPARTMENTS))
     work = stand.directory / "work-2.json"
     sample = json.loads((await _seen(http, ours_port))["last"])
@@ -196,7 +219,7 @@ async def measure(
     pid = await stand.program("tests.bench.hot.outcome_limit", *arguments, "--database", address, core=stand.core)
     theirs = Side("limit", [pid], AcknowledgedFleet(port, connections, _pending(port)), Pushes(stand, _made_up).make)
     try:
-        measured = await compare(f"2 {NAME}", ours, theirs, connections, seconds=seconds, pairs=pairs)
+        measured = await compare(NAME, ours, theirs, connections, seconds=seconds, pairs=pairs)
         found = [after - before for after, before in zip(_counts(database), counted, strict=True)]
         require_acknowledged(ours.answered, found, await _seen(http, ours_port))
     finally:
@@ -241,7 +264,7 @@ async def _speed(port: int) -> float:
     """Receipts a second that a stand-in gives to one who does nothing but ask."""
     event = orjson.dumps({"id": "evt_speed", "subject": "app_speed", "sequence": 1, "data": {"signed": "x" * 900}})
     request = b"POST / HTTP/1.1\r\nwebhook-id: evt_speed\r\ncontent-length: %d\r\n\r\n%b" % (len(event), event)
-    fleet = Fleet(port, 32)
+    fleet = Fleet([port], 32)
     answered = await fleet.ask([request] * TRIED)
     fleet.close()
     return TRIED / answered.seconds
@@ -264,7 +287,7 @@ async def _seen(http: httpx.AsyncClient, port: int) -> dict[str, Any]:
 
 
 def _pending(port: int) -> Callable[[], Awaitable[int]]:
-    fleet, request = Fleet(port, 1), PENDING + b" HTTP/1.1\r\nhost: limit\r\n\r\n"
+    fleet, request = Fleet([port], 1), PENDING + b" HTTP/1.1\r\nhost: limit\r\n\r\n"
 
     async def pending() -> int:
         return int((await fleet.ask([request])).last_body)

@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from tests.bench.hot.machine import cpu_seconds, resident_mb
-from tests.bench.hot.wire import Fleet
+from tests.bench.hot.open_loop import Arrivals
+from tests.bench.hot.wire import Exchange, Fleet
 from tests.bench.paired import Comparison
 
-WARM_UP = 200
-Make = Callable[[int], Awaitable[Sequence[bytes]]]
-"""So many requests, signed just now."""
+FEWEST, WARM_UP = 8, 200
+"""Requests of the shortest slice, and to warm up with at most."""
+Make = Callable[[int], Awaitable[Sequence[Exchange]]]
+"""So many exchanges, signed just now."""
 
 
 @dataclass
@@ -47,9 +49,9 @@ class Side:
 
     async def settle(self, seconds: float) -> None:
         """Warm up, and find how many requests fill so many CPU-seconds."""
-        await self.slice(WARM_UP)
-        rate, *_ = await self.slice(WARM_UP)
-        self.count = max(20, int(rate * seconds))
+        rate, *_ = await self.slice(FEWEST)
+        rate, *_ = await self.slice(min(WARM_UP, max(FEWEST, int(rate * seconds))))
+        self.count = max(FEWEST, int(rate * seconds))
         self.took.clear()
 
 
@@ -64,6 +66,7 @@ class Measured:
     p50_ms: float
     p99_ms: float
     resident_mb: float
+    arrivals: tuple[Arrivals, ...] = ()
 
 
 async def compare(name: str, ours: Side, limit: Side, connections: int, *, seconds: float, pairs: int) -> Measured:

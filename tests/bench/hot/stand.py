@@ -1,7 +1,7 @@
 """The system that is measured: the demo's province, applications in it, and a gateway of its own core.
 
-Everything is set up through the gateway's own interfaces. Then its process is started again with what a benchmark
-needs (no limit of requests, a source that is never the bottleneck), pinned to one core; all else runs on the other.
+Everything is set up through the gateway's own interfaces. Then its process is started again as a path needs it
+(``tests.bench.hot.gateways``), pinned to one core; all else runs on the other.
 """
 
 import asyncio
@@ -26,26 +26,34 @@ from mock_services.demo.processes import Processes, free_port
 from mock_services.demo.province import Province, set_up
 from mock_services.demo.roster import UTILITY
 from mock_services.jose import SigningKey
+from mock_services.pki import ProvincialPki
 from mock_services.population import Enterprise, build_population
 from tests.bench.hot.machine import cores, pin
+from tests.bench.hot.sm2_seals import sealed_anew
 from tests.bench.hot.source import record_answers
 
 RESIDENTS, SPARE = 40, 60
+UNTOUCHED = 4
 KIND = "business_licence"
 _AT_ONCE = 6
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """An enterprise's application that is open."""
+    """An enterprise's application that is open, and the demand that it began with."""
 
     application_id: str
     holder_code: str
+    demand: dict[str, Any]
 
 
 @dataclass
 class Stand:
-    """The gateway under measurement and what it was set up with."""
+    """The gateway under measurement and what it was set up with.
+
+    ``applications`` are asked about; those ``untouched`` by that are for pages that show who looked. ``pids`` and
+    ``ports`` are of the processes that are up (``tests.bench.hot.gateways``).
+    """
 
     province: Province
     processes: Processes
@@ -53,7 +61,9 @@ class Stand:
     core: int
     other_core: int
     applications: list[Prepared] = field(default_factory=list)
+    untouched: list[Prepared] = field(default_factory=list)
     pids: list[int] = field(default_factory=list)
+    ports: list[int] = field(default_factory=list)
 
     @property
     def gateway(self) -> str:
@@ -61,36 +71,11 @@ class Stand:
         return self.province.gateway
 
     @property
-    def port(self) -> int:
-        """Where the gateway listens."""
-        return int(self.gateway.rpartition(":")[2])
-
-    @property
     def database_url(self) -> str:
         return self.province.environment["BANDIAN_DATABASE_URL"]
 
-    async def start_gateway(self, http: httpx.AsyncClient, **settings: str) -> None:
-        """Start the measured process, pinned to its core, and wait until it is ready."""
-        environment = {
-            "BANDIAN_EMBEDDED_WORKER": "true",
-            "BANDIAN_PARTNER_RATE_LIMIT": "1000000",
-            **settings,
-        }
-        running = await self.processes.gateway("serve", {**self.province.environment, **environment}, self.gateway)
-        for _ in range(600):
-            try:
-                if (await http.get(f"{self.gateway}/readyz")).status_code == 200:
-                    break
-            except httpx.HTTPError:
-                pass
-            await asyncio.sleep(0.1)
-        else:
-            raise RuntimeError(f"the gateway is not ready; see {running.log}")
-        self.pids = [running.process.pid]
-        pin(self.core, running.process.pid)
-
     async def program(self, module: str, *arguments: str, core: int) -> int:
-        """Start one of our own programs on ``core``; answers its process id once it is ready."""
+        """Start one of our own programs on ``core``; answers its process id once it says that it is ready."""
         log = self.directory / f"{module.rpartition('.')[2]}.log"
         with log.open("ab") as stream:
             process = await asyncio.create_subprocess_exec(
@@ -167,7 +152,8 @@ async def standing(
         province = await set_up(processes, directory / "province", lambda _: None, database_url, population)
         stand = Stand(province, processes, directory, core, other)
         async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(keepalive_expiry=2.0)) as http:
-            stand.applications = await _apply(stand, http, applications)
+            prepared = await _apply(stand, http, applications + UNTOUCHED)
+            stand.applications, stand.untouched = prepared[UNTOUCHED:], prepared[:UNTOUCHED]
             await _record_source(stand)
             await processes.stop_named("gateway-worker", "gateway-serve")
             yield stand, http
@@ -187,9 +173,10 @@ async def _apply(stand: Stand, http: httpx.AsyncClient, wanted: int) -> list[Pre
         for enterprise in waiting:
             if len(found) >= wanted:
                 return
-            application = await _application_of(stand, http, enterprise)
+            demand = {"region": enterprise.region, "voltage_v": 380, "capacity_kw": 80, "purpose": "演示人工"}
+            application = await _application_of(stand, http, enterprise, demand)
             if application is not None:
-                found.append(Prepared(application, enterprise.code))
+                found.append(Prepared(application, enterprise.code, demand))
 
     await asyncio.gather(*(work() for _ in range(_AT_ONCE)))
     if not found:
@@ -197,9 +184,10 @@ async def _apply(stand: Stand, http: httpx.AsyncClient, wanted: int) -> list[Pre
     return found[:wanted]
 
 
-async def _application_of(stand: Stand, http: httpx.AsyncClient, enterprise: Enterprise) -> str | None:
+async def _application_of(
+    stand: Stand, http: httpx.AsyncClient, enterprise: Enterprise, demand: dict[str, Any]
+) -> str | None:
     applicant = Applicant(http, stand.gateway, enterprise.code)
-    demand = {"region": enterprise.region, "voltage_v": 380, "capacity_kw": 80, "purpose": "演示人工"}
     try:
         session = await applicant.verify("enterprise", "e_licence")
         if session["status"] != "verified":
@@ -217,19 +205,13 @@ async def _application_of(stand: Stand, http: httpx.AsyncClient, enterprise: Ent
 
 
 async def _record_source(stand: Stand) -> None:
+    """``source.json`` as the platform answers, and ``source-sm2.json`` with the same under SM2 seals."""
     access = json.loads(stand.province.environment["BANDIAN_SOURCES"])[0]
-    answers = await record_answers(access, [each.holder_code for each in stand.applications])
+    answers, asked = await record_answers(access, [each.holder_code for each in stand.applications])
+    (stand.directory / "source-asked.json").write_text(json.dumps(asked), "utf-8")
     (stand.directory / "source.json").write_text(json.dumps(answers), "utf-8")
-
-
-def with_source_at(stand: Stand, port: int) -> dict[str, str]:
-    """Settings with the stand-in in the source's place; its status lists and CRLs stay where they were."""
-    environment = stand.province.environment
-    source = json.loads(environment["BANDIAN_SOURCES"])[0]
-    return {
-        "BANDIAN_SOURCES": json.dumps([{**source, "url": f"http://127.0.0.1:{port}", "changes": False}]),
-        "BANDIAN_STATUS_ORIGINS": f"{environment['BANDIAN_STATUS_ORIGINS']},{source['url']}",
-    }
+    pki = ProvincialPki.build(stand.province.platform, stand.province.directory / "platform" / "keys")
+    (stand.directory / "source-sm2.json").write_text(json.dumps(sealed_anew(answers, pki)), "utf-8")
 
 
 def new_port() -> int:

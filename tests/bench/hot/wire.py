@@ -6,7 +6,7 @@ Neither is fit for anything but a benchmark: whole requests with ``Content-Lengt
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +15,10 @@ import uvloop
 Reply = Callable[[bytes], None]
 Handler = Callable[[bytes, bytes, Reply], None]
 """Is given head, body, and where the whole answer goes, at once or later."""
+Exchange = bytes | Generator[bytes, bytes, None]
+"""A request; or several, each of which follows from the body that answered the one before and is sent in to it."""
 
-ANSWERS_WITHIN = 60.0
+ANSWERS_WITHIN = 300.0
 """Seconds that a slice may take."""
 _END, _LENGTH = b"\r\n\r\n", b"content-length:"
 
@@ -111,6 +113,7 @@ class _ClientConnection(Messages):
         self.alive = False
         self._asking = False
         self._sent_at = 0.0
+        self._talk: Generator[bytes, bytes, None] | None = None
         self._transport: Any = None
 
     def connection_made(self, transport: Any) -> None:
@@ -122,19 +125,24 @@ class _ClientConnection(Messages):
             self.run.broken("a connection was lost before its answer")
 
     def next(self) -> None:
-        request = next(self.run.requests, None)
-        self._asking = request is not None
-        if request is None:
+        exchange = next(self.run.exchanges, None)
+        self._asking = exchange is not None
+        if exchange is None:
             self.run.ended()
             return
+        self._talk = None if isinstance(exchange, bytes) else exchange
         self._sent_at = time.perf_counter()
-        self._transport.write(request)
+        self._transport.write(exchange if isinstance(exchange, bytes) else next(exchange))
 
     def message(self, head: bytes, body: bytes) -> None:
-        self.run.took.append(time.perf_counter() - self._sent_at)
         if not head.startswith(self.run.expected):
             self.run.broken(f"{head[:40]!r} {body[:400]!r}")
             return
+        further = following(self._talk, body)
+        if further is not None:
+            self._transport.write(further)
+            return
+        self.run.took.append(time.perf_counter() - self._sent_at)
         self.run.last_body = body
         self.next()
 
@@ -143,11 +151,21 @@ class _ClientConnection(Messages):
             self._transport.close()
 
 
+def following(talk: Generator[bytes, bytes, None] | None, body: bytes) -> bytes | None:
+    """The next request of an exchange whose last one was answered by ``body``; None where that was all."""
+    if talk is None:
+        return None
+    try:
+        return talk.send(body)
+    except StopIteration:
+        return None
+
+
 @dataclass
 class _Run:
     """One slice under way."""
 
-    requests: Iterator[bytes]
+    exchanges: Iterator[Exchange]
     expected: bytes
     going: int
     done: asyncio.Future[None]
@@ -174,34 +192,38 @@ class Answered:
 
 
 class Fleet:
-    """So many connections to one port, each asking without a pause."""
+    """So many connections to each of the ports, all asking without a pause."""
 
-    def __init__(self, port: int, connections: int) -> None:
-        self._port, self._size = port, connections
-        self._connections: list[_ClientConnection] = []
+    def __init__(self, ports: Sequence[int], connections: int) -> None:
+        self.ports, self.size = ports, connections
+        self._connections: dict[int, list[_ClientConnection]] = {port: [] for port in ports}
 
     async def open(self) -> None:
         """Connect, also anew where the other side let go of a connection that was idle."""
         loop = asyncio.get_running_loop()
         idle = _Run(iter(()), b"", 0, loop.create_future())
-        # Looked at again after each wait: while one is connected, another may be let go of.
-        while len(kept := [connection for connection in self._connections if connection.alive]) < self._size:
-            _, connection = await loop.create_connection(lambda: _ClientConnection(idle), "127.0.0.1", self._port)
-            self._connections = [*kept, connection]
-        self._connections = kept
+        for port, connections in self._connections.items():
+            kept = connections
+            # Looked at again after each wait: while one is connected, another may be let go of.
+            while len(kept := [connection for connection in kept if connection.alive]) < self.size:
+                _, connection = await loop.create_connection(lambda: _ClientConnection(idle), "127.0.0.1", port)
+                kept.append(connection)
+            self._connections[port] = kept
 
-    async def ask(self, requests: Sequence[bytes], expected: bytes = b"HTTP/1.1 200") -> Answered:
+    async def ask(self, exchanges: Sequence[Exchange], expected: bytes = b"HTTP/1.1 20") -> Answered:
         """Ask them all. Raises ``RuntimeError`` at the first answer whose head does not begin as ``expected``."""
         await self.open()
+        connections = [each for kept in self._connections.values() for each in kept]
         loop = asyncio.get_running_loop()
-        run = _Run(iter(requests), expected, len(self._connections), loop.create_future())
+        run = _Run(iter(exchanges), expected, len(connections), loop.create_future())
         began = time.perf_counter()
-        for connection in self._connections:
+        for connection in connections:
             connection.run = run
             connection.next()
         await asyncio.wait_for(run.done, ANSWERS_WITHIN)
         return Answered(run.took, time.perf_counter() - began, run.last_body)
 
     def close(self) -> None:
-        for connection in self._connections:
-            connection.close()
+        for connections in self._connections.values():
+            for connection in connections:
+                connection.close()
