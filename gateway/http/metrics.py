@@ -18,6 +18,11 @@ MOST_CAUSES: Final = 400
 """Refusals are counted under this many names of checks; a further one is counted as ``other``."""
 
 
+def known_method(method: str) -> str:
+    """``method``, or ``OTHER`` for what a caller made up."""
+    return method if method in METHODS else "OTHER"
+
+
 class Refusal(NamedTuple):
     """Why a request was refused, in our own words."""
 
@@ -54,7 +59,7 @@ class HttpMetrics:
 
     def observe(self, method: str, route: str, status: int, seconds: float, refused: Refusal | None = None) -> None:
         """Count one answered request; ``refused`` is what the problem said that was its answer."""
-        method = method if method in METHODS else "OTHER"
+        method = known_method(method)
         key = (method, route, status)
         kept = self._kept.get(key)
         if kept is None:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.caller import Caller
 from gateway.http.callers import CALLER_KEY
 from gateway.http.languages import language_of
-from gateway.http.metrics import REFUSED, ROUTE_KEY, HttpMetrics
+from gateway.http.metrics import REFUSED, ROUTE_KEY, HttpMetrics, known_method
 from gateway.http.problems import plain_response
 from gateway.ids import random_bytes
 from gateway.logging import frames_of, info_in_own_words
@@ -62,7 +62,7 @@ class Observer:
         self._metrics.observe(scope["method"], route, status, seconds, REFUSED.get())
         info_in_own_words(
             "request",
-            method=scope["method"],
+            method=known_method(scope["method"]),
             route=route,
             status=status,
             milliseconds=round(seconds * 1000, 2),

@@ -32,7 +32,8 @@ SPARE = 2
 class Plan:
     """How much of everything. ``minutes`` bounds the load, ``quiet_s`` the rest after it.
 
-    ``under_fire`` is the share of the outcomes that have to be acknowledged before the killing may end.
+    ``under_fire`` is the share of the outcomes that have to be acknowledged before the killing may end. Whether
+    gateways deliver too goes by the seed: on the one database they do, on the other workers alone.
     """
 
     database: DatabaseKind
@@ -45,6 +46,11 @@ class Plan:
     of_a_permit: int = 12
     under_fire: float = 1.0
     pace: Pace | None = None
+
+    @property
+    def embedded(self) -> bool:
+        """Whether gateways deliver beside the workers."""
+        return (self.seed % 2 == 0) == (self.database is DatabaseKind.SQLITE)
 
     @property
     def applications(self) -> int:
@@ -95,7 +101,7 @@ async def prove(plan: Plan, say: Callable[[str], None], launcher: Launcher, shim
             skipped.append(str(reason))
         system = System(
             plan.database, Layout(root, disk), launcher, shim, plan.seed, plan.residents, SPARE * plan.of_a_permit,
-            pairs=2 if plan.database is DatabaseKind.POSTGRESQL else 1,
+            pairs=2 if plan.database is DatabaseKind.POSTGRESQL else 1, embedded=plan.embedded,
         )  # fmt: skip
         try:
             return await _Run(plan, system, say, skipped).run()

@@ -95,7 +95,10 @@ class Layout:
 
 @dataclass
 class System:
-    """Everything that runs for one database: ``pairs`` is how many gateways there are, and how many workers."""
+    """Everything that runs for one database: ``pairs`` is how many gateways there are, and how many workers.
+
+    With ``embedded`` gateways deliver, too: what one takes in is handed over to the relay within it.
+    """
 
     kind: DatabaseKind
     layout: Layout
@@ -105,6 +108,7 @@ class System:
     residents: int
     most_of_a_permit: int
     pairs: int
+    embedded: bool = False
     processes: list[GatewayProcess] = field(default_factory=list)
     partners: dict[str, Partner] = field(default_factory=dict)
     links: dict[str, Proxy] = field(default_factory=dict)
@@ -279,7 +283,7 @@ class System:
             "BANDIAN_SOURCES": json.dumps([source]),
             "BANDIAN_IDENTITY_PROVIDER": json.dumps({"issuer": identity, "client_id": "bandian"}),
             "BANDIAN_INSECURE_ENDPOINT_HOSTS": "127.0.0.1",
-            "BANDIAN_EMBEDDED_WORKER": "false",
+            "BANDIAN_EMBEDDED_WORKER": str(self.embedded).lower(),
             "BANDIAN_PARTNER_RATE_LIMIT": "1000000",
             **IMPATIENT,
         }

@@ -69,6 +69,14 @@ async def test_one_line_a_request_tells_route_status_and_caller_and_nothing_of_t
     assert "%E6" not in lines.getvalue()
 
 
+async def test_a_method_that_a_caller_made_up_is_not_told(lines: io.StringIO) -> None:
+    async with asking(make_app()) as client:
+        await client.request(NUMBER, "/page")
+    (line,) = [orjson.loads(text) for text in lines.getvalue().splitlines() if '"request"' in text]
+    assert line["method"] == "OTHER"
+    assert NUMBER not in lines.getvalue()
+
+
 async def test_a_fault_is_logged_by_its_type_and_places_never_its_message(lines: io.StringIO) -> None:
     async with asking(make_app()) as client:
         await client.get("/fault")
