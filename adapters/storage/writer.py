@@ -8,20 +8,20 @@ process's record log and moves it only after the commit; callers get their answe
 import asyncio
 import threading
 import time
-from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections import deque
+from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, cast
 from uuid import uuid4
 
 import structlog
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from adapters.storage.batch import BatchRun
 from adapters.storage.deferred import Deferred, NotTogether
-from adapters.storage.engine import LOCK_TIMEOUT_MS, is_locked_out, is_transient, patient_for_locks
+from adapters.storage.engine import is_transient
 from adapters.storage.outbox import BatchOutbox
-from adapters.storage.read_ahead import ReadAhead
+from adapters.storage.pending import Pending, tell
 from adapters.storage.record_trees import store_subtrees
 from adapters.storage.records import (
     BatchRecords,
@@ -32,17 +32,14 @@ from adapters.storage.records import (
     write_batch,
 )
 from adapters.storage.sealed import AtRest
-from adapters.storage.statements import Statements
-from adapters.storage.unit_of_work import NOTHING_AHEAD, READERS, SqlUnitOfWork
+from adapters.storage.unit_of_work import SqlUnitOfWork
 from gateway.clock import Clock
 from gateway.delivery.hand_over import HandOver
 from gateway.records.log import LogHead, Seal
 from gateway.records.ports import HeadKeeper
 from gateway.records.seal_key import SealSigner
-from gateway.transaction import Foreseen, Look
 
 ResultT = TypeVar("ResultT")
-Work = Callable[[SqlUnitOfWork], Any]
 
 MOST_UNITS = 256
 """Units in one transaction: beyond this the fsync is already cheap, and a failure would take more with it."""
@@ -55,42 +52,8 @@ MOST_RUNS = 4
 """How often a batch is run when the database asks for it to be run again (deadlock, log taken over)."""
 PATIENCE = 8.0
 """Seconds after which a batch is not run again: each run may have waited for a lock, and callers wait for them all."""
-IMPATIENT_MS = 10
-"""How long a unit behind others waits for a row that another process holds: about as long as a commit takes there."""
-
-_DATABASE_FAULTS = (OperationalError, InterfaceError, InternalError)
-"""The database is at fault, not the unit: connection lost, disk full, locked. The whole batch is off."""
 
 log = structlog.get_logger()
-
-
-class _Pending:
-    """A unit that waits for its turn, and whoever waits for it."""
-
-    __slots__ = ("future", "loop", "outcome", "put_back", "since", "work")
-
-    def __init__(self, work: Work, loop: asyncio.AbstractEventLoop) -> None:
-        self.work = work
-        self.since = time.monotonic()
-        self.put_back = False
-        self.loop = loop
-        self.future: asyncio.Future[Any] = loop.create_future()
-        self.outcome: tuple[bool, Any] = (False, None)
-
-    @property
-    def foreseen(self) -> bool:
-        """Whether it told what it looks at, and changes nothing beyond."""
-        return isinstance(self.work, Foreseen)
-
-    @property
-    def looks_only(self) -> bool:
-        """Whether it may look together with others: not, where it was put back to wait by itself."""
-        return self.foreseen and not self.put_back
-
-    @property
-    def looks(self) -> tuple[Look, ...] | None:
-        """What it told; None where it told nothing."""
-        return self.work.looks if isinstance(self.work, Foreseen) else None
 
 
 class WriterWatch(Protocol):
@@ -126,7 +89,7 @@ class GroupWriter:
         """To whom events go as they are committed."""
         self._holder = uuid4().hex
         self._head: LogHead | None = None
-        self._waiting: deque[_Pending] = deque()
+        self._waiting: deque[Pending] = deque()
         self._arrived = threading.Condition()
         self._closing = False
         self._gathering = self._ready = False
@@ -151,7 +114,7 @@ class GroupWriter:
 
     async def submit(self, work: Callable[[SqlUnitOfWork], ResultT]) -> ResultT:
         """Run ``work`` and answer once it is durable. Raises what it raised, or ``Overloaded``: nothing was done."""
-        pending = _Pending(work, asyncio.get_running_loop())
+        pending = Pending(work, asyncio.get_running_loop())
         with self._arrived:
             if self._closing:
                 raise record_unavailable("writer_closing")
@@ -209,7 +172,7 @@ class GroupWriter:
             # Those that told what they look at come last, to look together; nobody is sent to the end twice.
             self._commit(sorted(batch, key=lambda each: each.looks_only))
 
-    def _commit(self, batch: list[_Pending]) -> None:
+    def _commit(self, batch: list[Pending]) -> None:
         try:
             done = self._commit_with_reruns(batch)
         except Exception as error:
@@ -220,16 +183,16 @@ class GroupWriter:
             given_up = [*batch, *self._out_of_patience()]
             for pending in given_up:
                 pending.outcome = (True, record_unavailable("not_written"))
-            _tell(given_up)
+            tell(given_up)
             return
         if done < len(batch):
             for pending in batch[done:]:
                 pending.put_back = True
             with self._arrived:
                 self._waiting.extendleft(reversed(batch[done:]))
-        _tell(batch[:done])
+        tell(batch[:done])
 
-    def _out_of_patience(self) -> list[_Pending]:
+    def _out_of_patience(self) -> list[Pending]:
         """Whoever waited as long behind a batch that failed: another try would keep them as long again."""
         with self._arrived:
             before = time.monotonic() - PATIENCE
@@ -238,7 +201,7 @@ class GroupWriter:
                 self._waiting.remove(pending)
         return late
 
-    def _commit_with_reruns(self, batch: list[_Pending]) -> int:
+    def _commit_with_reruns(self, batch: list[Pending]) -> int:
         ends, run, together = time.monotonic() + PATIENCE, 0, True
         while True:
             run += 1
@@ -259,7 +222,7 @@ class GroupWriter:
                 if run == MOST_RUNS or time.monotonic() >= ends or not may_succeed:
                     raise
 
-    def _commit_once(self, batch: list[_Pending], deferred: Deferred | None) -> int:
+    def _commit_once(self, batch: list[Pending], deferred: Deferred | None) -> int:
         """One run of the batch; answers how many of its units were committed, none of them when it raises.
 
         A connection lost during the commit itself leaves it open whether the batch was committed. It is not run
@@ -273,7 +236,7 @@ class GroupWriter:
             try:
                 head = taken = self._head or take_log(connection, self._holder, self._clock())
                 records = BatchRecords(head)
-                done = self._run_units(connection, batch, records, outbox, deferred)
+                done = BatchRun(connection, self._at_rest, records, outbox, deferred).run(batch)
                 if deferred:
                     deferred.write(connection)
                 outbox.write(connection)
@@ -297,74 +260,6 @@ class GroupWriter:
             self._head_keeper.keep(seal)
         return done
 
-    def _run_units(
-        self,
-        connection: Connection,
-        batch: list[_Pending],
-        records: BatchRecords,
-        outbox: BatchOutbox,
-        deferred: Deferred | None,
-    ) -> int:
-        """Run them up to one that would have to wait for another process while others' rows are held; how many ran.
-
-        Two processes that wait while they hold what units before took would wait for each other: a deadlock, ended by
-        undoing all that one of them did. Who waits is the first of a batch, which finds nothing held: a unit, or the
-        reading ahead for a batch that only looks.
-        """
-        done, ahead, waits = 0, ReadAhead(READERS), _Waits(connection)
-        if batch[0].looks_only:
-            ahead.fill(connection, _looks_of(batch))
-        else:
-            self._run_unit(connection, batch[0], records, outbox, NOTHING_AHEAD, deferred)
-            done = 1
-        try:
-            for pending in batch[done:]:
-                if not pending.foreseen:
-                    ahead = ReadAhead(READERS)  # it may change what was looked at
-                elif not ahead.filled:
-                    waits.hardly()
-                    if deferred:
-                        deferred.write(connection)
-                    _fill(connection, ahead, batch[done:])
-                if not ahead.has(pending.looks):
-                    waits.hardly()
-                self._run_unit(connection, pending, records, outbox, ahead, deferred)
-                done += 1
-        except OperationalError as error:
-            if not is_locked_out(error):
-                raise
-        waits.as_before()
-        return done
-
-    def _run_unit(
-        self,
-        connection: Connection,
-        pending: _Pending,
-        records: BatchRecords,
-        outbox: BatchOutbox,
-        ahead: ReadAhead,
-        deferred: Deferred | None,
-    ) -> None:
-        entries, drafts = len(records.entries), len(outbox.drafts)
-        statements = Statements(connection, self._at_rest, savepoint=True, deferred=deferred)
-        try:
-            value = pending.work(SqlUnitOfWork(statements, records, outbox, ahead))
-            statements.keep()
-        except NotTogether:
-            raise
-        except Exception as error:
-            locked_out = is_locked_out(error)
-            if isinstance(error, _DATABASE_FAULTS) and not locked_out:
-                raise
-            statements.discard()
-            records.truncate(entries)
-            outbox.truncate(drafts)
-            if locked_out:
-                raise
-            pending.outcome = (True, error)
-        else:
-            pending.outcome = (False, value)
-
     def _seal(self, connection: Connection, head: LogHead, records: BatchRecords) -> tuple[LogHead, Seal | None]:
         if not records.leaves:
             return head, None
@@ -385,60 +280,6 @@ class GroupWriter:
                     release_log(connection, self._holder, self._head, self._clock())
         except SQLAlchemyError as error:  # the log is free anyway once its hold lapses
             log.warning("writer.log_not_released", error=type(error).__name__)
-
-
-class _Waits:
-    """How long statements wait for what another process holds."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection, self._hardly = connection, False
-
-    def hardly(self) -> None:
-        """For as long as a commit takes there, and no longer."""
-        if not self._hardly:
-            patient_for_locks(self._connection, IMPATIENT_MS)
-            self._hardly = True
-
-    def as_before(self) -> None:
-        """For ``LOCK_TIMEOUT_MS`` again."""
-        if self._hardly:
-            patient_for_locks(self._connection, LOCK_TIMEOUT_MS)
-
-
-def _looks_of(batch: Sequence[_Pending]) -> list[Look]:
-    return [look for pending in batch for look in pending.looks or ()]
-
-
-def _fill(connection: Connection, ahead: ReadAhead, batch: Sequence[_Pending]) -> None:
-    """Read ahead for ``batch``, behind a savepoint: where a table is locked, what was done before stays as it is."""
-    connection.exec_driver_sql("SAVEPOINT ahead")
-    try:
-        ahead.fill(connection, _looks_of(batch))
-    except OperationalError:
-        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT ahead")
-        raise
-    connection.exec_driver_sql("RELEASE SAVEPOINT ahead")
-
-
-def _tell(done: Sequence[_Pending]) -> None:
-    """Whoever waits hears, all of a loop at once: each wake-up of a loop costs it more than an answer does."""
-    by_loop: defaultdict[asyncio.AbstractEventLoop, list[_Pending]] = defaultdict(list)
-    for pending in done:
-        by_loop[pending.loop].append(pending)
-    for loop, theirs in by_loop.items():
-        with suppress(RuntimeError):  # the loop is closed, and nobody waits
-            loop.call_soon_threadsafe(_settle, theirs)
-
-
-def _settle(done: Sequence[_Pending]) -> None:
-    for pending in done:
-        if pending.future.done():  # whoever waited was cancelled
-            continue
-        failed, value = pending.outcome
-        if failed:
-            pending.future.set_exception(value)
-        else:
-            pending.future.set_result(value)
 
 
 class CommitUnknown(Exception):

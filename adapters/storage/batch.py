@@ -1,0 +1,126 @@
+"""One run of the units that share a transaction: each sees what those before it did, and fails by itself."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+
+from adapters.storage.deferred import Deferred, NotTogether
+from adapters.storage.engine import LOCK_TIMEOUT_MS, is_locked_out, patient_for_locks
+from adapters.storage.outbox import BatchOutbox
+from adapters.storage.pending import Pending
+from adapters.storage.read_ahead import ReadAhead
+from adapters.storage.records import BatchRecords
+from adapters.storage.sealed import AtRest
+from adapters.storage.statements import Statements
+from adapters.storage.unit_of_work import NOTHING_AHEAD, READERS, SqlUnitOfWork
+from gateway.transaction import Look
+
+IMPATIENT_MS = 10
+"""How long a unit behind others waits for a row that another process holds: about as long as a commit takes there."""
+
+
+_DATABASE_FAULTS = (OperationalError, InterfaceError, InternalError)
+"""The database is at fault, not the unit: connection lost, disk full, locked. The whole batch is off."""
+
+
+class BatchRun:
+    """``deferred`` keeps changes back that are written together; without it each is written at its time."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        at_rest: AtRest,
+        records: BatchRecords,
+        outbox: BatchOutbox,
+        deferred: Deferred | None,
+    ) -> None:
+        self._connection, self._at_rest = connection, at_rest
+        self._records, self._outbox, self._deferred = records, outbox, deferred
+
+    def run(self, units: Sequence[Pending]) -> int:
+        """Run them up to one that would have to wait for another process while others' rows are held; how many ran.
+
+        Two processes that wait while they hold what units before took would wait for each other: a deadlock, ended by
+        undoing all that one of them did. Who waits is the first of a batch, which finds nothing held: a unit, or the
+        reading ahead for a batch that only looks.
+        """
+        connection, deferred = self._connection, self._deferred
+        done, ahead, waits = 0, ReadAhead(READERS), _Waits(connection)
+        if units[0].looks_only:
+            ahead.fill(connection, _looks_of(units))
+        else:
+            self._run_one(units[0], NOTHING_AHEAD)
+            done = 1
+        try:
+            for pending in units[done:]:
+                if not pending.foreseen:
+                    ahead = ReadAhead(READERS)  # it may change what was looked at
+                elif not ahead.filled:
+                    waits.hardly()
+                    if deferred:
+                        deferred.write(connection)
+                    _fill(connection, ahead, units[done:])
+                if not ahead.has(pending.looks):
+                    waits.hardly()
+                self._run_one(pending, ahead)
+                done += 1
+        except OperationalError as error:
+            if not is_locked_out(error):
+                raise
+        waits.as_before()
+        return done
+
+    def _run_one(self, pending: Pending, ahead: ReadAhead) -> None:
+        entries, drafts = len(self._records.entries), len(self._outbox.drafts)
+        statements = Statements(self._connection, self._at_rest, savepoint=True, deferred=self._deferred)
+        try:
+            value = pending.work(SqlUnitOfWork(statements, self._records, self._outbox, ahead))
+            statements.keep()
+        except NotTogether:
+            raise
+        except Exception as error:
+            locked_out = is_locked_out(error)
+            if isinstance(error, _DATABASE_FAULTS) and not locked_out:
+                raise
+            statements.discard()
+            self._records.truncate(entries)
+            self._outbox.truncate(drafts)
+            if locked_out:
+                raise
+            pending.outcome = (True, error)
+        else:
+            pending.outcome = (False, value)
+
+
+class _Waits:
+    """How long statements wait for what another process holds."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection, self._hardly = connection, False
+
+    def hardly(self) -> None:
+        """For as long as a commit takes there, and no longer."""
+        if not self._hardly:
+            patient_for_locks(self._connection, IMPATIENT_MS)
+            self._hardly = True
+
+    def as_before(self) -> None:
+        """For ``LOCK_TIMEOUT_MS`` again."""
+        if self._hardly:
+            patient_for_locks(self._connection, LOCK_TIMEOUT_MS)
+
+
+def _looks_of(batch: Sequence[Pending]) -> list[Look]:
+    return [look for pending in batch for look in pending.looks or ()]
+
+
+def _fill(connection: Connection, ahead: ReadAhead, batch: Sequence[Pending]) -> None:
+    """Read ahead for ``batch``, behind a savepoint: where a table is locked, what was done before stays as it is."""
+    connection.exec_driver_sql("SAVEPOINT ahead")
+    try:
+        ahead.fill(connection, _looks_of(batch))
+    except OperationalError:
+        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT ahead")
+        raise
+    connection.exec_driver_sql("RELEASE SAVEPOINT ahead")
