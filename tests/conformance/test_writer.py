@@ -9,12 +9,15 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from adapters.storage.engine import normalise_url
+from adapters.storage.pending import Pending
 from adapters.storage.transactions import SqlTransactions
 from adapters.storage.unit_of_work import SqlUnitOfWork
 from gateway.delivery.ports import ChannelKind, ClaimRoom, EventDraft
 from gateway.errors import Overloaded
+from gateway.partners.ports import DIRECTORY
 from gateway.records.audit import audit
 from gateway.records.entries import RecordEntry
+from gateway.transaction import Foreseen, Look
 from tests.support.databases import Databases
 from tests.support.storage import NOON, SEAL_KEYS, SetClock, opened
 
@@ -66,6 +69,18 @@ async def test_a_failing_unit_takes_nothing_of_its_neighbours_with_it(database_u
             lambda tx: [n for n in range(60) if tx.spent_tokens.spend("test", "issuer", f"token-{n}", NOON, LATER)]
         )
         assert unspent == failed
+
+
+async def test_what_was_read_ahead_is_read_again_after_a_unit_that_may_change_it(database_url: str) -> None:
+    looking = Foreseen(lambda tx: tx.partners.version(), (Look(DIRECTORY),))
+    with opened(database_url, SetClock()) as transactions:
+        loop = asyncio.get_running_loop()
+        works = [lambda tx: None, looking, lambda tx: tx.partners.advance_version(), looking]
+        batch = [Pending(work, loop) for work in works]
+        batch[1].put_back = True
+        transactions._writer._commit(batch)
+        before, _, after = [await each.future for each in batch[1:]]
+        assert (before, after) == (0, 1)
 
 
 async def test_two_writers_keep_a_log_each_and_number_events_without_a_gap(database_url: str) -> None:

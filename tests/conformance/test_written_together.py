@@ -81,6 +81,23 @@ async def test_what_is_refused_in_a_batch_leaves_nothing_and_takes_nothing_with_
     assert (await room.actions()).count("outcome.refused") == 2
 
 
+async def test_what_a_unit_kept_back_goes_with_it_when_it_fails(room: ApprovalsRoom) -> None:
+    permits = await permits_of(room, 4)
+    row = {"department": ROAD, "outcome_id": "never", "permit_id": permits[3], "sequence": 1}
+    rest = {"content_digest": "0" * 64, "signed": b"x", "signed_digest": "0" * 64, "record_id": "r-1"}
+
+    def failing(tx: Any) -> None:
+        sealed = tx._statements.sealed(approval_outcomes, {**row, **rest, "received_at": NOON})
+        tx._statements.defer(insert(approval_outcomes), sealed)
+        raise ValueError("after it was kept back")
+
+    pushes = [room.push(ROAD, claims(permit, 1)) for permit in permits[:3]]
+    answers = await asyncio.gather(room.transactions.write(failing), *pushes, return_exceptions=True)
+    assert isinstance(answers[0], ValueError)
+    assert [answer.duplicate for answer in answers[1:]] == [False] * 3
+    assert await room.transactions.read(lambda tx: tx.approval_outcomes.find(ROAD, "never")) is None
+
+
 async def test_where_writing_together_fails_each_is_written_by_itself(room: ApprovalsRoom) -> None:
     permits = await permits_of(room, 5)
     row = {"department": ROAD, "outcome_id": "doubled", "permit_id": permits[4], "sequence": 1}

@@ -1,5 +1,6 @@
 """Answers that stand: found by everything that was asked, told as if they were judged anew."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -8,8 +9,10 @@ import pytest
 from gateway.clock import start_of_day_in_china
 from gateway.licences.memory import MAX_STANDING
 from gateway.licences.standing import asked_by
+from gateway.partners.errors import AgreementRefused
+from gateway.partners.model import AgreementStatus
 from schemas.partner_api import VerifiedLicence, VerifiedLicenceRequest
-from tests.support.licences import PURPOSE, UTILITY, LicencesRoom
+from tests.support.licences import AT, PURPOSE, UTILITY, LicencesRoom, province, utility_caller
 
 KIND = "business_licence"
 
@@ -21,6 +24,10 @@ def standing_answers(room: LicencesRoom, application_id: str) -> dict[Any, Any]:
 
 def told(answer: VerifiedLicence) -> dict[str, Any]:
     return answer.model_dump(exclude={"jti", "record_id", "iat"})
+
+
+def a_request(application_id: str) -> VerifiedLicenceRequest:
+    return VerifiedLicenceRequest(application_id=application_id, kind=KIND, purpose=PURPOSE)
 
 
 async def an_application(room: LicencesRoom, asked: int = 2) -> str:
@@ -86,9 +93,8 @@ async def test_nothing_stands_beyond_the_day(room: LicencesRoom) -> None:
 
 async def test_a_dry_run_leaves_no_answer_standing(room: LicencesRoom) -> None:
     application_id = (await room.apply()).application.application_id
-    request = VerifiedLicenceRequest(application_id=application_id, kind=KIND, purpose=PURPOSE)
     for _ in range(3):
-        await room.licences.explain(UTILITY, request)
+        await room.licences.explain(UTILITY, a_request(application_id))
     assert standing_answers(room, application_id) == {}
 
 
@@ -101,3 +107,54 @@ async def test_a_refusal_stands_for_nobody(room: LicencesRoom, fields: list[str]
         with pytest.raises(Exception, match="agreement"):
             await room.ask(application_id, fields=fields)
     assert all(each not in before.values() for each in standing_answers(room, application_id).values())
+
+
+def meanwhile(room: LicencesRoom, monkeypatch: pytest.MonkeyPatch, change: Callable[[], object]) -> list[Any]:
+    """``change`` comes in between the check and the commit of the next answer. What is read from then on."""
+    write, read, reads = room.transactions.write, room.transactions.read, list[Any]()
+
+    async def written(work: Any) -> Any:
+        monkeypatch.setattr(room.transactions, "write", write)
+        change()
+        return await write(work)
+
+    async def noted(work: Any) -> Any:
+        reads.append(work)
+        return await read(work)
+
+    monkeypatch.setattr(room.transactions, "write", written)
+    monkeypatch.setattr(room.transactions, "read", noted)
+    return reads
+
+
+async def test_an_agreement_that_ends_before_the_commit_refuses_the_answer(
+    room: LicencesRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application_id = await an_application(room)
+    meanwhile(room, monkeypatch, lambda: room.change_agreement(status=AgreementStatus.ENDED))
+    with pytest.raises(AgreementRefused):
+        await room.ask(application_id)
+    assert [each["result"] for each in await room.entries("licence.disclosed")] == ["done", "done", "refused"]
+
+
+async def test_an_answer_that_ends_before_the_commit_is_judged_anew(
+    room: LicencesRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application_id = await an_application(room)
+    (answer,) = standing_answers(room, application_id).values()
+    reads = meanwhile(room, monkeypatch, lambda: room.clock.advance(seconds=(answer.until - AT).total_seconds()))
+    await room.licences.answer(utility_caller(), a_request(application_id))
+    assert reads
+
+
+async def test_a_list_that_is_due_is_fetched_though_an_answer_stands(
+    room: LicencesRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application_id = (await room.apply()).application.application_id
+    room.clock.advance(minutes=3)
+    for _ in range(2):
+        assert (await room.ask(application_id)).verdict == "valid"
+    monkeypatch.setattr(province(), "statuses", [0, 1, *[0] * 14])
+    room.clock.advance(minutes=3)
+    assert standing_answers(room, application_id), "the application is still remembered"
+    assert (await room.ask(application_id)).verdict == "invalid"
