@@ -42,7 +42,7 @@ class HeadFiles:
         self._first: dict[str, Seal] = {}
         self._met: set[str] = set()
         self._changed = threading.Condition()
-        self._closing = False
+        self._closing = self._idle = False
         self._failing: set[str] = set()
         self._thread: threading.Thread | None = None
 
@@ -54,7 +54,8 @@ class HeadFiles:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="heads", daemon=True)
                 self._thread.start()
-            self._changed.notify()
+            if self._idle:  # else it comes by itself, and would be woken for nothing with every commit
+                self._changed.notify()
 
     @property
     def not_kept(self) -> int:
@@ -72,7 +73,9 @@ class HeadFiles:
     def _run(self) -> None:
         while True:
             with self._changed:
+                self._idle = True
                 self._changed.wait_for(lambda: self._waiting or self._closing)
+                self._idle = False
                 taken, self._waiting = self._waiting, {}
                 last_round = self._closing
             for seal in taken.values():

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, Protocol
+
+from gateway.transaction import Look
 
 
 class Role(StrEnum):
@@ -27,3 +30,27 @@ class Caller:
     key_thumbprint: str
     scopes: frozenset[str]
     regions: tuple[str, ...] = field(default=())
+
+
+class ProofUse(Protocol):
+    """The one use of a proof of possession that was verified, where several processes might be shown it.
+
+    Nobody is answered before it is spent: within the unit of work that is committed for the answer, or by itself.
+    """
+
+    @property
+    def look(self) -> Look:
+        """What a unit of work that spends it looks at."""
+        ...
+
+    def spend_in(self, tx: Any) -> None:
+        """Spend it within a unit of work. Raises ``ProofRefused``: it was spent before."""
+        ...
+
+    def spent(self) -> None:
+        """The unit of work that spent it was committed."""
+        ...
+
+    async def spend(self) -> None:
+        """Spend it, unless it was. Raises ``ProofRefused``, ``Overloaded``."""
+        ...

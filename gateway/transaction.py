@@ -6,7 +6,7 @@ caller is answered only after the commit. The function may run again after a rol
 nothing but the unit of work, and it makes no network call.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -15,10 +15,13 @@ ResultT = TypeVar("ResultT")
 
 
 class Look(NamedTuple):
-    """A row, or a few, that a unit of work will look at: ``what`` a room knows them by, and their key."""
+    """A row, or a few, that a unit of work will look at: ``what`` a room knows them by, and their key.
+
+    To look whether a token was spent is to spend it. What was spent so stays spent, also where the unit then fails.
+    """
 
     what: str
-    key: tuple[str, ...] = ()
+    key: tuple[Hashable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

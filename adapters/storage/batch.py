@@ -1,6 +1,7 @@
 """One run of the units that share a transaction: each sees what those before it did, and fails by itself."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
@@ -50,12 +51,14 @@ class BatchRun:
         if units[0].looks_only:
             ahead.fill(connection, _looks_of(units))
         else:
-            self._run_one(units[0], NOTHING_AHEAD)
+            self._run_one(units[0], self._unit(NOTHING_AHEAD))
             done = 1
+        unit = self._unit(ahead)
         try:
             for pending in units[done:]:
                 if not pending.foreseen:
                     ahead = ReadAhead(READERS)  # it may change what was looked at
+                    unit = self._unit(ahead)
                 elif not ahead.filled:
                     waits.hardly()
                     if deferred:
@@ -63,7 +66,7 @@ class BatchRun:
                     _fill(connection, ahead, units[done:])
                 if not ahead.has(pending.looks):
                     waits.hardly()
-                self._run_one(pending, ahead)
+                self._run_one(pending, unit)
                 done += 1
         except OperationalError as error:
             if not is_locked_out(error):
@@ -71,19 +74,23 @@ class BatchRun:
         waits.as_before()
         return done
 
-    def _run_one(self, pending: Pending, ahead: ReadAhead) -> None:
-        entries, drafts = len(self._records.entries), len(self._outbox.drafts)
+    def _unit(self, ahead: ReadAhead) -> "_Unit":
+        """For one unit after the other, as long as they look at the same that was read ahead."""
         statements = Statements(self._connection, self._at_rest, savepoint=True, deferred=self._deferred)
+        return _Unit(statements, SqlUnitOfWork(statements, self._records, self._outbox, ahead))
+
+    def _run_one(self, pending: Pending, unit: "_Unit") -> None:
+        entries, drafts = len(self._records.entries), len(self._outbox.drafts)
         try:
-            value = pending.work(SqlUnitOfWork(statements, self._records, self._outbox, ahead))
-            statements.keep()
+            value = pending.work(unit.of_work)
+            unit.statements.keep()
         except NotTogether:
             raise
         except Exception as error:
             locked_out = is_locked_out(error)
             if isinstance(error, _DATABASE_FAULTS) and not locked_out:
                 raise
-            statements.discard()
+            unit.statements.discard()
             self._records.truncate(entries)
             self._outbox.truncate(drafts)
             if locked_out:
@@ -91,6 +98,11 @@ class BatchRun:
             pending.outcome = (True, error)
         else:
             pending.outcome = (False, value)
+
+
+class _Unit(NamedTuple):
+    statements: Statements
+    of_work: SqlUnitOfWork
 
 
 class _Waits:

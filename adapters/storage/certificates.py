@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import structlog
-from sqlalchemy import Column, Connection, Index, Table, Text, bindparam, delete, func, select, tuple_
+from sqlalchemy import Column, Connection, Index, Table, Text, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
+from adapters.storage.plain import Plain
 from adapters.storage.read_ahead import ReadAhead
 from adapters.storage.sealed import SealedBytes, SealedText
 from adapters.storage.statements import Statements
-from adapters.storage.tables import UtcInstant, metadata
+from adapters.storage.tables import UtcInstant, metadata, read_instant
 from gateway.certificates.ports import COPIES, MOST_COUNTED, CertificateCopy, CopyVersion, HeldCopies
 from gateway.crypto.sealing import StoredDataUnreadable
 from gateway.transaction import Look
@@ -48,11 +49,16 @@ _OF_KIND = certificate_copies.c.kind == bindparam("of_kind")
 _LATEST = select(certificate_copies).where(_OF_KIND, _OF_HOLDER).order_by(certificate_copies.c.digest)
 _FORGET = delete(certificate_copies).where(_OF_HOLDER)
 _FORGET_KIND = _FORGET.where(_OF_KIND)
-_KEY = (certificate_copies.c.kind, certificate_copies.c.holder_digest)
-_VERSIONS = (
-    select(*_KEY, certificate_copies.c.fetched_at, certificate_copies.c.digest)
-    .where(tuple_(*_KEY).in_(bindparam("wanted", expanding=True)))
-    .order_by(*_KEY, certificate_copies.c.digest)
+_OF_THESE = "SELECT kind, holder_digest, fetched_at, digest FROM"
+_IN_ORDER = "ORDER BY kind, holder_digest, digest"
+_VERSIONS_OF_ONE = Plain(f"{_OF_THESE} certificate_copies WHERE kind = ? AND holder_digest = ? {_IN_ORDER}")
+# The other way round, SQLite would read all of a kind to find each holder's.
+_VERSIONS = Plain(
+    f"{_OF_THESE} json_each(?) AS wanted CROSS JOIN certificate_copies"
+    " ON kind = json_extract(wanted.value, '$[0]') AND holder_digest = json_extract(wanted.value, '$[1]')"
+    f" {_IN_ORDER}",
+    f"{_OF_THESE} unnest(?::text[], ?::text[]) AS wanted(kind, holder_digest)"
+    f" JOIN certificate_copies USING (kind, holder_digest) {_IN_ORDER}",
 )
 
 
@@ -61,8 +67,8 @@ def read_versions(
 ) -> Mapping[tuple[str, ...], tuple[CopyVersion, ...]]:
     """``adapters.storage.read_ahead.Reader`` of ``COPIES``: what ``versions`` answers, by kind and holder's digest."""
     found: dict[tuple[str, ...], list[CopyVersion]] = {key: [] for key in wanted}
-    for row in connection.execute(_VERSIONS, {"wanted": list(wanted)}):
-        found[(row.kind, row.holder_digest)].append(CopyVersion(row.digest, row.fetched_at))
+    for kind, holder_digest, fetched_at, digest in map(tuple, _VERSIONS.run_on(connection, wanted)):
+        found[(kind, holder_digest)].append(CopyVersion(digest, read_instant(fetched_at)))
     return {key: _newest(versions) for key, versions in found.items()}
 
 
@@ -124,16 +130,11 @@ class SqlCertificateCopies:
         return copies
 
     def versions(self, kind: str, holder_digest: str) -> tuple[CopyVersion, ...]:
-        key = (kind, holder_digest)
-        found: tuple[CopyVersion, ...] | None = self._ahead.get(Look(COPIES, key))
-        if found is None:
-            found = _newest(
-                [
-                    CopyVersion(row.digest, row.fetched_at)
-                    for row in self._statements.execute(_VERSIONS, {"wanted": [key]})
-                ]
-            )
-        return found
+        found: tuple[CopyVersion, ...] | None = self._ahead.get(Look(COPIES, (kind, holder_digest)))
+        if found is not None:
+            return found
+        rows = self._statements.say(_VERSIONS_OF_ONE, (kind, holder_digest))
+        return _newest([CopyVersion(digest, read_instant(at)) for _, _, at, digest in map(tuple, rows)])
 
     def forget(self, holder_code: str, kind: str | None = None) -> int:
         return self.forget_holder(self._statements.holder_digest(holder_code), kind)

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Column, Connection, ForeignKey, Table, Text, bindparam, insert, select
+from sqlalchemy import Column, Connection, ForeignKey, Table, Text, insert, select
 
 from adapters.storage.applications import SqlApplications, application_parties, applications
 from adapters.storage.authorisations import SqlAuthorisations, authorisations
+from adapters.storage.plain import Plain
 from adapters.storage.read_ahead import ReadAhead
-from adapters.storage.records import raw
 from adapters.storage.statements import Statements
 from adapters.storage.tables import UtcInstant, metadata
 from gateway.licences.ports import CASE, Case
@@ -42,27 +42,28 @@ class SqlAskedHolders:
         )
 
 
-_EVERYTHING = [
-    raw(column).label(f"{column.table.name}_{column.name}")
-    for table in (applications, authorisations, application_parties)
-    for column in table.c
-]
+_THREE = (applications, authorisations, application_parties)
 _CASES = (
-    select(*_EVERYTHING)
-    .join(authorisations, authorisations.c.application_id == applications.c.application_id)
-    .join(application_parties, application_parties.c.application_id == applications.c.application_id)
-    .where(applications.c.application_id.in_(bindparam("wanted", expanding=True)))
+    f"SELECT {', '.join(f'{table.name}.{column.name}' for table in _THREE for column in table.c)} FROM applications"  # noqa: S608
+    " JOIN authorisations ON authorisations.application_id = applications.application_id"
+    " JOIN application_parties ON application_parties.application_id = applications.application_id"
 )
-_FOR_USE = _CASES.with_for_update(read=True, of=authorisations)
-_FOR_USE_IF_FREE = _CASES.with_for_update(read=True, of=authorisations, skip_locked=True)
+_CASE = Plain(f"{_CASES} WHERE applications.application_id = ?")
+_FOR_USE = Plain(
+    f"{_CASES} WHERE applications.application_id = ?",
+    f"{_CASES} WHERE applications.application_id = ? FOR SHARE OF authorisations",
+)
+_FOR_USE_IF_FREE = Plain(
+    f"{_CASES} WHERE applications.application_id IN (SELECT json_extract(value, '$[0]') FROM json_each(?))",  # noqa: S608
+    f"{_CASES} WHERE applications.application_id = ANY (?) FOR SHARE OF authorisations SKIP LOCKED",
+)
 Stamp = tuple[object, ...]
 """Every column of the three rows as it lies in the database, sealed values among them."""
 
 
 def read_cases_for_use(connection: Connection, wanted: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], Stamp]:
     """``adapters.storage.read_ahead.Reader`` of ``CASE``. What another process is about to change is left out."""
-    rows = connection.execute(_FOR_USE_IF_FREE, {"wanted": [application_id for (application_id,) in wanted]})
-    return {(row[0],): tuple(row) for row in rows}
+    return {(row[0],): tuple(row) for row in _FOR_USE_IF_FREE.run_on(connection, wanted)}
 
 
 class SqlCases:
@@ -87,6 +88,5 @@ class SqlCases:
         return found is not None and found == stamp
 
     def _stamp(self, application_id: str, *, for_use: bool) -> Stamp | None:
-        query = _FOR_USE if for_use else _CASES
-        row = self._statements.execute(query, {"wanted": [application_id]}).one_or_none()
+        row = self._statements.say(_FOR_USE if for_use else _CASE, (application_id,)).one_or_none()
         return None if row is None else tuple(row)

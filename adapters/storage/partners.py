@@ -1,7 +1,6 @@
-"""Tables and repository of partners: organisations, keys, sharing agreements, endpoints, and tokens used up."""
+"""Tables and repository of partners: organisations, keys, sharing agreements and endpoints."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -19,11 +18,11 @@ from sqlalchemy import (
     delete,
     insert,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
+from adapters.storage.plain import Plain
 from adapters.storage.read_ahead import ReadAhead
 from adapters.storage.statements import Statements
 from adapters.storage.tables import JsonDocument, UtcInstant, metadata
@@ -107,23 +106,12 @@ partner_endpoints = Table(
     Column("status_url", Text),
 )
 
-spent_tokens = Table(
-    "spent_tokens",
-    metadata,
-    Column("use", Text, primary_key=True),
-    Column("issuer", Text, primary_key=True),
-    Column("token_id", Text, primary_key=True),
-    Column("until", UtcInstant, nullable=False),
-    Index("ix_spent_tokens_until", "until"),
-)
-
-
-_VERSION = select(partner_directory.c.version)
+_VERSION = Plain("SELECT version FROM partner_directory")
 
 
 def read_version(connection: Connection, _: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], int]:
     """``adapters.storage.read_ahead.Reader`` of ``DIRECTORY``."""
-    return {(): connection.execute(_VERSION).scalar_one_or_none() or 0}
+    return {(): _VERSION.run(connection).scalar_one_or_none() or 0}
 
 
 class SqlPartnerRepository:
@@ -137,7 +125,7 @@ class SqlPartnerRepository:
         known: int | None = self._ahead.get(Look(DIRECTORY))
         if known is not None:
             return known
-        found: int | None = self._statements.execute(_VERSION).scalar_one_or_none()
+        found: int | None = self._statements.say(_VERSION).scalar_one_or_none()
         return found or 0
 
     def advance_version(self) -> int:
@@ -215,28 +203,6 @@ class SqlPartnerRepository:
         query = _of(select(partner_endpoints).order_by(*order), partner_endpoints, partner_code)
         rows = self._statements.execute(query)
         return [Endpoint(row.partner_code, row.channel, row.url, row.secret_ref, row.status_url) for row in rows]
-
-
-_CLEARED_AT_ONCE = 32
-
-
-class SqlSpentTokens:
-    """``gateway.partners.ports.SpentTokens``."""
-
-    def __init__(self, statements: Statements) -> None:
-        self._statements = statements
-
-    def spend(self, use: str, issuer: str, token_id: str, at: datetime, until: datetime) -> bool:
-        keyed = [spent_tokens.c.use, spent_tokens.c.issuer, spent_tokens.c.token_id]
-        lapsed = spent_tokens.c.until < at
-        # Several processes clear up at once: none waits for rows that another is about to delete.
-        some = select(*keyed).where(lapsed).limit(_CLEARED_AT_ONCE).with_for_update(skip_locked=True)
-        self._statements.execute(delete(spent_tokens).where(tuple_(*keyed).in_(some)))
-        given = insert_or(spent_tokens).values(use=use, issuer=issuer, token_id=token_id, until=until)
-        taken = given.on_conflict_do_update(index_elements=keyed, set_={"until": until}, where=lapsed).returning(
-            spent_tokens.c.token_id
-        )
-        return self._statements.execute(taken).first() is not None
 
 
 def _of(query: Select[Any], table: Table, partner_code: str | None) -> Select[Any]:

@@ -1,14 +1,14 @@
 """What units of work look at, read once for many of them inside the transaction that they share."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
 
 from gateway.transaction import Look
 
-Reader = Callable[[Connection, Sequence[tuple[str, ...]]], Mapping[tuple[str, ...], Any]]
+Reader = Callable[[Connection, Sequence[tuple[Any, ...]]], Mapping[tuple[Any, ...], Any]]
 """Answers what stands under each key. One left out is read by the unit itself, which may have to wait."""
 
 
@@ -25,7 +25,7 @@ class ReadAhead:
 
         One that waits for what others hold comes before those that hold and do not wait.
         """
-        keys: defaultdict[str, dict[tuple[str, ...], None]] = defaultdict(dict)
+        keys: defaultdict[str, dict[tuple[Hashable, ...], None]] = defaultdict(dict)
         for look in looks:
             keys[look.what][look.key] = None
         for what in sorted(keys, key=list(self._readers).index):

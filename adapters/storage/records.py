@@ -17,7 +17,6 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
-    bindparam,
     insert,
     select,
     type_coerce,
@@ -26,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import NullType
 
+from adapters.storage.plain import Plain, instant
 from adapters.storage.statements import Statements
 from adapters.storage.tables import UtcInstant, metadata, read_instant
 from gateway.errors import Overloaded, Owner
@@ -145,21 +145,18 @@ def take_log(connection: Connection, holder: str, at: datetime) -> LogHead:
     return head
 
 
-_ADD_ENTRY = "INSERT INTO record_entries (log_id, sequence, leaf_hash, leaf, action, subject) VALUES (?, ?, ?, ?, ?, ?)"
-_ADD_ENTRIES_AT_ONCE = (
+_ADD_ENTRIES = Plain(
+    "INSERT INTO record_entries (log_id, sequence, leaf_hash, leaf, action, subject) VALUES (?, ?, ?, ?, ?, ?)",
     "INSERT INTO record_entries (log_id, sequence, leaf_hash, leaf, action, subject) SELECT * FROM"
-    " unnest(%s::text[], %s::bigint[], %s::bytea[], %s::bytea[], %s::text[], %s::text[])"
+    " unnest(?::text[], ?::bigint[], ?::bytea[], ?::bytea[], ?::text[], ?::text[])",
 )
-"""Said to the drivers as they like it best: these rows are written with every answer."""
-_ADD_SEAL = insert(record_seals)
-_MOVE_HEAD = (
-    update(record_logs)
-    .where(
-        record_logs.c.log_id == bindparam("of_log"),
-        record_logs.c.holder == bindparam("held_by"),
-        record_logs.c.size == bindparam("size_before"),
-    )
-    .values({name: bindparam(f"new_{name}") for name in ("held_until", "size", "seals", "peaks", "last_seal_hash")})
+_ADD_SEAL = Plain(
+    "INSERT INTO record_seals (log_id, number, first_sequence, last_sequence, root, previous_hash, sealed_at, key_id,"
+    " signature) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_MOVE_HEAD = Plain(
+    "UPDATE record_logs SET held_until = ?, size = ?, seals = ?, peaks = ?, last_seal_hash = ?"
+    " WHERE log_id = ? AND holder = ? AND size = ?"
 )
 
 
@@ -171,29 +168,16 @@ def write_batch(connection: Connection, holder: str, batch: BatchRecords, seal: 
         (seal.log_id, sequence, leaf_hash, leaf, entry.action, entry.subject)
         for sequence, (leaf_hash, leaf, entry) in enumerate(entries, seal.first_sequence)
     ]
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(_ADD_ENTRIES_AT_ONCE, tuple(list(column) for column in zip(*rows, strict=True)))
-    else:
-        connection.exec_driver_sql(_ADD_ENTRY, rows)
-    connection.execute(_ADD_SEAL, seal.__dict__)
+    _ADD_ENTRIES.run_each(connection, rows)
+    of_seal = (seal.log_id, seal.number, seal.first_sequence, seal.last_sequence, seal.root, seal.previous_hash)
+    _ADD_SEAL.run(connection, (*of_seal, instant(connection, seal.sealed_at), seal.key_id, seal.signature))
 
 
 def move_head(connection: Connection, holder: str, size_before: int, after: LogHead, at: datetime) -> None:
     """Compare-and-set of the head, which also shows that this process is alive. Raises ``LostLog``."""
-    moved = connection.execute(
-        _MOVE_HEAD,
-        {
-            "of_log": after.log_id,
-            "held_by": holder,
-            "size_before": size_before,
-            "new_held_until": at + HOLD,
-            "new_size": after.frontier.size,
-            "new_seals": after.seals,
-            "new_peaks": b"".join(after.frontier.peaks),
-            "new_last_seal_hash": after.last_seal_hash,
-        },
-    )
-    if moved.rowcount != 1:
+    peaks = b"".join(after.frontier.peaks)
+    head = (instant(connection, at + HOLD), after.frontier.size, after.seals, peaks, after.last_seal_hash)
+    if _MOVE_HEAD.run(connection, (*head, after.log_id, holder, size_before)).rowcount != 1:
         raise LostLog(after.log_id)
 
 

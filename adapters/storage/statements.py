@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, CursorResult, Executable, Row, Table
 
 from adapters.storage.deferred import Deferred
+from adapters.storage.plain import Plain
 from adapters.storage.sealed import AtRest, open_row, seal_values
 from gateway.crypto.keyed_digest import Use
 
@@ -16,7 +17,8 @@ class Statements:
     """Executes statements of one unit of work, and seals and opens what is personal in them.
 
     A unit shares its transaction with those that were waiting beside it. Its savepoint is opened at its first
-    statement, so that a unit that only records costs the database nothing of its own.
+    statement, so that a unit that only records costs the database nothing of its own. Once it is kept or discarded, the
+    next unit may have this.
     """
 
     def __init__(
@@ -32,6 +34,15 @@ class Statements:
 
     def execute(self, statement: Executable, parameters: Parameters = None) -> CursorResult[Any]:
         """Run ``statement``; raises SQLAlchemy's ``DBAPIError`` family."""
+        self._begin()
+        return self._connection.execute(statement, parameters)
+
+    def say(self, statement: Plain, values: Sequence[Any] = ()) -> CursorResult[Any]:
+        """Run one that is said to the driver itself; raises as ``execute``."""
+        self._begin()
+        return statement.run(self._connection, values)
+
+    def _begin(self) -> None:
         if self._wants_savepoint and not self._has_savepoint:
             if self._deferred is not None:
                 self._deferred.write(self._connection, self._own_from)  # others', which this unit cannot undo
@@ -41,7 +52,6 @@ class Statements:
             self._has_savepoint = True
         if self._deferred:
             self._deferred.write(self._connection)
-        return self._connection.execute(statement, parameters)
 
     def defer(self, statement: Executable, row: Mapping[str, Any]) -> None:
         """Run ``statement``, a constant, with ``row`` no later than the next statement of this or another unit.
@@ -77,6 +87,7 @@ class Statements:
         if self._has_savepoint:
             self._connection.exec_driver_sql("RELEASE SAVEPOINT unit")
             self._has_savepoint = False
+        self._own_from = 0 if self._deferred is None else len(self._deferred)
 
     def discard(self) -> None:
         """The unit failed: its statements are undone, its neighbours' are not."""

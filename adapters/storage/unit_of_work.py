@@ -1,5 +1,6 @@
 """One unit of work. Each room sees the slice that its ``ports.py`` declares; this class has them all."""
 
+from collections.abc import Mapping
 from functools import cached_property
 
 from adapters.storage.application_certificates import SqlApplicationCertificates
@@ -24,10 +25,10 @@ from adapters.storage.officers import SqlOfficers
 from adapters.storage.outages import SqlOutages
 from adapters.storage.outbox import BatchOutbox, ReadOnlyOutbox
 from adapters.storage.oversight import SqlApplicationsObserved, SqlRatingsObserved
-from adapters.storage.partners import SqlPartnerRepository, SqlSpentTokens, read_version
+from adapters.storage.partners import SqlPartnerRepository, read_version
 from adapters.storage.projects import SqlLeads, SqlProjects
 from adapters.storage.ratings import SqlRatings
-from adapters.storage.read_ahead import ReadAhead
+from adapters.storage.read_ahead import ReadAhead, Reader
 from adapters.storage.rechecks import SqlFeedPositions, SqlRecheckQueue
 from adapters.storage.reconciliation import SqlDayBook
 from adapters.storage.record_audit import SqlAuditReader
@@ -38,22 +39,25 @@ from adapters.storage.restorations import SqlRestorations
 from adapters.storage.retention import SqlRemoval
 from adapters.storage.reviews import SqlReviews
 from adapters.storage.rule_rows import SqlRuleRows
+from adapters.storage.spent_tokens import SqlSpentTokens, spend_ahead
 from adapters.storage.statements import Statements
 from gateway.approvals.ports import OUTCOME, REVIEW
 from gateway.certificates.ports import COPIES
 from gateway.delivery.ports import Outbox
 from gateway.licences.ports import CASE
-from gateway.partners.ports import DIRECTORY
+from gateway.partners.ports import DIRECTORY, SPENT
 from gateway.records.ports import RecordAppender
 
-READERS = {
+READERS: Mapping[str, Reader] = {
+    SPENT: spend_ahead,
     CASE: read_cases_for_use,
     COPIES: read_versions,
     DIRECTORY: read_version,
     REVIEW: read_reviews,
     OUTCOME: read_outcomes,
 }
-"""What a unit of work may say beforehand that it looks at. Reviews are held and not waited for: they are last."""
+"""What a unit of work may say beforehand that it looks at. Tokens that another process spends
+right now are waited for: they are first. Reviews are held and not waited for: they are last."""
 NOTHING_AHEAD = ReadAhead(READERS)
 
 
@@ -118,7 +122,7 @@ class SqlUnitOfWork:
 
     @cached_property
     def spent_tokens(self) -> SqlSpentTokens:
-        return SqlSpentTokens(self._statements)
+        return SqlSpentTokens(self._statements, self._ahead)
 
     @cached_property
     def idempotency(self) -> SqlIdempotency:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar, cast
 from uuid import uuid4
 
@@ -87,6 +88,7 @@ class GroupWriter:
         self._clock = clock
         self.hand_over: HandOver | None = None
         """To whom events go as they are committed."""
+        self._connection: Connection | None = None
         self._holder = uuid4().hex
         self._head: LogHead | None = None
         self._waiting: deque[Pending] = deque()
@@ -153,6 +155,7 @@ class GroupWriter:
                 self._gathering = self._ready = False
             self.commit_waiting()
         self._release()
+        self._disconnect()
 
     def _patience(self) -> float | None:
         """Seconds until the thread may begin at the latest: 0 is now, None when somebody came."""
@@ -229,10 +232,10 @@ class GroupWriter:
         again then: ``_commit_phase`` turns that into an error that is no ``DBAPIError``.
         """
         began, held = time.perf_counter(), self._head is not None
-        with self._engine.connect() as pooled:
-            connection = pooled.execution_options(sqlite_begin="IMMEDIATE")
+        connection = self._connected()
+        outbox = BatchOutbox(self._at_rest.sealer, self._source, self.hand_over)
+        try:
             transaction = connection.begin()
-            outbox = BatchOutbox(self._at_rest.sealer, self._source, self.hand_over)
             try:
                 head = taken = self._head or take_log(connection, self._holder, self._clock())
                 records = BatchRecords(head)
@@ -242,14 +245,13 @@ class GroupWriter:
                 outbox.write(connection)
                 head, seal = self._seal(connection, head, records)
             except BaseException:
-                outbox.broken_off()
                 _roll_back_quietly(transaction)
                 raise
-            try:
-                _commit_phase(transaction)
-            except BaseException:
-                outbox.broken_off()
-                raise
+            _commit_phase(transaction)
+        except BaseException:
+            outbox.broken_off()
+            self._disconnect()
+            raise
         self._head = head
         outbox.committed()
         if self._watch is not None:
@@ -259,6 +261,18 @@ class GroupWriter:
         if seal is not None and self._head_keeper is not None:
             self._head_keeper.keep(seal)
         return done
+
+    def _connected(self) -> Connection:
+        """The connection of the batch before; one that was lost meanwhile fails before anything is committed."""
+        if self._connection is None:
+            self._connection = self._engine.connect().execution_options(sqlite_begin="IMMEDIATE")
+        return self._connection
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(SQLAlchemyError):
+                connection.close()
 
     def _seal(self, connection: Connection, head: LogHead, records: BatchRecords) -> tuple[LogHead, Seal | None]:
         if not records.leaves:
@@ -274,10 +288,9 @@ class GroupWriter:
         if self._head is None:
             return
         try:
-            with self._engine.connect() as pooled:
-                connection = pooled.execution_options(sqlite_begin="IMMEDIATE")
-                with connection.begin():
-                    release_log(connection, self._holder, self._head, self._clock())
+            connection = self._connected()
+            with connection.begin():
+                release_log(connection, self._holder, self._head, self._clock())
         except SQLAlchemyError as error:  # the log is free anyway once its hold lapses
             log.warning("writer.log_not_released", error=type(error).__name__)
 

@@ -11,7 +11,7 @@ from fastapi.openapi.models import HTTPBase
 from fastapi.security.base import SecurityBase
 from starlette.types import Scope
 
-from gateway.caller import Caller, Role
+from gateway.caller import Caller, ProofUse, Role
 from gateway.clock import Clock
 from gateway.errors import Owner
 from gateway.http.errors import RoleRefused
@@ -28,6 +28,12 @@ class CallerGate(Protocol):
         self, authorizations: Sequence[str], proofs: Sequence[str], method: str, uri: str, at: datetime
     ) -> Caller:
         """Raises a subclass of ``Unauthenticated``. The lists hold each header field line as it came."""
+        ...
+
+    async def authenticate_unspent(
+        self, authorizations: Sequence[str], proofs: Sequence[str], method: str, uri: str, at: datetime
+    ) -> tuple[Caller, ProofUse | None]:
+        """The same for whoever spends the proof itself, where there is one to spend, before anybody is answered."""
         ...
 
 
@@ -51,22 +57,37 @@ class Doorkeeper:
         known: Caller | None = scope.get(CALLER_KEY)
         if known is not None:
             return known
+        return self._told(scope, await self.gate.authenticate(*self._shown(scope), self.clock()))
+
+    async def admit(self, scope: Scope, *roles: Role, scope_name: str | None = None) -> Caller:
+        """``caller_of`` with a requirement. No role named is a refusal. Raises ``RoleRefused`` too."""
+        caller = await self.caller_of(scope)
+        _require(caller, roles, scope_name)
+        return caller
+
+    async def admit_unspent(
+        self, scope: Scope, *roles: Role, scope_name: str | None = None
+    ) -> tuple[Caller, ProofUse | None]:
+        """``admit`` for a service that spends the proof with what it writes: nobody was asked for this ``scope``."""
+        caller, use = await self.gate.authenticate_unspent(*self._shown(scope), self.clock())
+        _require(self._told(scope, caller), roles, scope_name)
+        return caller, use
+
+    def _shown(self, scope: Scope) -> tuple[list[str], list[str], str, str]:
+        """Tokens, proofs, method and address of a request."""
         authorizations, proofs = _header_lines(scope, b"authorization"), _header_lines(scope, b"dpop")
-        uri = self.public_url.rstrip("/") + _raw_path(scope)
-        caller = await self.gate.authenticate(authorizations, proofs, scope["method"], uri, self.clock())
+        return authorizations, proofs, scope["method"], self.public_url.rstrip("/") + _raw_path(scope)
+
+    def _told(self, scope: Scope, caller: Caller) -> Caller:
         scope[CALLER_KEY] = caller
         if self.admitted is not None:
             self.admitted(caller)
         return caller
 
-    async def admit(self, scope: Scope, *roles: Role, scope_name: str | None = None) -> Caller:
-        """``caller_of`` with a requirement. No role named is a refusal. Raises ``RoleRefused`` too."""
-        caller = await self.caller_of(scope)
-        if caller.role not in roles or (scope_name is not None and scope_name not in caller.scopes):
-            raise RoleRefused(
-                check="caller.role", owner=Owner.CALLER, remedy="请使用具备相应角色与 scope 的接入身份调用"
-            )
-        return caller
+
+def _require(caller: Caller, roles: Sequence[Role], scope_name: str | None) -> None:
+    if caller.role not in roles or (scope_name is not None and scope_name not in caller.scopes):
+        raise RoleRefused(check="caller.role", owner=Owner.CALLER, remedy="请使用具备相应角色与 scope 的接入身份调用")
 
 
 class RequiredRole(SecurityBase):

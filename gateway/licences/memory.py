@@ -8,6 +8,7 @@ withdrawal, a stage, a re-check or another process's change takes effect with th
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from gateway.caller import ProofUse
 from gateway.certificates.bounded import BriefMemory
 from gateway.certificates.service import CertificateService, CopiesAtHand
 from gateway.certificates.verification import HolderExpectation, Verification
@@ -120,11 +121,12 @@ class LicenceMemory:
         self._certificates.sweep_memory(at)
 
     async def answer_again(
-        self, code: str, request: VerifiedLicenceRequest, now: datetime
+        self, code: str, request: VerifiedLicenceRequest, now: datetime, use: ProofUse | None = None
     ) -> tuple[AnswerForm, str] | None:
         """The form of an answer that stands, and the entry of its being given again; None where none does.
 
-        Raises ``Overloaded``: it could not be recorded.
+        The caller's proof is spent with that entry, where there is a ``use`` to spend. Raises ``ProofRefused`` then,
+        and ``Overloaded``: it could not be recorded.
         """
         application_id = request.application_id
         known = self._cases.get(application_id, now)
@@ -134,23 +136,31 @@ class LicenceMemory:
         if not standing.holds(await self._partners.snapshot(), self._certificates, now):
             return None
         looks = looks_of(application_id, standing.rests_on)
-        try:
-            record_id = await self._transactions.write(
-                Foreseen(lambda tx: self._record_again(tx, code, application_id, known, standing), looks)
-            )
-        except Moved:
+
+        def record_again(tx: LicencesTransaction) -> str | None:
+            if use is not None:
+                use.spend_in(tx)
+            return self._record_again(tx, code, application_id, known, standing)
+
+        record_id = await self._transactions.write(Foreseen(record_again, looks if use is None else (use.look, *looks)))
+        if use is not None:
+            use.spent()
+        if record_id is None:
             self.forget(application_id, request.kind, known)
             return None
         return standing.form, record_id
 
     def _record_again(
         self, tx: LicencesTransaction, code: str, application_id: str, known: RememberedCase, standing: StandingAnswer
-    ) -> str:
-        """The entry, once nothing that the answer rests on is found changed. Raises ``Moved``."""
+    ) -> str | None:
+        """The entry; None where something that the answer rests on is found changed: a proof stays spent then."""
         at = self._clock()
-        known.require_standing(tx, application_id, standing.rests_on)
+        try:
+            known.require_standing(tx, application_id, standing.rests_on)
+        except Moved:
+            return None
         if at >= standing.until or self._partners.as_of(tx, standing.snapshot) is not standing.snapshot:
-            raise Moved
+            return None
         return tx.records.append(RecordEntry(self._action, at, code, application_id, facts=standing.facts))
 
 

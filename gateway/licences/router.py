@@ -61,8 +61,8 @@ class ExpressLicences:
     async def answer(self, scope: Scope, asked: VerifiedLicenceRequest) -> bytes:
         """The signed answer."""
         services = services_of(scope["app"])
-        caller = await services.get(Doorkeeper).admit(scope, Role.UTILITY, scope_name="licences")
-        return (await services.get(LicenceService).answer(caller, asked)).encode()
+        caller, use = await services.get(Doorkeeper).admit_unspent(scope, Role.UTILITY, scope_name="licences")
+        return (await services.get(LicenceService).answer(caller, asked, use)).encode()
 
 
 @router.post(f"{LICENCES}/dry-run", summary="试运行：逐项说明同一请求会如何判断，不提供内容")

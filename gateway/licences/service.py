@@ -25,7 +25,7 @@ from gateway.applications.requirements import Document
 from gateway.applications.stage_events import require_application
 from gateway.applications.submission import PURPOSE
 from gateway.authorisations.model import require_covers
-from gateway.caller import Caller
+from gateway.caller import Caller, ProofUse
 from gateway.certificates.disclosure import disclose
 from gateway.certificates.named_persons import others_named
 from gateway.certificates.proofs import Proof, ProofCause, documents_behind
@@ -102,18 +102,21 @@ class LicenceService:
         self._issuer = issuer
         self._memory = LicenceMemory(transactions, certificates, partners, clock, DISCLOSED)
 
-    async def answer(self, caller: Caller, request: VerifiedLicenceRequest) -> str:
+    async def answer(self, caller: Caller, request: VerifiedLicenceRequest, use: ProofUse | None = None) -> str:
         """The signed answer, a compact JWS. An invalid or indeterminate certificate is an answer, not an error.
 
-        Raises ``CallerNotUtility``, ``ApplicationUnknown``, ``NoOpenStage``, ``DocumentNotAllowed``,
+        ``use`` is of the caller's proof, where that is still to be spent.
+        Raises ``ProofRefused``, ``CallerNotUtility``, ``ApplicationUnknown``, ``NoOpenStage``, ``DocumentNotAllowed``,
         ``AuthorisationMissing``, ``AgreementRefused``, ``NotRequiredAtStage``, ``HolderNotNamed``,
         ``HolderNotAllowed``, ``ThirdPartyRefused``, ``NoECertificate``, ``ConfirmedCertificateGone``, ``StageMoved``.
         """
         code, now = caller.partner_code, self._clock()
-        again = await self._memory.answer_again(code, request, now)
+        again = await self._memory.answer_again(code, request, now, use)
         if again is not None:
             form, record_id = again
         else:
+            if use is not None:
+                await use.spend()
             outcome = await self._run(_Asking(code, request, now, DISCLOSED, code, Gates()))
             form, record_id = self._form(code, request, outcome.leaving), outcome.record_id
         claims = form.filled_in(now, self._make_id("lic"), record_id)

