@@ -26,6 +26,7 @@ from gateway.delivery import router as delivery_router
 from gateway.errors import GatewayError
 from gateway.evidence import router as evidence_router
 from gateway.heap import settled_heap
+from gateway.http.app import HttpApp
 from gateway.http.door import hang_door
 from gateway.http.event_reference import serve_event_reference
 from gateway.http.metrics import HttpMetrics
@@ -120,7 +121,7 @@ def _running(
 def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
     """The gateway for ``settings``. Database and clients are opened when it starts and closed when it stops."""
     metrics = HttpMetrics()
-    app = FastAPI(
+    app = HttpApp(
         title=f"办电网关 · {GATEWAY_NAME}",
         version=__version__,
         description=DESCRIPTION,

@@ -67,7 +67,7 @@ def read_versions(
 ) -> Mapping[tuple[str, ...], tuple[CopyVersion, ...]]:
     """``adapters.storage.read_ahead.Reader`` of ``COPIES``: what ``versions`` answers, by kind and holder's digest."""
     found: dict[tuple[str, ...], list[CopyVersion]] = {key: [] for key in wanted}
-    for kind, holder_digest, fetched_at, digest in map(tuple, _VERSIONS.run_on(connection, wanted)):
+    for kind, holder_digest, fetched_at, digest in _VERSIONS.rows_for(connection, wanted):
         found[(kind, holder_digest)].append(CopyVersion(digest, read_instant(fetched_at)))
     return {key: _newest(versions) for key, versions in found.items()}
 
@@ -134,7 +134,7 @@ class SqlCertificateCopies:
         if found is not None:
             return found
         rows = self._statements.say(_VERSIONS_OF_ONE, (kind, holder_digest))
-        return _newest([CopyVersion(digest, read_instant(at)) for _, _, at, digest in map(tuple, rows)])
+        return _newest([CopyVersion(digest, read_instant(at)) for _, _, at, digest in rows])
 
     def forget(self, holder_code: str, kind: str | None = None) -> int:
         return self.forget_holder(self._statements.holder_digest(holder_code), kind)

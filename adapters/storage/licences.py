@@ -55,7 +55,7 @@ _FOR_USE = Plain(
 )
 _FOR_USE_IF_FREE = Plain(
     f"{_CASES} WHERE applications.application_id IN (SELECT json_extract(value, '$[0]') FROM json_each(?))",  # noqa: S608
-    f"{_CASES} WHERE applications.application_id = ANY (?) FOR SHARE OF authorisations SKIP LOCKED",
+    f"{_CASES} WHERE applications.application_id = ANY (?::text[]) FOR SHARE OF authorisations SKIP LOCKED",
 )
 Stamp = tuple[object, ...]
 """Every column of the three rows as it lies in the database, sealed values among them."""
@@ -63,7 +63,7 @@ Stamp = tuple[object, ...]
 
 def read_cases_for_use(connection: Connection, wanted: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], Stamp]:
     """``adapters.storage.read_ahead.Reader`` of ``CASE``. What another process is about to change is left out."""
-    return {(row[0],): tuple(row) for row in _FOR_USE_IF_FREE.run_on(connection, wanted)}
+    return {(row[0],): row for row in _FOR_USE_IF_FREE.rows_for(connection, wanted)}
 
 
 class SqlCases:
@@ -88,5 +88,5 @@ class SqlCases:
         return found is not None and found == stamp
 
     def _stamp(self, application_id: str, *, for_use: bool) -> Stamp | None:
-        row = self._statements.say(_FOR_USE if for_use else _CASE, (application_id,)).one_or_none()
-        return None if row is None else tuple(row)
+        rows = self._statements.say(_FOR_USE if for_use else _CASE, (application_id,))
+        return rows[0] if rows else None

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
-from adapters.storage.plain import Plain
+from adapters.storage.plain import Plain, Rows
 from adapters.storage.read_ahead import ReadAhead
 from adapters.storage.statements import Statements
 from adapters.storage.tables import JsonDocument, UtcInstant, metadata
@@ -111,7 +111,11 @@ _VERSION = Plain("SELECT version FROM partner_directory")
 
 def read_version(connection: Connection, _: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], int]:
     """``adapters.storage.read_ahead.Reader`` of ``DIRECTORY``."""
-    return {(): _VERSION.run(connection).scalar_one_or_none() or 0}
+    return {(): _version_of(_VERSION.rows(connection))}
+
+
+def _version_of(rows: Rows) -> int:
+    return rows[0][0] if rows else 0
 
 
 class SqlPartnerRepository:
@@ -125,8 +129,7 @@ class SqlPartnerRepository:
         known: int | None = self._ahead.get(Look(DIRECTORY))
         if known is not None:
             return known
-        found: int | None = self._statements.say(_VERSION).scalar_one_or_none()
-        return found or 0
+        return _version_of(self._statements.say(_VERSION))
 
     def advance_version(self) -> int:
         first = insert_or(partner_directory).values(singleton=1, version=1)

@@ -2,43 +2,65 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
-from sqlalchemy import Connection, CursorResult
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from adapters.storage.tables import UtcInstant
 
 _INSTANT = UtcInstant()
+Rows = Sequence[tuple[Any, ...]]
 
 
 class Plain:
     """A constant statement, with ``?`` for each value; ``postgresql`` where that says it otherwise than SQLite.
 
     Values are as the drivers take them (``instant``), and those of the rows that it answers as the drivers give them.
+    It belongs to the transaction that ``connection`` has begun.
     """
 
     def __init__(self, sqlite: str, postgresql: str | None = None) -> None:
         self._sqlite = sqlite
-        self._postgresql = (postgresql or sqlite).replace("?", "%s")
+        # The drivers' own binary form: the lists of a batch need not be spelled out as text.
+        self._postgresql = (postgresql or sqlite).replace("?::", "%b::").replace("?", "%s")
 
-    def run(self, connection: Connection, values: Sequence[Any] = ()) -> CursorResult[Any]:
-        """Run it. Raises SQLAlchemy's ``DBAPIError`` family."""
-        said = self._postgresql if _is_postgresql(connection) else self._sqlite
-        return connection.exec_driver_sql(said, tuple(values))
+    def rows(self, connection: Connection, values: Sequence[Any] = ()) -> Rows:
+        """Run it; the rows that it answers. Raises SQLAlchemy's ``DBAPIError`` family."""
+        said = self._said(connection)
+        try:
+            found: Rows = _driver(connection).execute(said, values).fetchall()
+        except Exception as error:
+            _raise(connection, said, error)
+        return found
 
-    def run_on(self, connection: Connection, rows: Sequence[Sequence[Any]], *values: Any) -> CursorResult[Any]:
-        """Run it on ``rows``, which it takes first: by ``unnest`` or, where there are no bytes, ``json_each``."""
-        if _is_postgresql(connection):
-            return self.run(connection, (*(list(column) for column in zip(*rows, strict=True)), *values))
-        return self.run(connection, (orjson.dumps(rows).decode(), *values))
+    def changed(self, connection: Connection, values: Sequence[Any]) -> int:
+        """Run it; how many rows it changed. Raises as ``rows``."""
+        said = self._said(connection)
+        try:
+            return int(_driver(connection).execute(said, values).rowcount)
+        except Exception as error:
+            _raise(connection, said, error)
 
-    def run_each(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Write ``rows``, whatever they hold: SQLite takes them one by one."""
-        if _is_postgresql(connection):
-            self.run_on(connection, rows)
-        else:
-            connection.exec_driver_sql(self._sqlite, list(rows))
+    def rows_for(self, connection: Connection, asked: Rows, *values: Any) -> Rows:
+        """Run it for rows that it takes first: by ``unnest`` or, where there are no bytes, ``json_each``."""
+        if is_postgresql(connection):
+            return self.rows(connection, (*_columns(asked), *values))
+        return self.rows(connection, (orjson.dumps(asked).decode(), *values))
+
+    def write(self, connection: Connection, rows: Rows) -> None:
+        """Write ``rows``, whatever they hold: SQLite takes them one by one. Raises as ``rows``."""
+        if is_postgresql(connection):
+            self.changed(connection, _columns(rows))
+            return
+        try:
+            _driver(connection).executemany(self._sqlite, rows)
+        except Exception as error:
+            _raise(connection, self._sqlite, error)
+
+    def _said(self, connection: Connection) -> str:
+        return self._postgresql if is_postgresql(connection) else self._sqlite
 
 
 def instant(connection: Connection, at: datetime) -> Any:
@@ -46,5 +68,27 @@ def instant(connection: Connection, at: datetime) -> Any:
     return _INSTANT.process_bind_param(at, connection.dialect)
 
 
-def _is_postgresql(connection: Connection) -> bool:
+def is_postgresql(connection: Connection) -> bool:
+    """SQLite else."""
     return connection.dialect.name == "postgresql"
+
+
+def _columns(rows: Rows) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _driver(connection: Connection) -> Any:
+    return connection.connection.driver_connection
+
+
+def _raise(connection: Connection, said: str, error: Exception) -> NoReturn:
+    """As SQLAlchemy raises what a driver raised; a connection that was lost is not used again."""
+    driver = connection.dialect.loaded_dbapi
+    if not isinstance(error, driver.Error):
+        raise error
+    lost = connection.dialect.is_disconnect(error, _driver(connection), None)
+    if lost:
+        connection.invalidate(error)
+    raise DBAPIError.instance(
+        said, (), error, driver.Error, hide_parameters=True, connection_invalidated=lost, dialect=connection.dialect
+    ) from error

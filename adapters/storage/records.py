@@ -168,16 +168,16 @@ def write_batch(connection: Connection, holder: str, batch: BatchRecords, seal: 
         (seal.log_id, sequence, leaf_hash, leaf, entry.action, entry.subject)
         for sequence, (leaf_hash, leaf, entry) in enumerate(entries, seal.first_sequence)
     ]
-    _ADD_ENTRIES.run_each(connection, rows)
+    _ADD_ENTRIES.write(connection, rows)
     of_seal = (seal.log_id, seal.number, seal.first_sequence, seal.last_sequence, seal.root, seal.previous_hash)
-    _ADD_SEAL.run(connection, (*of_seal, instant(connection, seal.sealed_at), seal.key_id, seal.signature))
+    _ADD_SEAL.changed(connection, (*of_seal, instant(connection, seal.sealed_at), seal.key_id, seal.signature))
 
 
 def move_head(connection: Connection, holder: str, size_before: int, after: LogHead, at: datetime) -> None:
     """Compare-and-set of the head, which also shows that this process is alive. Raises ``LostLog``."""
     peaks = b"".join(after.frontier.peaks)
     head = (instant(connection, at + HOLD), after.frontier.size, after.seals, peaks, after.last_seal_hash)
-    if _MOVE_HEAD.run(connection, (*head, after.log_id, holder, size_before)).rowcount != 1:
+    if _MOVE_HEAD.changed(connection, (*head, after.log_id, holder, size_before)) != 1:
         raise LostLog(after.log_id)
 
 

@@ -73,9 +73,9 @@ def spend_ahead(connection: Connection, wanted: Sequence[Key]) -> Mapping[Key, b
 
 def _spent(connection: Connection, keys: Sequence[Key]) -> set[tuple[str, ...]]:
     lapsed = instant(connection, min(at for *_, at, _ in keys))
-    _CLEAR_SOME.run(connection, (lapsed, CLEARED_AT_ONCE + 2 * len(keys)))
+    _CLEAR_SOME.changed(connection, (lapsed, CLEARED_AT_ONCE + 2 * len(keys)))
     rows = [(use, issuer, token_id, instant(connection, until)) for use, issuer, token_id, _, until in keys]
-    return {tuple(row) for row in _SPEND_MANY.run_on(connection, rows, lapsed)}
+    return set(_SPEND_MANY.rows_for(connection, rows, lapsed))
 
 
 class SqlSpentTokens:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, CursorResult, Executable, Row, Table
 
 from adapters.storage.deferred import Deferred
-from adapters.storage.plain import Plain
+from adapters.storage.plain import Plain, Rows
 from adapters.storage.sealed import AtRest, open_row, seal_values
 from gateway.crypto.keyed_digest import Use
 
@@ -37,10 +37,10 @@ class Statements:
         self._begin()
         return self._connection.execute(statement, parameters)
 
-    def say(self, statement: Plain, values: Sequence[Any] = ()) -> CursorResult[Any]:
+    def say(self, statement: Plain, values: Sequence[Any] = ()) -> Rows:
         """Run one that is said to the driver itself; raises as ``execute``."""
         self._begin()
-        return statement.run(self._connection, values)
+        return statement.rows(self._connection, values)
 
     def _begin(self) -> None:
         if self._wants_savepoint and not self._has_savepoint:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from fastapi import FastAPI
 
+from gateway.http.app import HttpApp
 from gateway.http.express import ExpressLane, ExpressRoute, ExpressRoutes, ExpressTemplate, Refusals
 from gateway.http.headers import SecurityHeaders, security_headers
 from gateway.http.limits import MAX_BODY_BYTES, BodyLimit
@@ -24,8 +25,8 @@ def hang_door(
 ) -> None:
     """Prepare ``app`` before it serves: everything that goes in or out passes here.
 
-    From the outside in: the lane of ``express`` routes and of those with parameters, security headers, observer, body
-    limit, all routes. ``https`` tells whether callers use TLS.
+    From the outside in: the lane of ``express`` routes and of those with parameters, before an ``HttpApp``; security
+    headers, observer, body limit, all routes. ``https`` tells whether callers use TLS.
     """
     install_problem_handlers(app)
     describe_problems(app)
@@ -34,7 +35,7 @@ def hang_door(
     app.add_middleware(BodyLimit, limit=max_body_bytes)
     app.add_middleware(Observation, observer=observer)
     app.add_middleware(SecurityHeaders, headers=headers)
-    if express or express_templates:
-        lane = ExpressRoutes({route.path: route for route in express}, express_templates)
-        app.add_middleware(ExpressLane, routes=lane, observer=observer, headers=headers, limit=max_body_bytes)
+    if isinstance(app, HttpApp):
+        routes = ExpressRoutes({route.path: route for route in express}, express_templates)
+        app.lane = ExpressLane(app, app.past_the_lane, routes, observer, headers, max_body_bytes)
     app.add_route("/metrics", metrics.endpoint, methods=["GET"], include_in_schema=False)

@@ -77,37 +77,42 @@ class ExpressRoutes:
 
 
 class ExpressLane:
-    """ASGI middleware, the outermost. ``headers`` are those that every answer bears."""
+    """ASGI application before ``further``, which answers all that is not taken; ``app`` is whose services are called.
+
+    ``headers`` are those that every answer bears.
+    """
 
     def __init__(
         self,
-        app: ASGIApp,
+        app: object,
+        further: ASGIApp,
         routes: ExpressRoutes,
         observer: Observer,
         headers: Sequence[tuple[bytes, bytes]],
         limit: int,
     ) -> None:
         """Takes bodies of at most ``limit`` bytes."""
-        self._app, self._routes, self._observer, self._limit = app, routes, observer, limit
+        self._app, self._further, self._routes, self._observer, self._limit = app, further, routes, observer, limit
         self._headers = list(headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route = self._routes.find(scope["path"]) if scope["type"] == "http" else None
+        route = self._routes.find(scope["path"])
         if route is None or scope["method"] != route.method or not self._is_plain(scope, route.taken_as):
-            await self._app(scope, receive, send)
+            await self._further(scope, receive, send)
             return
         body, gone = await _whole(receive)
         asked = None if gone else route.take(body)
         if asked is None:
-            await self._app(scope, _again(body, gone, receive), send)
+            await self._further(scope, _again(body, gone, receive), send)
             return
+        scope["app"] = self._app
         observed = scope[OBSERVED_KEY] = self._observer.begin()
         scope[ROUTE_KEY] = route.path
         try:
             answer = await route.answer(scope, asked)
         except Exception as refusal:  # told, counted and logged as on any other route
             scope[REFUSED_KEY] = refusal
-            await self._app(scope, _again(body, gone, receive), send)
+            await self._further(scope, _again(body, gone, receive), send)
             return
         except BaseException:  # cancelled: nobody is answered any more
             self._observer.end(observed, scope, 0)

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from limits import parse
 
 from gateway.approvals.router import ExpressOutcomes, router
+from gateway.http.app import HttpApp
 from gateway.http.callers import Doorkeeper
 from gateway.http.door import hang_door
 from gateway.http.limits import RateLimits
@@ -28,7 +29,7 @@ ALWAYS_NEW = {"x-request-id", "content-length"}
 @contextmanager
 def served(databases: Any, *, express: bool) -> Iterator[tuple[FastAPI, ApprovalsRoom, RateLimits, HttpMetrics]]:
     with approvals_room(databases.sqlite()) as room:
-        app, limits, metrics = FastAPI(docs_url=None, redoc_url=None), RateLimits(), HttpMetrics()
+        app, limits, metrics = HttpApp(docs_url=None, redoc_url=None), RateLimits(), HttpMetrics()
         publish(app, Services(Doorkeeper(NamedGate(), room.clock, PUBLIC_URL), limits, room.outcomes))
         app.include_router(router)
         lane = [ExpressOutcomes()] if express else []

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from gateway.caller import Caller, ProofUse
 from gateway.errors import Owner
+from gateway.http.app import HttpApp
 from gateway.http.callers import Doorkeeper
 from gateway.http.door import hang_door
 from gateway.http.limits import RateLimits
@@ -44,7 +45,7 @@ class Answering(LicenceService):
 
 
 def served(*, express: bool) -> tuple[FastAPI, Answering, HttpMetrics]:
-    app, service, metrics = FastAPI(docs_url=None, redoc_url=None), Answering(), HttpMetrics()
+    app, service, metrics = HttpApp(docs_url=None, redoc_url=None), Answering(), HttpMetrics()
     services = Services(Doorkeeper(NamedGate(), SetClock(), PUBLIC_URL), RateLimits())
     services._by_type[LicenceService] = service
     publish(app, services)
