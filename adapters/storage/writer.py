@@ -220,7 +220,8 @@ class GroupWriter:
                 if run == MOST_RUNS:
                     raise
             except DBAPIError as error:
-                self._head = None
+                if not error.connection_invalidated:  # else nothing was committed, and the log is still ours
+                    self._head = None
                 may_succeed = is_transient(error) or error.connection_invalidated
                 if run == MOST_RUNS or time.monotonic() >= ends or not may_succeed:
                     raise

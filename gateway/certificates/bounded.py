@@ -43,10 +43,13 @@ class BriefMemory(Generic[KeyT, ValueT]):
     def __init__(self, size: int, kept_for: timedelta) -> None:
         self._size, self._kept_for = size, kept_for
         self._kept: OrderedDict[KeyT, tuple[datetime, ValueT]] = OrderedDict()
+        self._over_at: datetime | None = None
+        """Nothing is over before; None where nothing is kept."""
 
     def get(self, key: KeyT, at: datetime) -> ValueT | None:
         """The value of ``key`` at the aware instant ``at``; None where there is none."""
-        self.sweep(at)
+        if self._over_at is not None and at >= self._over_at:
+            self.sweep(at)
         kept = self._kept.get(key)
         return None if kept is None else kept[1]
 
@@ -55,6 +58,7 @@ class BriefMemory(Generic[KeyT, ValueT]):
         self.sweep(at)
         self.drop(key)
         self._kept[key] = (at, value)
+        self._over_at = self._over_at or at + self._kept_for
         if len(self._kept) > self._size:
             self._kept.popitem(last=False)
 
@@ -67,6 +71,7 @@ class BriefMemory(Generic[KeyT, ValueT]):
         over = at - self._kept_for
         while self._kept and next(iter(self._kept.values()))[0] <= over:
             self._kept.popitem(last=False)
+        self._over_at = next((put_at + self._kept_for for put_at, _ in self._kept.values()), None)
 
     def __len__(self) -> int:
         return len(self._kept)

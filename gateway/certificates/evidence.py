@@ -5,10 +5,10 @@ that is down leaves the older bytes in place, and their own dates tell how old t
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from gateway.certificates.bounded import BoundedCache
 from gateway.certificates.ports import StatusSource
@@ -36,12 +36,24 @@ class _Entry:
 AddressT = TypeVar("AddressT")
 
 
+class Fetches:
+    """How often something was fetched: as long as it is the same, so is all that is at hand."""
+
+    count = 0
+
+
 class FetchCache(Generic[AddressT]):
     """Bytes by address, or by question. One fetch for each is under way at a time; others wait for it."""
 
-    def __init__(self, fetch: Callable[[AddressT], Awaitable[bytes]], size: int = MAX_BYTES) -> None:
-        """``size`` bytes are kept at most."""
+    def __init__(
+        self,
+        fetch: Callable[[AddressT], Awaitable[bytes]],
+        size: int = MAX_BYTES,
+        fetches: "Fetches | None" = None,
+    ) -> None:
+        """``size`` bytes are kept at most. Each fetch is counted in ``fetches``."""
         self._fetch = fetch
+        self._fetches = fetches or Fetches()
         self._entries: BoundedCache[AddressT, _Entry] = BoundedCache(size, _weight)
         self._flights: dict[AddressT, asyncio.Task[bytes | None]] = {}
 
@@ -49,6 +61,13 @@ class FetchCache(Generic[AddressT]):
         """What ``get`` would answer without asking, and whether ``uri`` failed when asked; None where it would ask."""
         entry = self._entries.get(uri)
         return (entry.data, entry.failed) if entry is not None and _stands(entry, at, since) else None
+
+    def young(self, uri: AddressT) -> tuple[datetime, datetime]:
+        """From when until when ``at_hand`` answers for ``uri``, which is at hand."""
+        entry = self._entries.get(uri)
+        if entry is None:
+            raise LookupError("not at hand")
+        return entry.tried_at, entry.tried_at + (RETRY_AFTER if entry.failed else RENEW_AFTER)
 
     async def get(self, uri: AddressT, at: datetime, since: datetime | None = None) -> bytes | None:
         """What stands at ``uri``, not older than the renewal time unless the address is down; None when never had.
@@ -81,6 +100,7 @@ class FetchCache(Generic[AddressT]):
         finally:  # here, not when the task's end is told: whoever waits is woken before that
             del self._flights[uri]
         self._entries.put(uri, entry)
+        self._fetches.count += 1
         return entry.data
 
 
@@ -98,17 +118,46 @@ class _Asked:
         now = self.cache.at_hand(self.uri, at, since)
         return now is not None and now[0] is self.data and now[1] == self.failed
 
+    def young(self) -> tuple[datetime, datetime]:
+        """From when until when what it gives need not be asked for again."""
+        return self.cache.young(self.uri)
 
-@dataclass(frozen=True, slots=True)
+
+class _Span(NamedTuple):
+    """When several pieces of evidence are all young; the first of them was fetched at ``oldest``."""
+
+    oldest: datetime
+    begins: datetime
+    until: datetime
+
+    @classmethod
+    def within(cls, young: Sequence[tuple[datetime, datetime]]) -> "_Span":
+        fetched = [begins for begins, _ in young]
+        return cls(min(fetched), max(fetched), min(until for _, until in young))
+
+    def holds(self, at: datetime, since: datetime | None) -> bool:
+        return self.begins <= at < self.until and (since is None or since <= self.oldest)
+
+
 class Gathered:
     """Evidence, and where each piece of it came from."""
 
-    evidence: StatusEvidence
-    asked: tuple[_Asked, ...]
+    def __init__(self, evidence: StatusEvidence, asked: tuple[_Asked, ...], fetches: Fetches) -> None:
+        self.evidence = evidence
+        self._asked, self._fetches = asked, fetches
+        self._seen: tuple[int, _Span] | None = None
 
     def stands(self, at: datetime, since: datetime | None = None) -> bool:
         """Whether gathering again would give the very same evidence, without anybody being asked."""
-        return all(each.gives_the_same(at, since) for each in self.asked)
+        if self._seen is not None:
+            fetches, span = self._seen
+            if fetches == self._fetches.count and span.holds(at, since):
+                return True
+        if not all(each.gives_the_same(at, since) for each in self._asked):
+            return False
+        if self._asked:
+            self._seen = self._fetches.count, _Span.within([each.young() for each in self._asked])
+        return True
 
 
 class EvidenceGatherer:
@@ -116,9 +165,12 @@ class EvidenceGatherer:
 
     def __init__(self, verifier: Verifier, status: StatusSource) -> None:
         self._verifier = verifier
-        self._lists = FetchCache(status.fetch_status_list)
-        self._crls = FetchCache(status.fetch_crl)
-        self._answers: FetchCache[OcspQuestion] = FetchCache(lambda asked: status.fetch_ocsp(asked.uri, asked.request))
+        self._fetches = Fetches()
+        self._lists = FetchCache(status.fetch_status_list, fetches=self._fetches)
+        self._crls = FetchCache(status.fetch_crl, fetches=self._fetches)
+        self._answers: FetchCache[OcspQuestion] = FetchCache(
+            lambda asked: status.fetch_ocsp(asked.uri, asked.request), fetches=self._fetches
+        )
 
     async def gather(
         self, references: Iterable[References], at: datetime, since: datetime | None = None
@@ -147,7 +199,7 @@ class EvidenceGatherer:
         trail = [_Asked(self._lists, uri, lists.get(uri), uri in down) for uri in uris]
         trail += [_Asked(self._crls, uri, crls.get(uri), uri in down) for uri in crl_uris]
         trail += [_Asked(self._answers, each, answers.get(each), self._answers.failed(each)) for each in asked]
-        return Gathered(evidence, tuple(trail))
+        return Gathered(evidence, tuple(trail), self._fetches)
 
 
 def _weight(entry: _Entry) -> int:

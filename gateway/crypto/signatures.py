@@ -5,7 +5,7 @@ SubjectPublicKeyInfo in DER, which is cached by its bytes. What a key must be is
 there are in `schemes`.
 """
 
-from typing import Final
+from typing import Any, Final, cast
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -34,15 +34,21 @@ __all__ = [
 PublicKey = StandardKey | sm2.Sm2PublicKey | bytes | str
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | sm2.Sm2PrivateKey
 
-_JOSE_CURVES: Final[dict[Scheme, tuple[type[ec.EllipticCurve], int, hashes.HashAlgorithm]]] = {
-    Scheme.ES256: (ec.SECP256R1, 32, hashes.SHA256()),
-    Scheme.ES384: (ec.SECP384R1, 48, hashes.SHA384()),
+_JOSE_CURVES: Final[dict[Scheme, tuple[type[ec.EllipticCurve], int, ec.ECDSA]]] = {
+    Scheme.ES256: (ec.SECP256R1, 32, ec.ECDSA(hashes.SHA256())),
+    Scheme.ES384: (ec.SECP384R1, 48, ec.ECDSA(hashes.SHA384())),
 }
-_X509_HASHES: Final[dict[Scheme, hashes.HashAlgorithm]] = {
-    Scheme.ECDSA_SHA256: hashes.SHA256(),
-    Scheme.ECDSA_SHA384: hashes.SHA384(),
-    Scheme.ECDSA_SHA512: hashes.SHA512(),
+_X509_HASHES: Final[dict[Scheme, ec.ECDSA]] = {
+    Scheme.ECDSA_SHA256: ec.ECDSA(hashes.SHA256()),
+    Scheme.ECDSA_SHA384: ec.ECDSA(hashes.SHA384()),
+    Scheme.ECDSA_SHA512: ec.ECDSA(hashes.SHA512()),
 }
+_SCHEMES: Final[dict[str, Scheme]] = {scheme.value: scheme for scheme in Scheme}
+_KINDS: Final[tuple[type, ...]] = (
+    *(sm2.Sm2PublicKey, ec.EllipticCurvePublicKey, ed25519.Ed25519PublicKey, rsa.RSAPublicKey),
+    *(sm2.Sm2PrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey),
+)
+_KIND_OF: Final[dict[type, type | None]] = {}
 _X509_WIDTHS: Final = {"secp256r1": 32, "secp384r1": 48, "secp521r1": 66}
 """Bytes of the order of each curve that a certificate's key may be on."""
 _PKCS1: Final[dict[Scheme, hashes.HashAlgorithm]] = {
@@ -97,20 +103,20 @@ def verify_signature(
         message, signature = _octets(message), _octets(signature)
     if isinstance(public_key, str):
         public_key = public_key.encode("ascii", "replace")
+    key: Any = public_key
     if isinstance(public_key, bytes | bytearray | memoryview):
         key = _load(scheme, bytes(public_key))
-    else:
-        key = public_key
-        if isinstance(key, StandardKey):
-            check_strength(key)
+    elif (kind := _kind_of(key)) is rsa.RSAPublicKey or kind is ed25519.Ed25519PublicKey:
+        check_strength(key)
+    kind = _kind_of(key)
     try:
-        if isinstance(key, sm2.Sm2PublicKey) and scheme is Scheme.SM2_SM3:
+        if kind is sm2.Sm2PublicKey and scheme is Scheme.SM2_SM3:
             key.verify(message, signature, encoding or Encoding.EITHER)
-        elif isinstance(key, ec.EllipticCurvePublicKey):
+        elif kind is ec.EllipticCurvePublicKey:
             _verify_ecdsa(scheme, key, message, signature, encoding)
-        elif isinstance(key, ed25519.Ed25519PublicKey) and scheme is Scheme.EDDSA:
+        elif kind is ed25519.Ed25519PublicKey and scheme is Scheme.EDDSA:
             key.verify(signature, message)
-        elif isinstance(key, rsa.RSAPublicKey):
+        elif kind is rsa.RSAPublicKey:
             _verify_rsa(scheme, key, message, signature)
         else:
             raise KeyUnfit
@@ -118,6 +124,14 @@ def verify_signature(
         raise SignatureInvalid from None
     except UnsupportedAlgorithm:
         raise AlgorithmUnavailable from None
+
+
+def _kind_of(key: object) -> type | None:
+    """Which of the kinds that are spoken here ``key`` is. Abstract classes are asked once for each type of key."""
+    concrete = type(key)
+    if concrete not in _KIND_OF:
+        _KIND_OF[concrete] = next((kind for kind in _KINDS if issubclass(concrete, kind)), None)
+    return _KIND_OF[concrete]
 
 
 def _octets(data: object) -> bytes:
@@ -131,17 +145,17 @@ def sign(scheme: Scheme | str, private_key: PrivateKey, message: bytes, *, encod
 
     Raises `KeyUnfit` when the key is not of the scheme's type or curve, `AlgorithmUnavailable` for any other scheme.
     """
-    scheme = _known(scheme)
-    if isinstance(private_key, sm2.Sm2PrivateKey) and scheme is Scheme.SM2_SM3:
-        signature = private_key.sign(message)
+    scheme, key, kind = _known(scheme), cast(Any, private_key), _kind_of(private_key)
+    if kind is sm2.Sm2PrivateKey and scheme is Scheme.SM2_SM3:
+        signature: bytes = key.sign(message)
         return sm2.signature_to_raw(signature) if encoding is Encoding.RAW else signature
-    if isinstance(private_key, ed25519.Ed25519PrivateKey) and scheme is Scheme.EDDSA:
-        return private_key.sign(message)
-    if isinstance(private_key, ec.EllipticCurvePrivateKey) and scheme in _JOSE_CURVES:
-        curve, width, digest = _JOSE_CURVES[scheme]
-        if not isinstance(private_key.curve, curve):
+    if kind is ed25519.Ed25519PrivateKey and scheme is Scheme.EDDSA:
+        return bytes(key.sign(message))
+    if kind is ec.EllipticCurvePrivateKey and scheme in _JOSE_CURVES:
+        curve, width, ecdsa = _JOSE_CURVES[scheme]
+        if type(key.curve) is not curve:
             raise KeyUnfit
-        signature = private_key.sign(message, ec.ECDSA(digest))
+        signature = key.sign(message, ecdsa)
         if encoding is Encoding.DER:
             return signature
         r, s = decode_dss_signature(signature)
@@ -175,25 +189,23 @@ def _load(scheme: Scheme, encoded: bytes) -> StandardKey | sm2.Sm2PublicKey:
 
 
 def _known(scheme: Scheme | str) -> Scheme:
-    if isinstance(scheme, Scheme):
-        return scheme
-    try:
-        return Scheme(scheme)
-    except ValueError:
-        raise AlgorithmUnavailable(remedy="签名算法不在共享平台支持的范围内") from None
+    known = _SCHEMES.get(scheme) if isinstance(scheme, str) else None
+    if known is None:
+        raise AlgorithmUnavailable(remedy="签名算法不在共享平台支持的范围内")
+    return known
 
 
 def _verify_ecdsa(
     scheme: Scheme, key: ec.EllipticCurvePublicKey, message: bytes, signature: bytes, encoding: Encoding | None
 ) -> None:
     if scheme in _JOSE_CURVES:
-        curve, width, digest = _JOSE_CURVES[scheme]
-        if not isinstance(key.curve, curve):
+        curve, width, ecdsa = _JOSE_CURVES[scheme]
+        if type(key.curve) is not curve:
             raise KeyUnfit
     elif scheme in _X509_HASHES:
         if key.curve.name not in _X509_WIDTHS:
             raise AlgorithmUnavailable(remedy="公钥所在曲线不在共享平台支持的范围内")
-        width, digest, encoding = _X509_WIDTHS[key.curve.name], _X509_HASHES[scheme], encoding or Encoding.DER
+        width, ecdsa, encoding = _X509_WIDTHS[key.curve.name], _X509_HASHES[scheme], encoding or Encoding.DER
     else:
         raise KeyUnfit
     if encoding is Encoding.DER:
@@ -204,7 +216,7 @@ def _verify_ecdsa(
         signature = encode_dss_signature(
             int.from_bytes(signature[:width], "big"), int.from_bytes(signature[width:], "big")
         )
-    key.verify(signature, message, ec.ECDSA(digest))
+    key.verify(signature, message, ecdsa)
 
 
 def _verify_rsa(scheme: Scheme, key: rsa.RSAPublicKey, message: bytes, signature: bytes) -> None:

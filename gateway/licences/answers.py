@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -20,6 +20,8 @@ from schemas.identifiers import ECertificateIdentifier
 from schemas.partner_api import FailedCheck, SourceBasis, VerifiedLicenceRequest
 from schemas.wire import format_instant
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 ABOUT_HOLDER = frozenset({"held_by", "owner_matches"})
 """Predicates that answer a question about the holder."""
 
@@ -53,9 +55,10 @@ class AnswerForm:
     Built member by member: a model made out of what is already judged costs more than the signature.
     """
 
-    names: bytes
-    content: bytes
-    bases: "tuple[_BasisForm, ...]"
+    template: bytes
+    """With places for what ``filled_in`` puts there."""
+    dated: tuple[int | None, ...]
+    """Of each basis that has an age: when what it rests on was had, in µs; None where that is the answer's instant."""
 
     @classmethod
     def of(cls, request: VerifiedLicenceRequest, title: str, leaving: Leaving, *, iss: str, aud: str) -> "AnswerForm":
@@ -79,54 +82,50 @@ class AnswerForm:
             "from_copy": found.from_copy,
             "source_down": found.source_down,
         }
-        bases = (
+        bases = [
             _BasisForm.of(basis, claims, verification.at)
             for basis, claims in zip(verification.basis, _basis_claims(found, verification.at), strict=True)
-        )
-        names = orjson.dumps({"iss": iss, "aud": aud})
-        return cls(names[:-1] + b',"iat":', b'",' + orjson.dumps(content)[1:-1] + b',"basis":[', tuple(bases))
+        ]
+        names = _literal({"iss": iss, "aud": aud})[:-1]
+        written = _literal(content)[1:-1] + b',"basis":[' + b",".join([each.template for each in bases])
+        template = names + b',"iat":%d,"jti":"%b",' + written + b'],"record_id":"%b"}'
+        return cls(template, tuple(each.as_of for each in bases if each.ages))
 
     def filled_in(self, at: datetime, jti: str, record_id: str) -> bytes:
         """The claims as answered at ``at``; both names are identifiers of our own."""
-        bases = b",".join([each.filled_in(at) for each in self.bases])
-        return b'%b%d,"jti":"%b%b%b],"record_id":"%b"}' % (
-            self.names,
-            int(at.timestamp()),
-            jti.encode(),
-            self.content,
-            bases,
-            record_id.encode(),
-        )
+        instant, now = format_instant(at).encode(), _microseconds(at)
+        ages = [instant if as_of is None else max(now - as_of, 0) // 1_000_000 for as_of in self.dated]
+        return self.template % (int(at.timestamp()), jti.encode(), *ages, record_id.encode())
 
 
 @dataclass(frozen=True, slots=True)
 class _BasisForm:
-    """One basis, but for its age; ``as_of`` None where that is the instant of the answer itself."""
+    """One basis, but for its age, if it has one; ``as_of`` as in ``AnswerForm.dated``."""
 
-    before: bytes
-    after: bytes
-    as_of: datetime | None
-    ages: bool
+    template: bytes
+    as_of: int | None = None
+    ages: bool = True
 
     @classmethod
     def of(cls, basis: Basis, claims: dict[str, Any], at: datetime) -> "_BasisForm":
         """The form of ``claims`` about ``basis`` as judged at ``at``."""
         if basis.as_of is None:
-            return cls(orjson.dumps(claims), b"", None, ages=False)
+            return cls(_literal(claims), ages=False)
         told = {name: claims[name] for name in ("name", "source")}
         rest = {name: claim for name, claim in claims.items() if name not in (*told, "as_of", "age_seconds")}
-        before, after = orjson.dumps(told)[:-1] + b',"as_of":"', b"," + orjson.dumps(rest)[1:]
+        before, after = _literal(told)[:-1] + b',"as_of":"', b"," + _literal(rest)[1:]
         if basis.name in DATED_NOW and basis.as_of == at:
-            return cls(before, b'","age_seconds":0' + after, None, ages=True)
-        return cls(before + claims["as_of"].encode() + b'","age_seconds":', after, basis.as_of, ages=True)
+            return cls(before + b'%b","age_seconds":0' + after)
+        return cls(before + _literal(claims["as_of"])[1:] + b',"age_seconds":%d' + after, _microseconds(basis.as_of))
 
-    def filled_in(self, at: datetime) -> bytes:
-        """The claims about it at ``at``."""
-        if not self.ages:
-            return self.before
-        if self.as_of is None:
-            return self.before + format_instant(at).encode() + self.after
-        return b"%b%d%b" % (self.before, max(int((at - self.as_of).total_seconds()), 0), self.after)
+
+def _literal(claims: Any) -> bytes:
+    """In JSON, and as a template says it: whatever looks like a place to fill is none."""
+    return orjson.dumps(claims).replace(b"%", b"%%")
+
+
+def _microseconds(at: datetime) -> int:
+    return (at - _EPOCH) // _MICROSECOND
 
 
 def failed_check_view(found: Found) -> FailedCheck | None:

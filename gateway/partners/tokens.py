@@ -195,6 +195,8 @@ class AccessGate:
     shared: Transactions[PartnersTransaction] | None = None
     _seen: ReplayMemory = field(default_factory=lambda: ReplayMemory(PROOF_MEMORY))
     _verdicts: OrderedDict[bytes, _TokenVerdict] = field(default_factory=OrderedDict)
+    _standing: tuple[DirectorySnapshot, dict[tuple[str, str, int], Partner]] = (DirectorySnapshot(0), {})
+    """Whose tokens, keys and epochs stand by the directory that was seen last: that is all it takes."""
 
     async def authenticate(
         self, authorizations: Sequence[str], proofs: Sequence[str], method: str, uri: str, at: datetime
@@ -217,7 +219,7 @@ class AccessGate:
         # 2 the token is ours, of this type, for us and current
         verdict = self._verdict(token, at)
         # 3 its partner is still active, and the key that earned it is not revoked
-        partner = _standing_partner(await self.directory.snapshot(), verdict)
+        partner = self._standing_partner(await self.directory.snapshot(), verdict)
         # 4 the request is signed by the key that the token is bound to
         if len(proofs) != 1:
             raise proof_refused("missing", "须以恰好一个 DPoP 请求头出示持有证明")
@@ -229,6 +231,15 @@ class AccessGate:
             raise proof_refused("replayed", "DPoP 证明只能使用一次，请重新签发")
         caller = Caller(partner.code, partner.role, proof.thumbprint, verdict.scopes, partner.regions)
         return caller, None if self.shared is None else SharedProofUse(self.shared, proof, at)
+
+    def _standing_partner(self, snapshot: DirectorySnapshot, verdict: _TokenVerdict) -> Partner:
+        if self._standing[0] is not snapshot:
+            self._standing = (snapshot, {})
+        known, asked = self._standing[1], (verdict.partner_code, verdict.client_key, verdict.epoch)
+        partner = known.get(asked)
+        if partner is None:
+            partner = known[asked] = _standing_partner(snapshot, verdict)
+        return partner
 
     def _verdict(self, token: str, at: datetime) -> _TokenVerdict:
         digest = sha256(token.encode()).digest()

@@ -254,3 +254,16 @@ async def test_whoever_comes_in_every_round_keeps_nobody_waiting(database_url: s
                 first_told_after = number
         await asyncio.gather(*tasks)
         assert first_told_after is not None, "nobody was told before the last one came"
+
+
+async def test_a_connection_that_was_lost_between_two_commits_costs_nobody_an_answer(databases: Databases) -> None:
+    with databases.postgresql() as url, opened(url, SetClock()) as transactions:
+        for number in range(3):
+            assert await transactions.write(lambda tx, n=number: tx.records.append(entry(n)))
+            engine = create_engine(normalise_url(url))
+            with engine.connect() as other:
+                others = "datname = current_database() AND pid <> pg_backend_pid()"
+                other.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"))
+            engine.dispose()
+        report = await transactions.read(lambda tx: audit(tx.record_reader, SEAL_KEYS))
+        assert (report.logs, report.entries, report.broken) == (1, 3, ())
