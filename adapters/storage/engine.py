@@ -6,16 +6,17 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import orjson
-import psycopg
-from psycopg import sql
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool, StaticPool
+
+if TYPE_CHECKING:
+    import psycopg
 
 LOCK_TIMEOUT_MS = 10_000
 """How long a statement waits for what another holds; longer, and whoever called would rather be told to come back."""
@@ -168,7 +169,7 @@ def sweep(database_url: str, tables: Sequence[str]) -> None:
                 connection.execute(statement).close()
         else:
             _rewrite(connection, tables)
-    except (sqlite3.Error, psycopg.Error) as error:
+    except engine.dialect.loaded_dbapi.Error as error:
         raise _not_swept(type(error).__name__) from None
     finally:
         raw.invalidate()
@@ -177,6 +178,8 @@ def sweep(database_url: str, tables: Sequence[str]) -> None:
 
 def _rewrite(connection: "psycopg.Connection[Any]", tables: Sequence[str]) -> None:
     """PostgreSQL keeps dead rows that some open snapshot may still look at, and counts them: then again."""
+    from psycopg import sql  # nine megabytes that a process on SQLite does without
+
     connection.autocommit = True
     said: list[str] = []
     connection.add_notice_handler(lambda notice: said.append(notice.message_detail or ""))
