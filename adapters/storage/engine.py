@@ -22,6 +22,8 @@ LOCK_TIMEOUT_MS = 10_000
 """How long a statement waits for what another holds; longer, and whoever called would rather be told to come back."""
 SWEEP_PATIENCE = 60.0
 """Seconds that ``sweep`` waits for others to let go of what was there before."""
+READER_CACHE_KIB = 512
+"""Pages that each reading connection to SQLite keeps: a quarter of its own default, since the system has them too."""
 LOCK_NOT_AVAILABLE = "55P03"
 TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", LOCK_NOT_AVAILABLE})
 """Serialisation failure, deadlock, lock not available: the same work may succeed when it is run again."""
@@ -91,7 +93,10 @@ def create_database_engine(database_url: str, pool_size: int = 4, *, snapshots: 
     if url.get_backend_name() == "sqlite":
         engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 10}, **options)
         # What is deleted is overwritten, so that freed pages do not keep it.
-        _prepare_sqlite(engine, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
+        pragmas = ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"]
+        if snapshots:
+            pragmas.append(f"cache_size=-{READER_CACHE_KIB}")
+        _prepare_sqlite(engine, *pragmas)
         return engine
     options["pool_pre_ping"] = True
     if snapshots:
