@@ -34,7 +34,7 @@ async def pdf(
 ) -> Response:
     """The progress as it stands now, on letter-size paper."""
     address = f"{pages.site.address}/applications/{application_id}"
-    if not can_typeset():
+    if not await asyncio.to_thread(can_typeset):
         return pages.render(request, "applicant/no_pdf.html", 501, me=applicant, progress=view)
     html = pages.text(
         "applicant/paper.html",
