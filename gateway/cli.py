@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from gateway.heap import leave_out_colours
+
 app = typer.Typer(
     name="bandian",
     help="政企协同办电信息共享平台",
@@ -18,12 +20,12 @@ app = typer.Typer(
 @app.command()
 def serve() -> None:
     """启动网关（设置见环境变量 BANDIAN_…）。"""
+    leave_out_colours()
     import signal
     import sys
 
     import uvicorn
     from uvicorn.config import STARTUP_FAILURE
-    from uvicorn.supervisors import Multiprocess
 
     from adapters.listening import AddressUnavailable, listen
     from gateway.commands.session import fail, settings_or_exit
@@ -37,17 +39,20 @@ def serve() -> None:
     except (StartRefused, AddressUnavailable) as error:
         raise fail(str(error)) from None
     config = uvicorn.Config(
-        "gateway.main:create_app_from_environment",
+        "gateway.cli:serving",
         factory=True,
         workers=settings.processes,
         log_config=None,
         access_log=False,
+        ws="none",
         server_header=False,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_graceful_shutdown=20,
     )
     if settings.processes > 1:
+        from uvicorn.supervisors import Multiprocess
+
         supervisor = Multiprocess(config, [listener])
         supervisor.run()
         started = all(process.exitcode != STARTUP_FAILURE for process in supervisor.processes)
@@ -65,6 +70,7 @@ def serve() -> None:
 @app.command()
 def worker() -> None:
     """启动送达进程：把已受理的事件送到接收方。"""
+    leave_out_colours()
     import asyncio
 
     from adapters.listening import AddressUnavailable, listen
@@ -369,6 +375,14 @@ def _instant(text: str | None) -> datetime:
     if when.tzinfo is None:
         raise typer.BadParameter("核验时间必须带时区，例如 2026-11-23T09:00:00+08:00", param_hint="--at")
     return when
+
+
+def serving() -> object:
+    """The ASGI application of one serving process. Raises ``SettingsError``."""
+    leave_out_colours()
+    from gateway.main import create_app_from_environment
+
+    return create_app_from_environment()
 
 
 def main() -> None:

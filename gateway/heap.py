@@ -1,6 +1,8 @@
-"""The garbage collector of a process that serves: what it began with is never looked at again."""
+"""The memory of a process that serves: what it leaves out, what it gives back, and what it never looks at again."""
 
+import ctypes
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -9,11 +11,20 @@ YOUNG: Final = 20_000
 """Objects made and not freed before the young are looked at; Python's own 700 are not one request's worth."""
 
 
+def leave_out_colours() -> None:
+    """Before anything else is loaded: structlog and httpx take ``rich`` along where they find it, and do without.
+
+    It prints in colour; a process that writes JSON lines has no use for its megabytes.
+    """
+    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # an import of it says that it is not there
+
+
 @contextmanager
 def settled_heap() -> Iterator[None]:
     """Set aside what is there by now, until the end: modules and routes live as long, and to walk them is in vain."""
     thresholds = gc.get_threshold()
     gc.collect()
+    _give_back()
     gc.freeze()
     gc.set_threshold(YOUNG, 20, 20)
     try:
@@ -21,3 +32,10 @@ def settled_heap() -> Iterator[None]:
     finally:
         gc.set_threshold(*thresholds)
         gc.unfreeze()
+
+
+def _give_back() -> None:
+    """What the start took and let go is the system's again; glibc keeps it otherwise (``malloc_trim(3)``)."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

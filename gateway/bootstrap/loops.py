@@ -4,14 +4,13 @@ import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import aiohttp
 
 from adapters.channels.department import DepartmentChannel
-from adapters.channels.nats import NatsChannel
-from adapters.channels.nats_link import NatsLink
+from adapters.channels.signed_events import SecretsOf
 from adapters.channels.utility import UtilityChannel
 from adapters.channels.webhook import WebhookChannel
 from adapters.heartbeat import Heartbeat
@@ -26,12 +25,14 @@ from gateway.bootstrap.hub import Hub
 from gateway.bootstrap.notice_channels import notice_channels
 from gateway.bootstrap.webhook_secrets import secrets_in
 from gateway.certificates.service import CertificateService
+from gateway.crypto.jwk import CurrentKey
 from gateway.delivery.backoff import Backoff
 from gateway.delivery.ports import ChannelKind
 from gateway.delivery.relay import Relay, RelayLimits
 from gateway.notices.loops import NoticeLoops
 from gateway.notices.sending import NoticeSender
 from gateway.notices.watching import DeadlineWatch
+from gateway.partners.directory import Directory
 from gateway.rechecks.feed import FeedReader
 from gateway.rechecks.loops import RecheckLoops
 from gateway.rechecks.service import RecheckService
@@ -42,8 +43,14 @@ from gateway.records.loops import RecordLoops
 from gateway.records.ports import StoredCheckpoint
 from gateway.records.stamping import Stamping
 from gateway.records.witnessing import Witnessing
-from gateway.settings import SettingsError
+from gateway.settings import Settings, SettingsError
 from gateway.supervision import Loop, Supervisor
+
+if TYPE_CHECKING:
+    from adapters.channels.nats import NatsChannel
+    from adapters.channels.nats_link import NatsLink
+
+_Signing = tuple[Directory, str, CurrentKey, SecretsOf]
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,7 @@ class Relaying:
     """The relay, and what is let go when it has ended."""
 
     relay: Relay
-    link: NatsLink | None
+    link: "NatsLink | None"
     supervisor: Supervisor
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -96,9 +103,7 @@ def build_relay(foundation: Foundation, session: aiohttp.ClientSession) -> Relay
     settings, keys, directory = foundation.settings, foundation.keys, foundation.directory
     insecure = settings.insecure_endpoint_hosts
     signing = (directory, settings.issuer_url, keys.signer(KeyPurpose.WEBHOOK), secrets_in(settings.secrets_dir))
-    nats_url = settings.nats()
-    link = NatsLink(nats_url, settings.nats_prefix) if nats_url is not None else None
-    nats = NatsChannel(link, *signing, timedelta(seconds=settings.delivery_timeout_s)) if link is not None else None
+    link, nats = _over_nats(settings, signing)
     utility = UtilityChannel(directory, WebhookChannel(session, *signing, insecure_hosts=insecure), nats)
     department = DepartmentChannel(session, directory, keys.signer(KeyPurpose.ANSWER), insecure_hosts=insecure)
     relay = Relay(
@@ -122,6 +127,18 @@ def build_relay(foundation: Foundation, session: aiohttp.ClientSession) -> Relay
     )
     foundation.transactions.hand_over_to(relay.hand_over)
     return Relaying(relay, link, foundation.supervisor)
+
+
+def _over_nats(settings: Settings, signing: _Signing) -> "tuple[NatsLink, NatsChannel] | tuple[None, None]":
+    """The client of NATS is loaded only where a broker is named."""
+    url = settings.nats()
+    if url is None:
+        return None, None
+    from adapters.channels.nats import NatsChannel
+    from adapters.channels.nats_link import NatsLink
+
+    link = NatsLink(url, settings.nats_prefix)
+    return link, NatsChannel(link, *signing, timedelta(seconds=settings.delivery_timeout_s))
 
 
 def build_rechecks(foundation: Foundation, certificates: CertificateService, http: HttpClient) -> RecheckLoops:

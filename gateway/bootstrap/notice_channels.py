@@ -5,7 +5,6 @@ import aiohttp
 from adapters.channels.posting import Poster
 from adapters.channels.signed_events import parse_secret
 from adapters.notice_channels.console import ConsoleChannel
-from adapters.notice_channels.email import EmailChannel
 from adapters.notice_channels.platform import PlatformChannel
 from gateway.notices.ports import NoticeChannel
 from gateway.notices.preferences import Way
@@ -25,6 +24,8 @@ def notice_channels(settings: Settings, session: aiohttp.ClientSession) -> dict[
     found: dict[Way, NoticeChannel] = {}
     mail, platform = settings.notice_mail, settings.notice_platform
     if mail is not None:
+        from adapters.notice_channels.email import EmailChannel  # Python's mail is large, and most send none
+
         found[Way.EMAIL] = EmailChannel(
             mail.host, mail.port, mail.sender, mail.user, mail.password, starttls=mail.starttls
         )

@@ -5,15 +5,16 @@ Text stays text: nothing that stands in a cell is ever taken for a formula or a 
 
 import io
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
-
-import xlsxwriter
-from xlsxwriter.format import Format
-from xlsxwriter.worksheet import Worksheet
+from typing import TYPE_CHECKING, Any, Final
 
 from gateway.oversight.ledger import Ledger
 from gateway.oversight.ledger_text import CITY_HEADS, LEFT_HEADS
 from gateway.oversight.report import CellReport, Measure, PeriodReport
+
+if TYPE_CHECKING:
+    import xlsxwriter
+    from xlsxwriter.format import Format
+    from xlsxwriter.worksheet import Worksheet
 
 MEDIA_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 WIDTHS: Final = (12, 6, 16, 62, 10, 48, 22)
@@ -39,6 +40,8 @@ Value = str | int | float | None
 
 def ledger_xlsx(ledger: Ledger, report: PeriodReport) -> bytes:
     """The workbook. The same ledger and report make the same bytes."""
+    import xlsxwriter  # three megabytes that most processes never need
+
     buffer = io.BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with xlsxwriter.Workbook(buffer, options) as book:
@@ -50,7 +53,7 @@ def ledger_xlsx(ledger: Ledger, report: PeriodReport) -> bytes:
     return buffer.getvalue()
 
 
-def _annex(book: xlsxwriter.Workbook, ledger: Ledger) -> None:
+def _annex(book: "xlsxwriter.Workbook", ledger: Ledger) -> None:
     sheet = book.add_worksheet("重点任务台账")
     plain = {"font_name": "宋体", "font_size": 10, "text_wrap": True, "valign": "vcenter", "border": 1}
     text = book.add_format({**plain, "align": "left"})
@@ -85,7 +88,7 @@ def _annex(book: xlsxwriter.Workbook, ledger: Ledger) -> None:
     sheet.repeat_rows(1, 2)
 
 
-def _parts(sheet: Worksheet, ledger: Ledger, head: Format) -> None:
+def _parts(sheet: "Worksheet", ledger: Ledger, head: "Format") -> None:
     """任务类型 spans its tasks."""
     parts = [row.task.part for row in ledger.rows]
     for part in dict.fromkeys(parts):
@@ -97,7 +100,7 @@ def _parts(sheet: Worksheet, ledger: Ledger, head: Format) -> None:
             sheet.merge_range(first, 0, last, 0, part, head)
 
 
-def _sheet(book: xlsxwriter.Workbook, name: str, heads: Sequence[str], rows: Iterable[Sequence[Value]]) -> None:
+def _sheet(book: "xlsxwriter.Workbook", name: str, heads: Sequence[str], rows: Iterable[Sequence[Value]]) -> None:
     sheet = book.add_worksheet(name)
     bold = book.add_format({"bold": True, "bg_color": "#E8EEF9", "text_wrap": True, "valign": "vcenter"})
     sheet.write_row(0, 0, heads, bold)

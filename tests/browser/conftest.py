@@ -54,7 +54,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         item.config.option.tbstyle = before
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """The machine's own Chromium; a missing one skips (or fails where nothing may be missing).
 
@@ -69,7 +69,7 @@ async def browser() -> AsyncIterator[Browser]:
         await launched.close()
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def province(
     databases: Databases, tmp_path_factory: pytest.TempPathFactory, mailbox: TinyMail
 ) -> AsyncIterator[LiveProvince]:
@@ -81,14 +81,14 @@ async def province(
         yield live
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def mailbox() -> Iterator[TinyMail]:
     """Where the province's e-mails go."""
     with tiny_mail() as mail:
         yield mail
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def findings() -> Iterator[Findings]:
     """What every looked-at page was found with; kept as ``build/axe.json`` (page → counts)."""
     kept = Findings()

@@ -95,7 +95,7 @@ def entries(province: LiveProvince, action: str) -> list[dict[str, Any]]:
     return [orjson.loads(leaf) for (leaf,) in rows(province, query, action)]
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def things(province: LiveProvince) -> Things:
     """An application that went its way, and an intake that waits for a reviewer."""
     await resident_by_face(province.stage())

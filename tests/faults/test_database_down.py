@@ -11,7 +11,7 @@ from tests.support.locking import cut_connections, no_connections, writes_blocke
 from tests.support.province import LiveProvince
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
-on_postgresql = pytest.mark.parametrize("fragile", ["postgresql"], indirect=True, scope="session")
+on_postgresql = pytest.mark.parametrize("fragile", ["postgresql"], indirect=True, scope="package")
 """A SQLite file has no connections to cut, and does not go away."""
 OPEN_SESSION = {"applicant_kind": "resident", "method": "face"}
 

@@ -1,4 +1,7 @@
-"""One province per database for all flows: real processes, real HTTP."""
+"""One province per database for all flows: real processes, real HTTP.
+
+It ends with the last of them: what runs on beside other tests takes time from them.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
@@ -10,7 +13,7 @@ from tests.support.databases import Databases
 from tests.support.province import LiveProvince, live_province
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session", params=["sqlite", "postgresql"])
+@pytest_asyncio.fixture(scope="package", loop_scope="session", params=["sqlite", "postgresql"])
 async def province(
     request: pytest.FixtureRequest, databases: Databases, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[LiveProvince]:

@@ -68,7 +68,7 @@ class Evidence:
         return response.status_code, response.content
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def evidence(province: LiveProvince, tmp_path_factory: pytest.TempPathFactory) -> Evidence:
     stage, directory = province.stage(), tmp_path_factory.mktemp("auditor")
     applicant = stage.applicant("enterprise-dual-source")

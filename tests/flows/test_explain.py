@@ -20,7 +20,7 @@ from tests.support.callers import Caller, key_of_mock
 from tests.support.province import FEW, LiveProvince
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-without_database = pytest.mark.parametrize("province", ["sqlite"], indirect=True, scope="session")
+without_database = pytest.mark.parametrize("province", ["sqlite"], indirect=True, scope="package")
 """A file is judged without the database, whatever it is."""
 
 

@@ -56,7 +56,7 @@ def personal_words() -> set[str]:
     return words - {""}
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def lived_in(province: LiveProvince) -> LiveProvince:
     """The province after journeys, with one application whose applicant typed an address, and one left unconfirmed."""
     for journey in (resident_by_sms, too_much, bad_certificates, enterprise_by_agent):

@@ -3,6 +3,7 @@
 Whom others' certificates name beside their holder (共有人) sees who looked at those, and no application.
 """
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -46,8 +47,9 @@ async def application(
     names: KnownNames,
 ) -> Response:
     """How it stands, stage by stage and permit by permit. With script it keeps itself up to date."""
+    printable = await asyncio.to_thread(can_typeset)
     return pages.render(
-        request, "applicant/application.html", me=applicant, progress=view, names=names, printable=can_typeset()
+        request, "applicant/application.html", me=applicant, progress=view, names=names, printable=printable
     )
 
 

@@ -2,9 +2,8 @@
 
 import asyncio
 import io
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import segno
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -14,6 +13,9 @@ from gateway.portal.assets import STATIC
 from gateway.portal.preferences import preferences_of
 from gateway.portal.typesetting import can_typeset, typeset
 from schemas.wire import OpaqueId
+
+if TYPE_CHECKING:
+    import segno
 
 router = APIRouter(route_class=ApplicantRoute)
 SHEET: Final = STATIC / "print.css"
@@ -32,7 +34,7 @@ async def pdf(
 ) -> Response:
     """The progress as it stands now, on letter-size paper."""
     address = f"{pages.site.address}/applications/{application_id}"
-    if not can_typeset():
+    if not await asyncio.to_thread(can_typeset):
         return pages.render(request, "applicant/no_pdf.html", 501, me=applicant, progress=view)
     html = pages.text(
         "applicant/paper.html",
@@ -43,7 +45,7 @@ async def pdf(
             "names": names,
             "now": pages.clock(),
             "address": address,
-            "qr": segno.make(address, error="m").svg_data_uri(scale=3, border=1),
+            "qr": _code(address).svg_data_uri(scale=3, border=1),
         },
     )
     async with _AT_ONCE:
@@ -58,5 +60,11 @@ async def qr(application_id: OpaqueId, applicant: SignedIn, pages: SeenPages, pr
     await progress.require_own(application_id, applicant.holder_digest)
     drawn = io.BytesIO()
     address = f"{pages.site.address}/applications/{application_id}"
-    segno.make(address, error="m").save(drawn, kind="svg", scale=5, border=2, svgclass=None, lineclass=None)
+    _code(address).save(drawn, kind="svg", scale=5, border=2, svgclass=None, lineclass=None)
     return Response(drawn.getvalue(), headers={"cache-control": "no-store"}, media_type="image/svg+xml")
+
+
+def _code(address: str) -> "segno.QRCode":
+    import segno  # only where one is drawn
+
+    return segno.make(address, error="m")

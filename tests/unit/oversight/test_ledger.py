@@ -20,6 +20,7 @@ from gateway.oversight.spreadsheet import ledger_xlsx
 from gateway.portal.assets import Assets
 from gateway.portal.authority.ledger_pdf import ledger_pdf, parts_of
 from gateway.portal.rendering import Pages, Site
+from gateway.portal.typesetting import can_typeset
 from tests.support.oversight import RULES, a_population, application
 from tests.support.storage import NOON, SetClock
 
@@ -120,9 +121,7 @@ def need_pango() -> Callable[[], None]:
     from tests.support.require import skip_or_fail
 
     def need() -> None:
-        try:
-            import weasyprint  # noqa: F401
-        except (ImportError, OSError):
+        if not can_typeset():
             skip_or_fail("Pango")
 
     return need

@@ -1,5 +1,6 @@
 """Attacks on a protected request: token and DPoP proof must be ours, fresh, bound to one another and to the request."""
 
+import tracemalloc
 from datetime import timedelta
 from typing import Any
 
@@ -230,7 +231,32 @@ def test_a_full_memory_refuses_rather_than_forgets() -> None:
     with pytest.raises(Overloaded):
         memory.first_seen("key", "3", NOON)
     assert not memory.first_seen("key", "1", NOON)
-    assert memory.first_seen("key", "3", NOON + PROOF_MEMORY)
+    with pytest.raises(Overloaded) as refusal:
+        memory.first_seen("key", "3", NOON + PROOF_MEMORY)
+    assert memory.first_seen("key", "3", NOON + timedelta(seconds=refusal.value.retry_after))
+
+
+def test_a_key_is_remembered_a_quarter_of_the_window_too_long_at_most() -> None:
+    """At any rate of arrivals: what is held is what was seen lately, and none of it in full."""
+    memory = ReplayMemory(timedelta(seconds=80), capacity=100)
+    for second in range(1000):
+        assert memory.first_seen("key", f"{second}", NOON + timedelta(seconds=second))
+    tracemalloc.start()
+    try:
+        large = ReplayMemory(timedelta(seconds=80))
+        for number in range(1000):
+            large.first_seen("k" * 43, f"{number}".zfill(128), NOON)
+        assert tracemalloc.get_traced_memory()[0] < 150 * 1000
+    finally:
+        tracemalloc.stop()
+
+
+def test_owners_share_no_identifiers() -> None:
+    memory = ReplayMemory(PROOF_MEMORY)
+    assert memory.first_seen("a", "b\0c", NOON)
+    assert memory.first_seen("b", "b\0c", NOON)
+    assert memory.first_seen("a", "\ud800", NOON)
+    assert not memory.first_seen("a", "b\0c", NOON)
 
 
 def test_refusals_carry_no_token() -> None:

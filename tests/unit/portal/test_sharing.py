@@ -1,6 +1,8 @@
 """The progress on paper: a real PDF on letter-size paper, made without opening a file or an address."""
 
 import re
+import subprocess
+import sys
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -40,3 +42,16 @@ def test_nothing_is_opened(tmp_path: Path) -> None:
     sheet.write_text("@page { size: A5 }")
     told = f'<link rel="stylesheet" href="{sheet.as_uri()}"><img src="http://127.0.0.1:9/x.png"><p>x</p>'
     assert size_of(typeset(told, SHEET)) == (612, 792), "the sheet of the file has no effect"
+
+
+def test_what_typesets_is_gone_with_the_document() -> None:
+    """A process that serves would keep its hundred megabytes."""
+    told = "import sys; from gateway.portal.typesetting import *; from gateway.portal.applicant.sharing import SHEET; "
+    told += "made = typeset('<p>x</p>', SHEET); print(len(made) > 500, 'weasyprint' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == ["True", "False"]
+
+
+def test_a_document_that_is_not_made_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="exit code"):
+        typeset("<p>x</p>", tmp_path / "none.css")
