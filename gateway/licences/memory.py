@@ -22,7 +22,7 @@ from gateway.records.entries import RecordEntry
 from gateway.transaction import Foreseen, Look, Transactions
 from schemas.partner_api import VerifiedLicenceRequest
 
-MAX_CASES = 4096
+MAX_CASES = 1024
 MAX_STANDING = 16
 """Requests about one application whose answers are remembered."""
 REMEMBERED_FOR = timedelta(minutes=5)
