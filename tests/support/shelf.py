@@ -11,6 +11,11 @@ class Shelf:
     def put(self, copy):
         self.copies[copy.kind, copy.holder_code, copy.digest] = copy
 
+    def replace(self, kind, holder_code, copies):
+        self.forget(holder_code, kind)
+        for copy in copies:
+            self.put(copy)
+
     def latest(self, kind, holder_code):
         own = [copy for key, copy in self.copies.items() if key[:2] == (kind, holder_code)]
         return [copy for copy in own if copy.fetched_at == max(item.fetched_at for item in own)]
