@@ -21,9 +21,10 @@ from gateway.clock import Clock, system_clock
 
 IDLE_S = 5.0
 """Seconds after which an idle connection is not used again: servers let go of theirs at about that time."""
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-"""A field name (RFC 9110 §5.6.2)."""
-_VALUE = re.compile(r"[\t\x20-\x7e]*")
+_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_METHOD = re.compile(_NAME)
+_LINES = re.compile(rf"(?:{_NAME}: [\t\x20-\x7e]*\r\n)*")
+"""Header lines, each with a name (RFC 9110 §5.6.2) and a value."""
 _BODILESS = frozenset({"GET", "HEAD"})
 _PORTS = {"http": 80, "https": 443}
 
@@ -137,16 +138,12 @@ def _written(request: HttpRequest) -> tuple[Origin, bytes]:
 
 def _lines(method: str, headers: Mapping[str, str]) -> bytes:
     """The caller's header lines. Raises ``ExchangeFailed`` for what would not be one line each."""
-    lines = []
-    for name, value in headers.items():
-        if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
-            raise _malformed()
-        lines.append(f"{name}: {value}\r\n")
-    if not _TOKEN.fullmatch(method):
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    if not _METHOD.fullmatch(method) or not _LINES.fullmatch(lines) or lines.count("\n") != len(headers):
         raise _malformed()
     if not any(name.lower() == "accept" for name in headers):
-        lines.append("accept: */*\r\n")
-    return "".join(lines).encode()
+        lines += "accept: */*\r\n"
+    return lines.encode()
 
 
 @lru_cache(256)

@@ -170,7 +170,7 @@ class CertificateService:
                     obtained, gathered = await self._verified(wanted, copies, holder, at, route, since, from_copy=True)
                     self._remember(holder, obtained, gathered, copies, region)
                     return obtained
-        fetched = fetched or await fetch(wanted, route, asked, at)
+        fetched = fetched or await self._fetch(wanted, route, asked, at)
         if fetched.error is not None:
             copies = await self._at_hand(kind, holder) if copies is None else copies
             if copies and isinstance(fetched.error, PartnerUnavailable):
@@ -192,7 +192,7 @@ class CertificateService:
     async def fetch_again(self, known: Refetchable, at: datetime) -> Fetched:
         """What the source answers now to what it was asked before."""
         asked = known.asked
-        return await fetch(self.kinds.get(asked.kind), self._sources.route(asked.region, asked.kind), asked, at)
+        return await self._fetch(self.kinds.get(asked.kind), self._sources.route(asked.region, asked.kind), asked, at)
 
     def found_the_same(self, known: Refetchable, fetched: Fetched, since: datetime | None = None) -> bool:
         """Whether ``fetched`` are the bytes of ``known``, would be judged the same, and their seals are proved anew."""
@@ -205,6 +205,10 @@ class CertificateService:
     def route(self, kind: str, region: str) -> SourceRoute:
         """Which source is asked for ``kind`` in ``region``. Raises ``NoSource``."""
         return self._sources.route(region, kind)
+
+    async def _fetch(self, kind: CertificateKind, route: SourceRoute, asked: Asked, at: datetime) -> Fetched:
+        with self._transactions.about_to_write():  # what came is kept at once
+            return await fetch(kind, route, asked, at)
 
     async def _at_hand(self, kind: str, holder: HolderExpectation) -> list[CertificateCopy]:
         return await self._transactions.read(lambda unit: list(unit.certificate_copies.latest(kind, holder.code)))

@@ -1,5 +1,7 @@
 """The shelf of certificate copies in memory, with transactions over it."""
 
+from contextlib import nullcontext
+
 
 class Shelf:
     """`CertificateCopies`, `CertificatesUnit` and `Transactions` in one."""
@@ -25,6 +27,9 @@ class Shelf:
         for key in gone:
             del self.copies[key]
         return len(gone)
+
+    def about_to_write(self):
+        return nullcontext()
 
     async def write(self, work):
         return work(self)
