@@ -9,7 +9,7 @@ import base64
 import binascii
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from adapters.http_client import HttpClient, HttpReply, HttpRequest
 from gateway.certificates.errors import SourceDenied
-from gateway.certificates.ports import FetchedEnvelope, SourceQuery
+from gateway.certificates.ports import FetchedEnvelope, SourceQuery, UsePurpose
 from gateway.errors import Owner, PartnerUnavailable
 from gateway.rechecks.errors import FeedPositionLost
 from gateway.rechecks.ports import FeedChange, FeedPage
@@ -81,6 +81,7 @@ class ProvincialPlatform:
         self._base = base_url.rstrip("/")
         self._access_id, self._secret, self._system = access_id, access_secret, system_name
         self._http = http
+        self._head_of: tuple[int, RequestHead] | None = None
 
     @property
     def code(self) -> str:
@@ -89,12 +90,7 @@ class ProvincialPlatform:
 
     async def find(self, query: SourceQuery, at: datetime) -> Sequence[FetchedEnvelope]:
         """As `ECertificateSource.find`: one query, then each certificate's file, a few at a time."""
-        cause = UseCause(
-            system_name=self._system,
-            copy_cause=query.purpose.cause,
-            matter_name=query.purpose.matter_name,
-            event_code=query.purpose.event_code,
-        )
+        cause = _use_cause(self._system, query.purpose)
         asked = HolderCodeQuery(
             holder_code=query.holder_code,
             holder_type_code=query.holder_type_code,
@@ -172,8 +168,8 @@ class ProvincialPlatform:
         raise self._unavailable("source.link_expired")
 
     async def _ask(self, operation: Operation, data: BaseModel, answer: type[AnswerT], at: datetime) -> AnswerT:
-        head = RequestHead(access_id=self._access_id, access_token=make_access_token(self._access_id, self._secret, at))
-        body = _REQUEST(head=head, data=data).model_dump_json(by_alias=True, exclude_none=True, serialize_as_any=True)
+        asked = _REQUEST(head=self._head(at), data=data)
+        body = asked.model_dump_json(by_alias=True, exclude_none=True, serialize_as_any=True)
         reply = await self._http.send(
             HttpRequest(
                 "POST",
@@ -186,6 +182,14 @@ class ProvincialPlatform:
             partner=self._code,
         )
         return self._read(reply, answer)
+
+    def _head(self, at: datetime) -> RequestHead:
+        """Who asks; the token is one of the second, so that what is asked within it shares it."""
+        second = int(at.timestamp())
+        if self._head_of is None or self._head_of[0] != second:
+            token = make_access_token(self._access_id, self._secret, at)
+            self._head_of = second, RequestHead(access_id=self._access_id, access_token=token)
+        return self._head_of[1]
 
     def _read(self, reply: HttpReply, answer: type[AnswerT]) -> AnswerT:
         if reply.status != 200 or reply.media_type != "application/json":
@@ -227,6 +231,17 @@ class ProvincialPlatform:
 
     def _unavailable(self, check: str, owner: Owner = Owner.GOVERNMENT) -> PartnerUnavailable:
         return PartnerUnavailable(check=check, owner=owner, remedy=_REMEDIES[check], partner=self._code)
+
+
+@lru_cache(256)
+def _use_cause(system_name: str, purpose: UsePurpose) -> UseCause:
+    """Why it is asked for: a stage's words, and nobody's data."""
+    return UseCause(
+        system_name=system_name,
+        copy_cause=purpose.cause,
+        matter_name=purpose.matter_name,
+        event_code=purpose.event_code,
+    )
 
 
 class _NotFound(Exception):

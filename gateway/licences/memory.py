@@ -19,7 +19,7 @@ from gateway.licences.ports import CASE, Case, LicencesTransaction
 from gateway.licences.standing import Asked, StandingAnswer, asked_by
 from gateway.partners.directory import PartnerDirectory
 from gateway.partners.ports import DIRECTORY
-from gateway.records.entries import RecordEntry, SpelledFacts
+from gateway.records.entries import RecordEntry
 from gateway.transaction import Foreseen, Look, Transactions
 from schemas.partner_api import VerifiedLicenceRequest
 from schemas.wire import format_instant
@@ -194,7 +194,7 @@ class LicenceMemory:
             return None
         if isinstance(copies, Keeping):
             copies.put(tx)
-            facts = SpelledFacts({**facts, "as_of": format_instant(now)})
+            facts = facts.with_text("as_of", format_instant(now))
         return tx.records.append(RecordEntry(self._action, at, code, application_id, facts=facts))
 
 
