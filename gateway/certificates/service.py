@@ -186,7 +186,9 @@ class CertificateService:
         if not kept_by_caller:
             await self.keep(keeping)
             return obtained
-        again = Refetchable.of(asked, obtained.verifications, gathered, digest)
+        # Where a copy may be fresh it spares the source, and nothing is fetched again for the next answer.
+        always = not wanted.policy.source.fresh
+        again = Refetchable.of(asked, obtained.verifications, gathered, digest) if always else None
         return replace(obtained, keeping=keeping, refetchable=again)
 
     async def fetch_again(self, known: Refetchable, at: datetime) -> Fetched:
