@@ -28,8 +28,6 @@ from gateway.authorisations.model import require_covers
 from gateway.caller import Caller, ProofUse
 from gateway.certificates.disclosure import disclose
 from gateway.certificates.fetching import Fetched
-from gateway.certificates.named_persons import others_named
-from gateway.certificates.proofs import Proof, ProofCause, documents_behind
 from gateway.certificates.service import CertificateService
 from gateway.certificates.verdicts import Verdict
 from gateway.clock import Clock, date_in_china
@@ -44,6 +42,7 @@ from gateway.licences.errors import StageMoved
 from gateway.licences.explanation import explain_outcome, explain_refusal
 from gateway.licences.gates import Gate, Gates
 from gateway.licences.judgement import Allowed, judge, open_stage, require_utility
+from gateway.licences.kept_with import keep_evidence, keep_others, tells_of_others
 from gateway.licences.memory import Again, LicenceMemory, Moved, RememberedCase, looks_of
 from gateway.licences.obtaining import Found, Obtainer
 from gateway.licences.ports import Case, LicencesTransaction
@@ -228,7 +227,7 @@ class LicenceService:
                 await self._certificates.keep(found.keeping)
             raise
         if known is not None:
-            known.kept(outcome.leaving.found.verification, others=_tells_of_others(outcome.leaving))
+            known.kept(outcome.leaving.found.verification, others=tells_of_others(outcome.leaving))
             self._remember_answer(asking, allowed, snapshot, facts, outcome, known)
         return outcome
 
@@ -291,39 +290,13 @@ class LicenceService:
         if leaving.found.keeping is not None:
             leaving.found.keeping.put(tx)
         if known is None or not known.has_kept(leaving.found.verification):
-            _keep_evidence(tx, request.application_id, leaving.found, str(facts["holder_digest"]), at)
-        if _tells_of_others(leaving) and (known is None or not known.has_named(leaving.found.verification)):
-            self._keep_others(tx, allowed, leaving)
+            keep_evidence(tx, request.application_id, leaving.found, str(facts["holder_digest"]), at)
+        if tells_of_others(leaving) and (known is None or not known.has_named(leaving.found.verification)):
+            keep_others(tx, allowed, leaving, self._digests)
         return Outcome(asking.now, leaving, tx.records.append(entry), told)
-
-    def _keep_others(self, tx: LicencesTransaction, allowed: Allowed, leaving: Leaving) -> None:
-        """Whom else the certificate names as it is now: a newer version than the confirmed one may name others."""
-        verification, kind = leaving.found.verification, leaving.compiled.disclosure.kind
-        others = others_named(kind, verification.claims, allowed.holder_code, self._digests)
-        if others.persons:
-            application_id = allowed.application.application_id
-            tx.named_persons.add(application_id, kind.code, verification.envelope_digest, others)
 
     def _leaving(self, allowed: Allowed, compiled: Compiled, found: Found, now: datetime) -> Leaving:
         return Leaving(found, compiled, disclose(compiled.disclosure, found.verification, allowed.context(now)))
-
-
-def _tells_of_others(leaving: Leaving) -> bool:
-    """Whether something leaves that may be about somebody else than the holder."""
-    others = leaving.compiled.disclosure.kind.others
-    return others is not None and not others.fields.isdisjoint(leaving.disclosure.given)
-
-
-def _keep_evidence(
-    tx: LicencesTransaction, application_id: str, found: Found, holder_digest: str, at: datetime
-) -> None:
-    """What the verdict rested on, where there was an envelope to judge."""
-    verification = found.verification
-    digest = verification.envelope_digest
-    if digest and tx.evidence.add(
-        application_id, ProofCause.LICENCE, Proof.of(verification), list(documents_behind(verification)), at
-    ):
-        tx.evidence.attach_copy(application_id, verification.kind, holder_digest, digest, at)
 
 
 def _known_purpose(snapshot: DirectorySnapshot, partner_code: str, purpose: str) -> str:
