@@ -199,7 +199,7 @@ async def test_what_is_no_reply_is_told_apart_and_tried_again_where_that_may_hel
     if isinstance(client, HttpxClient) and b"101" in (reply if isinstance(reply, bytes) else b""):
         pytest.skip("httpx gives the connection away, and reads an empty body")
     if check == "http.timeout":
-        client._limits = HttpLimits(attempt=0.3)
+        client._limits = HttpLimits(attempt=1.0)
     async with peer_with(reply) as peer:
         assert await check_of(client, peer) == check
         assert len(peer.asked) == tries
