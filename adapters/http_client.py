@@ -1,11 +1,13 @@
-"""Our own port for HTTP and its httpx implementation: time-outs, bounded retry, size limits, one family of errors.
+"""Our own port for HTTP: time-outs, bounded retry, size limits, one family of errors.
 
-Nothing here logs an address, a header or a body: any of them may hold personal data. One client per process.
+Nothing here logs an address, a header or a body: any of them may hold personal data. One client per process: the lean
+one (``adapters.http_wire``), which is held to what `HttpxClient` does by one conformance suite over both.
 """
 
 import asyncio
 import logging
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,6 +21,7 @@ from gateway.clock import Clock, system_clock
 from gateway.errors import Owner, PartnerUnavailable
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
+USER_AGENT = "bandian-gateway"
 _RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
 _log = structlog.get_logger("http")
 
@@ -73,8 +76,8 @@ class HttpLimits:
     connections: int = 100
 
 
-class HttpxClient:
-    """`HttpClient` on httpx. Redirects are not followed, proxies of the environment not used, bodies not unpacked."""
+class TryingClient(ABC):
+    """What every `HttpClient` does around one exchange: it bounds the time, tries again, and translates failures."""
 
     def __init__(
         self,
@@ -83,19 +86,9 @@ class HttpxClient:
         clock: Clock = system_clock,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
-        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        logging.getLogger("httpx").setLevel(logging.WARNING)
         self._limits = limits or HttpLimits()
         self._clock, self._sleep, self._jitter = clock, sleep, jitter
-        self._client = httpx.AsyncClient(
-            transport=transport,
-            timeout=httpx.Timeout(self._limits.attempt, connect=self._limits.connect),
-            limits=httpx.Limits(max_connections=self._limits.connections),
-            follow_redirects=False,
-            trust_env=False,
-            headers={"accept-encoding": "identity", "user-agent": "bandian-gateway"},
-        )
 
     async def send(self, request: HttpRequest, *, partner: str) -> HttpReply:
         """As `HttpClient.send`. A ``Retry-After`` within the patience is waited for; a longer one ends the tries."""
@@ -111,37 +104,32 @@ class HttpxClient:
             await self._sleep(wait)
         raise AssertionError("every path above returns or raises")
 
-    async def aclose(self) -> None:
-        """As `HttpClient.aclose`."""
-        await self._client.aclose()
-
     async def _once(self, request: HttpRequest, partner: str) -> "HttpReply | PartnerUnavailable":
         """One try. A failure that a second try cannot mend is raised at once."""
         try:
             async with asyncio.timeout(self._limits.attempt):
-                return await self._exchange(request, partner)
-        except (httpx.TimeoutException, TimeoutError):
+                return await self._exchange(request)
+        except TimeoutError:
             return _unavailable("http.timeout", partner)
-        except httpx.TransportError:
-            return _unavailable("http.connection", partner)
-        except (httpx.InvalidURL, httpx.HTTPError, ValueError):
-            raise _unavailable("http.malformed", partner) from None
-        except _Retriable as problem:
-            return _unavailable(problem.check, partner, problem.retry_after)
+        except ExchangeFailed as failed:
+            failure = _unavailable(failed.check, partner, failed.retry_after)
+            if failed.mendable:
+                return failure
+            raise failure from None
 
-    async def _exchange(self, request: HttpRequest, partner: str) -> HttpReply:
-        async with self._client.stream(
-            request.method, request.url, headers=dict(request.headers), content=request.body or None
-        ) as response:
-            if response.status_code in _RETRIED_STATUS:
-                check = "http.throttled" if response.status_code in (429, 503) else "http.status"
-                raise _Retriable(check, retry_after_seconds(response.headers.get("retry-after"), self._clock()))
-            if response.is_redirect or response.status_code >= 500:
-                raise _unavailable("http.status", partner)
-            if response.headers.get("content-encoding", "identity").lower() != "identity":
-                raise _unavailable("http.encoding", partner)
-            body = await _bounded(response, request.max_bytes, partner)
-            return HttpReply(response.status_code, dict(response.headers), body)
+    @abstractmethod
+    async def _exchange(self, request: HttpRequest) -> HttpReply:
+        """One exchange. Raises ``ExchangeFailed`` or ``TimeoutError``."""
+
+    def judge_head(self, status: int, headers: Mapping[str, str]) -> None:
+        """Whether a reply of that head is one for the adapter to read. Raises ``ExchangeFailed``."""
+        if status in _RETRIED_STATUS:
+            check = "http.throttled" if status in (429, 503) else "http.status"
+            raise ExchangeFailed(check, retry_after=retry_after_seconds(headers.get("retry-after"), self._clock()))
+        if 300 <= status < 400 or status >= 500:
+            raise ExchangeFailed("http.status", mendable=False)
+        if headers.get("content-encoding", "identity").lower() != "identity":
+            raise ExchangeFailed("http.encoding", mendable=False)
 
     def _wait(self, failure: PartnerUnavailable, attempt: int) -> float | None:
         if failure.retry_after is not None:
@@ -150,11 +138,56 @@ class HttpxClient:
         return float(min(backoff, self._limits.patience) * self._jitter())
 
 
-class _Retriable(Exception):
-    """A reply that says "later"."""
+class HttpxClient(TryingClient):
+    """`HttpClient` on httpx. Redirects are not followed, proxies of the environment not used, bodies not unpacked."""
 
-    def __init__(self, check: str, retry_after: int | None) -> None:
-        self.check, self.retry_after = check, retry_after
+    def __init__(
+        self,
+        limits: HttpLimits | None = None,
+        *,
+        clock: Clock = system_clock,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        super().__init__(limits, clock=clock, sleep=sleep, jitter=jitter)
+        logging.getLogger("httpx").setLevel(logging.WARNING)
+        self._client = httpx.AsyncClient(
+            transport=transport,
+            timeout=httpx.Timeout(self._limits.attempt, connect=self._limits.connect),
+            limits=httpx.Limits(max_connections=self._limits.connections),
+            follow_redirects=False,
+            trust_env=False,
+            headers={"accept-encoding": "identity", "user-agent": USER_AGENT},
+        )
+
+    async def aclose(self) -> None:
+        """As `HttpClient.aclose`."""
+        await self._client.aclose()
+
+    async def _exchange(self, request: HttpRequest) -> HttpReply:
+        try:
+            async with self._client.stream(
+                request.method, request.url, headers=dict(request.headers), content=request.body or None
+            ) as response:
+                self.judge_head(response.status_code, response.headers)
+                return HttpReply(
+                    response.status_code, dict(response.headers), await _bounded(response, request.max_bytes)
+                )
+        except httpx.TimeoutException:
+            raise TimeoutError from None
+        except httpx.TransportError:
+            raise ExchangeFailed("http.connection") from None
+        except (httpx.InvalidURL, httpx.HTTPError, ValueError):
+            raise ExchangeFailed("http.malformed", mendable=False) from None
+
+
+class ExchangeFailed(Exception):
+    """One exchange that came to nothing: by which check, and whether another try may bring more."""
+
+    def __init__(self, check: str, *, mendable: bool = True, retry_after: int | None = None) -> None:
+        super().__init__(check)
+        self.check, self.mendable, self.retry_after = check, mendable, retry_after
 
 
 def retry_after_seconds(value: str | None, now: datetime) -> int | None:
@@ -171,12 +204,12 @@ def retry_after_seconds(value: str | None, now: datetime) -> int | None:
     return max(0, round((moment - now).total_seconds()))
 
 
-async def _bounded(response: httpx.Response, limit: int, partner: str) -> bytes:
+async def _bounded(response: httpx.Response, limit: int) -> bytes:
     body = bytearray()
     async for chunk in response.aiter_bytes():
         body += chunk
         if len(body) > limit:
-            raise _unavailable("http.oversize", partner)
+            raise ExchangeFailed("http.oversize", mendable=False)
     return bytes(body)
 
 

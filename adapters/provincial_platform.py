@@ -9,6 +9,7 @@ import base64
 import binascii
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache, lru_cache
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from adapters.http_client import HttpClient, HttpReply, HttpRequest
 from gateway.certificates.errors import SourceDenied
-from gateway.certificates.ports import FetchedEnvelope, SourceQuery
+from gateway.certificates.ports import FetchedEnvelope, SourceQuery, UsePurpose
 from gateway.errors import Owner, PartnerUnavailable
 from gateway.rechecks.errors import FeedPositionLost
 from gateway.rechecks.ports import FeedChange, FeedPage
@@ -49,7 +50,15 @@ _OUR_MISTAKES = frozenset(
         ShareStatus.MISSING_HOLDER,
     }
 )
+_HEADERS = {"content-type": "application/json", "accept": "application/json"}
+_REQUEST = ShareRequest[BaseModel]
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
+
+
+@cache
+def _response(answer: type[AnswerT]) -> type[ShareResponse[AnswerT]]:
+    """What an ``answer`` comes in. Kept, since naming a generic model costs as much as reading one."""
+    return ShareResponse[answer]  # type: ignore[valid-type]  # chosen at run time
 
 
 class ProvincialPlatform:
@@ -72,6 +81,7 @@ class ProvincialPlatform:
         self._base = base_url.rstrip("/")
         self._access_id, self._secret, self._system = access_id, access_secret, system_name
         self._http = http
+        self._head_of: tuple[int, RequestHead] | None = None
 
     @property
     def code(self) -> str:
@@ -80,12 +90,7 @@ class ProvincialPlatform:
 
     async def find(self, query: SourceQuery, at: datetime) -> Sequence[FetchedEnvelope]:
         """As `ECertificateSource.find`: one query, then each certificate's file, a few at a time."""
-        cause = UseCause(
-            system_name=self._system,
-            copy_cause=query.purpose.cause,
-            matter_name=query.purpose.matter_name,
-            event_code=query.purpose.event_code,
-        )
+        cause = _use_cause(self._system, query.purpose)
         asked = HolderCodeQuery(
             holder_code=query.holder_code,
             holder_type_code=query.holder_type_code,
@@ -100,9 +105,8 @@ class ProvincialPlatform:
             raise self._unavailable("source.not_provided") from None
         if len(found.certs) > MAX_CERTIFICATES:
             raise self._unavailable("source.too_many")
-        gate = asyncio.Semaphore(_DOWNLOADS_AT_ONCE)
         identifiers = list(dict.fromkeys(item.cert_identifier for item in found.certs))
-        envelopes = await asyncio.gather(*(self._download(item, cause, at, gate) for item in identifiers))
+        envelopes = await self._download_all(identifiers, cause, at)
         pairs = zip(identifiers, envelopes, strict=True)
         return tuple(FetchedEnvelope(data, self._code, at, item) for item, data in pairs if data is not None)
 
@@ -119,16 +123,26 @@ class ProvincialPlatform:
         changes = tuple(FeedChange(each.cert_identifier, each.at) for each in found.changes)
         return FeedPage(changes, found.next_cursor, found.more)
 
-    async def _download(self, identifier: str, cause: UseCause, at: datetime, gate: asyncio.Semaphore) -> bytes | None:
+    async def _download_all(self, identifiers: Sequence[str], cause: UseCause, at: datetime) -> list[bytes | None]:
+        if len(identifiers) == 1:  # as nearly always: no task of its own for it
+            return [await self._download(identifiers[0], cause, at)]
+        gate = asyncio.Semaphore(_DOWNLOADS_AT_ONCE)
+
+        async def in_turn(identifier: str) -> bytes | None:
+            async with gate:
+                return await self._download(identifier, cause, at)
+
+        return list(await asyncio.gather(*map(in_turn, identifiers)))
+
+    async def _download(self, identifier: str, cause: UseCause, at: datetime) -> bytes | None:
         """The envelope, or None when the certificate has gone since. Links serve where files are not given."""
         wanted = DownloadRequest(cert_identifier=identifier, use_cause=cause)
-        async with gate:
-            try:
-                file = await self._ask(Operation.DOWNLOAD_FILE, wanted, DownloadedFile, at)
-            except _NotFound:
-                return None
-            except _NotProvided:
-                return await self._by_link(wanted, at)
+        try:
+            file = await self._ask(Operation.DOWNLOAD_FILE, wanted, DownloadedFile, at)
+        except _NotFound:
+            return None
+        except _NotProvided:
+            return await self._by_link(wanted, at)
         return self._unpack(file.file_data)
 
     async def _by_link(self, wanted: DownloadRequest, at: datetime) -> bytes | None:
@@ -154,15 +168,13 @@ class ProvincialPlatform:
         raise self._unavailable("source.link_expired")
 
     async def _ask(self, operation: Operation, data: BaseModel, answer: type[AnswerT], at: datetime) -> AnswerT:
-        head = RequestHead(access_id=self._access_id, access_token=make_access_token(self._access_id, self._secret, at))
-        body = ShareRequest[BaseModel](head=head, data=data).model_dump_json(
-            by_alias=True, exclude_none=True, serialize_as_any=True
-        )
+        asked = _REQUEST(head=self._head(at), data=data)
+        body = asked.model_dump_json(by_alias=True, exclude_none=True, serialize_as_any=True)
         reply = await self._http.send(
             HttpRequest(
                 "POST",
                 f"{self._base}/share/{operation}",
-                {"content-type": "application/json", "accept": "application/json"},
+                _HEADERS,
                 body.encode(),
                 idempotent=True,
                 max_bytes=2 * MAX_ENVELOPE_BYTES,
@@ -171,11 +183,19 @@ class ProvincialPlatform:
         )
         return self._read(reply, answer)
 
+    def _head(self, at: datetime) -> RequestHead:
+        """Who asks; the token is one of the second, so that what is asked within it shares it."""
+        second = int(at.timestamp())
+        if self._head_of is None or self._head_of[0] != second:
+            token = make_access_token(self._access_id, self._secret, at)
+            self._head_of = second, RequestHead(access_id=self._access_id, access_token=token)
+        return self._head_of[1]
+
     def _read(self, reply: HttpReply, answer: type[AnswerT]) -> AnswerT:
         if reply.status != 200 or reply.media_type != "application/json":
             raise self._unavailable("source.malformed")
         try:
-            parsed = ShareResponse[answer].model_validate_json(reply.body)  # type: ignore[valid-type]  # chosen at run time
+            parsed: ShareResponse[AnswerT] = _response(answer).model_validate_json(reply.body)
         except ValidationError:
             raise self._unavailable("source.malformed") from None
         status = parsed.head.status
@@ -211,6 +231,17 @@ class ProvincialPlatform:
 
     def _unavailable(self, check: str, owner: Owner = Owner.GOVERNMENT) -> PartnerUnavailable:
         return PartnerUnavailable(check=check, owner=owner, remedy=_REMEDIES[check], partner=self._code)
+
+
+@lru_cache(256)
+def _use_cause(system_name: str, purpose: UsePurpose) -> UseCause:
+    """Why it is asked for: a stage's words, and nobody's data."""
+    return UseCause(
+        system_name=system_name,
+        copy_cause=purpose.cause,
+        matter_name=purpose.matter_name,
+        event_code=purpose.event_code,
+    )
 
 
 class _NotFound(Exception):

@@ -7,6 +7,7 @@ nothing but the unit of work, and it makes no network call.
 """
 
 from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -46,6 +47,13 @@ class Transactions(Protocol[UnitT_co]):
         """Run ``work`` and commit durably; its exception rolls back it alone.
 
         Raises ``Overloaded`` when the writer cannot take more or the record cannot be written: nothing was done.
+        """
+        ...
+
+    def about_to_write(self) -> AbstractContextManager[None]:
+        """Units of work that wait for their commit wait a moment for whoever writes in this context, to share it.
+
+        For whoever waits for somebody else first: nobody sees him come otherwise.
         """
         ...
 

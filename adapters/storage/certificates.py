@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import structlog
-from sqlalchemy import Column, Connection, Index, Table, Text, bindparam, delete, func, select
+from sqlalchemy import Column, Connection, Index, Table, Text, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from adapters.storage.plain import Plain
@@ -42,6 +42,11 @@ _NEW = insert_or(certificate_copies)  # compiles to the same ON CONFLICT on SQLi
 _PUT = _NEW.on_conflict_do_update(
     index_elements=["kind", "holder_digest", "digest"],
     set_={name: _NEW.excluded[name] for name in ("fetched_at", "source", "level")},
+)
+_AGAIN = (
+    update(certificate_copies)
+    .where(*(certificate_copies.c[name] == bindparam(f"of_{name}") for name in ("kind", "holder_digest", "digest")))
+    .values({name: bindparam(f"new_{name}") for name in ("fetched_at", "source", "level")})
 )
 _OF_HOLDER = certificate_copies.c.holder_digest == bindparam("of_holder")
 _OF_KIND = certificate_copies.c.kind == bindparam("of_kind")
@@ -87,7 +92,23 @@ class SqlCertificateCopies:
     def put(self, copy: CertificateCopy) -> None:
         columns = {name: getattr(copy, name) for name in _OF_A_COPY}
         columns["holder_digest"] = self._statements.holder_digest(copy.holder_code)
+        self._ahead.forget([Look(COPIES, (copy.kind, columns["holder_digest"]))])
         self._statements.execute(_PUT, self._statements.sealed(certificate_copies, columns))
+
+    def replace(self, kind: str, holder_code: str, copies: Sequence[CertificateCopy]) -> None:
+        """The same bytes are not sealed and written again, and units that are committed together share a statement."""
+        holder_digest = self._statements.holder_digest(holder_code)
+        had = self.versions(kind, holder_digest)
+        if not had or {each.digest for each in had} != {each.digest for each in copies}:
+            self.forget_holder(holder_digest, kind)
+            for copy in copies:
+                self.put(copy)
+            return
+        for copy in copies:
+            new = {f"new_{name}": getattr(copy, name) for name in ("fetched_at", "source", "level")}
+            key = {"of_kind": kind, "of_holder_digest": holder_digest, "of_digest": copy.digest}
+            self._statements.defer(_AGAIN, {**key, **new})
+        self._ahead.forget([Look(COPIES, (kind, holder_digest))])
 
     def held(self) -> Sequence[HeldCopies]:
         """What is at hand of each source and kind: a few probes of their index for each, and what is counted there."""
@@ -142,4 +163,5 @@ class SqlCertificateCopies:
     def forget_holder(self, holder_digest: str, kind: str | None = None) -> int:
         if kind is None:
             return self._statements.execute(_FORGET, {"of_holder": holder_digest}).rowcount
+        self._ahead.forget([Look(COPIES, (kind, holder_digest))])
         return self._statements.execute(_FORGET_KIND, {"of_holder": holder_digest, "of_kind": kind}).rowcount

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, text
@@ -74,6 +74,10 @@ class SqlTransactions:
         """See ``Transactions.write``. Raises whatever ``gate`` raises."""
         self.gate()
         return await self._writer.submit(work)
+
+    def about_to_write(self) -> AbstractContextManager[None]:
+        """See ``Transactions.about_to_write``."""
+        return self._writer.about_to_write()
 
     def hand_over_to(self, hand_over: HandOver | None) -> None:
         """Hand what is committed for delivery to a relay of this process."""

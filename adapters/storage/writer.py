@@ -9,8 +9,8 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol, TypeVar, cast
 from uuid import uuid4
 
@@ -95,6 +95,7 @@ class GroupWriter:
         self._arrived = threading.Condition()
         self._closing = False
         self._gathering = self._ready = False
+        self._coming = 0
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     def start(self) -> None:
@@ -113,6 +114,21 @@ class GroupWriter:
     def waiting(self) -> int:
         """How many units wait for the next transaction."""
         return len(self._waiting)
+
+    @contextmanager
+    def about_to_write(self) -> Iterator[None]:
+        """Whoever waits for a commit waits for what is submitted in this context, and no longer than ``GATHERING_S``.
+
+        Of the event loop alone.
+        """
+        self._coming += 1
+        try:
+            yield
+        finally:
+            self._coming -= 1
+            if not self._coming and self._waiting and self._gathering:
+                loop = asyncio.get_running_loop()
+                loop.call_soon(self._gather, loop, len(self._waiting), GATHERING_ROUNDS)
 
     async def submit(self, work: Callable[[SqlUnitOfWork], ResultT]) -> ResultT:
         """Run ``work`` and answer once it is durable. Raises what it raised, or ``Overloaded``: nothing was done."""
@@ -138,10 +154,14 @@ class GroupWriter:
         relies on nobody to call this: it begins by itself when somebody waited for ``GATHERING_S``.
         """
         with self._arrived:
+            if not self._gathering:
+                return  # the thread began by itself
             waiting = len(self._waiting)
             if waiting > known and rounds > 1 and waiting < MOST_UNITS:
                 loop.call_soon(self._gather, loop, waiting, rounds - 1)
                 return
+            if self._coming and waiting < MOST_UNITS:
+                return  # the last who comes looks again; the thread waits for no more than its time
             self._gathering, self._ready = False, True
             self._arrived.notify()
 

@@ -7,7 +7,8 @@ from datetime import timedelta
 import aiohttp
 
 from adapters.channels.posting import SEND_TIMEOUT, open_session
-from adapters.http_client import HttpClient, HttpxClient
+from adapters.http_client import HttpClient
+from adapters.http_wire import WireClient
 
 
 @asynccontextmanager
@@ -15,7 +16,7 @@ async def clients(
     delivery_timeout: timedelta = SEND_TIMEOUT,
 ) -> AsyncIterator[tuple[HttpClient, aiohttp.ClientSession]]:
     """The one HTTP client of each kind that a process has; ``delivery_timeout`` is how long a receiver may take."""
-    http, session = HttpxClient(), open_session(delivery_timeout)
+    http, session = WireClient(), open_session(delivery_timeout)
     try:
         yield http, session
     finally:

@@ -39,3 +39,10 @@ class CountedVerifier(Verifier):
         """See ``Verifier.again``: one more answer is one more verdict."""
         self._judged(verification.kind, verification.verdict)
         return super().again(verification, at)
+
+    def proves(self, verification: Verification) -> bool:
+        """See ``Verifier.proves``: what is proved is one more verdict."""
+        proved = super().proves(verification)
+        if proved:
+            self._judged(verification.kind, verification.verdict)
+        return proved

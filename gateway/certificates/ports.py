@@ -126,6 +126,13 @@ class CertificateCopies(Protocol):
         """Keep ``copy``; the same digest of the same holder and kind fetched again only moves ``fetched_at`` on."""
         ...
 
+    def replace(self, kind: str, holder_code: str, copies: Sequence[CertificateCopy]) -> None:
+        """``copies``, all of one fetch, take the place of all that was had of the holder's ``kind``.
+
+        Where they are the same as were had, only when and where they were fetched is new.
+        """
+        ...
+
     def latest(self, kind: str, holder_code: str) -> Sequence[CertificateCopy]:
         """The copies of a holder's ``kind`` that the newest fetch gave: all those with the greatest ``fetched_at``."""
         ...

@@ -1,6 +1,5 @@
 """Obtaining verified e-certificates: a copy at hand or the region's source, evidence, verdict, and the copy kept."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -8,6 +7,7 @@ from datetime import datetime, timedelta
 from gateway.certificates.bounded import BriefMemory
 from gateway.certificates.errors import NoECertificate
 from gateway.certificates.evidence import RENEW_AFTER, EvidenceGatherer, Gathered
+from gateway.certificates.fetching import Asked, Fetched, Keeping, Refetchable, fetch
 from gateway.certificates.identifier_digests import IdentifierDigests
 from gateway.certificates.kind import CertificateKind
 from gateway.certificates.ports import (
@@ -15,7 +15,6 @@ from gateway.certificates.ports import (
     CertificateCopy,
     CertificatesUnit,
     CopyVersion,
-    SourceQuery,
     UsePurpose,
 )
 from gateway.certificates.registry import KindRegistry
@@ -36,6 +35,8 @@ class Obtained:
     """What a holder has of a kind. ``level`` is the region whose source answered, ``fell_through`` those without one.
 
     ``from_copy`` says that copies at hand were used; ``source_down`` that the source had been asked and did not answer.
+    ``keeping`` is what the caller took upon himself to keep; ``refetchable`` by what the same is known when it is
+    fetched again.
     """
 
     verifications: tuple[Verification, ...]
@@ -45,6 +46,8 @@ class Obtained:
     from_copy: bool = False
     source_down: bool = False
     rests_on: "CopiesAtHand | None" = None
+    keeping: Keeping | None = None
+    refetchable: Refetchable | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,68 +146,74 @@ class CertificateService:
         at: datetime,
         fresh: bool = False,
         since: datetime | None = None,
+        fetched: Fetched | None = None,
+        kept_by_caller: bool = False,
     ) -> Obtained:
         """Every e-certificate of ``kind`` that ``holder`` has (there may be several properties), verified at ``at``.
 
         ``holder_type`` is a CZZTDMLXDM code, ``region`` a GB/T 2260 code. A copy still fresh by the policy spares
         the source unless ``fresh`` asks for it; with ``since`` status lists, CRLs and OCSP answers were fetched at that
         instant or later, too. When the source does not answer, older copies are used and judged by
-        their age. Raises ``UnknownKind``, ``NoSource``, ``NoECertificate``, ``Denied`` or, with no copy at hand,
+        their age. ``fetched`` is what the source answered just now, if it was asked already. With ``kept_by_caller``
+        what it answered is kept by whoever asks (``Obtained.keeping``), in a unit of work of theirs.
+        Raises ``UnknownKind``, ``NoSource``, ``NoECertificate``, ``Denied`` or, with no copy at hand,
         ``PartnerUnavailable``.
         """
         wanted, since = self.kinds.get(kind), None if since is None else min(since, at)
-        route = self._sources.route(region, kind)
-        copies = await self._transactions.read(lambda unit: list(unit.certificate_copies.latest(kind, holder.code)))
-        if copies and not fresh and _still_fresh(copies, wanted, at):
-            obtained, gathered = await self._verified(wanted, copies, holder, at, route, since, from_copy=True)
-            self._remember(holder, obtained, gathered, copies, region)
-            return obtained
-        try:
-            fetched = await self._fetch(wanted, route, holder, holder_type, region, purpose, at)
-        except PartnerUnavailable:
-            if not copies:
-                raise
-            stale, _ = await self._verified(wanted, copies, holder, at, route, since, from_copy=True, source_down=True)
-            return stale
-        except NoECertificate:
-            if copies:
+        route, asked = self._sources.route(region, kind), Asked(kind, holder, holder_type, region, purpose)
+        copies: list[CertificateCopy] | None = None
+        if fetched is None or fetched.asked != asked:
+            fetched = None
+            if not fresh and wanted.policy.source.fresh:  # else no copy would do while the source answers
+                copies = await self._at_hand(kind, holder)
+                if copies and _still_fresh(copies, wanted, at):
+                    obtained, gathered = await self._verified(wanted, copies, holder, at, route, since, from_copy=True)
+                    self._remember(holder, obtained, gathered, copies, region)
+                    return obtained
+        fetched = fetched or await self._fetch(wanted, route, asked, at)
+        if fetched.error is not None:
+            copies = await self._at_hand(kind, holder) if copies is None else copies
+            if copies and isinstance(fetched.error, PartnerUnavailable):
+                return (
+                    await self._verified(wanted, copies, holder, at, route, since, from_copy=True, source_down=True)
+                )[0]
+            if copies and isinstance(fetched.error, NoECertificate):
                 await self._transactions.write(lambda unit: unit.certificate_copies.forget(holder.code, kind))
-            raise
-        obtained, _ = await self._verified(wanted, fetched, holder, at, route, since)
-        await self._keep(wanted, holder, fetched, obtained.verifications)
-        return obtained
+            raise fetched.error
+        obtained, gathered = await self._verified(wanted, fetched.copies, holder, at, route, since)
+        digest = self._digests.of(Use.HOLDER, holder.code)
+        keeping = _keeping(fetched, obtained.verifications, digest)
+        if not kept_by_caller:
+            await self.keep(keeping)
+            return obtained
+        # Where a copy may be fresh it spares the source, and nothing is fetched again for the next answer.
+        always = not wanted.policy.source.fresh
+        again = Refetchable.of(asked, obtained.verifications, gathered, digest) if always else None
+        return replace(obtained, keeping=keeping, refetchable=again)
+
+    async def fetch_again(self, known: Refetchable, at: datetime) -> Fetched:
+        """What the source answers now to what it was asked before."""
+        asked = known.asked
+        return await self._fetch(self.kinds.get(asked.kind), self._sources.route(asked.region, asked.kind), asked, at)
+
+    def found_the_same(self, known: Refetchable, fetched: Fetched, since: datetime | None = None) -> bool:
+        """Whether ``fetched`` are the bytes of ``known``, would be judged the same, and their seals are proved anew."""
+        return known.is_met_by(fetched, since) and all(map(self._verifier.proves, known.verifications))
+
+    async def keep(self, keeping: Keeping) -> None:
+        """Keep what a source answered in a unit of work of its own."""
+        await self._transactions.write(keeping.put)
 
     def route(self, kind: str, region: str) -> SourceRoute:
         """Which source is asked for ``kind`` in ``region``. Raises ``NoSource``."""
         return self._sources.route(region, kind)
 
-    async def _fetch(
-        self,
-        kind: CertificateKind,
-        route: SourceRoute,
-        holder: HolderExpectation,
-        holder_type: str,
-        region: str,
-        purpose: UsePurpose,
-        at: datetime,
-    ) -> list[CertificateCopy]:
-        query = SourceQuery(kind.type_codes[0], holder.code, holder_type, region, purpose)
-        found = await route.source.find(query, at)
-        if not found:
-            raise NoECertificate
-        return [
-            CertificateCopy(
-                kind=kind.code,
-                holder_code=holder.code,
-                identifier=item.identifier,
-                envelope=item.envelope,
-                source=item.source,
-                level=route.level,
-                fetched_at=item.fetched_at,
-                digest=hashlib.sha256(item.envelope).hexdigest(),
-            )
-            for item in found
-        ]
+    async def _fetch(self, kind: CertificateKind, route: SourceRoute, asked: Asked, at: datetime) -> Fetched:
+        with self._transactions.about_to_write():  # what came is kept at once
+            return await fetch(kind, route, asked, at)
+
+    async def _at_hand(self, kind: str, holder: HolderExpectation) -> list[CertificateCopy]:
+        return await self._transactions.read(lambda unit: list(unit.certificate_copies.latest(kind, holder.code)))
 
     async def _verified(
         self,
@@ -251,29 +260,15 @@ class CertificateService:
         remembered = _Remembered(replace(obtained, rests_on=rests_on), gathered, region)
         self._remembered.put((kind, holder), remembered, obtained.verifications[0].at)
 
-    async def _keep(
-        self,
-        kind: CertificateKind,
-        holder: HolderExpectation,
-        copies: Sequence[CertificateCopy],
-        verifications: Sequence[Verification],
-    ) -> None:
-        """Keep what is not proved bad: an invalid copy would only stand in the way of a mended one.
 
-        The source's answer takes the place of what was had before: nothing that it dropped comes back when it is down.
-        """
-        good = [
-            copy
-            for copy, verification in zip(copies, verifications, strict=True)
-            if verification.verdict is not Verdict.INVALID
-        ]
-
-        def put(unit: CertificatesUnit) -> None:
-            unit.certificate_copies.forget(holder.code, kind.code)
-            for copy in good:
-                unit.certificate_copies.put(copy)
-
-        await self._transactions.write(put)
+def _keeping(fetched: Fetched, verifications: Sequence[Verification], holder_digest: str) -> Keeping:
+    """What is not proved bad: an invalid copy would only stand in the way of a mended one."""
+    good = tuple(
+        copy
+        for copy, verification in zip(fetched.copies, verifications, strict=True)
+        if verification.verdict is not Verdict.INVALID
+    )
+    return Keeping(fetched.asked.kind, fetched.asked.holder.code, holder_digest, good)
 
 
 def _provenance(copy: CertificateCopy, route: SourceRoute, from_copy: bool, source_down: bool) -> CopyProvenance:

@@ -1,6 +1,6 @@
 """What a verification answers: a verdict, the checks behind it, and what it rests on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
@@ -57,7 +57,8 @@ class Verification:
     ``findings`` are stable slugs of what is worth telling but does not fail (``identifier.bad_check_character``).
     ``basis`` lists the copy, the chain, each CRL and OCSP answer and the status list with their ages; ``evidence``
     holds their bytes, as far as they were at hand. ``stands_until`` (exclusive) is how long the same bytes and the same
-    evidence are sure to be judged the same; None where that has to be found out.
+    evidence are sure to be judged the same; None where that has to be found out. ``refetched_until`` is that of the
+    same bytes fetched anew, however old these are; ``prove`` proves their seal's signature once more, or raises.
     """
 
     kind: str
@@ -75,6 +76,8 @@ class Verification:
     expires_on: date | None = None
     evidence: StatusEvidence | None = field(default=None, repr=False)
     stands_until: datetime | None = None
+    refetched_until: datetime | None = field(default=None, compare=False)
+    prove: Callable[[], None] | None = field(default=None, repr=False, compare=False)
 
     def judged_again(self, at: datetime) -> "Verification":
         """The same verdict at a later instant before ``stands_until``."""

@@ -19,7 +19,7 @@ steps can still tell something proved. Pure and synchronous: bytes, evidence and
 
 import hashlib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NoReturn
@@ -48,7 +48,7 @@ from gateway.certificates.x509.chain import ChainResult
 from gateway.certificates.x509.chain_basis import chain_basis
 from gateway.certificates.x509.signing_certificates import SigningCertificate, load_signing_certificate
 from gateway.clock import date_in_china, start_of_day_in_china
-from gateway.crypto.errors import AlgorithmUnavailable, DerMalformed, SignatureInvalid
+from gateway.crypto.errors import AlgorithmUnavailable, DerMalformed, JoseRefused, SignatureInvalid
 from gateway.errors import Owner
 from schemas.ecertificates import ECertificateMetadata
 from schemas.identifiers import ECertificateIdentifier, IdentifierError, same_resident_identity_number
@@ -107,11 +107,23 @@ class Verifier:
             form=walk.form,
             expires_on=content.valid_until_on if content else None,
             stands_until=walk.stands_until() if verdict is Verdict.VALID else None,
+            refetched_until=walk.refetched_until() if verdict is Verdict.VALID else None,
+            prove=walk.prove if verdict is Verdict.VALID else None,
         )
 
     def again(self, verification: Verification, at: datetime) -> Verification:
         """A verdict that stands, told at ``at``: not before it was given, and before its ``stands_until``."""
         return verification.judged_again(at)
+
+    def proves(self, verification: Verification) -> bool:
+        """Whether the seal's signature over the bytes of a verdict is proved once more."""
+        if verification.prove is None:
+            return False
+        try:
+            verification.prove()
+        except (SignatureInvalid, JoseRefused, AlgorithmUnavailable):
+            return False
+        return True
 
     def references(self, envelope: bytes, kind: CertificateKind, at: datetime) -> References:
         """Where the revocation evidence for ``envelope`` is to be had: `find_references`, kept."""
@@ -148,10 +160,16 @@ class _Walk:
         self.sealed = False
         self.metadata: ECertificateMetadata | None = None
         self.claims: ECertificateClaims | None = None
+        self.prove: Callable[[], None] | None = None
         self._ends: list[datetime | None] = []
+        self._copy_ends: list[datetime | None] = []
 
     def stands_until(self) -> datetime | None:
-        """The first instant at which a step could find otherwise on the same bytes and evidence.
+        """The first instant at which a step could find otherwise on the same bytes and evidence."""
+        return earliest(self.refetched_until(), *self._copy_ends)
+
+    def refetched_until(self) -> datetime | None:
+        """The same, the age of the copy aside.
 
         Dates are those of China: whatever is judged by one is judged anew on the next day.
         """
@@ -262,6 +280,7 @@ class _Walk:
             self._note("chain", Verdict.INDETERMINATE, doubt.check, doubt.remedy, Owner.GOVERNMENT)
         self.findings.extend(content.findings)
         self._ends.append(content.stands_until)
+        self.prove = content.prove
         if not self.checks or self.checks[-1].name != "chain":
             self._pass("chain")
         self.metadata, self.sealed = metadata, overall(self.checks) is Verdict.VALID
@@ -375,7 +394,7 @@ class _Walk:
         basis = self._kind.policy.source.judge(
             "certificate", provenance.fetched_at, self._at, source=provenance.source, down=provenance.source_down
         )
-        self._ends.append(self._kind.policy.source.stands_until(basis))
+        self._copy_ends.append(self._kind.policy.source.stands_until(basis))
         self.basis.append(basis)
         return basis
 

@@ -1,6 +1,7 @@
 """What is said of a certificate that was obtained: the claims of the signed answer, and the facts of its entry."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,6 +23,8 @@ from schemas.wire import format_instant
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+CERTIFICATE = "certificate"
+"""The basis that is the copy itself."""
 ABOUT_HOLDER = frozenset({"held_by", "owner_matches"})
 """Predicates that answer a question about the holder."""
 
@@ -58,7 +61,10 @@ class AnswerForm:
     template: bytes
     """With places for what ``filled_in`` puts there."""
     dated: tuple[int | None, ...]
-    """Of each basis that has an age: when what it rests on was had, in µs; None where that is the answer's instant."""
+    """Of each basis that has an age: when what it rests on was had, in µs; None where that is the answer's instant.
+
+    First comes the answer's own ``as_of``, where a source was asked for it: it is asked for the next one, too.
+    """
 
     @classmethod
     def of(cls, request: VerifiedLicenceRequest, title: str, leaving: Leaving, *, iss: str, aud: str) -> "AnswerForm":
@@ -78,18 +84,20 @@ class AnswerForm:
             "withheld": [{"field": each.field, "reason": each.reason.value} for each in disclosure.withheld],
             "findings": findings_view(leaving),
             "source": provenance.source if provenance else None,
-            "as_of": format_instant(provenance.fetched_at) if provenance else None,
-            "from_copy": found.from_copy,
-            "source_down": found.source_down,
         }
+        how = {"from_copy": found.from_copy, "source_down": found.source_down}
+        asked_now = not found.from_copy and provenance is not None and provenance.fetched_at == verification.at
+        as_of = _literal(format_instant(provenance.fetched_at) if provenance else None)
+        dated_now = DATED_NOW | {CERTIFICATE} if asked_now else DATED_NOW
         bases = [
-            _BasisForm.of(basis, claims, verification.at)
+            _BasisForm.of(basis, claims, verification.at, dated_now)
             for basis, claims in zip(verification.basis, _basis_claims(found, verification.at), strict=True)
         ]
         names = _literal({"iss": iss, "aud": aud})[:-1]
-        written = _literal(content)[1:-1] + b',"basis":[' + b",".join([each.template for each in bases])
+        written = _literal(content)[1:-1] + b',"as_of":' + (b'"%b",' if asked_now else as_of + b",")
+        written += _literal(how)[1:-1] + b',"basis":[' + b",".join([each.template for each in bases])
         template = names + b',"iat":%d,"jti":"%b",' + written + b'],"record_id":"%b"}'
-        return cls(template, tuple(each.as_of for each in bases if each.ages))
+        return cls(template, (*((None,) if asked_now else ()), *(each.as_of for each in bases if each.ages)))
 
     def filled_in(self, at: datetime, jti: str, record_id: str) -> bytes:
         """The claims as answered at ``at``; both names are identifiers of our own."""
@@ -107,14 +115,14 @@ class _BasisForm:
     ages: bool = True
 
     @classmethod
-    def of(cls, basis: Basis, claims: dict[str, Any], at: datetime) -> "_BasisForm":
-        """The form of ``claims`` about ``basis`` as judged at ``at``."""
+    def of(cls, basis: Basis, claims: dict[str, Any], at: datetime, dated_now: AbstractSet[str]) -> "_BasisForm":
+        """The form of ``claims`` about ``basis`` as judged at ``at``; ``dated_now`` bear the instant of the answer."""
         if basis.as_of is None:
             return cls(_literal(claims), ages=False)
         told = {name: claims[name] for name in ("name", "source")}
         rest = {name: claim for name, claim in claims.items() if name not in (*told, "as_of", "age_seconds")}
         before, after = _literal(told)[:-1] + b',"as_of":"', b"," + _literal(rest)[1:]
-        if basis.name in DATED_NOW and basis.as_of == at:
+        if basis.name in dated_now and basis.as_of == at:
             return cls(before + b'%b","age_seconds":0' + after)
         return cls(before + _literal(claims["as_of"])[1:] + b',"age_seconds":%d' + after, _microseconds(basis.as_of))
 
@@ -155,7 +163,7 @@ def basis_view(found: Found, at: datetime) -> list[SourceBasis]:
 def _basis_claims(found: Found, at: datetime) -> list[dict[str, Any]]:
     return [
         _basis_claim(basis, at, found.level, found.fell_through)
-        if basis.name == "certificate"
+        if basis.name == CERTIFICATE
         else _basis_claim(basis, at)
         for basis in found.verification.basis
     ]

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from gateway.caller import ProofUse
 from gateway.certificates.bounded import BriefMemory
+from gateway.certificates.fetching import Fetched, Keeping, Refetchable
 from gateway.certificates.service import CertificateService, CopiesAtHand
 from gateway.certificates.verification import HolderExpectation, Verification
 from gateway.clock import Clock
@@ -21,6 +22,7 @@ from gateway.partners.ports import DIRECTORY
 from gateway.records.entries import RecordEntry
 from gateway.transaction import Foreseen, Look, Transactions
 from schemas.partner_api import VerifiedLicenceRequest
+from schemas.wire import format_instant
 
 MAX_CASES = 1024
 MAX_STANDING = 16
@@ -45,7 +47,9 @@ class RememberedCase:
     _named: set[tuple[str, str]] = field(default_factory=set)
     _standing: dict[Asked, StandingAnswer] = field(default_factory=dict)
 
-    def require_standing(self, tx: LicencesTransaction, application_id: str, rests_on: CopiesAtHand | None) -> None:
+    def require_standing(
+        self, tx: LicencesTransaction, application_id: str, rests_on: CopiesAtHand | None = None
+    ) -> None:
         """Nothing was changed of the case, nor of the copies that an answer ``rests_on``. Raises ``Moved``."""
         if not tx.cases.stands(application_id, self.case.stamp):
             raise Moved
@@ -85,6 +89,14 @@ class RememberedCase:
             del self._standing[next(iter(self._standing))]
 
 
+@dataclass(frozen=True, slots=True)
+class Again:
+    """An answer that was given again, and recorded as that entry."""
+
+    form: AnswerForm
+    record_id: str
+
+
 class LicenceMemory:
     """The cases that are remembered, and the answers that stand. The event loop's alone."""
 
@@ -122,11 +134,12 @@ class LicenceMemory:
 
     async def answer_again(
         self, code: str, request: VerifiedLicenceRequest, now: datetime, use: ProofUse | None = None
-    ) -> tuple[AnswerForm, str] | None:
-        """The form of an answer that stands, and the entry of its being given again; None where none does.
+    ) -> "Again | Fetched | None":
+        """An answer that stands, given again; None where none does.
 
-        The caller's proof is spent with that entry, where there is a ``use`` to spend. Raises ``ProofRefused`` then,
-        and ``Overloaded``: it could not be recorded.
+        One for which the source is asked each time stands where it answers the very same; where it did not, what it
+        did answer is told, so that it is not asked twice. The caller's proof is spent with the entry, where there is a
+        ``use`` to spend. Raises ``ProofRefused`` then, and ``Overloaded``: it could not be recorded.
         """
         application_id = request.application_id
         known = self._cases.get(application_id, now)
@@ -135,36 +148,57 @@ class LicenceMemory:
             return None
         if not standing.holds(await self._partners.snapshot(), self._certificates, now):
             return None
-        looks = looks_of(application_id, standing.rests_on)
+        fetched: Fetched | None = None
+        copies: CopiesAtHand | Keeping
+        if isinstance(standing.rests_on, Refetchable):
+            fetched = await self._certificates.fetch_again(standing.rests_on, now)
+            if not self._certificates.found_the_same(standing.rests_on, fetched, standing.since):
+                return fetched
+            copies = standing.rests_on.keeping(fetched)
+        else:
+            copies = standing.rests_on
+        looks = looks_of(application_id, copies)
 
         def record_again(tx: LicencesTransaction) -> str | None:
             if use is not None:
                 use.spend_in(tx)
-            return self._record_again(tx, code, application_id, known, standing)
+            return self._record_again(tx, code, application_id, known, standing, copies, now)
 
         record_id = await self._transactions.write(Foreseen(record_again, looks if use is None else (use.look, *looks)))
         if use is not None:
             use.spent()
         if record_id is None:
             self.forget(application_id, request.kind, known)
-            return None
-        return standing.form, record_id
+            if isinstance(copies, Keeping):  # the rules may refuse before they come to what was fetched
+                await self._certificates.keep(copies)
+            return fetched
+        return Again(standing.form, record_id)
 
     def _record_again(
-        self, tx: LicencesTransaction, code: str, application_id: str, known: RememberedCase, standing: StandingAnswer
+        self,
+        tx: LicencesTransaction,
+        code: str,
+        application_id: str,
+        known: RememberedCase,
+        standing: StandingAnswer,
+        copies: CopiesAtHand | Keeping,
+        now: datetime,
     ) -> str | None:
         """The entry; None where something that the answer rests on is found changed: a proof stays spent then."""
-        at = self._clock()
+        at, facts = self._clock(), standing.facts
         try:
-            known.require_standing(tx, application_id, standing.rests_on)
+            known.require_standing(tx, application_id, copies if isinstance(copies, CopiesAtHand) else None)
         except Moved:
             return None
         if at >= standing.until or self._partners.as_of(tx, standing.snapshot) is not standing.snapshot:
             return None
-        return tx.records.append(RecordEntry(self._action, at, code, application_id, facts=standing.facts))
+        if isinstance(copies, Keeping):
+            copies.put(tx)
+            facts = facts.with_text("as_of", format_instant(now))
+        return tx.records.append(RecordEntry(self._action, at, code, application_id, facts=facts))
 
 
-def looks_of(application_id: str, rests_on: CopiesAtHand | None) -> tuple[Look, ...]:
-    """What the recording unit is going to look at."""
+def looks_of(application_id: str, copies: CopiesAtHand | Keeping | None) -> tuple[Look, ...]:
+    """What the recording unit is going to look at: case, directory, and the ``copies`` that it rests on or keeps."""
     looks = (Look(CASE, (application_id,)), Look(DIRECTORY))
-    return looks if rests_on is None else (*looks, rests_on.look)
+    return looks if copies is None else (*looks, copies.look)

@@ -6,10 +6,11 @@ from datetime import datetime
 from gateway.applications.model import HOLDER_TYPES, ApplicationDocument
 from gateway.applications.submission import use_purpose
 from gateway.certificates.errors import NoECertificate
+from gateway.certificates.fetching import Fetched, Keeping, Refetchable
 from gateway.certificates.service import CertificateService, CopiesAtHand, Obtained
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import CheckResult, HolderExpectation, Verification
-from gateway.errors import Indeterminate, PartnerUnavailable
+from gateway.errors import GatewayError, Indeterminate, PartnerUnavailable
 from gateway.licences.confirmed import confirmed_certificate
 from gateway.licences.gates import Gate, Gates
 from gateway.licences.judgement import Allowed
@@ -33,7 +34,8 @@ class Found:
     """What was found, and where. ``level`` is the region whose source answers, ``fell_through`` those without one.
 
     ``from_copy`` says that a copy at hand was used, ``source_down`` that the source did not answer just now.
-    ``rests_on`` are copies of which it has yet to be made sure that they are at hand.
+    ``rests_on`` are copies of which it has yet to be made sure that they are at hand, ``keeping`` those yet to
+    be kept, and ``refetchable`` is by what the same is known when it is fetched again.
     """
 
     verification: Verification
@@ -42,6 +44,8 @@ class Found:
     from_copy: bool = False
     source_down: bool = False
     rests_on: CopiesAtHand | None = None
+    keeping: Keeping | None = None
+    refetchable: Refetchable | None = None
 
     @classmethod
     def of(cls, verification: Verification, obtained: Obtained) -> "Found":
@@ -53,6 +57,8 @@ class Found:
             obtained.from_copy,
             obtained.source_down,
             obtained.rests_on,
+            obtained.keeping,
+            obtained.refetchable,
         )
 
 
@@ -63,21 +69,31 @@ class Obtainer:
         self._transactions, self._certificates = transactions, certificates
 
     async def obtain(
-        self, allowed: Allowed, holder_digest: str, now: datetime, gates: Gates, *, from_memory: bool = False
+        self,
+        allowed: Allowed,
+        holder_digest: str,
+        now: datetime,
+        gates: Gates,
+        *,
+        from_memory: bool = False,
+        fetched: Fetched | None = None,
     ) -> Found:
         """The certificate, verified at ``now``; where the source does not answer, one that nothing is known of.
 
-        With ``from_memory`` it may rest on copies that were at hand before (``Found.rests_on``).
+        With ``from_memory`` it may rest on copies that were at hand before (``Found.rests_on``); ``fetched`` is what
+        the source answered just now. What it answered is kept by the caller (``Found.keeping``).
         Raises ``NoECertificate``, ``ConfirmedCertificateGone``, ``ThirdPartyRefused``, ``NoSource``, ``Denied``.
         """
         try:
             if allowed.question.kind in THIRD_PARTY_KINDS:
                 return await self._theirs(allowed, holder_digest, now, gates)
-            return await self._own(allowed, now, gates, from_memory)
+            return await self._own(allowed, now, gates, from_memory and fetched is None, fetched)
         except (PartnerUnavailable, Indeterminate) as error:
             return self._out_of_reach(allowed, error, now)
 
-    async def _own(self, allowed: Allowed, now: datetime, gates: Gates, from_memory: bool) -> Found:
+    async def _own(
+        self, allowed: Allowed, now: datetime, gates: Gates, from_memory: bool, fetched: Fetched | None
+    ) -> Found:
         application, kind = allowed.application, allowed.question.kind
         holder = HolderExpectation(allowed.party.code, allowed.party.name)
         holder_type = HOLDER_TYPES[application.applicant_kind]
@@ -87,12 +103,17 @@ class Obtainer:
                 self._certificates.remembered(kind, holder, region=application.region, at=now, since=since)
                 if from_memory
                 else None
-            ) or await self._fetch(allowed, holder, holder_type, now, since)
+            ) or await self._fetch(allowed, holder, holder_type, now, since, fetched, kept_by_caller=True)
         _tell(obtained, gates)
         definition = self._certificates.kinds.get(kind)
         here = tuple(each for each in obtained.verifications if definition.lies_in(each.claims, application.region))
-        with gates.passing(Gate.CONFIRMED):
-            chosen = confirmed_certificate(here, _confirmed(allowed), self._certificates.identifier_digests)
+        try:
+            with gates.passing(Gate.CONFIRMED):
+                chosen = confirmed_certificate(here, _confirmed(allowed), self._certificates.identifier_digests)
+        except GatewayError:
+            if obtained.keeping is not None:
+                await self._certificates.keep(obtained.keeping)
+            raise
         return Found.of(chosen, obtained)
 
     async def _theirs(self, allowed: Allowed, holder_digest: str, now: datetime, gates: Gates) -> Found:
@@ -116,6 +137,9 @@ class Obtainer:
         holder_type: str,
         now: datetime,
         since: datetime | None = None,
+        fetched: Fetched | None = None,
+        *,
+        kept_by_caller: bool = False,
     ) -> Obtained:
         return await self._certificates.obtain(
             allowed.question.kind,
@@ -125,6 +149,8 @@ class Obtainer:
             purpose=use_purpose(allowed.stage.chinese_title),
             at=now,
             since=since,
+            fetched=fetched,
+            kept_by_caller=kept_by_caller,
         )
 
     def _out_of_reach(self, allowed: Allowed, error: PartnerUnavailable | Indeterminate, now: datetime) -> Found:

@@ -27,8 +27,7 @@ from gateway.applications.submission import PURPOSE
 from gateway.authorisations.model import require_covers
 from gateway.caller import Caller, ProofUse
 from gateway.certificates.disclosure import disclose
-from gateway.certificates.named_persons import others_named
-from gateway.certificates.proofs import Proof, ProofCause, documents_behind
+from gateway.certificates.fetching import Fetched
 from gateway.certificates.service import CertificateService
 from gateway.certificates.verdicts import Verdict
 from gateway.clock import Clock, date_in_china
@@ -43,7 +42,8 @@ from gateway.licences.errors import StageMoved
 from gateway.licences.explanation import explain_outcome, explain_refusal
 from gateway.licences.gates import Gate, Gates
 from gateway.licences.judgement import Allowed, judge, open_stage, require_utility
-from gateway.licences.memory import LicenceMemory, Moved, RememberedCase, looks_of
+from gateway.licences.kept_with import keep_evidence, keep_others, tells_of_others
+from gateway.licences.memory import Again, LicenceMemory, Moved, RememberedCase, looks_of
 from gateway.licences.obtaining import Found, Obtainer
 from gateway.licences.ports import Case, LicencesTransaction
 from gateway.licences.standing import StandingAnswer, asked_by
@@ -66,7 +66,10 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True)
 class _Asking:
-    """One request under way: who asks what, at which instant, and as what it is recorded."""
+    """One request under way: who asks what, at which instant, and as what it is recorded.
+
+    ``fetched`` is what the source answered to it already.
+    """
 
     partner_code: str
     request: VerifiedLicenceRequest
@@ -74,6 +77,7 @@ class _Asking:
     action: str
     actor: str
     gates: Gates
+    fetched: Fetched | None = None
 
 
 class LicenceService:
@@ -112,12 +116,12 @@ class LicenceService:
         """
         code, now = caller.partner_code, self._clock()
         again = await self._memory.answer_again(code, request, now, use)
-        if again is not None:
-            form, record_id = again
+        if isinstance(again, Again):
+            form, record_id = again.form, again.record_id
         else:
             if use is not None:
                 await use.spend()
-            outcome = await self._run(_Asking(code, request, now, DISCLOSED, code, Gates()))
+            outcome = await self._run(_Asking(code, request, now, DISCLOSED, code, Gates(), again))
             form, record_id = self._form(code, request, outcome.leaving), outcome.record_id
         claims = form.filled_in(now, self._make_id("lic"), record_id)
         return sign_jws(claims, self._answer_key(), Typ.VERIFIED_LICENCE)
@@ -204,17 +208,26 @@ class LicenceService:
         allowed = judge(case, asking.partner_code, request, snapshot, self._compiler, gates, now)
         holder_digest = self._digests.of(Use.HOLDER, allowed.holder_code)
         facts["holder_digest"] = holder_digest
-        found = await self._obtainer.obtain(allowed, holder_digest, now, gates, from_memory=known is not None)
+        found = await self._obtainer.obtain(
+            allowed, holder_digest, now, gates, from_memory=known is not None, fetched=asking.fetched
+        )
         leaving = self._leaving(allowed, allowed.compiled, found, now)
-        looks = looks_of(request.application_id, found.rests_on)
-        with gates.passing(Gate.DISCLOSURE):
-            outcome = await self._transactions.write(
-                Foreseen(lambda tx: self._record(tx, asking, allowed, leaving, snapshot, facts, known), looks)
-                if known is not None
-                else lambda tx: self._record(tx, asking, allowed, leaving, snapshot, facts, None)
-            )
+        looks = looks_of(request.application_id, found.rests_on or found.keeping)
+        try:
+            with gates.passing(Gate.DISCLOSURE):
+                outcome = await self._transactions.write(
+                    Foreseen(lambda tx: self._record(tx, asking, allowed, leaving, snapshot, facts, known), looks)
+                    if known is not None
+                    else lambda tx: self._record(tx, asking, allowed, leaving, snapshot, facts, None)
+                )
+        except Overloaded:
+            raise
+        except (Moved, GatewayError):
+            if found.keeping is not None:  # what the source said is kept, whatever it is not answered for
+                await self._certificates.keep(found.keeping)
+            raise
         if known is not None:
-            known.kept(outcome.leaving.found.verification, others=_tells_of_others(outcome.leaving))
+            known.kept(outcome.leaving.found.verification, others=tells_of_others(outcome.leaving))
             self._remember_answer(asking, allowed, snapshot, facts, outcome, known)
         return outcome
 
@@ -274,40 +287,16 @@ class LicenceService:
             leaving = self._leaving(allowed, compiled, leaving.found, asking.now)
         told = facts_of(allowed, leaving, self._certificates.identifier_digests)
         entry = RecordEntry(asking.action, at, asking.actor, request.application_id, facts={**facts, **told})
+        if leaving.found.keeping is not None:
+            leaving.found.keeping.put(tx)
         if known is None or not known.has_kept(leaving.found.verification):
-            _keep_evidence(tx, request.application_id, leaving.found, str(facts["holder_digest"]), at)
-        if _tells_of_others(leaving) and (known is None or not known.has_named(leaving.found.verification)):
-            self._keep_others(tx, allowed, leaving)
+            keep_evidence(tx, request.application_id, leaving.found, str(facts["holder_digest"]), at)
+        if tells_of_others(leaving) and (known is None or not known.has_named(leaving.found.verification)):
+            keep_others(tx, allowed, leaving, self._digests)
         return Outcome(asking.now, leaving, tx.records.append(entry), told)
-
-    def _keep_others(self, tx: LicencesTransaction, allowed: Allowed, leaving: Leaving) -> None:
-        """Whom else the certificate names as it is now: a newer version than the confirmed one may name others."""
-        verification, kind = leaving.found.verification, leaving.compiled.disclosure.kind
-        others = others_named(kind, verification.claims, allowed.holder_code, self._digests)
-        if others.persons:
-            application_id = allowed.application.application_id
-            tx.named_persons.add(application_id, kind.code, verification.envelope_digest, others)
 
     def _leaving(self, allowed: Allowed, compiled: Compiled, found: Found, now: datetime) -> Leaving:
         return Leaving(found, compiled, disclose(compiled.disclosure, found.verification, allowed.context(now)))
-
-
-def _tells_of_others(leaving: Leaving) -> bool:
-    """Whether something leaves that may be about somebody else than the holder."""
-    others = leaving.compiled.disclosure.kind.others
-    return others is not None and not others.fields.isdisjoint(leaving.disclosure.given)
-
-
-def _keep_evidence(
-    tx: LicencesTransaction, application_id: str, found: Found, holder_digest: str, at: datetime
-) -> None:
-    """What the verdict rested on, where there was an envelope to judge."""
-    verification = found.verification
-    digest = verification.envelope_digest
-    if digest and tx.evidence.add(
-        application_id, ProofCause.LICENCE, Proof.of(verification), list(documents_behind(verification)), at
-    ):
-        tx.evidence.attach_copy(application_id, verification.kind, holder_digest, digest, at)
 
 
 def _known_purpose(snapshot: DirectorySnapshot, partner_code: str, purpose: str) -> str:

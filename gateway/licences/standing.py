@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gateway.certificates.fetching import Refetchable
 from gateway.certificates.service import CertificateService, CopiesAtHand
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import HolderExpectation
@@ -33,10 +34,13 @@ def asked_by(partner_code: str, request: VerifiedLicenceRequest) -> Asked | None
 
 @dataclass(frozen=True, slots=True)
 class StandingAnswer:
-    """What was answered, and by what: ``begins`` ≤ an instant < ``until``."""
+    """What was answered, and by what: ``begins`` ≤ an instant < ``until``.
+
+    One that rests on what was fetched for it holds once the very same was fetched again.
+    """
 
     snapshot: DirectorySnapshot
-    rests_on: CopiesAtHand
+    rests_on: CopiesAtHand | Refetchable
     holder: HolderExpectation
     since: datetime | None
     begins: datetime
@@ -56,8 +60,11 @@ class StandingAnswer:
     ) -> "StandingAnswer | None":
         """What was answered at ``now``, where it stands; ``facts`` are all those of its entry."""
         found = leaving.found
-        verification, rests_on = found.verification, found.rests_on
-        if verification.verdict is not Verdict.VALID or verification.stands_until is None or rests_on is None:
+        verification, rests_on = found.verification, found.rests_on or found.refetchable
+        if verification.verdict is not Verdict.VALID or rests_on is None:
+            return None
+        ends = verification.stands_until if isinstance(rests_on, CopiesAtHand) else rests_on.until
+        if ends is None:
             return None
         next_day = start_of_day_in_china(allowed.question.on + timedelta(days=1))
         return cls(
@@ -66,15 +73,18 @@ class StandingAnswer:
             HolderExpectation(allowed.party.code, allowed.party.name),
             changed_since(allowed),
             now,
-            min(verification.stands_until, allowed.authorisation.until, next_day),
+            min(ends, allowed.authorisation.until, next_day),
             form,
             SpelledFacts(facts),
         )
 
     def holds(self, snapshot: DirectorySnapshot, certificates: CertificateService, at: datetime) -> bool:
-        """Whether the same would be answered at ``at``, as far as this process knows."""
+        """Whether the same would be answered at ``at``, as far as this process knows and the source has yet to say."""
         return (
             self.snapshot is snapshot
             and self.begins <= at < self.until
-            and certificates.still(self.rests_on, self.holder, at=at, since=self.since)
+            and (
+                isinstance(self.rests_on, Refetchable)
+                or certificates.still(self.rests_on, self.holder, at=at, since=self.since)
+            )
         )

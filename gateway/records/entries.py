@@ -26,6 +26,16 @@ class SpelledFacts(Mapping[str, Fact]):
     def __init__(self, facts: Mapping[str, Fact]) -> None:
         _require_facts(facts)
         self._facts = dict(facts)
+        self._spell()
+
+    def with_text(self, name: str, text: str) -> "SpelledFacts":
+        """The same with another ``text`` as the fact ``name``."""
+        other = SpelledFacts.__new__(SpelledFacts)
+        other._facts = {**self._facts, name: text}
+        other._spell()
+        return other
+
+    def _spell(self) -> None:
         self.spelled = orjson.Fragment(orjson.dumps(self._facts, option=orjson.OPT_SORT_KEYS))
 
     def __getitem__(self, name: str) -> Fact:

@@ -267,3 +267,36 @@ async def test_a_connection_that_was_lost_between_two_commits_costs_nobody_an_an
             engine.dispose()
         report = await transactions.read(lambda tx: audit(tx.record_reader, SEAL_KEYS))
         assert (report.logs, report.entries, report.broken) == (1, 3, ())
+
+
+async def test_whoever_is_about_to_write_is_waited_for_and_shares_the_commit(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.storage.writer.GATHERING_S", 10.0)
+    here = [asyncio.Event() for _ in range(3)]
+
+    async def late(transactions: SqlTransactions, number: int) -> str:
+        with transactions.about_to_write():
+            await here[number].wait()
+        return await transactions.write(lambda tx: tx.records.append(entry(number)))
+
+    with opened(database_url, SetClock()) as transactions:
+        writing = [asyncio.create_task(late(transactions, number)) for number in range(3)]
+        for number in range(2):
+            here[number].set()
+            await asyncio.sleep(0.1)
+            assert not any(each.done() for each in writing)
+        here[2].set()
+        assert len(set(await asyncio.wait_for(asyncio.gather(*writing), 5))) == 3
+        report = await transactions.read(lambda tx: audit(tx.record_reader, SEAL_KEYS))
+        assert (report.entries, report.seals, report.broken) == (3, 1, ())
+
+
+async def test_whoever_says_so_and_never_comes_keeps_nobody_waiting(database_url: str) -> None:
+    with opened(database_url, SetClock()) as transactions:
+        for number in range(3):
+            with transactions.about_to_write():
+                await asyncio.wait_for(transactions.write(lambda tx, n=number: tx.records.append(entry(n))), 20)
+            with pytest.raises(ValueError, match="never"), transactions.about_to_write():
+                raise ValueError("never")
+        assert transactions._writer._coming == 0

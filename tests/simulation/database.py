@@ -7,7 +7,7 @@ import asyncio
 import sqlite3
 import tempfile
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -101,6 +101,10 @@ class MemoryDatabase:
         if fault is WriteFault.DIED_AFTER:
             raise Died
         return result
+
+    def about_to_write(self) -> AbstractContextManager[None]:
+        """Here each write is committed by itself: nobody is waited for."""
+        return nullcontext()
 
     async def write_regardless(self, work: Callable[[SqlUnitOfWork], ResultT]) -> ResultT:
         """The same: no write is ever held back because checkpoints lag."""

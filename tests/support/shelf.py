@@ -1,5 +1,7 @@
 """The shelf of certificate copies in memory, with transactions over it."""
 
+from contextlib import nullcontext
+
 
 class Shelf:
     """`CertificateCopies`, `CertificatesUnit` and `Transactions` in one."""
@@ -11,6 +13,11 @@ class Shelf:
     def put(self, copy):
         self.copies[copy.kind, copy.holder_code, copy.digest] = copy
 
+    def replace(self, kind, holder_code, copies):
+        self.forget(holder_code, kind)
+        for copy in copies:
+            self.put(copy)
+
     def latest(self, kind, holder_code):
         own = [copy for key, copy in self.copies.items() if key[:2] == (kind, holder_code)]
         return [copy for copy in own if copy.fetched_at == max(item.fetched_at for item in own)]
@@ -20,6 +27,9 @@ class Shelf:
         for key in gone:
             del self.copies[key]
         return len(gone)
+
+    def about_to_write(self):
+        return nullcontext()
 
     async def write(self, work):
         return work(self)

@@ -1,5 +1,6 @@
 """What every envelope offers the verifier, whatever its form: a leaf, a chain, a signature to check, then content."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -23,6 +24,7 @@ class SealedContent:
 
     ``doubts`` make the answer indeterminate at best; ``findings`` are slugs of what is worth telling. ``stands_until``
     (exclusive) is how long the envelope's own times are judged as they were; None where that is not known beforehand.
+    ``prove`` proves the seal's signature over the same bytes once more, and raises as ``OpenedEnvelope.content``.
     """
 
     metadata: dict[str, Any] = field(repr=False)
@@ -32,6 +34,7 @@ class SealedContent:
     doubts: tuple[Doubt, ...] = ()
     findings: tuple[str, ...] = ()
     stands_until: datetime | None = None
+    prove: Callable[[], None] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

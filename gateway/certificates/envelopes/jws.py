@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -54,7 +55,12 @@ class JwsEnvelope:
         if not isinstance(metadata, dict):
             raise EnvelopeRefused(step="claims", check="claims.content", remedy="证照内容不符合约定的结构")
         return SealedContent(
-            metadata, claims["iss"], claims["jti"], _status(claims.get("status")), stands_until=_stands_until(claims)
+            metadata,
+            claims["iss"],
+            claims["jti"],
+            _status(claims.get("status")),
+            stands_until=_stands_until(claims),
+            prove=partial(check_signature, self.read, public_key_info),
         )
 
 

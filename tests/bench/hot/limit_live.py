@@ -25,6 +25,7 @@ class LiveLimit(LicenceLimit):
         source = work["source"]
         self._pool = Pool(source["port"], MOST_CONNECTIONS)
         self._access_id, self._secret = source["access_id"], source["access_secret"].encode()
+        self._issued, self._head = -1, dict[str, str]()
         self._holders: dict[str, str] = source["holders"]
         self._query, self._download = source["query"], source["download"]
         self._seals = Seals([base64.b64decode(each) for each in work["anchors"]], base64.b64decode(work["statuses"]))
@@ -48,8 +49,10 @@ class LiveLimit(LicenceLimit):
 
     def _request(self, path: str, data: dict[str, Any]) -> bytes:
         issued = int(time.time())
-        signed = hmac.new(self._secret, f"{self._access_id}.{issued}".encode(), hashlib.sha256).hexdigest()
-        body = orjson.dumps({"head": {"accessId": self._access_id, "accessToken": f"{issued}.{signed}"}, "data": data})
+        if issued != self._issued:
+            signed = hmac.new(self._secret, f"{self._access_id}.{issued}".encode(), hashlib.sha256).hexdigest()
+            self._issued, self._head = issued, {"accessId": self._access_id, "accessToken": f"{issued}.{signed}"}
+        body = orjson.dumps({"head": self._head, "data": data})
         return (
             b"POST %b HTTP/1.1\r\nhost: source\r\ncontent-type: application/json\r\naccept: application/json\r\n"
             b"content-length: %d\r\n\r\n%b" % (path.encode(), len(body), body)

@@ -201,6 +201,17 @@ async def test_a_copy_too_old_to_be_fresh_is_not_answered_from(room: LicencesRoo
     assert len(room.source.queries) == asked + 1
 
 
+async def test_what_was_fetched_while_the_application_is_remembered_spares_the_source(
+    room: LicencesRoom, application_id: str
+) -> None:
+    room.clock.advance(days=1, minutes=-1)
+    await room.ask(application_id)
+    asked = len(room.source.queries)
+    room.clock.advance(minutes=2)
+    assert [(await room.ask(application_id)).from_copy for _ in range(4)] == [False, True, True, True]
+    assert len(room.source.queries) == asked + 1
+
+
 async def test_ages_go_on_counting(room: LicencesRoom, application_id: str) -> None:
     room.clock.advance(minutes=3)
     answer = await room.ask(application_id)

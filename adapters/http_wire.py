@@ -1,0 +1,165 @@
+"""The HTTP client of a serving process: HTTP/1.1 over its own connections, with a parser in C and nothing around it.
+
+A licence that is fetched live asks its source twice for each answer; a general client costs several times what the
+verification of a certificate does. ``tests/conformance/test_http_clients.py`` holds it to what httpx does.
+"""
+
+import asyncio
+import re
+import ssl
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from random import random
+
+import httpx
+
+from adapters.http_client import USER_AGENT, ExchangeFailed, HttpLimits, HttpReply, HttpRequest, TryingClient
+from adapters.http_connection import Connection
+from gateway.clock import Clock, system_clock
+
+IDLE_S = 5.0
+"""Seconds after which an idle connection is not used again: servers let go of theirs at about that time."""
+_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_METHOD = re.compile(_NAME)
+_LINES = re.compile(rf"(?:{_NAME}: [\t\x20-\x7e]*\r\n)*")
+"""Header lines, each with a name (RFC 9110 §5.6.2) and a value."""
+_BODILESS = frozenset({"GET", "HEAD"})
+_PORTS = {"http": 80, "https": 443}
+
+Origin = tuple[str, str, int]
+"""Scheme, host and port."""
+
+
+class WireClient(TryingClient):
+    """`HttpClient` over connections that are kept, ``limits.connections`` of them in use at once.
+
+    As `HttpxClient`: redirects are not followed, proxies not used, bodies not unpacked, no cookies. Addresses with a
+    user's name in them are malformed here.
+    """
+
+    def __init__(
+        self,
+        limits: HttpLimits | None = None,
+        *,
+        clock: Clock = system_clock,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: Callable[[], float] = random,
+        trusting: ssl.SSLContext | None = None,
+    ) -> None:
+        """``trusting`` says which servers are believed to be who they are; by default as httpx does."""
+        super().__init__(limits, clock=clock, sleep=sleep, jitter=jitter)
+        self._tls = trusting
+        self._idle: dict[Origin, deque[tuple[float, Connection]]] = {}
+        self._in_use: set[Connection] = set()
+        self._places = asyncio.Semaphore(self._limits.connections)
+
+    async def aclose(self) -> None:
+        """As `HttpClient.aclose`."""
+        for kept in self._idle.values():
+            for _, connection in kept:
+                connection.close()
+        self._idle.clear()
+        for connection in list(self._in_use):
+            connection.close()
+
+    async def _exchange(self, request: HttpRequest) -> HttpReply:
+        origin, written = _written(request)
+        async with self._places:
+            connection = self._kept(origin) or await self._connect(origin)
+            self._in_use.add(connection)
+            try:
+                status, headers, body = await connection.ask(written, request.max_bytes, self.judge_head)
+            finally:
+                self._in_use.discard(connection)
+            if connection.reusable:
+                self._keep(origin, connection)
+        return HttpReply(status, headers, body)
+
+    def _kept(self, origin: Origin) -> Connection | None:
+        """An idle connection that is still good, the one used last."""
+        kept, now = self._idle.get(origin), asyncio.get_running_loop().time()
+        while kept:
+            since, connection = kept.pop()
+            if connection.reusable and now - since < IDLE_S:
+                return connection
+            connection.close()
+        return None
+
+    def _keep(self, origin: Origin, connection: Connection) -> None:
+        now = asyncio.get_running_loop().time()
+        kept = self._idle.setdefault(origin, deque())
+        kept.append((now, connection))
+        while now - kept[0][0] >= IDLE_S or len(kept) > self._limits.connections:
+            kept.popleft()[1].close()
+
+    async def _connect(self, origin: Origin) -> Connection:
+        """A new connection. Raises ``ExchangeFailed`` or ``TimeoutError``."""
+        scheme, host, port = origin
+        tls = self._tls_context() if scheme == "https" else None
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._limits.connect):
+                _, connection = await loop.create_connection(
+                    Connection, host, port, ssl=tls, server_hostname=host if tls is not None else None
+                )
+        except TimeoutError:
+            raise
+        except OSError:  # refused, unreachable, unknown; or not whom its certificate should say
+            raise ExchangeFailed("http.connection") from None
+        except ValueError:  # no name that could be looked up
+            raise _malformed() from None
+        return connection
+
+    def _tls_context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = httpx.create_ssl_context(trust_env=False)
+            self._tls.set_alpn_protocols(["http/1.1"])
+        return self._tls
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where requests to an address go, and how their heads begin behind the method."""
+
+    origin: Origin
+    head: bytes
+
+
+def _written(request: HttpRequest) -> tuple[Origin, bytes]:
+    """Where to, and all bytes of ``request``. Raises ``ExchangeFailed``."""
+    target = _target(request.url)
+    lines = _lines(request.method, request.headers)
+    if request.body or request.method not in _BODILESS:
+        lines += b"content-length: %d\r\n" % len(request.body)
+    return target.origin, b"%b%b%b\r\n%b" % (request.method.encode(), target.head, lines, request.body)
+
+
+def _lines(method: str, headers: Mapping[str, str]) -> bytes:
+    """The caller's header lines. Raises ``ExchangeFailed`` for what would not be one line each."""
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    if not _METHOD.fullmatch(method) or not _LINES.fullmatch(lines) or lines.count("\n") != len(headers):
+        raise _malformed()
+    if not any(name.lower() == "accept" for name in headers):
+        lines += "accept: */*\r\n"
+    return lines.encode()
+
+
+@lru_cache(256)
+def _target(url: str) -> _Target:
+    """What httpx reads in ``url``. Raises ``ExchangeFailed``."""
+    try:
+        read = httpx.URL(url)
+    except (httpx.InvalidURL, ValueError):
+        raise _malformed() from None
+    host = read.raw_host.decode("ascii")
+    if read.scheme not in _PORTS or not host or read.userinfo:
+        raise _malformed()
+    fixed = f"accept-encoding: identity\r\nuser-agent: {USER_AGENT}\r\n".encode()
+    head = b" %b HTTP/1.1\r\nhost: %b\r\n%b" % (read.raw_path, read.netloc, fixed)
+    return _Target((read.scheme, host, read.port or _PORTS[read.scheme]), head)
+
+
+def _malformed() -> ExchangeFailed:
+    return ExchangeFailed("http.malformed", mendable=False)
