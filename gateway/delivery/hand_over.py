@@ -24,7 +24,7 @@ class Taker(Protocol):
     """The relay, as it takes what was committed."""
 
     def has_room(self, destination: str, promised: int, promised_in_all: int) -> bool:
-        """Whether one more send may begin beside so many that it does not know yet; asked from any thread."""
+        """Whether it takes one more event beside so many that it does not know yet; asked from any thread."""
         ...
 
     def take(self, claims: Sequence[ClaimedDelivery], left: Left) -> None:
@@ -60,6 +60,11 @@ class HandOver:
         """Ids of events that are being committed for the relay, or are on their way into its hand."""
         with self._lock:
             return tuple(self._promised)
+
+    def promised_to(self, destination: str) -> int:
+        """How many of them are for one receiver."""
+        with self._lock:
+            return self._of_each[destination]
 
     def now(self) -> datetime:
         """When a lease begins that is taken now."""
