@@ -16,7 +16,6 @@ from sqlalchemy import (
     bindparam,
     insert,
     select,
-    tuple_,
 )
 
 from adapters.storage.read_ahead import ReadAhead
@@ -89,8 +88,10 @@ _ADD_OUTCOME = AddTogether(approval_outcomes)
 _KNOWN = select(approval_outcomes).where(
     approval_outcomes.c.department == bindparam("by"), approval_outcomes.c.outcome_id == bindparam("known_as")
 )
+# By both columns apart: of pairs SQLite would read the whole table.
 _ALL_KNOWN = select(approval_outcomes).where(
-    tuple_(approval_outcomes.c.department, approval_outcomes.c.outcome_id).in_(bindparam("asked", expanding=True))
+    approval_outcomes.c.department.in_(bindparam("departments", expanding=True)),
+    approval_outcomes.c.outcome_id.in_(bindparam("known_as", expanding=True)),
 )
 
 
@@ -103,8 +104,10 @@ def read_reviews(connection: Connection, keys: Sequence[tuple[str, ...]]) -> Map
 def read_outcomes(connection: Connection, keys: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], list[Row[Any]]]:
     """``Reader`` of ``OUTCOME``: the row, or none."""
     found: dict[tuple[str, ...], list[Row[Any]]] = {key: [] for key in keys}
-    for row in connection.execute(_ALL_KNOWN, {"asked": list(keys)}):
-        found[row.department, row.outcome_id].append(row)
+    departments, outcomes = (sorted(set(column)) for column in zip(*keys, strict=True))
+    for row in connection.execute(_ALL_KNOWN, {"departments": departments, "known_as": outcomes}):
+        if (row.department, row.outcome_id) in found:
+            found[row.department, row.outcome_id].append(row)
     return found
 
 

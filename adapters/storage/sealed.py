@@ -138,7 +138,8 @@ def read_remembered(at_rest: AtRest, table: Table, name: str, row: Row[Any], par
 
     Once the key has changed it is opened as ever. Raises as ``Sealer.open``, and what ``parse`` raises.
     """
-    sealed, place = getattr(row, name), context_of(table, name, row._mapping)
+    sealed = getattr(row, name)
+    place = context_of(table, name, {each: getattr(row, each) for each in sealed_table(table).key})
     current = at_rest.sealer.is_current(sealed)
     known: T | None = at_rest.remembered.get(place, sealed) if current else None
     if known is None:

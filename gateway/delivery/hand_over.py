@@ -27,8 +27,16 @@ class Taker(Protocol):
         """Whether it takes one more event beside so many that it does not know yet; asked from any thread."""
         ...
 
-    def take(self, claims: Sequence[ClaimedDelivery], left: Left) -> None:
-        """What is to be sent, and what is left to be claimed; called in the relay's loop."""
+    @property
+    def looks(self) -> int:
+        """How often it has looked for what is to be claimed; asked from any thread."""
+        ...
+
+    def take(self, claims: Sequence[ClaimedDelivery], left: Left, looks: int) -> None:
+        """What is to be sent, and what is left to be claimed; called in the relay's loop.
+
+        It was committed after so many ``looks``.
+        """
         ...
 
 
@@ -89,7 +97,7 @@ class HandOver:
         if to is not None and wanted:
             loop, taker = to
             with suppress(RuntimeError):  # the loop is closed: the leases lapse, and another relay takes over
-                loop.call_soon_threadsafe(self._arrived, taker, claims, left)
+                loop.call_soon_threadsafe(self._arrived, taker, claims, left, taker.looks)
 
     def broken_off(self, event_ids: Collection[str]) -> None:
         """The events were not committed, or nobody knows whether they were."""
@@ -99,6 +107,6 @@ class HandOver:
                 if destination is not None:
                     self._of_each[destination] -= 1
 
-    def _arrived(self, taker: Taker, claims: Sequence[ClaimedDelivery], left: Left) -> None:
-        taker.take(claims, left)
+    def _arrived(self, taker: Taker, claims: Sequence[ClaimedDelivery], left: Left, looks: int) -> None:
+        taker.take(claims, left, looks)
         self.broken_off([claim.event.event_id for claim in claims])

@@ -38,8 +38,11 @@ class InHand:
         self._took: dict[str, float] = {}
         self._last_took: float | None = None
         self._left: set[Key] = set()
-        self._behind: set[str] = set()
-        self._all_behind = False
+        self._left_for: set[str] = set()
+        self._full: set[str] = set()
+        self._all_full = False
+        self.looks = 0
+        """How many looks there were so far."""
 
     @property
     def ids(self) -> Collection[str]:
@@ -71,7 +74,7 @@ class InHand:
 
     def is_behind(self, destination: str) -> bool:
         """Whether more may be due to it in the database than there was room for: that comes first."""
-        return self._all_behind or destination in self._behind
+        return self._all_full or destination in self._full or destination in self._left_for
 
     def taken(self, claim: ClaimedDelivery) -> None:
         """Its lease is held; it is to be sent."""
@@ -110,19 +113,27 @@ class InHand:
         _less(self._about, key)
         return not handed or key in self._left or self._wants(claim.event.destination)
 
-    def leave(self, keys: Collection[Key]) -> bool:
-        """Events about ``keys`` were committed to be claimed; whether somebody should look for one of them now."""
+    def leave(self, keys: Collection[Key], looks: int) -> bool:
+        """Events about ``keys`` were committed to be claimed; whether somebody should look for one of them now.
+
+        There were so many ``looks`` before: a later one has found them, or had no room.
+        """
         self._left.update(keys)
-        waiting = {key[0] for key in keys if key not in self._about}
-        self._behind |= waiting
+        waiting = {key[0] for key in keys if key not in self._about} if looks == self.looks else set()
+        self._left_for |= waiting
         return any(map(self._wants, waiting))
+
+    def looking(self) -> None:
+        """A look begins, in the transaction that it is part of: it finds all that was committed before."""
+        self.looks += 1
+        self._left_for.clear()
 
     def looked(self, claims: Sequence[ClaimedDelivery], room: ClaimRoom) -> None:
         """A look for whatever is due found ``claims``, each taken, where there was ``room``."""
         claimed = Counter(claim.event.destination for claim in claims)
         full = {code for code, count in claimed.items() if count >= room.per_destination.get(code, room.each)}
-        self._behind = full | {code for code, most in room.per_destination.items() if most <= 0}
-        self._all_behind = len(claims) >= room.total
+        self._full = full | {code for code, most in room.per_destination.items() if most <= 0}
+        self._all_full = len(claims) >= room.total
         self._left = {key for key in self._left if key in self._about or self.is_behind(key[0])}
 
     def _ahead(self, at_once: int, times: int, took: float | None) -> int:

@@ -180,13 +180,18 @@ class Relay:
             return False
         return self._in_hand.free > promised_in_all and self._in_hand.free_for(destination) > promised
 
-    def take(self, claims: Sequence[ClaimedDelivery], left: Left) -> None:
+    @property
+    def looks(self) -> int:
+        """See ``Taker``."""
+        return self._in_hand.looks
+
+    def take(self, claims: Sequence[ClaimedDelivery], left: Left, looks: int) -> None:
         """See ``Taker``."""
         now = self._elapsed()
         for claim in claims:
             self._take(Turn(claim, now, handed=True))
         self._start()
-        if self._in_hand.leave(left):
+        if self._in_hand.leave(left, looks):
             self._wake.set()
 
     def _take(self, turn: Turn) -> None:
@@ -215,6 +220,7 @@ class Relay:
     def _claim(
         self, tx: RelayTransaction, at: datetime, room: ClaimRoom, look: bool
     ) -> tuple[list[ClaimedDelivery], int]:
+        self._in_hand.looking()
         lease_until = at + self._limits.lease
         moved = tx.deliveries.undo_clock_jump(at, lease_until) if look else 0
         return list(tx.deliveries.claim(self._owner, at, lease_until, room)), moved

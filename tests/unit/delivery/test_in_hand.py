@@ -84,7 +84,7 @@ def test_to_a_receiver_that_answers_quickly_more_is_taken_than_may_be_sent_at_on
 def test_somebody_looks_after_an_event_that_another_was_left_behind() -> None:
     hand, first, other = InHand(MOST, EACH), claim(0), claim(2)
     sent_at_once(hand, first, other)
-    assert not hand.leave([("utility-0", "app-0")])
+    assert not hand.leave([("utility-0", "app-0")], hand.looks)
     assert not hand.sent(first, SLOW)
     assert not hand.settled(other, handed=True)
     assert hand.settled(first, handed=True)
@@ -93,20 +93,39 @@ def test_somebody_looks_after_an_event_that_another_was_left_behind() -> None:
 def test_somebody_looks_once_there_is_room_for_what_found_none() -> None:
     hand, first = InHand(MOST, EACH), claim(0)
     sent_at_once(hand, first)
-    assert hand.leave([("utility-0", "app-7")])
+    assert hand.leave([("utility-0", "app-7")], hand.looks)
     assert hand.is_behind("utility-0")
     assert not hand.is_behind("utility-1")
     assert hand.sent(first, SLOW)
+    hand.looking()
     hand.looked([], ClaimRoom(MOST, EACH))
     assert not hand.is_behind("utility-0")
     assert not hand.settled(first, handed=True)
+
+
+def test_what_is_left_while_a_look_is_under_way_is_looked_for_again() -> None:
+    hand = InHand(MOST, EACH)
+    hand.leave([("utility-0", "app-7")], hand.looks)
+    hand.looking()
+    assert not hand.is_behind("utility-0")
+    assert hand.leave([("utility-0", "app-8")], hand.looks)
+    hand.looked([], ClaimRoom(MOST, EACH))
+    assert hand.is_behind("utility-0")
+
+
+def test_what_was_left_before_a_look_needs_no_other() -> None:
+    hand = InHand(MOST, EACH)
+    before = hand.looks
+    hand.looking()
+    assert not hand.leave([("utility-0", "app-7")], before)
+    assert not hand.is_behind("utility-0")
 
 
 def test_nobody_looks_for_one_or_two_while_enough_waits_for_its_turn() -> None:
     hand, waiting = InHand(MOST, EACH), [claim(number) for number in (0, 2, 4, 6)]
     for each in waiting:
         hand.taken(each)
-    assert not hand.leave([("utility-0", "app-7")])
+    assert not hand.leave([("utility-0", "app-7")], hand.looks)
     hand.begun(waiting[0])
     hand.begun(waiting[1])
     assert not hand.sent(waiting[0], SLOW)
