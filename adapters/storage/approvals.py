@@ -16,14 +16,13 @@ from sqlalchemy import (
     bindparam,
     insert,
     select,
-    tuple_,
-    update,
 )
 
 from adapters.storage.read_ahead import ReadAhead
 from adapters.storage.sealed import SealedBytes, SealedJson
 from adapters.storage.statements import Statements
 from adapters.storage.tables import UtcInstant, metadata
+from adapters.storage.together import AddTogether, ChangeTogether
 from gateway.approvals.joint_review import JointReview, Permit
 from gateway.approvals.permit_states import review_status
 from gateway.approvals.ports import KeptOutcome, KeptReview, outcome_known, review_of
@@ -84,17 +83,15 @@ _OF_PERMIT = (
     )
     .with_for_update(of=joint_reviews)
 )
-_PUT = (
-    update(joint_reviews)
-    .where(joint_reviews.c.review_id == bindparam("of_review"))
-    .values(review=bindparam("new_review"), status=bindparam("new_status"))
-)
-_ADD_OUTCOME = insert(approval_outcomes)
+_PUT = ChangeTogether(joint_reviews, ("review_id",), ("review", "status"))
+_ADD_OUTCOME = AddTogether(approval_outcomes)
 _KNOWN = select(approval_outcomes).where(
     approval_outcomes.c.department == bindparam("by"), approval_outcomes.c.outcome_id == bindparam("known_as")
 )
+# By both columns apart: of pairs SQLite would read the whole table.
 _ALL_KNOWN = select(approval_outcomes).where(
-    tuple_(approval_outcomes.c.department, approval_outcomes.c.outcome_id).in_(bindparam("asked", expanding=True))
+    approval_outcomes.c.department.in_(bindparam("departments", expanding=True)),
+    approval_outcomes.c.outcome_id.in_(bindparam("known_as", expanding=True)),
 )
 
 
@@ -107,8 +104,10 @@ def read_reviews(connection: Connection, keys: Sequence[tuple[str, ...]]) -> Map
 def read_outcomes(connection: Connection, keys: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], list[Row[Any]]]:
     """``Reader`` of ``OUTCOME``: the row, or none."""
     found: dict[tuple[str, ...], list[Row[Any]]] = {key: [] for key in keys}
-    for row in connection.execute(_ALL_KNOWN, {"asked": list(keys)}):
-        found[row.department, row.outcome_id].append(row)
+    departments, outcomes = (sorted(set(column)) for column in zip(*keys, strict=True))
+    for row in connection.execute(_ALL_KNOWN, {"departments": departments, "known_as": outcomes}):
+        if (row.department, row.outcome_id) in found:
+            found[row.department, row.outcome_id].append(row)
     return found
 
 
@@ -144,13 +143,17 @@ class SqlJointReviews:
         row = self._ahead.get(review_of(permit_id))
         if row is None:
             row = self._statements.execute(_OF_PERMIT, {"permit": permit_id}).one_or_none()
-        return None if row is None else self._kept(row)
+        if row is None:
+            return None
+        line = self._statements.remembered(joint_reviews, "line", row, ConnectionLine.model_validate)
+        review = self._statements.remembered(joint_reviews, "review", row, from_json)
+        return KeptReview(row.application_id, row.utility, line, row.record_id, review)
 
     def put(self, review: JointReview) -> None:
-        changed = {"review": to_json(review), "status": review_status(review).value}
-        sealed = self._statements.sealed(joint_reviews, changed, review_id=review.review_id)
-        row = {"of_review": review.review_id, "new_review": sealed["review"], "new_status": sealed["status"]}
-        self._statements.defer(_PUT, row)
+        changed = {"review_id": review.review_id, "review": to_json(review), "status": review_status(review).value}
+        sealed = self._statements.sealed(joint_reviews, changed)
+        self._statements.defer(_PUT, sealed)
+        self._statements.remember(joint_reviews, "review", sealed, review)
         self._ahead.forget(review_of(permit.permit_id) for permit in review.permits)
 
     def put_extended(self, review: JointReview, added: Sequence[Permit]) -> None:

@@ -10,6 +10,10 @@ from typing import Any
 from sqlalchemy import Connection, Executable
 from sqlalchemy.exc import DBAPIError
 
+from adapters.storage.together import AddTogether, ChangeTogether, Together
+
+Change = Executable | Together
+
 
 class NotTogether(Exception):
     """What was kept back could not be written together."""
@@ -19,12 +23,12 @@ class Deferred:
     """Rows by statement, in order. Statements that are kept back side by side change different tables."""
 
     def __init__(self) -> None:
-        self._rows: list[tuple[Executable, Mapping[str, Any]]] = []
+        self._rows: list[tuple[Change, Mapping[str, Any]]] = []
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def add(self, statement: Executable, row: Mapping[str, Any]) -> None:
+    def add(self, statement: Change, row: Mapping[str, Any]) -> None:
         """Keep back ``statement``, a constant, with ``row`` as its parameters."""
         self._rows.append((statement, row))
 
@@ -35,11 +39,14 @@ class Deferred:
     def write(self, connection: Connection, most: int | None = None) -> None:
         """Write the first ``most`` rows, or all of them. Raises ``NotTogether``."""
         now, self._rows = self._rows[:most], [] if most is None else self._rows[most:]
-        together: dict[Executable, list[Mapping[str, Any]]] = {}
+        together: dict[Change, list[Mapping[str, Any]]] = {}
         for statement, row in now:
             together.setdefault(statement, []).append(row)
         try:
             for statement, rows in together.items():
-                connection.execute(statement, rows)
+                if isinstance(statement, AddTogether | ChangeTogether):
+                    statement.write(connection, rows)
+                else:
+                    connection.execute(statement, rows)
         except DBAPIError as error:
             raise NotTogether(type(error.orig).__name__) from error

@@ -1,17 +1,19 @@
 """Claims: which events are due, whose leases are taken, and what became of the attempts of leases that lapsed."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     Row,
     Select,
+    Text,
+    bindparam,
     case,
     exists,
     func,
-    insert,
     literal,
     literal_column,
     or_,
@@ -24,7 +26,7 @@ from adapters.storage.deliveries import delivery_attempts, destinations_with, is
 from adapters.storage.delivery_rows import event_of
 from adapters.storage.delivery_settling import wait_behind
 from adapters.storage.destinations import delivery_destinations
-from adapters.storage.outbox import open_attempt
+from adapters.storage.outbox import ADD_ATTEMPTS, open_attempt
 from adapters.storage.statements import Statements
 from adapters.storage.tables import UtcInstant
 from gateway.crypto.sealing import StoredDataUnreadable
@@ -49,19 +51,20 @@ def claim(
     """See ``gateway.delivery.ports.DeliveryQueue.claim``."""
     # Receiver by receiver, so that nothing is looked at of one that nothing can be sent to.
     claims: list[ClaimedDelivery] = []
-    for destination in statements.execute(_with_something_due(at)).scalars().all():
+    for destination in statements.execute(_WITH_SOMETHING_DUE, {"at": at}).scalars().all():
         free = min(room.per_destination.get(destination, room.each), room.total - len(claims))
         if free > 0:
-            claims += _claimed(statements, _due(destination, at, free, room.holding), at)
+            asked = {"receiver": destination, "at": at, "most": free, "holding": sorted(room.holding)}
+            claims += _claimed(statements, asked, at)
     if claims:
         _lease(statements, claims, owner, at, lease_until)
     return sorted(claims, key=lambda claim: (claim.event.destination, claim.event.position))
 
 
-def _claimed(statements: Statements, due: Select[Any], at: datetime) -> list[ClaimedDelivery]:
+def _claimed(statements: Statements, asked: dict[str, Any], at: datetime) -> list[ClaimedDelivery]:
     # Selected and locked first, because what the lease was before decides what the last attempt came to.
     claims: list[ClaimedDelivery] = []
-    for row in statements.execute(due).all():
+    for row in statements.execute(_DUE, asked).all():
         try:
             claims.append(_claim_of(statements, row, at))
         except StoredDataUnreadable as error:
@@ -110,8 +113,7 @@ def _lease(
             ),
         )
     )
-    attempts = [open_attempt(claim.event.event_id, claim.attempt, at) for claim in claims]
-    statements.execute(insert(delivery_attempts), attempts)
+    statements.write(ADD_ATTEMPTS, [open_attempt(claim.event.event_id, claim.attempt, at) for claim in claims])
 
 
 def _put_aside(statements: Statements, row: Row[Any], reason: str, at: datetime) -> None:
@@ -158,8 +160,10 @@ def _unknown_since(at: datetime) -> ColumnElement[datetime | None]:
 _PLACE: Final = (outbox.c.destination, outbox.c.next_attempt_at, outbox.c.position)
 
 
-def _with_something_due(at: datetime) -> Select[tuple[str]]:
-    """The receivers that are sent to and have something due, by how long it is."""
+_AT: Final = bindparam("at", type_=UtcInstant())
+
+
+def _with_something_due() -> Select[tuple[str]]:
     code = destinations_with(is_pending).c.code
     own = is_pending & (outbox.c.destination >= code) & (outbox.c.destination <= code)
     earliest = select(outbox.c.next_attempt_at).where(own).order_by(*_PLACE).limit(1).correlate(code.table)
@@ -167,30 +171,35 @@ def _with_something_due(at: datetime) -> Select[tuple[str]]:
     disabled = select(delivery_destinations.c.code).where(delivery_destinations.c.disabled_at.is_not(None))
     return (
         select(found.c.code)
-        .where(found.c.due_at <= at, found.c.code.not_in(disabled))
+        .where(found.c.due_at <= _AT, found.c.code.not_in(disabled))
         .order_by(found.c.due_at, found.c.code)
     )
 
 
-def _due(destination: str, at: datetime, most: int, holding: Collection[str]) -> Select[Any]:
-    """What can be claimed of ``destination``, oldest first; it is locked against others who look at the same moment."""
-    earlier = outbox.alias("earlier")
-    due = (
+def _due() -> Select[Any]:
+    receiver, earlier = bindparam("receiver", type_=Text()), outbox.alias("earlier")
+    return (
         select(outbox)
         .where(
             is_pending,
-            outbox.c.destination >= destination,
-            tuple_(outbox.c.destination, outbox.c.next_attempt_at) <= tuple_(destination, literal(at, UtcInstant())),
-            or_(outbox.c.lease_until.is_(None), outbox.c.lease_until < at),
+            outbox.c.destination >= receiver,
+            tuple_(outbox.c.destination, outbox.c.next_attempt_at) <= tuple_(receiver, _AT),
+            or_(outbox.c.lease_until.is_(None), outbox.c.lease_until < _AT),
             ~exists().where(
                 earlier.c.destination == outbox.c.destination,
                 earlier.c.subject == outbox.c.subject,
                 earlier.c.sequence < outbox.c.sequence,
                 earlier.c.state == literal_column(f"'{DeliveryState.PENDING.value}'"),
             ),
+            outbox.c.event_id.not_in(bindparam("holding", expanding=True)),
         )
         .order_by(*_PLACE)
-        .limit(most)
+        .limit(bindparam("most", type_=Integer()))
         .with_for_update(skip_locked=True, of=outbox)
     )
-    return due.where(outbox.c.event_id.not_in(sorted(holding))) if holding else due
+
+
+_WITH_SOMETHING_DUE: Final = _with_something_due()
+"""The receivers that are sent to and have something due, by how long it is."""
+_DUE: Final = _due()
+"""What can be claimed of one, oldest first; it is locked against others who look at the same moment."""

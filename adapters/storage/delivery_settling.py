@@ -9,39 +9,36 @@ from sqlalchemy import Row, bindparam, func, select, update
 from adapters.storage.deliveries import delivery_attempts, is_pending, outbox
 from adapters.storage.delivery_rows import stored
 from adapters.storage.statements import Statements
+from adapters.storage.together import ChangeTogether
 from gateway.delivery.ports import AttemptOutcome, DeliveryState, Settlement
 
-_COMPLETED = (
-    update(delivery_attempts)
-    .where(
-        delivery_attempts.c.event_id == bindparam("b_event_id"), delivery_attempts.c.attempt == bindparam("b_attempt")
-    )
-    .values(
-        {
-            name: bindparam(f"b_{name}")
-            for name in ("started_at", "finished_at", "state", "reason", "status", "receipt", "outcome")
-        }
-    )
+_COMPLETED = ChangeTogether(
+    delivery_attempts,
+    ("event_id", "attempt"),
+    ("started_at", "finished_at", "state", "reason", "status", "receipt", "outcome"),
 )
-_MOVED = (
-    update(outbox)
-    .where(outbox.c.event_id == bindparam("b_event_id"))
-    .values(
-        lease_owner=None,
-        lease_until=None,
-        **{
-            name: bindparam(f"b_{name}")
-            for name in (
-                "state",
-                "next_attempt_at",
-                "scheduled_at",
-                "tried_for_s",
-                "unknown_since",
-                "settled_at",
-                "last_reason",
-            )
-        },
+_MOVED = ChangeTogether(
+    outbox,
+    ("event_id",),
+    ("state", "next_attempt_at", "scheduled_at", "tried_for_s", "unknown_since", "settled_at", "last_reason"),
+    emptied=("lease_owner", "lease_until"),
+)
+_LEASED = (
+    select(
+        outbox.c.event_id,
+        outbox.c.destination,
+        outbox.c.subject,
+        outbox.c.sequence,
+        outbox.c.attempts,
+        outbox.c.unknown_since,
     )
+    .where(
+        outbox.c.event_id.in_(bindparam("event_ids", expanding=True)),
+        outbox.c.lease_owner == bindparam("owner"),
+        is_pending,
+    )
+    .order_by(outbox.c.event_id)
+    .with_for_update(of=outbox)
 )
 _LATER = (
     update(outbox)
@@ -75,33 +72,16 @@ def _later(event: Row[Any], until: datetime, at: datetime) -> dict[str, Any]:
 
 def settle(statements: Statements, owner: str, settlements: Sequence[Settlement]) -> Sequence[str]:
     """See ``gateway.delivery.ports.DeliveryQueue.settle``."""
-    leased = (
-        select(
-            outbox.c.event_id,
-            outbox.c.destination,
-            outbox.c.subject,
-            outbox.c.sequence,
-            outbox.c.attempts,
-            outbox.c.unknown_since,
-        )
-        .where(
-            outbox.c.event_id.in_([settlement.event_id for settlement in settlements]),
-            outbox.c.lease_owner == owner,
-            is_pending,
-        )
-        .order_by(outbox.c.event_id)
-        .with_for_update(of=outbox)
-    )
-    rows = {row.event_id: row for row in statements.execute(leased)}
+    event_ids = [settlement.event_id for settlement in settlements]
+    rows = {row.event_id: row for row in statements.execute(_LEASED, {"event_ids": event_ids, "owner": owner})}
     held = [
         settlement
         for settlement in settlements
         if (row := rows.get(settlement.event_id)) is not None and row.attempts == settlement.attempt
     ]
     if held:
-        moved = [_moved(settlement, rows[settlement.event_id].unknown_since) for settlement in held]
-        statements.execute(_MOVED, moved)
-        statements.execute(_COMPLETED, [_completed(statements, settlement) for settlement in held])
+        statements.write(_MOVED, [_moved(each, rows[each.event_id].unknown_since) for each in held])
+        statements.write(_COMPLETED, [_completed(statements, each) for each in held])
         waits = [(rows[each.event_id], each.next_attempt_at, each.finished_at) for each in held]
         wait_behind(statements, [(row, until, since) for row, until, since in waits if until is not None])
     return [settlement.event_id for settlement in held]
@@ -120,7 +100,7 @@ def _completed(statements: Statements, settlement: Settlement) -> dict[str, Any]
         "receipt": settlement.receipt.document if settlement.receipt else None,
         "outcome": (AttemptOutcome.RECEIPTED if delivered else settlement.outcome).value,
     }
-    return _bound(statements.sealed(delivery_attempts, attempt))
+    return statements.sealed(delivery_attempts, attempt)
 
 
 def _moved(settlement: Settlement, unknown_since: datetime | None) -> dict[str, Any]:
@@ -128,7 +108,7 @@ def _moved(settlement: Settlement, unknown_since: datetime | None) -> dict[str, 
         unknown_since = unknown_since or settlement.finished_at
     if settlement.state is DeliveryState.DELIVERED:
         unknown_since = None
-    moved = {
+    return {
         "event_id": settlement.event_id,
         "state": stored(settlement.state),
         "next_attempt_at": settlement.next_attempt_at,
@@ -138,7 +118,6 @@ def _moved(settlement: Settlement, unknown_since: datetime | None) -> dict[str, 
         "settled_at": None if settlement.state.under_way else settlement.finished_at,
         "last_reason": settlement.reason,
     }
-    return _bound(moved)
 
 
 def _bound(values: dict[str, Any]) -> dict[str, Any]:

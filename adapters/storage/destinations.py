@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Column, Float, Row, Table, Text, select, update
+from sqlalchemy import Column, Float, Row, Table, Text, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from adapters.storage.statements import Statements
@@ -22,6 +22,15 @@ delivery_destinations = Table(
     Column("disabled_at", UtcInstant),
 )
 _WELL = {"failing_since": None, "failing_for_s": 0.0, "last_failure_at": None, "last_reason": None}
+
+_SUCCEEDED = (
+    update(delivery_destinations)
+    .where(
+        delivery_destinations.c.code.in_(bindparam("codes", expanding=True)),
+        delivery_destinations.c.failing_since.is_not(None),
+    )
+    .values(_WELL)
+)
 
 
 class SqlDestinations:
@@ -53,8 +62,7 @@ class SqlDestinations:
         )
 
     def succeeded(self, codes: Sequence[str]) -> None:
-        failing = (delivery_destinations.c.code.in_(codes), delivery_destinations.c.failing_since.is_not(None))
-        self._statements.execute(update(delivery_destinations).where(*failing).values(_WELL))
+        self._statements.execute(_SUCCEEDED, {"codes": codes})
 
     def enable(self, code: str) -> bool:
         disabled = (delivery_destinations.c.code == code, delivery_destinations.c.disabled_at.is_not(None))

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from adapters.storage.statements import Statements
 from adapters.storage.tables import JsonDocument, UtcInstant, metadata
+from adapters.storage.together import AddTogether
 from gateway.notices.model import Notice, NoticeKind
 from gateway.notices.rules import notice_of
 from gateway.records.entries import RecordEntry
@@ -34,7 +35,7 @@ class Queue(Protocol):
     def forget(self, application_id: str) -> bool: ...
 
 
-_ADD = insert_or(notices)
+_ADD = AddTogether(notices)
 
 
 def _columns(notice: Notice) -> dict[str, Any]:

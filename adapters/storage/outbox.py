@@ -9,11 +9,12 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, select, text
 
 from adapters.storage.deliveries import delivery_attempts, outbox
 from adapters.storage.destinations import delivery_destinations
 from adapters.storage.sealed import seal_values
+from adapters.storage.together import AddTogether
 from gateway.crypto.sealing import Sealer
 from gateway.delivery.cloud_events import encode_cloud_event
 from gateway.delivery.hand_over import HandOver
@@ -66,9 +67,9 @@ class BatchOutbox:
         claimed = {claim.event.event_id for claim in self._claims}
         lease = {} if at is None or self._hand_over is None else _leased(self._hand_over, at)
         rows = [self._row(event) | (lease if event.event_id in claimed else _NOT_LEASED) for event in events]
-        connection.execute(_ADD_EVENTS, rows)
+        _ADD_EVENTS.write(connection, rows)
         if at is not None and claimed:
-            connection.execute(_ADD_ATTEMPTS, [open_attempt(event_id, 1, at) for event_id in claimed])
+            ADD_ATTEMPTS.write(connection, [open_attempt(event_id, 1, at) for event_id in claimed])
 
     def committed(self) -> None:
         """The transaction stands: the relay may send."""
@@ -121,7 +122,12 @@ class BatchOutbox:
         }
 
 
-_ADD_EVENTS, _ADD_ATTEMPTS = insert(outbox), insert(delivery_attempts)
+_WITHOUT_YET = ("settled_at", "last_reason", "erased_at", "unknown_since", "replayed_at")
+"""Columns that are empty in a new row."""
+_ADD_EVENTS = AddTogether(outbox, *(each.name for each in outbox.c if each.name not in _WITHOUT_YET))
+_OPENED = ("event_id", "attempt", "started_at", "finished_at", "state", "reason", "outcome")
+ADD_ATTEMPTS = AddTogether(delivery_attempts, *_OPENED)
+"""Of rows as ``open_attempt`` makes them."""
 _NOT_LEASED: Final[dict[str, Any]] = {
     "attempts": 0,
     "first_attempt_at": None,

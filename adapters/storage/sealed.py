@@ -7,10 +7,10 @@ bound to its table, column and primary key, so the key's columns must be among t
 digest in a column of its own (``gateway.crypto.keyed_digest``).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import structlog
@@ -18,10 +18,12 @@ from sqlalchemy import LargeBinary, Row, Table
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
+from adapters.storage.opened import OpenedValues
 from gateway.crypto.keyed_digest import KeyedDigest
 from gateway.crypto.sealing import Sealer, StoredDataUnreadable
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 
 class SealedValue(bytes):
@@ -77,10 +79,14 @@ class SealedText(SealedBytes):
 
 @dataclass(frozen=True, slots=True)
 class AtRest:
-    """What a process keeps personal data with: the sealer, and the keyed digests that look-ups go by."""
+    """What a process keeps personal data with: the sealer, and the keyed digests that look-ups go by.
+
+    ``remembered`` is what was opened lately.
+    """
 
     sealer: Sealer
     digests: KeyedDigest
+    remembered: OpenedValues = field(default_factory=OpenedValues, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +128,30 @@ def open_row(sealer: Sealer, table: Table, row: Row[Any]) -> dict[str, Any]:
     found = dict(row._mapping)
     for name, kind in sealed_table(table).columns.items():
         value = found.get(name)
-        if value is None:
-            continue
-        context = context_of(table, name, found)
-        try:
-            found[name] = kind.decode(sealer.open(value, context))
-        except StoredDataUnreadable as error:
-            log.error("at_rest.unreadable", check=error.check, key_id=error.key_id, where=context)
-            raise
+        if value is not None:
+            found[name] = _opened(sealer, kind, value, context_of(table, name, found))
     return found
+
+
+def read_remembered(at_rest: AtRest, table: Table, name: str, row: Row[Any], parse: Callable[[Any], T]) -> T:
+    """What ``parse`` makes of a sealed column of ``row``, which has the primary key, or has made of the same bytes.
+
+    Once the key has changed it is opened as ever. Raises as ``Sealer.open``, and what ``parse`` raises.
+    """
+    sealed = getattr(row, name)
+    place = context_of(table, name, {each: getattr(row, each) for each in sealed_table(table).key})
+    current = at_rest.sealer.is_current(sealed)
+    known: T | None = at_rest.remembered.get(place, sealed) if current else None
+    if known is None:
+        known = parse(_opened(at_rest.sealer, sealed_table(table).columns[name], sealed, place))
+        if current:
+            at_rest.remembered.keep(place, sealed, known)
+    return known
+
+
+def _opened(sealer: Sealer, kind: SealedBytes, value: bytes, context: str) -> Any:
+    try:
+        return kind.decode(sealer.open(value, context))
+    except StoredDataUnreadable as error:
+        log.error("at_rest.unreadable", check=error.check, key_id=error.key_id, where=context)
+        raise

@@ -1,15 +1,17 @@
 """What a repository may do with the database inside one unit of work."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Executable, Row, Table
 
-from adapters.storage.deferred import Deferred
+from adapters.storage.deferred import Change, Deferred
 from adapters.storage.plain import Plain, Rows
-from adapters.storage.sealed import AtRest, open_row, seal_values
+from adapters.storage.sealed import AtRest, context_of, open_row, read_remembered, seal_values
+from adapters.storage.together import AddTogether, ChangeTogether, NamedRows, Together
 from gateway.crypto.keyed_digest import Use
 
+T = TypeVar("T")
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 
@@ -42,7 +44,14 @@ class Statements:
         self._begin()
         return statement.rows(self._connection, values)
 
+    def write(self, change: Together, rows: NamedRows) -> None:
+        """Make ``change`` of all ``rows``, if any. Raises as ``execute``."""
+        if rows:
+            self._begin()
+            change.write(self._connection, rows)
+
     def _begin(self) -> None:
+        """Before a statement: a savepoint to undo it by, and whatever was kept back is written."""
         if self._wants_savepoint and not self._has_savepoint:
             if self._deferred is not None:
                 self._deferred.write(self._connection, self._own_from)  # others', which this unit cannot undo
@@ -53,16 +62,18 @@ class Statements:
         if self._deferred:
             self._deferred.write(self._connection)
 
-    def defer(self, statement: Executable, row: Mapping[str, Any]) -> None:
+    def defer(self, statement: Change, row: Mapping[str, Any]) -> None:
         """Run ``statement``, a constant, with ``row`` no later than the next statement of this or another unit.
 
         Units that only look at what was read ahead, and change like this, share a statement for each table, and need
         no savepoint. Raises as ``execute``, or later; then everything that the batch did is done again one by one.
         """
-        if self._deferred is None or not self._wants_savepoint:
-            self.execute(statement, row)
-        else:
+        if self._deferred is not None and self._wants_savepoint:
             self._deferred.add(statement, row)
+        elif isinstance(statement, AddTogether | ChangeTogether):
+            self.write(statement, [row])
+        else:
+            self.execute(statement, row)
 
     def sealed(self, table: Table, values: Mapping[str, Any], **row_key: Any) -> dict[str, Any]:
         """``values`` of one row of ``table``, ready to be written: those of sealed columns are sealed.
@@ -77,6 +88,14 @@ class Statements:
         Raises ``StoredDataUnreadable``, ``AlgorithmUnavailable``.
         """
         return open_row(self.at_rest.sealer, table, row)
+
+    def remembered(self, table: Table, column: str, row: Row[Any], parse: Callable[[Any], T]) -> T:
+        """See ``read_remembered``."""
+        return read_remembered(self.at_rest, table, column, row, parse)
+
+    def remember(self, table: Table, column: str, row: Mapping[str, Any], value: Any) -> None:
+        """``value`` is what ``remembered`` would read of ``row``, as ``sealed`` answered it."""
+        self.at_rest.remembered.keep(context_of(table, column, row), row[column], value)
 
     def holder_digest(self, holder_code: str) -> str:
         """The keyed digest that a holder is looked up by, the same in every table."""

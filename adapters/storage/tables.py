@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -37,11 +38,15 @@ class UtcInstant(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("a naive datetime does not say when")
-        value = value.astimezone(UTC)
-        return value.isoformat(timespec="microseconds")[:-6] + "Z" if dialect.name == "sqlite" else value
+        return _text_of(value) if dialect.name == "sqlite" else value.astimezone(UTC)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         return None if value is None else read_instant(value)
+
+
+@lru_cache(256)
+def _text_of(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def read_instant(value: Any) -> datetime:

@@ -98,6 +98,10 @@ class SqlTransactions:
         except SQLAlchemyError as error:
             raise record_unavailable("database_unreachable") from error
 
+    def sweep_memory(self) -> None:
+        """Forget what was opened long enough ago, whether somebody asks or not."""
+        self.at_rest.remembered.sweep()
+
     async def ping(self) -> None:
         """Raises ``Overloaded`` when the database does not answer."""
         await asyncio.get_running_loop().run_in_executor(self._readers, _ping, self._read_engine)

@@ -4,8 +4,9 @@ A permit keeps every outcome, sorted by the department's own ``sequence``; nothi
 up to is read from all of them (``permit_states``).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from typing import Any
 
 from gateway.approvals.errors import (
     OutcomeContradicts,
@@ -60,7 +61,8 @@ class Commitment:
 class Permit:
     """One department's permit. It was asked for at ``opened_at``, in a mode that ``mode_clause`` allows.
 
-    ``noted`` are the sequence numbers of handling steps (接件), which are no outcomes.
+    ``noted`` are the sequence numbers of handling steps (接件), which are no outcomes. ``derived`` keeps what was read
+    from this very permit: one that is replaced begins anew.
     """
 
     permit_id: str
@@ -72,6 +74,7 @@ class Permit:
     commitment: Commitment | None = None
     heard: tuple[HeardOutcome, ...] = ()
     noted: tuple[int, ...] = ()
+    derived: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from gateway.applications.claimed_times import DEFAULT_TOLERANCE, BackdatedReason, Tolerance, judge_time
 from gateway.applications.working_days import Pause
@@ -35,6 +36,9 @@ ENDS_PAUSE_OF = {
     OutcomeKind.CORRECTION_RECEIVED: OutcomeKind.CORRECTION_REQUESTED,
     OutcomeKind.SPECIAL_PROCEDURE_ENDED: OutcomeKind.SPECIAL_PROCEDURE_STARTED,
 }
+
+
+_STATE: Final = "state"
 
 
 class PermitStatus(StrEnum):
@@ -187,7 +191,16 @@ class _Fold:
 
 
 def permit_state(permit: Permit, tolerance: Tolerance = DEFAULT_TOLERANCE) -> PermitState:
-    """What the outcomes of ``permit`` add up to."""
+    """What the outcomes of ``permit`` add up to; with the tolerance of every day it is read once for each permit."""
+    if tolerance is not DEFAULT_TOLERANCE:
+        return _read(permit, tolerance)
+    known: PermitState | None = permit.derived.get(_STATE)
+    if known is None:
+        known = permit.derived[_STATE] = _read(permit, tolerance)
+    return known
+
+
+def _read(permit: Permit, tolerance: Tolerance) -> PermitState:
     replaced_by = _replaced_by(permit.heard)
     fold = _Fold(permit)
     fold.findings.extend(_replacing_nothing(permit.heard))

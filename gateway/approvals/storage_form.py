@@ -1,7 +1,10 @@
-"""A joint review as plain JSON-serialisable data, for storage; times are RFC 3339 in UTC."""
+"""A joint review as plain JSON-serialisable data, for storage; times are RFC 3339 in UTC.
+
+A permit that was read or written before, and is still the same, is written as it stood there.
+"""
 
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Final
 
 from gateway.approvals.joint_review import Commitment, HeardOutcome, JointReview, Outcome, Permit
 from schemas.departments import OutcomeKind, ReviewMode
@@ -15,20 +18,7 @@ def to_json(review: JointReview) -> dict[str, Any]:
         "received_on": review.received_on.isoformat(),
         "region": review.region,
         "voltage_v": review.voltage_v,
-        "permits": [
-            {
-                "permit_id": permit.permit_id,
-                "department": permit.department,
-                "permit": permit.permit,
-                "mode": permit.mode.value,
-                "opened_at": _text(permit.opened_at),
-                "mode_clause": permit.mode_clause,
-                "commitment": _commitment_to_json(permit.commitment),
-                "heard": [_heard_to_json(known) for known in permit.heard],
-                "noted": list(permit.noted),
-            }
-            for permit in review.permits
-        ],
+        "permits": [_permit_to_json(permit) for permit in review.permits],
     }
 
 
@@ -40,21 +30,48 @@ def from_json(stored: dict[str, Any]) -> JointReview:
         received_on=date.fromisoformat(stored["received_on"]),
         region=stored["region"],
         voltage_v=stored["voltage_v"],
-        permits=tuple(
-            Permit(
-                permit_id=permit["permit_id"],
-                department=permit["department"],
-                permit=permit["permit"],
-                mode=ReviewMode(permit["mode"]),
-                opened_at=datetime.fromisoformat(permit["opened_at"]),
-                mode_clause=permit["mode_clause"],
-                commitment=_commitment_from_json(permit["commitment"]),
-                heard=tuple(_heard_from_json(known) for known in permit["heard"]),
-                noted=tuple(permit["noted"]),
-            )
-            for permit in stored["permits"]
-        ),
+        permits=tuple(_permit_from_json(permit) for permit in stored["permits"]),
     )
+
+
+_STORED: Final = "stored"
+
+
+def _permit_to_json(permit: Permit) -> dict[str, Any]:
+    stored: dict[str, Any] | None = permit.derived.get(_STORED)
+    if stored is None:
+        stored = permit.derived[_STORED] = _written(permit)
+    return stored
+
+
+def _written(permit: Permit) -> dict[str, Any]:
+    return {
+        "permit_id": permit.permit_id,
+        "department": permit.department,
+        "permit": permit.permit,
+        "mode": permit.mode.value,
+        "opened_at": _text(permit.opened_at),
+        "mode_clause": permit.mode_clause,
+        "commitment": _commitment_to_json(permit.commitment),
+        "heard": [_heard_to_json(known) for known in permit.heard],
+        "noted": list(permit.noted),
+    }
+
+
+def _permit_from_json(stored: dict[str, Any]) -> Permit:
+    permit = Permit(
+        permit_id=stored["permit_id"],
+        department=stored["department"],
+        permit=stored["permit"],
+        mode=ReviewMode(stored["mode"]),
+        opened_at=datetime.fromisoformat(stored["opened_at"]),
+        mode_clause=stored["mode_clause"],
+        commitment=_commitment_from_json(stored["commitment"]),
+        heard=tuple(_heard_from_json(known) for known in stored["heard"]),
+        noted=tuple(stored["noted"]),
+    )
+    permit.derived[_STORED] = stored
+    return permit
 
 
 def _commitment_to_json(commitment: Commitment | None) -> dict[str, Any] | None:

@@ -116,7 +116,12 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         build_pages(foundation),
     )
     retention = build_retention(foundation)
-    housekeeping = Housekeeping(intakes, retention, reconciliation, projects, lambda: licences.sweep_memory(clock()))
+
+    def sweep_memory() -> None:
+        licences.sweep_memory(clock())
+        transactions.sweep_memory()
+
+    housekeeping = Housekeeping(intakes, retention, reconciliation, projects, sweep_memory)
     return Hub(foundation, services, certificates, housekeeping)
 
 

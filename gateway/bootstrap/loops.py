@@ -120,6 +120,7 @@ def build_relay(foundation: Foundation, session: aiohttp.ClientSession) -> Relay
             in_flight=settings.delivery_in_flight,
             per_destination=settings.delivery_per_destination,
             lease=timedelta(seconds=settings.delivery_lease_s),
+            wait=_wait(settings.delivery_lease_s, settings.delivery_timeout_s),
             disable_after=timedelta(hours=settings.delivery_disable_after_h),
         ),
         progress=Heartbeat(settings.heartbeat_file) if settings.heartbeat_file else None,
@@ -139,6 +140,13 @@ def _over_nats(settings: Settings, signing: _Signing) -> "tuple[NatsLink, NatsCh
 
     link = NatsLink(url, settings.nats_prefix)
     return link, NatsChannel(link, *signing, timedelta(seconds=settings.delivery_timeout_s))
+
+
+def _wait(lease_s: float, timeout_s: float) -> timedelta:
+    """How long an event may wait for its turn: half of what a lease leaves when a receiver was asked and sent to in
+    vain, and at the least what a busy process takes to begin.
+    """
+    return timedelta(seconds=max((lease_s - 2 * timeout_s) / 2, lease_s / 20))
 
 
 def build_rechecks(foundation: Foundation, certificates: CertificateService, http: HttpClient) -> RecheckLoops:

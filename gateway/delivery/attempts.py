@@ -12,6 +12,7 @@ from gateway.clock import Clock
 from gateway.delivery.backoff import Backoff
 from gateway.delivery.errors import DeliveryRefused, NotDelivered
 from gateway.delivery.ports import (
+    NO_TURN,
     AttemptOutcome,
     Channel,
     ChannelKind,
@@ -60,6 +61,21 @@ class Attempts:
         started_at = self.clock()
         ended = await self._found(claim, started_at) or await self._sent(claim)
         return self._settlement(claim, ended, started_at), ended.health
+
+    def put_back(self, claim: ClaimedDelivery) -> Settlement:
+        """Nothing of it was sent within the time that its lease allows for waiting: it is due again at once."""
+        now = self.clock()
+        return Settlement(
+            claim.event.event_id,
+            claim.attempt,
+            now,
+            now,
+            DeliveryState.UNKNOWN if claim.unknown else DeliveryState.PENDING,
+            NO_TURN,
+            next_attempt_at=now,
+            outcome=AttemptOutcome.NOT_SENT,
+            tried_for=claim.tried_for,
+        )
 
     async def _found(self, claim: ClaimedDelivery, at: datetime) -> _Ended | None:
         """The receipt of an earlier attempt whose answer was lost; whatever else comes of asking, it is sent again."""

@@ -24,11 +24,19 @@ class Taker(Protocol):
     """The relay, as it takes what was committed."""
 
     def has_room(self, destination: str, promised: int, promised_in_all: int) -> bool:
-        """Whether one more send may begin beside so many that it does not know yet; asked from any thread."""
+        """Whether it takes one more event beside so many that it does not know yet; asked from any thread."""
         ...
 
-    def take(self, claims: Sequence[ClaimedDelivery], left: Left) -> None:
-        """What is to be sent, and what is left to be claimed; called in the relay's loop."""
+    @property
+    def looks(self) -> int:
+        """How often it has looked for what is to be claimed; asked from any thread."""
+        ...
+
+    def take(self, claims: Sequence[ClaimedDelivery], left: Left, looks: int) -> None:
+        """What is to be sent, and what is left to be claimed; called in the relay's loop.
+
+        It was committed after so many ``looks``.
+        """
         ...
 
 
@@ -61,6 +69,11 @@ class HandOver:
         with self._lock:
             return tuple(self._promised)
 
+    def promised_to(self, destination: str) -> int:
+        """How many of them are for one receiver."""
+        with self._lock:
+            return self._of_each[destination]
+
     def now(self) -> datetime:
         """When a lease begins that is taken now."""
         return self._clock()
@@ -84,7 +97,7 @@ class HandOver:
         if to is not None and wanted:
             loop, taker = to
             with suppress(RuntimeError):  # the loop is closed: the leases lapse, and another relay takes over
-                loop.call_soon_threadsafe(self._arrived, taker, claims, left)
+                loop.call_soon_threadsafe(self._arrived, taker, claims, left, taker.looks)
 
     def broken_off(self, event_ids: Collection[str]) -> None:
         """The events were not committed, or nobody knows whether they were."""
@@ -94,6 +107,6 @@ class HandOver:
                 if destination is not None:
                     self._of_each[destination] -= 1
 
-    def _arrived(self, taker: Taker, claims: Sequence[ClaimedDelivery], left: Left) -> None:
-        taker.take(claims, left)
+    def _arrived(self, taker: Taker, claims: Sequence[ClaimedDelivery], left: Left, looks: int) -> None:
+        taker.take(claims, left, looks)
         self.broken_off([claim.event.event_id for claim in claims])

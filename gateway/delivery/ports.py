@@ -11,6 +11,8 @@ from gateway.records.ports import RecordAppender
 
 LEASE_LAPSED: Final = "relay.lease_lapsed"
 """Reason of an attempt whose relay died, or was too slow to settle it."""
+NO_TURN: Final = "relay.no_turn"
+"""Reason of an attempt that never began: its relay had too much in hand."""
 BODY_WITHOUT_POSITION: Final = 1
 BODY_WITH_POSITION: Final = 2
 """Forms of an event's body. An event keeps the form that it was first sent in: a receipt names the body's digest."""

@@ -13,17 +13,18 @@ import contextlib
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 
 from gateway.clock import Clock
 from gateway.delivery.attempts import Attempts, ReceiverHealth
 from gateway.delivery.backoff import Backoff
-from gateway.delivery.breaker import Breaker, BreakerPolicy, BreakerState
+from gateway.delivery.breaker import BreakerPolicy
+from gateway.delivery.breakers import Breakers, BreakerWatch
 from gateway.delivery.hand_over import HandOver, Left
 from gateway.delivery.in_hand import InHand
 from gateway.delivery.ports import (
@@ -36,7 +37,9 @@ from gateway.delivery.ports import (
     Settlement,
 )
 from gateway.delivery.settling import Finished, Settling
+from gateway.delivery.turns import Turn, Turns
 from gateway.errors import Overloaded
+from gateway.logging import info_in_own_words
 from gateway.transaction import Transactions
 
 log = structlog.get_logger()
@@ -49,17 +52,19 @@ LOOK_FOR_JUMPS_S: Final = 15.0
 class RelayLimits:
     """How much a relay does at once. ``lease`` must outlast the time-outs of asking and sending.
 
+    ``wait`` is how long an event in hand may wait for its turn: with both time-outs it fits into the lease.
     A receiver of which nothing but failures were seen for ``disable_after`` is not sent to until somebody enables it.
     """
 
     in_flight: int = 64
     per_destination: int = 16
     lease: timedelta = timedelta(seconds=30)
+    wait: timedelta = timedelta(seconds=5)
     idle: timedelta = timedelta(milliseconds=200)
     disable_after: timedelta = timedelta(days=2)
 
 
-class RelayWatch(Protocol):
+class RelayWatch(BreakerWatch, Protocol):
     """Who counts what a relay does."""
 
     def attempted(self, destination: str, state: DeliveryState) -> None:
@@ -68,10 +73,6 @@ class RelayWatch(Protocol):
 
     def taken_over(self, destination: str, count: int) -> None:
         """So many events were taken over from relays whose leases lapsed."""
-        ...
-
-    def breaker_moved(self, destination: str, state: BreakerState) -> None:
-        """The breaker of a destination was opened, or closed again."""
         ...
 
 
@@ -103,12 +104,13 @@ class Relay:
         self._settling = Settling(owner, transactions, self._limits.disable_after)
         self._progress = progress
         self._watch = watch
-        self._policy = breakers or BreakerPolicy()
         self._elapsed = elapsed
         self.hand_over = HandOver(owner, clock, self._limits.lease)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._in_hand = InHand(self._limits.in_flight, self._limits.per_destination)
-        self._breakers: dict[str, Breaker] = {}
+        wait_s = self._limits.wait.total_seconds()
+        self._in_hand = InHand(self._limits.in_flight, self._limits.per_destination, wait_s)
+        self._turns = Turns()
+        self._breakers = Breakers(breakers or BreakerPolicy(), elapsed, watch)
         self._passed_at: datetime | None = None
         self._looked_for_jumps_at: float | None = None
         self._wake = asyncio.Event()
@@ -140,12 +142,12 @@ class Relay:
 
     async def pass_once(self) -> int:
         """Claim what is due and there is room for, and start sending it; answers how many were claimed."""
+        self._start()
         total = self._in_hand.free - len(self.hand_over.promised)
         if total <= 0:
             return 0
         at, now = self._clock(), self._elapsed()
-        room, look = self._room(total, now), self._jump_is_possible(at, now)
-        half_open = {code for code, breaker in self._breakers.items() if breaker.state(now) is BreakerState.HALF_OPEN}
+        room, look, half_open = self._room(total, now), self._jump_is_possible(at, now), self._breakers.half_open(now)
         claims, moved = await self._transactions.write(lambda tx: self._claim(tx, at, room, look))
         self._passed_at = at
         if look:
@@ -155,14 +157,15 @@ class Relay:
         for claim in claims:
             probe = claim.event.destination in half_open
             if probe:
-                self._move_breaker(claim.event.destination, self._breaker(claim.event.destination).probe_began())
-            self._begin(claim, probe=probe, handed=False)
+                self._breakers.probe_began(claim.event.destination)
+            self._take(Turn(claim, now, handed=False, probe=probe))
         self._in_hand.looked(claims, room)
+        self._start()
         self._tell_takeovers(claims)
         return len(claims)
 
     async def drain(self) -> None:
-        """Wait for every send in flight to be settled, and for what is being committed for this relay."""
+        """Wait until all that is in hand is settled, and for what is being committed for this relay."""
         while self._tasks or self.hand_over.promised:
             if self._tasks:
                 await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -170,27 +173,54 @@ class Relay:
                 await asyncio.sleep(0.01)
 
     def has_room(self, destination: str, promised: int, promised_in_all: int) -> bool:
-        """See ``Taker``. To a receiver that failed last, nothing goes before a look at its breaker."""
-        if destination in self._breakers:
+        """See ``Taker``. Nothing goes before a look at the breaker of a receiver that failed last, and before what is
+        due to one in the database.
+        """
+        if destination in self._breakers or self._in_hand.is_behind(destination):
             return False
         return self._in_hand.free > promised_in_all and self._in_hand.free_for(destination) > promised
 
-    def take(self, claims: Sequence[ClaimedDelivery], left: Left) -> None:
+    @property
+    def looks(self) -> int:
         """See ``Taker``."""
+        return self._in_hand.looks
+
+    def take(self, claims: Sequence[ClaimedDelivery], left: Left, looks: int) -> None:
+        """See ``Taker``."""
+        now = self._elapsed()
         for claim in claims:
-            self._begin(claim, probe=False, handed=True)
-        if self._in_hand.leave(left):
+            self._take(Turn(claim, now, handed=True))
+        self._start()
+        if self._in_hand.leave(left, looks):
             self._wake.set()
 
-    def _begin(self, claim: ClaimedDelivery, *, probe: bool, handed: bool) -> None:
-        self._in_hand.begun(claim)
-        task = asyncio.create_task(self._deliver(claim, probe, handed))
+    def _take(self, turn: Turn) -> None:
+        self._in_hand.taken(turn.claim)
+        self._turns.add(turn)
+
+    def _start(self) -> None:
+        """Begin whatever sends may begin; what has waited too long to be sent under its lease is put back."""
+        for late in self._turns.late(self._elapsed() - self._limits.wait.total_seconds()):
+            self._put_back(late)
+        while (turn := self._turns.next(self._in_hand.may_begin)) is not None:
+            self._in_hand.begun(turn.claim)
+            self._spawn(self._deliver(turn, self._send(turn)))
+
+    def _put_back(self, turn: Turn) -> None:
+        self._in_hand.withdrawn(turn.claim)
+        if turn.probe:
+            self._breakers.ended(turn.destination, ReceiverHealth.UNTOLD, probe=True)
+        self._spawn(self._deliver(replace(turn, handed=False), self._not_sent(turn)))  # somebody looks for it again
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     def _claim(
         self, tx: RelayTransaction, at: datetime, room: ClaimRoom, look: bool
     ) -> tuple[list[ClaimedDelivery], int]:
+        self._in_hand.looking()
         lease_until = at + self._limits.lease
         moved = tx.deliveries.undo_clock_jump(at, lease_until) if look else 0
         return list(tx.deliveries.claim(self._owner, at, lease_until, room)), moved
@@ -201,11 +231,9 @@ class Relay:
         return self._passed_at is not None and at < self._passed_at
 
     def _room(self, total: int, now: float) -> ClaimRoom:
-        each = self._limits.per_destination
-        left = self._in_hand.free_by_receiver()
-        for code, breaker in self._breakers.items():
-            left[code] = breaker.room(now, left.get(code, each))
-        return ClaimRoom(total, each, left, (*self._in_hand.ids, *self.hand_over.promised))
+        free = {**self._in_hand.free_by_receiver(), **self._breakers.rooms(now, self._in_hand.sends_for)}
+        left = {code: most - self.hand_over.promised_to(code) for code, most in free.items()}
+        return ClaimRoom(total, self._limits.per_destination, left, (*self._in_hand.ids, *self.hand_over.promised))
 
     def _tell_takeovers(self, claims: list[ClaimedDelivery]) -> None:
         for code, count in Counter(claim.event.destination for claim in claims if claim.taken_over).items():
@@ -221,34 +249,40 @@ class Relay:
             with contextlib.suppress(asyncio.CancelledError):
                 await wait
 
-    async def _deliver(self, claim: ClaimedDelivery, probe: bool, handed: bool) -> None:
-        event = claim.event
+    async def _deliver(self, turn: Turn, ended: Coroutine[Any, Any, tuple[Settlement, ReceiverHealth]]) -> None:
+        claim, event_id = turn.claim, turn.claim.event.event_id
         try:
-            settlement, health = await self._send(claim, probe)
+            settlement, health = await ended
             kept = await self._settling.settle(Finished(claim, settlement, health))
             self._tell(claim, settlement, kept)
         except Overloaded as error:
-            log.warning("delivery.unsettled", event_id=event.event_id, check=error.check)
+            log.warning("delivery.unsettled", event_id=event_id, check=error.check)
         except Exception as error:  # a fault of ours: when the lease has lapsed, the event is taken over
-            log.error("delivery.unsettled", event_id=event.event_id, fault=type(error).__name__)
+            log.error("delivery.unsettled", event_id=event_id, fault=type(error).__name__)
         finally:
-            if self._in_hand.settled(claim, handed=handed):
+            if self._in_hand.settled(claim, handed=turn.handed):
                 self._wake.set()
 
-    async def _send(self, claim: ClaimedDelivery, probe: bool) -> tuple[Settlement, ReceiverHealth]:
-        health = ReceiverHealth.UNTOLD
+    async def _send(self, turn: Turn) -> tuple[Settlement, ReceiverHealth]:
+        began, health = self._elapsed(), ReceiverHealth.UNTOLD
         try:
-            settlement, health = await self._attempts.make(claim)
+            settlement, health = await self._attempts.make(turn.claim)
             return settlement, health
         finally:
-            self._ended(claim.event.destination, health, probe)
-            if self._in_hand.sent(claim):
+            only_probes = self._breakers.ended(turn.destination, health, probe=turn.probe)
+            if self._in_hand.sent(turn.claim, self._elapsed() - began):
                 self._wake.set()
+            for other in self._turns.withdrawn(turn.destination) if only_probes else ():
+                self._put_back(other)
+            self._start()
+
+    async def _not_sent(self, turn: Turn) -> tuple[Settlement, ReceiverHealth]:
+        return self._attempts.put_back(turn.claim), ReceiverHealth.UNTOLD
 
     def _tell(self, claim: ClaimedDelivery, settlement: Settlement, kept: bool) -> None:
         if self._watch is not None:
             self._watch.attempted(claim.event.destination, settlement.state)
-        log.info(
+        info_in_own_words(
             "delivery.attempt",
             event_id=claim.event.event_id,
             destination=claim.event.destination,
@@ -263,29 +297,3 @@ class Relay:
             milliseconds=round((settlement.finished_at - settlement.started_at).total_seconds() * 1000),
             lease_kept=kept,
         )
-
-    def _ended(self, destination: str, health: ReceiverHealth, probe: bool) -> None:
-        before, now = self._breaker(destination), self._elapsed()
-        match health:
-            case ReceiverHealth.WORKS:
-                after = before.succeeded(probe=probe)
-            case ReceiverHealth.FAILS:
-                after = before.failed_once(now, probe=probe)
-            case ReceiverHealth.UNTOLD:
-                after = before.said_nothing(probe=probe)
-        self._move_breaker(destination, after)
-        if bool(before.openings) != bool(after.openings):
-            state = after.state(now)
-            log.warning("delivery.breaker", destination=destination, state=state.value)
-            if self._watch is not None:
-                self._watch.breaker_moved(destination, state)
-
-    def _breaker(self, destination: str) -> Breaker:
-        return self._breakers.get(destination, Breaker(self._policy))
-
-    def _move_breaker(self, destination: str, breaker: Breaker) -> None:
-        """One of which nothing bad is known is not kept."""
-        if breaker == Breaker(self._policy):
-            self._breakers.pop(destination, None)
-        else:
-            self._breakers[destination] = breaker

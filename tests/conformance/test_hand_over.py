@@ -14,6 +14,7 @@ from gateway.delivery.destinations import untried
 from gateway.delivery.errors import NotDelivered
 from gateway.delivery.ports import (
     LEASE_LAPSED,
+    NO_TURN,
     AttemptOutcome,
     ChannelKind,
     ClaimRoom,
@@ -66,6 +67,8 @@ class Scene:
     transactions: SqlTransactions
     relay: Relay
     utility: Utility
+    elapsed: list[float]
+    """One number: what the relay takes for the time that has passed."""
 
     async def commit(self, *drafts: EventDraft) -> None:
         """All of them in one unit of work."""
@@ -97,16 +100,16 @@ class Scene:
 
 @asynccontextmanager
 async def scene_over(database_url: str, limits: RelayLimits | None = None) -> AsyncIterator[Scene]:
-    clock, utility = SetClock(), Utility()
+    clock, utility, elapsed = SetClock(), Utility(), [0.0]
     with opened(database_url, clock) as transactions:
-        channels = {ChannelKind.WEBHOOK: utility}
-        relay = Relay("beside", transactions, channels, clock, Backoff(), limits or RelayLimits(idle=SELDOM))
+        channels, limits = {ChannelKind.WEBHOOK: utility}, limits or RelayLimits(idle=SELDOM)
+        relay = Relay("beside", transactions, channels, clock, Backoff(), limits, elapsed=lambda: elapsed[0])
         transactions.hand_over_to(relay.hand_over)
         stop = asyncio.Event()
         running = asyncio.create_task(relay.run(stop))
         await asyncio.sleep(0.1)  # its first look finds nothing
         try:
-            yield Scene(transactions, relay, utility)
+            yield Scene(transactions, relay, utility, elapsed)
         finally:
             utility.open.set()
             stop.set()
@@ -225,6 +228,79 @@ async def test_where_there_is_no_room_it_waits_for_its_turn(database_url: str) -
         scene.utility.open.set()
         await scene.delivered(*names)
         assert sorted(scene.utility.sent) == names
+
+
+FEW = RelayLimits(in_flight=4, per_destination=2, idle=SELDOM)
+WAITING = [f"event-{number}" for number in range(7)]
+"""To a receiver that has answered before: two are sent, and the others wait for their turn."""
+
+
+@asynccontextmanager
+async def waiting(database_url: str) -> AsyncIterator[Scene]:
+    """A scene in which ``WAITING`` were committed, and the first two do not come to an end."""
+    async with scene_over(database_url, FEW) as scene:
+        scene.utility.open.set()
+        await scene.commit(draft("before", "app-before"))
+        await scene.delivered("before")
+        scene.utility.open.clear()
+        scene.utility.going.clear()
+        await scene.commit(*(draft(name, f"app-{name}") for name in WAITING))
+        await under_way(scene.utility, *WAITING[:2])
+        yield scene
+
+
+async def test_to_a_receiver_that_answered_more_is_handed_over_than_is_sent_at_once(database_url: str) -> None:
+    async with waiting(database_url) as scene:
+        assert scene.utility.going == set(WAITING[:2])
+        assert [(await scene.view(name)).attempts for name in WAITING] == [1] * len(WAITING)
+        assert await scene.claimed() == []
+        scene.utility.open.set()
+        await scene.delivered(*WAITING)
+        assert scene.utility.sent == ["before", *WAITING]
+        assert [len((await scene.view(name)).history) for name in WAITING] == [1] * len(WAITING)
+
+
+async def test_what_waits_in_the_hand_of_a_relay_that_dies_is_taken_over(database_url: str) -> None:
+    async with waiting(database_url) as scene:
+        assert await scene.claimed(NOON + timedelta(seconds=31)) == WAITING
+
+
+async def test_what_has_waited_as_long_as_its_lease_allows_is_put_back(database_url: str) -> None:
+    async with waiting(database_url) as scene:
+        scene.elapsed[0] += FEW.wait.total_seconds()
+        scene.utility.open.set()
+        await scene.delivered(*WAITING)
+        assert sorted(scene.utility.sent[1:]) == WAITING
+        for name in WAITING[2:]:
+            history = (await scene.view(name)).history
+            assert [(each.outcome, each.reason) for each in history] == [
+                (AttemptOutcome.NOT_SENT, NO_TURN),
+                (AttemptOutcome.RECEIPTED, "accepted"),
+            ]
+
+
+async def test_what_waits_is_put_back_when_its_receiver_fails_and_fails(database_url: str) -> None:
+    async with waiting(database_url) as scene:
+        scene.utility.fails = True
+        scene.utility.open.set()
+        async with asyncio.timeout(10):
+            while (await scene.view(WAITING[-1])).last_reason is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert (await scene.view(WAITING[-1])).last_reason == NO_TURN
+        assert scene.utility.sent == ["before", *WAITING[:6]]
+        scene.utility.fails = False
+
+
+async def test_what_is_due_in_the_database_goes_before_what_comes_after_it(database_url: str) -> None:
+    async with waiting(database_url) as scene:
+        more = [f"more-{number}" for number in range(12)]
+        await scene.commit(*(draft(name, f"app-{name}") for name in more))
+        left = [name for name in more if not (await scene.view(name)).attempts]
+        assert left
+        assert not scene.relay.has_room("utility", 0, 0)
+        scene.utility.open.set()
+        await scene.delivered(*WAITING, *more)
+        assert scene.utility.sent == ["before", *WAITING, *more]
 
 
 async def test_a_unit_that_fails_is_not_promised(scene: Scene) -> None:

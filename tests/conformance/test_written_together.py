@@ -9,12 +9,16 @@ import pytest
 from sqlalchemy import insert
 from structlog.testing import capture_logs
 
-from adapters.storage.approvals import approval_outcomes
+from adapters.storage.approvals import approval_outcomes, read_outcomes
+from adapters.storage.engine import create_memory_engine
+from adapters.storage.sealed import AtRest
+from adapters.storage.tables import metadata
 from gateway.approvals.errors import OutcomeContradicts, PermitNotFound
+from gateway.approvals.joint_review import note_step
 from gateway.approvals.permit_states import permit_state
 from gateway.notices.model import NoticeKind
 from tests.support.approvals import ROAD, ApprovalsRoom, approvals_room, intake, road_claims
-from tests.support.storage import NOON
+from tests.support.storage import AT_REST, NOON, opened
 
 STEPS = ("accepted", "correction_requested", "correction_received", "approved")
 
@@ -64,6 +68,50 @@ async def test_the_same_outcome_twice_in_a_batch_is_one(room: ApprovalsRoom) -> 
     answers = await asyncio.gather(*(room.push(ROAD, each) for each in pushes))
     assert sorted(answer.duplicate for answer in answers) == [False] * 4 + [True] * 4
     assert len({answer.record_id for answer in answers}) == 4
+
+
+async def test_what_another_process_changed_is_seen_by_the_next_outcome(room: ApprovalsRoom, database_url: str) -> None:
+    (permit,) = await permits_of(room, 1)
+    await room.push(ROAD, claims(permit, 1))
+
+    def noted_elsewhere(tx: Any) -> None:
+        kept = tx.joint_reviews.find_by_permit_for_change(permit)
+        tx.joint_reviews.put(note_step(kept.review, permit, 7))
+
+    with opened(database_url, room.clock, at_rest=AtRest(AT_REST.sealer, AT_REST.digests)) as elsewhere:
+        await elsewhere.write(noted_elsewhere)
+    await room.push(ROAD, claims(permit, 2))
+    kept = await room.transactions.read(lambda tx: tx.joint_reviews.find_by_application("app_0"))
+    (found,) = kept.review.permits
+    assert ([known.outcome.sequence for known in found.heard], found.noted) == ([1, 2], (7,))
+    assert permit_state(found).missing_sequences == (3, 4, 5, 6)
+
+
+async def test_a_unit_that_failed_after_its_change_left_nothing_to_be_remembered(room: ApprovalsRoom) -> None:
+    (permit,) = await permits_of(room, 1)
+
+    def failing(tx: Any) -> None:
+        kept = tx.joint_reviews.find_by_permit_for_change(permit)
+        tx.joint_reviews.put(note_step(kept.review, permit, 7))
+        raise ValueError("after it was put")
+
+    with pytest.raises(ValueError, match="after it was put"):
+        await room.transactions.write(failing)
+    await room.push(ROAD, claims(permit, 1))
+    kept = await room.transactions.read(lambda tx: tx.joint_reviews.find_by_application("app_0"))
+    assert kept.review.permits[0].noted == ()
+
+
+def test_known_outcomes_are_found_by_their_index() -> None:
+    engine, said = create_memory_engine(), []
+    metadata.create_all(engine)
+    with engine.connect() as connection:
+        connection.connection.driver_connection.set_trace_callback(said.append)  # type: ignore[union-attr]
+        read_outcomes(connection, [("a", "1"), ("b", "2")])
+        (asked,) = [statement for statement in said if "approval_outcomes" in statement]
+        plan = [step[-1] for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}")]
+    assert plan
+    assert not [step for step in plan if step.startswith("SCAN")]
 
 
 async def test_what_is_refused_in_a_batch_leaves_nothing_and_takes_nothing_with_it(room: ApprovalsRoom) -> None:
