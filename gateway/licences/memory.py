@@ -17,7 +17,7 @@ from gateway.clock import Clock
 from gateway.licences.answers import AnswerForm
 from gateway.licences.ports import CASE, Case, LicencesTransaction
 from gateway.licences.standing import Asked, StandingAnswer, asked_by
-from gateway.partners.directory import PartnerDirectory
+from gateway.partners.directory import DirectorySnapshot, PartnerDirectory
 from gateway.partners.ports import DIRECTORY
 from gateway.records.entries import RecordEntry
 from gateway.transaction import Foreseen, Look, Transactions
@@ -138,8 +138,9 @@ class LicenceMemory:
         """An answer that stands, given again; None where none does.
 
         One for which the source is asked each time stands where it answers the very same; where it did not, what it
-        did answer is told, so that it is not asked twice. The caller's proof is spent with the entry, where there is a
-        ``use`` to spend. Raises ``ProofRefused`` then, and ``Overloaded``: it could not be recorded.
+        did answer is told, so that it is not asked twice. ``use`` of the caller's proof, if there is one to spend, is
+        spent with the entry, or before the source is asked.
+        Raises ``ProofRefused``, and ``Overloaded``: it could not be recorded.
         """
         application_id = request.application_id
         known = self._cases.get(application_id, now)
@@ -151,6 +152,12 @@ class LicenceMemory:
         fetched: Fetched | None = None
         copies: CopiesAtHand | Keeping
         if isinstance(standing.rests_on, Refetchable):
+            try:
+                await self.require(application_id, known, standing.snapshot, use)
+            except Moved:
+                self.forget(application_id, request.kind, known)
+                return None
+            use = None
             fetched = await self._certificates.fetch_again(standing.rests_on, now)
             if not self._certificates.found_the_same(standing.rests_on, fetched, standing.since):
                 return fetched
@@ -174,6 +181,40 @@ class LicenceMemory:
             return fetched
         return Again(standing.form, record_id)
 
+    async def require(
+        self, application_id: str, known: RememberedCase, snapshot: DirectorySnapshot, use: ProofUse | None = None
+    ) -> None:
+        """Before a source is asked on what is only remembered: it stands, and so does ``snapshot``; ``use`` is spent.
+
+        Raises ``Moved``, ``ProofRefused``, ``Overloaded``.
+        """
+
+        def look(tx: LicencesTransaction) -> bool:
+            if use is not None:
+                use.spend_in(tx)
+            return self._stands(tx, application_id, known, snapshot, None)
+
+        looks = looks_of(application_id, None)
+        stands = await self._transactions.write(Foreseen(look, looks if use is None else (use.look, *looks)))
+        if use is not None:
+            use.spent()
+        if not stands:
+            raise Moved
+
+    def _stands(
+        self,
+        tx: LicencesTransaction,
+        application_id: str,
+        known: RememberedCase,
+        snapshot: DirectorySnapshot,
+        copies: CopiesAtHand | None,
+    ) -> bool:
+        try:
+            known.require_standing(tx, application_id, copies)
+        except Moved:
+            return False
+        return self._partners.as_of(tx, snapshot) is snapshot
+
     def _record_again(
         self,
         tx: LicencesTransaction,
@@ -186,11 +227,8 @@ class LicenceMemory:
     ) -> str | None:
         """The entry; None where something that the answer rests on is found changed: a proof stays spent then."""
         at, facts = self._clock(), standing.facts
-        try:
-            known.require_standing(tx, application_id, copies if isinstance(copies, CopiesAtHand) else None)
-        except Moved:
-            return None
-        if at >= standing.until or self._partners.as_of(tx, standing.snapshot) is not standing.snapshot:
+        at_hand = copies if isinstance(copies, CopiesAtHand) else None
+        if at >= standing.until or not self._stands(tx, application_id, known, standing.snapshot, at_hand):
             return None
         if isinstance(copies, Keeping):
             copies.put(tx)

@@ -1,5 +1,6 @@
 """The one certificate that a request is answered from: the one the applicant confirmed, or a third party's."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -75,35 +76,43 @@ class Obtainer:
         now: datetime,
         gates: Gates,
         *,
-        from_memory: bool = False,
+        before_asking: Callable[[], Awaitable[None]] | None = None,
         fetched: Fetched | None = None,
     ) -> Found:
         """The certificate, verified at ``now``; where the source does not answer, one that nothing is known of.
 
-        With ``from_memory`` it may rest on copies that were at hand before (``Found.rests_on``); ``fetched`` is what
-        the source answered just now. What it answered is kept by the caller (``Found.keeping``).
+        With ``before_asking`` it may rest on copies that were at hand before (``Found.rests_on``), and that is awaited
+        before anything else is looked for. ``fetched`` is what the source answered just now. What it answered is kept
+        by the caller (``Found.keeping``).
         Raises ``NoECertificate``, ``ConfirmedCertificateGone``, ``ThirdPartyRefused``, ``NoSource``, ``Denied``.
         """
         try:
             if allowed.question.kind in THIRD_PARTY_KINDS:
                 return await self._theirs(allowed, holder_digest, now, gates)
-            return await self._own(allowed, now, gates, from_memory and fetched is None, fetched)
+            return await self._own(allowed, now, gates, before_asking, fetched)
         except (PartnerUnavailable, Indeterminate) as error:
             return self._out_of_reach(allowed, error, now)
 
     async def _own(
-        self, allowed: Allowed, now: datetime, gates: Gates, from_memory: bool, fetched: Fetched | None
+        self,
+        allowed: Allowed,
+        now: datetime,
+        gates: Gates,
+        before_asking: Callable[[], Awaitable[None]] | None,
+        fetched: Fetched | None,
     ) -> Found:
         application, kind = allowed.application, allowed.question.kind
         holder = HolderExpectation(allowed.party.code, allowed.party.name)
         holder_type = HOLDER_TYPES[application.applicant_kind]
         since = changed_since(allowed)
         with gates.passing(Gate.SOURCE):
-            obtained = (
-                self._certificates.remembered(kind, holder, region=application.region, at=now, since=since)
-                if from_memory
-                else None
-            ) or await self._fetch(allowed, holder, holder_type, now, since, fetched, kept_by_caller=True)
+            obtained = None
+            if before_asking is not None and fetched is None:
+                obtained = self._certificates.remembered(kind, holder, region=application.region, at=now, since=since)
+                if obtained is None:
+                    await before_asking()
+            if obtained is None:
+                obtained = await self._fetch(allowed, holder, holder_type, now, since, fetched, kept_by_caller=True)
         _tell(obtained, gates)
         definition = self._certificates.kinds.get(kind)
         here = tuple(each for each in obtained.verifications if definition.lies_in(each.claims, application.region))

@@ -208,8 +208,9 @@ class LicenceService:
         allowed = judge(case, asking.partner_code, request, snapshot, self._compiler, gates, now)
         holder_digest = self._digests.of(Use.HOLDER, allowed.holder_code)
         facts["holder_digest"] = holder_digest
+        before_asking = None if known is None else lambda: self._memory.require(request.application_id, known, snapshot)
         found = await self._obtainer.obtain(
-            allowed, holder_digest, now, gates, from_memory=known is not None, fetched=asking.fetched
+            allowed, holder_digest, now, gates, before_asking=before_asking, fetched=asking.fetched
         )
         leaving = self._leaving(allowed, allowed.compiled, found, now)
         looks = looks_of(request.application_id, found.rests_on or found.keeping)

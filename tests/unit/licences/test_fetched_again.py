@@ -15,11 +15,14 @@ from gateway.certificates.freshness import FreshnessLimit
 from gateway.certificates.kinds import business_licence
 from gateway.crypto.errors import SignatureInvalid
 from gateway.errors import GatewayError
-from gateway.partners.errors import AgreementRefused
+from gateway.partners.dpop import DpopProof
+from gateway.partners.errors import AgreementRefused, ProofRefused
 from gateway.partners.model import AgreementStatus
-from tests.support.licences import AT, LicencesRoom, an_applicant, licences_room, province
+from gateway.partners.proof_use import SharedProofUse
+from tests.support.licences import AT, LicencesRoom, an_applicant, licences_room, province, utility_caller
 from tests.support.storage import opened
 from tests.unit.licences.test_memory import Change, agreement_over, counted_reads, expired, said, withdrawn
+from tests.unit.licences.test_proof_use import request_of
 
 KIND = "business_licence"
 
@@ -171,13 +174,15 @@ async def test_a_revocation_takes_effect_with_the_list_that_tells_of_it(
     [(withdrawn, AuthorisationMissing), (expired, AuthorisationMissing), (agreement_over, AgreementRefused)],
     ids=["withdrawn", "expired", "agreement over"],
 )
-async def test_a_change_elsewhere_refuses_the_very_next_answer(
+async def test_a_change_elsewhere_refuses_the_very_next_answer_and_the_source_is_not_asked(
     room: LicencesRoom, application_id: str, asked: int, database_url: str, change: Change, refusal: type[GatewayError]
 ) -> None:
     with opened(database_url, room.clock) as elsewhere:
         await change(room, elsewhere, application_id)
+    before = queries(room)
     results = await asyncio.gather(*(room.ask(application_id) for _ in range(4)), return_exceptions=True)
     assert [type(each) for each in results] == [refusal] * 4
+    assert queries(room) == before
     entries = await room.entries("licence.disclosed")
     assert [each["result"] for each in entries] == ["done"] * asked + ["refused"] * 4
 
@@ -222,3 +227,15 @@ async def test_a_holder_who_has_none_any_more_is_told_so_and_nothing_is_at_hand(
         await room.ask(application_id)
     assert queries(room) <= before + 2
     assert await room.copies(KIND) == 0
+
+
+async def test_for_a_proof_that_was_spent_elsewhere_the_source_is_not_asked(
+    room: LicencesRoom, application_id: str, database_url: str
+) -> None:
+    proof = DpopProof("thumbprint", "jti-1", room.clock())
+    with opened(database_url, room.clock) as elsewhere:
+        await SharedProofUse(elsewhere, proof, room.clock()).spend()
+    before, request = queries(room), request_of(application_id)
+    with pytest.raises(ProofRefused):
+        await room.licences.answer(utility_caller(), request, SharedProofUse(room.transactions, proof, room.clock()))
+    assert queries(room) == before
