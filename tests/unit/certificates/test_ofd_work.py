@@ -68,6 +68,17 @@ def test_a_damaged_licence_is_never_valid(province: OfdProvince, position: int, 
     assert result.verdict is not Verdict.VALID or writer.unpack(changed) == writer.unpack(data)
 
 
+def test_an_archive_that_needs_a_later_zip_than_any_is_refused(province: OfdProvince) -> None:
+    data = province.licence()
+    needed = data.index(b"PK\x01\x02") + 6
+    changed = data[:needed] + bytes([64]) + data[needed + 1 :]
+    result = province.verifier().verify(changed, LICENCE, AT, None, province.evidence())
+    assert (result.verdict, result.failed_check and result.failed_check.check) == (
+        Verdict.INVALID,
+        "ofd.archive.method",
+    )
+
+
 @FUZZ
 @given(data=st.data())
 def test_a_licence_with_any_file_replaced_is_never_valid(province: OfdProvince, data: st.DataObject) -> None:

@@ -24,6 +24,8 @@ _LOCAL_SIGNATURE: Final = b"PK\x03\x04"
 _DESCRIPTOR_SIGNATURE: Final = b"PK\x07\x08"
 _ZIP64_LOCATOR: Final = b"PK\x06\x07"
 _MAX_COMMENT: Final = 0xFFFF
+_LATEST: Final = 63
+"""Version 6.3 of APPNOTE.TXT (§4.4.3), ten times; other readers give up beyond it. The high byte is the system's."""
 _ENCRYPTED: Final = 0x0001 | 0x0040 | 0x2000
 """Encrypted, strongly encrypted, directory masked."""
 _PATCHED: Final = 0x0020
@@ -67,8 +69,8 @@ def read_directory(data: bytes, max_entries: int, max_directory: int) -> tuple[Z
     """Every entry of the archive ``data``, in directory order; work is bounded by the two limits.
 
     Raises `OfdRefused`: ``ofd.archive`` (no ZIP), ``.entries`` (too many), ``.framing`` (other data around or between,
-    or a header that says something else than the directory), ``.overlap``, ``.method`` (encrypted, ZIP64, or packed by
-    another method than stored and deflated).
+    or a header that says something else than the directory), ``.overlap``, ``.method`` (encrypted, ZIP64, packed by
+    another method than stored and deflated, or of a later version of ZIP than there is).
     """
     count, at, end = _end_record(data, max_entries, max_directory)
     listed = list(_central_entries(data, count, at, end))
@@ -114,7 +116,9 @@ def _central_entries(data: bytes, count: int, at: int, end: int) -> Iterator[_Ce
         if at + _CENTRAL.size > end:
             raise _framing()
         fields = _CENTRAL.unpack_from(data, at)
-        signature, _, _, flags, method, _, _, checksum, packed, size, name_size, extra_size, comment_size = fields[:13]
+        signature, _, needed, flags, method, _, _, checksum, packed, size, name_size, extra_size, comment_size = fields[
+            :13
+        ]
         disk, _, attributes, offset = fields[13:]
         name_at = at + _CENTRAL.size
         extra_at = name_at + name_size
@@ -123,7 +127,7 @@ def _central_entries(data: bytes, count: int, at: int, end: int) -> Iterator[_Ce
             raise _framing()
         name = data[name_at:extra_at]
         _check_extra(data[extra_at : extra_at + extra_size], name, (size, packed, offset))
-        if flags & (_ENCRYPTED | _PATCHED) or method not in (STORED, DEFLATED):
+        if flags & (_ENCRYPTED | _PATCHED) or method not in (STORED, DEFLATED) or needed & 0xFF > _LATEST:
             raise OfdRefused(check="ofd.archive.method", remedy="压缩包已加密或使用了不支持的压缩方式")
         if _FULL in (packed, size, offset):
             raise _zip64()
