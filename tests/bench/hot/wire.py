@@ -20,6 +20,9 @@ Exchange = bytes | Generator[bytes, bytes, None]
 
 ANSWERS_WITHIN = 300.0
 """Seconds that a slice may take."""
+IDLE_S = 3.0
+"""Seconds after which a connection that nobody used is opened anew: servers let go of them after five, and a request
+that crosses their good-bye on the way is lost."""
 _END, _LENGTH = b"\r\n\r\n", b"content-length:"
 
 
@@ -197,11 +200,15 @@ class Fleet:
     def __init__(self, ports: Sequence[int], connections: int) -> None:
         self.ports, self.size = ports, connections
         self._connections: dict[int, list[_ClientConnection]] = {port: [] for port in ports}
+        self._used_at = 0.0
 
     async def open(self) -> None:
         """Connect, also anew where the other side let go of a connection that was idle."""
         loop = asyncio.get_running_loop()
         idle = _Run(iter(()), b"", 0, loop.create_future())
+        if time.perf_counter() - self._used_at > IDLE_S:
+            self.close()
+            self._connections = {port: [] for port in self.ports}
         for port, connections in self._connections.items():
             kept = connections
             # Looked at again after each wait: while one is connected, another may be let go of.
@@ -221,7 +228,8 @@ class Fleet:
             connection.run = run
             connection.next()
         await asyncio.wait_for(run.done, ANSWERS_WITHIN)
-        return Answered(run.took, time.perf_counter() - began, run.last_body)
+        self._used_at = time.perf_counter()
+        return Answered(run.took, self._used_at - began, run.last_body)
 
     def close(self) -> None:
         for connections in self._connections.values():
