@@ -25,6 +25,8 @@ _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _METHOD = re.compile(_NAME)
 _LINES = re.compile(rf"(?:{_NAME}: [\t\x20-\x7e]*\r\n)*")
 """Header lines, each with a name (RFC 9110 §5.6.2) and a value."""
+_PLAIN = re.compile(r"(https?://[a-z0-9.-]+(?::[0-9]+)?)((?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)+)")
+"""Addresses whose path is written as it is sent: nothing to escape, no dot segments, no query."""
 _BODILESS = frozenset({"GET", "HEAD"})
 _PORTS = {"http": 80, "https": 443}
 
@@ -120,8 +122,8 @@ class WireClient(TryingClient):
 
 
 @dataclass(frozen=True, slots=True)
-class _Target:
-    """Where requests to an address go, and how their heads begin behind the method."""
+class _Server:
+    """Where requests go, and how their heads go on behind method and path."""
 
     origin: Origin
     head: bytes
@@ -129,11 +131,11 @@ class _Target:
 
 def _written(request: HttpRequest) -> tuple[Origin, bytes]:
     """Where to, and all bytes of ``request``. Raises ``ExchangeFailed``."""
-    target = _target(request.url)
+    server, path = _read(request.url)
     lines = _lines(request.method, request.headers)
     if request.body or request.method not in _BODILESS:
         lines += b"content-length: %d\r\n" % len(request.body)
-    return target.origin, b"%b%b%b\r\n%b" % (request.method.encode(), target.head, lines, request.body)
+    return server.origin, b"%b %b%b%b\r\n%b" % (request.method.encode(), path, server.head, lines, request.body)
 
 
 def _lines(method: str, headers: Mapping[str, str]) -> bytes:
@@ -146,19 +148,35 @@ def _lines(method: str, headers: Mapping[str, str]) -> bytes:
     return lines.encode()
 
 
+def _read(url: str) -> tuple[_Server, bytes]:
+    """The server and the path that httpx reads in ``url``. Raises ``ExchangeFailed``."""
+    plain = _PLAIN.fullmatch(url)
+    if plain is not None:
+        return _server(plain[1]), plain[2].encode()
+    read = _url(url)
+    return _server_of(read), read.raw_path
+
+
 @lru_cache(256)
-def _target(url: str) -> _Target:
-    """What httpx reads in ``url``. Raises ``ExchangeFailed``."""
+def _server(plain: str) -> _Server:
+    """Of an address without a path: what is behind it may tell of a person, and is remembered by nobody."""
+    return _server_of(_url(plain))
+
+
+def _url(url: str) -> httpx.URL:
     try:
-        read = httpx.URL(url)
+        return httpx.URL(url)
     except (httpx.InvalidURL, ValueError):
         raise _malformed() from None
+
+
+def _server_of(read: httpx.URL) -> _Server:
     host = read.raw_host.decode("ascii")
     if read.scheme not in _PORTS or not host or read.userinfo:
         raise _malformed()
     fixed = f"accept-encoding: identity\r\nuser-agent: {USER_AGENT}\r\n".encode()
-    head = b" %b HTTP/1.1\r\nhost: %b\r\n%b" % (read.raw_path, read.netloc, fixed)
-    return _Target((read.scheme, host, read.port or _PORTS[read.scheme]), head)
+    head = b" HTTP/1.1\r\nhost: %b\r\n%b" % (read.netloc, fixed)
+    return _Server((read.scheme, host, read.port or _PORTS[read.scheme]), head)
 
 
 def _malformed() -> ExchangeFailed:

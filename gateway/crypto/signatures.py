@@ -103,12 +103,11 @@ def verify_signature(
         message, signature = _octets(message), _octets(signature)
     if isinstance(public_key, str):
         public_key = public_key.encode("ascii", "replace")
-    key: Any = public_key
-    if isinstance(public_key, bytes | bytearray | memoryview):
-        key = _load(scheme, bytes(public_key))
-    elif (kind := _kind_of(key)) is rsa.RSAPublicKey or kind is ed25519.Ed25519PublicKey:
-        check_strength(key)
+    encoded = isinstance(public_key, bytes | bytearray | memoryview)
+    key: Any = _load(scheme, bytes(public_key)) if encoded else public_key  # type: ignore[arg-type]
     kind = _kind_of(key)
+    if not encoded and kind in (rsa.RSAPublicKey, ed25519.Ed25519PublicKey):  # others were checked as they were loaded
+        check_strength(key)
     try:
         if kind is sm2.Sm2PublicKey and scheme is Scheme.SM2_SM3:
             key.verify(message, signature, encoding or Encoding.EITHER)

@@ -195,7 +195,9 @@ class AccessGate:
     shared: Transactions[PartnersTransaction] | None = None
     _seen: ReplayMemory = field(default_factory=lambda: ReplayMemory(PROOF_MEMORY))
     _verdicts: OrderedDict[bytes, _TokenVerdict] = field(default_factory=OrderedDict)
-    _standing: tuple[DirectorySnapshot, dict[tuple[str, str, int], Partner]] = (DirectorySnapshot(0), {})
+    _standing: tuple[DirectorySnapshot, dict[tuple[str, str, int], Partner]] = field(
+        default_factory=lambda: (DirectorySnapshot(0), {})
+    )
     """Whose tokens, keys and epochs stand by the directory that was seen last: that is all it takes."""
 
     async def authenticate(

@@ -1,12 +1,16 @@
 """The lean HTTP client against a server that speaks raw bytes, held to what the one on httpx does."""
 
 import asyncio
+import re
 import ssl
 from contextlib import asynccontextmanager
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from adapters.http_client import HttpLimits, HttpRequest, HttpxClient
+from adapters import http_wire
+from adapters.http_client import ExchangeFailed, HttpLimits, HttpRequest, HttpxClient
 from adapters.http_wire import WireClient
 from gateway.errors import PartnerUnavailable
 from tests.support.tiny_tls import tls_server
@@ -304,3 +308,28 @@ async def test_a_server_must_be_whom_it_says(tmp_path):
         peer.url = peer.url.replace("localhost", "127.0.0.1")
         assert await check_of(client, peer) == "http.connection"
         await client.aclose()
+
+
+_SEGMENT = st.text("abcXYZ019_~-.%+:@", min_size=1, max_size=6)
+
+
+@given(
+    scheme=st.sampled_from(["http", "https", "HTTP", "ftp"]),
+    host=st.sampled_from(["a.example", "127.0.0.1", "A.example", "[::1]", "a..b", "x_y", "u@a.example"]),
+    port=st.sampled_from(["", ":80", ":443", ":8080", ":", ":99999"]),
+    path=st.lists(_SEGMENT, max_size=4).map(lambda parts: "".join(f"/{part}" for part in parts)),
+    end=st.sampled_from(["", "/", "?", "?a=b", "#f", "\n"]),
+)
+def test_what_is_read_quickly_of_an_address_is_what_httpx_reads(scheme, host, port, path, end):
+    request = HttpRequest("GET", f"{scheme}://{host}{port}{path}{end}", {}, b"", True, 1)
+
+    def written():
+        try:
+            return http_wire._written(request)
+        except ExchangeFailed as failed:
+            return failed.check
+
+    quick = written()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(http_wire, "_PLAIN", re.compile("(?!)"))
+        assert quick == written()
