@@ -6,7 +6,7 @@ import ssl
 from contextlib import asynccontextmanager
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from adapters import http_wire
@@ -320,6 +320,9 @@ _SEGMENT = st.text("abcXYZ019_~-.%+:@", min_size=1, max_size=6)
     path=st.lists(_SEGMENT, max_size=4).map(lambda parts: "".join(f"/{part}" for part in parts)),
     end=st.sampled_from(["", "/", "?", "?a=b", "#f", "\n"]),
 )
+@example(scheme="http", host="a.example", port="", path="/a/../b", end="")
+@example(scheme="http", host="a.example", port="", path="/./b", end="")
+@example(scheme="http", host="a.example", port="", path="/..b/.", end="")
 def test_what_is_read_quickly_of_an_address_is_what_httpx_reads(scheme, host, port, path, end):
     request = HttpRequest("GET", f"{scheme}://{host}{port}{path}{end}", {}, b"", True, 1)
 
