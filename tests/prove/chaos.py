@@ -4,10 +4,11 @@ What a lane does next follows from the seed and the lane's name; only when somet
 """
 
 import asyncio
+import contextlib
 import random
 import signal
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -63,39 +64,56 @@ SHORT = Pace(
 """For the short form."""
 
 
+class _Over(Exception):
+    """The chaos is to end, and this lane is between two steps."""
+
+
 class Chaos:
-    """Runs until cancelled; ``mend`` puts everything right again."""
+    """Runs until it is told to ``end``; ``mend`` then puts everything right again.
+
+    A lane ends between two steps and never within one: whoever was sent a signal is known to be gone, and whoever was
+    started is known.
+    """
 
     def __init__(self, system: System, tally: Tally, pace: Pace, *, can_fail_fsync: bool) -> None:
         self._system, self._tally, self._pace = system, tally, pace
         self._can_fail_fsync = can_fail_fsync
+        self._over = asyncio.Event()
 
     async def run(self) -> None:
         """All lanes at once."""
+        lanes = [self._gateway_lane(process) for process in self._system.processes]
+        lanes += [self._partner_lane(partner) for partner in self._system.partners.values()]
+        if self._system.cluster is not None:
+            lanes.append(self._database_lane())
+        lanes.append(self._fault_lane())
         async with asyncio.TaskGroup() as group:
-            for process in self._system.processes:
-                group.create_task(self._gateway_lane(process))
-            for partner in self._system.partners.values():
-                group.create_task(self._partner_lane(partner))
-            if self._system.cluster is not None:
-                group.create_task(self._database_lane())
-            group.create_task(self._fault_lane())
+            for lane in lanes:
+                group.create_task(_until_over(lane))
+
+    def end(self) -> None:
+        """No further step; ``run`` answers once those under way are done."""
+        self._over.set()
 
     async def mend(self) -> None:
         """Every fault ended, every process running."""
         system = self._system
         for link in system.links.values():
             link.mend()
-        for slot in self._slots().values():
-            slot.disarm()
-            slot.set_clock(0.0)
-            slot.fail_fsync(fails=False)
+        for process in system.processes:
+            if process.slot.fired() and process.child is not None:
+                await process.child.ended.wait()
+            process.slot.disarm()
+            process.slot.set_clock(0.0)
+            process.slot.fail_fsync(fails=False)
         if system.layout.disk is not None:
             system.layout.disk.clear()
         if system.cluster is not None:
+            system.cluster.slot.fail_fsync(fails=False)
             await system.cluster.start()
         for process in system.processes:
-            await self._running(process)
+            while not await self._runs(process):  # noqa: ASYNC110 - what is waited for tells nobody
+                await asyncio.sleep(0.3)
         for partner in system.partners.values():
             if partner.child is None or partner.child.ended.is_set():
                 await system.start_partner(partner)
@@ -106,16 +124,32 @@ class Chaos:
     def _slots(self) -> dict[str, Slot]:
         return {process.name: process.slot for process in self._system.processes}
 
+    async def _pause(self, seconds: float, ended: asyncio.Event | None = None) -> bool:
+        """Let so much time pass, or less where ``ended`` is set; answers whether it is. Raises ``_Over``."""
+        waits = [asyncio.create_task(event.wait()) for event in (self._over, ended) if event is not None]
+        try:
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        if self._over.is_set():
+            raise _Over
+        return ended is not None and ended.is_set()
+
     async def _running(self, process: GatewayProcess) -> None:
         """Start it until it is up: while its database is away, it refuses to start."""
-        while True:
-            if process.child is None or process.child.ended.is_set():
-                await self._system.start(process)
-            if await self._system.until_ready(process):
-                return
-            if process.child is not None and process.child.ended.is_set():
-                self._tally.ended_by_themselves[process.name] += 1
-            await asyncio.sleep(0.3)
+        while not await self._runs(process):
+            await self._pause(0.3)
+
+    async def _runs(self, process: GatewayProcess) -> bool:
+        """One try to have it running."""
+        if process.child is None or process.child.ended.is_set():
+            await self._system.start(process)
+        if await self._system.until_ready(process):
+            return True
+        if process.child is not None and process.child.ended.is_set():
+            self._tally.ended_by_themselves[process.name] += 1
+        return False
 
     async def _gateway_lane(self, process: GatewayProcess) -> None:
         chance, boundaries = self._chance(process.name), boundaries_of(process.role)
@@ -138,9 +172,7 @@ class Chaos:
     async def _live(self, process: GatewayProcess, seconds: float) -> None:
         """Let it be; one that ends by itself meanwhile is started again."""
         assert process.child is not None
-        try:
-            await asyncio.wait_for(process.child.ended.wait(), seconds)
-        except TimeoutError:
+        if not await self._pause(seconds, process.child.ended):
             return
         self._tally.ended_by_themselves[process.name] += 1
         await self._running(process)
@@ -148,11 +180,7 @@ class Chaos:
     async def _kill_at(self, process: GatewayProcess, boundary: Boundary, hit: int) -> None:
         assert process.child is not None
         process.slot.arm(boundary.slug, 1 if boundary.rare else hit)
-        try:
-            patience = RARE_NOT_MET_WITHIN if boundary.rare else NOT_MET_WITHIN
-            await asyncio.wait_for(process.child.ended.wait(), patience)
-        except TimeoutError:
-            process.slot.disarm()
+        if not await self._pause(RARE_NOT_MET_WITHIN if boundary.rare else NOT_MET_WITHIN, process.child.ended):
             await self._kill(process, f"{process.role}: at any moment")
             return
         if process.slot.fired():
@@ -170,21 +198,21 @@ class Chaos:
     async def _partner_lane(self, partner: Partner) -> None:
         chance = self._chance(partner.name)
         while True:
-            await asyncio.sleep(chance.uniform(*self._pace.partner_lives))
+            await self._pause(chance.uniform(*self._pace.partner_lives))
             assert partner.child is not None
             if partner.child.signal(signal.SIGKILL):
                 await partner.child.ended.wait()
                 self._tally.kills[f"{partner.name}: at any moment"] += 1
             else:
                 raise RuntimeError(f"{partner.name} ended by itself, with {partner.child.code}; see its log")
-            await asyncio.sleep(chance.uniform(0.0, 0.5))
+            await self._pause(chance.uniform(0.0, 0.5))
             await self._system.start_partner(partner)
 
     async def _database_lane(self) -> None:
         chance, cluster = self._chance("database"), self._system.cluster
         assert cluster is not None
         while True:
-            await asyncio.sleep(chance.uniform(*self._pace.database_lives))
+            await self._pause(chance.uniform(*self._pace.database_lives))
             whole, pick, away = chance.random() < WHOLE_DATABASE, chance.randrange(1000), chance.uniform(0.0, 1.0)
             if not whole:
                 if cluster.kill_one_backend(pick):
@@ -192,7 +220,7 @@ class Chaos:
                 continue
             if cluster.kill():
                 self._tally.kills["database: whole server"] += 1
-            await asyncio.sleep(away)
+            await self._pause(away)
             await cluster.start()
 
     async def _fault_lane(self) -> None:
@@ -206,7 +234,7 @@ class Chaos:
         if self._system.layout.disk is not None:
             kinds.append(("full disk", self._full_disk))
         while True:
-            await asyncio.sleep(chance.uniform(*self._pace.fault_is_away))
+            await self._pause(chance.uniform(*self._pace.fault_is_away))
             name, stage = chance.choice(kinds)
             await stage(chance, chance.uniform(*self._pace.fault_lasts))
             self._tally.faults[name] += 1
@@ -215,7 +243,7 @@ class Chaos:
         link = self._system.links[chance.choice(sorted(self._system.links))]
         amount = float(chance.randrange(1, 600)) if fault is LinkFault.CUT else chance.uniform(0.01, 0.5)
         link.fail(fault, amount)
-        await asyncio.sleep(lasts)
+        await self._pause(lasts)
         link.mend()
 
     async def _clock_jump(self, chance: random.Random, lasts: float) -> None:
@@ -225,7 +253,7 @@ class Chaos:
         seconds = chance.choice((-1, 1)) * self._pace.clock_jump_s ** chance.uniform(0.2, 1.0)
         for name in jumping:
             slots[name].set_clock(seconds)
-        await asyncio.sleep(lasts)
+        await self._pause(lasts)
         for name in jumping:
             slots[name].set_clock(0.0)
 
@@ -235,12 +263,17 @@ class Chaos:
             slots["database"] = self._system.cluster.slot
         slot = slots[chance.choice(sorted(slots))]
         slot.fail_fsync(fails=True)
-        await asyncio.sleep(lasts)
+        await self._pause(lasts)
         slot.fail_fsync(fails=False)
 
     async def _full_disk(self, _chance: random.Random, lasts: float) -> None:
         disk = self._system.layout.disk
         assert disk is not None
         await asyncio.to_thread(disk.fill)
-        await asyncio.sleep(lasts)
+        await self._pause(lasts)
         disk.clear()
+
+
+async def _until_over(lane: Coroutine[None, None, None]) -> None:
+    with contextlib.suppress(_Over):
+        await lane

@@ -104,7 +104,10 @@ class _KillPoints:
             return
         self._hits += 1
         if self._hits == int(hit):
-            os.rename(armed, os.path.join(slot, FIRED))
+            try:
+                os.rename(armed, os.path.join(slot, FIRED))
+            except FileNotFoundError:  # disarmed just now
+                return
             os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -179,9 +179,8 @@ class _Run:
                     f"{self._seen.look()} outcomes acknowledged"
                 )
             await asyncio.sleep(0.2)
-        killing.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await killing
+        chaos.end()
+        await killing
         await chaos.mend()
 
     async def _rest(self, people: applicants.Applicants) -> int:
