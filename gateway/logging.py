@@ -4,6 +4,8 @@ The redaction is a last line of defence, not a licence to log: it takes out iden
 codes wherever they stand, and whatever lies under a name that holds personal data or secrets.
 """
 
+import asyncio
+import atexit
 import json
 import logging
 import re
@@ -133,7 +135,8 @@ def configure_logging(level: str = "INFO", stream: TextIO | None = None) -> None
 def info_in_own_words(event: str, **words: str | float | None) -> None:
     """Log ``event`` with nothing but the gateway's own words: names that are not forbidden, values that nobody sent.
 
-    The same line as any other way, at a third of its cost: there is nothing in it to redact.
+    The same line as any other way, at a third of its cost: there is nothing in it to redact. In an event loop it is
+    written in the loop's next round, with all others of this one; ``at`` tells in which order things happened.
     """
     lines, processors = _plain, structlog.get_config()["processors"]
     if not processors or processors[-1] is not _render or lines is None:
@@ -141,7 +144,7 @@ def info_in_own_words(event: str, **words: str | float | None) -> None:
         return
     if lines.level <= logging.INFO:
         at = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-        lines.msg(orjson.dumps({**words, "event": event, "level": "info", "at": at}).decode())
+        lines.soon(orjson.dumps({**words, "event": event, "level": "info", "at": at}).decode())
 
 
 class _Lines:
@@ -153,14 +156,37 @@ class _Lines:
     def __init__(self, stream: TextIO, level: int = logging.NOTSET) -> None:
         self._stream = stream
         self.level = level
+        self._kept: list[str] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
 
-    def msg(self, line: str) -> None:
-        """Write ``line``, at once."""
+    def soon(self, line: str) -> None:
+        """Write ``line`` in the next round of the running event loop, or at once where there is none.
+
+        Of the one thread whose loop that is.
+        """
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.msg(line)
+            return
+        self._kept.append(line)
+        if len(self._kept) == 1 or loop is not self._loop:  # one that was closed meanwhile has no next round
+            self._loop = loop
+            loop.call_soon(self.write_kept)
+
+    def write_kept(self) -> None:
+        """Write what is kept for the next round."""
+        kept, self._kept = self._kept, []
+        if kept:
+            self.msg(*kept)
+
+    def msg(self, *lines: str) -> None:
+        """Write ``lines``, at once."""
         try:
             try:
-                self._stream.write(line + "\n")
+                self._stream.write("\n".join(lines) + "\n")
             except UnicodeEncodeError:
-                self._stream.write(json.dumps(json.loads(line)) + "\n")
+                self._stream.write("".join([json.dumps(json.loads(line)) + "\n" for line in lines]))
             self._stream.flush()
         except (OSError, ValueError) as fault:
             with suppress(OSError, ValueError):
@@ -171,6 +197,12 @@ class _Lines:
 
 _plain: _Lines | None = None
 """Where lines go that need no redaction, once logging is configured."""
+
+
+@atexit.register
+def _write_what_is_kept() -> None:
+    if _plain is not None:
+        _plain.write_kept()
 
 
 def _render(_logger: WrappedLogger, _method: str, event: EventDict) -> str:

@@ -51,6 +51,7 @@ from gateway.licences.third_parties import THIRD_PARTY_KINDS
 from gateway.partners.directory import DirectorySnapshot, PartnerDirectory
 from gateway.records.entries import Fact, RecordEntry
 from gateway.records.refusals import refusals_recorded
+from gateway.rounds import Round
 from gateway.transaction import Foreseen, Transactions
 from schemas.partner_api import LicenceExplanation, VerifiedLicenceRequest
 from schemas.wire import Typ
@@ -104,6 +105,7 @@ class LicenceService:
         self._digests = digests
         self._answer_key = answer_key
         self._issuer = issuer
+        self._round = Round()
         self._memory = LicenceMemory(transactions, certificates, partners, clock, DISCLOSED)
 
     async def answer(self, caller: Caller, request: VerifiedLicenceRequest, use: ProofUse | None = None) -> str:
@@ -123,6 +125,9 @@ class LicenceService:
                 await use.spend()
             outcome = await self._run(_Asking(code, request, now, DISCLOSED, code, Gates(), again))
             form, record_id = self._form(code, request, outcome.leaving), outcome.record_id
+        return await self._round.run(lambda: self._signed(form, now, record_id))
+
+    def _signed(self, form: AnswerForm, now: datetime, record_id: str) -> str:
         claims = form.filled_in(now, self._make_id("lic"), record_id)
         return sign_jws(claims, self._answer_key(), Typ.VERIFIED_LICENCE)
 

@@ -34,6 +34,7 @@ from gateway.partners.ports import PartnersTransaction
 from gateway.partners.proof_use import PROOF_USE, SharedProofUse
 from gateway.partners.replay import ReplayMemory
 from gateway.records.entries import RecordEntry
+from gateway.rounds import Round
 from gateway.transaction import Transactions
 from schemas.partner_api import TokenResponse
 from schemas.wire import Typ
@@ -194,6 +195,7 @@ class AccessGate:
     issuer: str
     shared: Transactions[PartnersTransaction] | None = None
     _seen: ReplayMemory = field(default_factory=lambda: ReplayMemory(PROOF_MEMORY))
+    _round: Round = field(default_factory=Round)
     _verdicts: OrderedDict[bytes, _TokenVerdict] = field(default_factory=OrderedDict)
     _standing: tuple[DirectorySnapshot, dict[tuple[str, str, int], Partner]] = field(
         default_factory=lambda: (DirectorySnapshot(0), {})
@@ -216,12 +218,25 @@ class AccessGate:
 
         None where there is nobody else to know it.
         """
+        snapshot = await self.directory.snapshot()
+        caller, proof = await self._round.run(lambda: self._admit(snapshot, authorizations, proofs, method, uri, at))
+        return caller, None if self.shared is None else SharedProofUse(self.shared, proof, at)
+
+    def _admit(
+        self,
+        snapshot: DirectorySnapshot,
+        authorizations: Sequence[str],
+        proofs: Sequence[str],
+        method: str,
+        uri: str,
+        at: datetime,
+    ) -> tuple[Caller, DpopProof]:
         # 1 one token, under the DPoP scheme: a bound token shown as a bearer token is refused (RFC 9449 §7.2)
         token = _presented_token(authorizations)
         # 2 the token is ours, of this type, for us and current
         verdict = self._verdict(token, at)
         # 3 its partner is still active, and the key that earned it is not revoked
-        partner = self._standing_partner(await self.directory.snapshot(), verdict)
+        partner = self._standing_partner(snapshot, verdict)
         # 4 the request is signed by the key that the token is bound to
         if len(proofs) != 1:
             raise proof_refused("missing", "须以恰好一个 DPoP 请求头出示持有证明")
@@ -231,8 +246,7 @@ class AccessGate:
         # 5 and was not made before
         if not self._seen.first_seen(proof.thumbprint, proof.token_id, at):
             raise proof_refused("replayed", "DPoP 证明只能使用一次，请重新签发")
-        caller = Caller(partner.code, partner.role, proof.thumbprint, verdict.scopes, partner.regions)
-        return caller, None if self.shared is None else SharedProofUse(self.shared, proof, at)
+        return Caller(partner.code, partner.role, proof.thumbprint, verdict.scopes, partner.regions), proof
 
     def _standing_partner(self, snapshot: DirectorySnapshot, verdict: _TokenVerdict) -> Partner:
         if self._standing[0] is not snapshot:

@@ -1,5 +1,6 @@
 """The last line of defence: what must not be in a log is not in it."""
 
+import asyncio
 import io
 import logging
 import re
@@ -155,3 +156,35 @@ def test_a_line_in_our_own_words_is_seen_by_whoever_captures_lines(stream: io.St
         info_in_own_words("request", status=200)
     assert seen == [{"event": "request", "status": 200, "log_level": "info"}]
     assert stream.getvalue() == ""
+
+
+async def test_lines_in_our_own_words_are_written_in_the_next_round_of_the_loop(stream: io.StringIO) -> None:
+    for status in (200, 201):
+        info_in_own_words("request", status=status)
+    assert stream.getvalue() == ""
+    await asyncio.sleep(0)
+    assert [orjson.loads(line)["status"] for line in stream.getvalue().splitlines()] == [200, 201]
+
+
+def test_lines_of_a_loop_that_ended_are_written_with_the_next_ones(stream: io.StringIO) -> None:
+    loop = asyncio.new_event_loop()
+    loop.call_soon(lambda: (info_in_own_words("request", status=200), loop.stop()))
+    loop.run_forever()
+    loop.close()
+    assert stream.getvalue() == "", "its next round never came"
+
+    async def log_another() -> None:
+        info_in_own_words("request", status=201)
+        await asyncio.sleep(0)
+
+    asyncio.run(log_another())
+    assert [orjson.loads(line)["status"] for line in stream.getvalue().splitlines()] == [200, 201]
+
+
+async def test_lines_that_a_stream_cannot_write_are_escaped_each_by_itself() -> None:
+    raw = io.BytesIO()
+    configure_logging("INFO", io.TextIOWrapper(raw, encoding="ascii", write_through=True))
+    for name in ("办电", "用电"):
+        info_in_own_words(name)
+    await asyncio.sleep(0)
+    assert [orjson.loads(line)["event"] for line in raw.getvalue().splitlines()] == ["办电", "用电"]
