@@ -74,6 +74,14 @@ class KeyDirectory:
 
     keys: Mapping[KeyPurpose, tuple[DatedKey, ...]]
     lookup_secret: bytes = field(repr=False)
+    _public: Mapping[KeyPurpose, tuple[VerificationKey, ...]] = field(init=False, repr=False, compare=False)
+    """Derived once: a token is verified with each request, and a key made anew costs as much again."""
+
+    def __post_init__(self) -> None:
+        public = {
+            purpose: tuple(dated.key.public() for dated in dated_keys) for purpose, dated_keys in self.keys.items()
+        }
+        object.__setattr__(self, "_public", public)
 
     def signing(self, purpose: KeyPurpose, on: date) -> SigningKey:
         """The newest key that may sign on ``on``. Raises ``KeyDirectoryError`` when all are dated later."""
@@ -86,7 +94,7 @@ class KeyDirectory:
 
     def verification(self, purpose: KeyPurpose) -> tuple[VerificationKey, ...]:
         """The public halves of all keys of ``purpose``, newest first."""
-        return tuple(dated.key.public() for dated in self.keys[purpose])
+        return self._public[purpose]
 
     def all_verification(self) -> tuple[VerificationKey, ...]:
         """The public halves of all keys, in a stable order."""

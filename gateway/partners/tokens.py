@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, Protocol
 
@@ -367,6 +368,7 @@ def _assertion_policy(issuer: str, client: str) -> JwsPolicy:
     )
 
 
+@lru_cache(16)
 def _token_policy(issuer: str) -> JwsPolicy:
     return JwsPolicy(
         typ=frozenset({Typ.ACCESS_TOKEN}),
