@@ -13,6 +13,7 @@ from adapters.storage.pending import Pending
 from adapters.storage.read_ahead import ReadAhead
 from adapters.storage.records import BatchRecords
 from adapters.storage.sealed import AtRest
+from adapters.storage.standing_looks import StandingLooks
 from adapters.storage.statements import Statements
 from adapters.storage.unit_of_work import NOTHING_AHEAD, READERS, SqlUnitOfWork
 from gateway.transaction import Look
@@ -26,7 +27,10 @@ _DATABASE_FAULTS = (OperationalError, InterfaceError, InternalError)
 
 
 class BatchRun:
-    """``deferred`` keeps changes back that are written together; without it each is written at its time."""
+    """``deferred`` keeps changes back that are written together; without it each is written at its time.
+
+    ``standing`` are the looks of the batches before.
+    """
 
     def __init__(
         self,
@@ -35,8 +39,10 @@ class BatchRun:
         records: BatchRecords,
         outbox: BatchOutbox,
         deferred: Deferred | None,
+        standing: StandingLooks,
     ) -> None:
-        self._connection, self._at_rest = connection, at_rest
+        self._connection, self._at_rest, self._standing = connection, at_rest, standing
+        self._looked: ReadAhead | None = None
         self._records, self._outbox, self._deferred = records, outbox, deferred
 
     def run(self, units: Sequence[Pending]) -> int:
@@ -48,9 +54,11 @@ class BatchRun:
         """
         connection, deferred = self._connection, self._deferred
         done, ahead, waits = 0, ReadAhead(READERS), _Waits(connection)
-        if units[0].looks_only:
+        if units[0].looks_only:  # so do all: those that do come last
+            self._looked = ahead = ReadAhead(READERS, self._standing.as_of(connection))
             ahead.fill(connection, _looks_of(units))
         else:
+            self._standing.end()
             self._run_one(units[0], self._unit(NOTHING_AHEAD))
             done = 1
         unit = self._unit(ahead)
@@ -73,6 +81,11 @@ class BatchRun:
                 raise
         waits.as_before()
         return done
+
+    def committed(self) -> None:
+        """What was looked at stands for the next batch, where this one did nothing else."""
+        if self._looked is not None:
+            self._standing.keep(self._looked)
 
     def _unit(self, ahead: ReadAhead) -> "_Unit":
         """For one unit after the other, as long as they look at the same that was read ahead."""

@@ -13,12 +13,20 @@ Reader = Callable[[Connection, Sequence[tuple[Any, ...]]], Mapping[tuple[Any, ..
 
 
 class ReadAhead:
-    """What was read for the units of one batch, by look; empty until it is filled."""
+    """What was read for the units of one batch, by look; empty until it is filled.
 
-    def __init__(self, readers: Mapping[str, Reader]) -> None:
+    ``standing`` was read before and is sure to be the same still.
+    """
+
+    def __init__(self, readers: Mapping[str, Reader], standing: Mapping[Look, Any] | None = None) -> None:
         self._readers = readers
+        self._standing = standing or {}
         self._found: dict[Look, Any] = {}
         self.filled = False
+        self.read: list[tuple[Look, Any]] = []
+        """What had to be read."""
+        self.changed: set[Look] = set()
+        """What units of the batch changed."""
 
     def fill(self, connection: Connection, looks: Iterable[Look]) -> None:
         """Read it all: a statement for each sort of look, in the order of the readers.
@@ -27,16 +35,22 @@ class ReadAhead:
         """
         keys: defaultdict[str, dict[tuple[Hashable, ...], None]] = defaultdict(dict)
         for look in looks:
-            keys[look.what][look.key] = None
+            if look in self._standing:
+                self._found[look] = self._standing[look]
+            else:
+                keys[look.what][look.key] = None
         for what in sorted(keys, key=list(self._readers).index):
             found = self._readers[what](connection, list(keys[what]))
-            self._found.update((Look(what, key), value) for key, value in found.items())
+            self.read += [(Look(what, key), value) for key, value in found.items()]
+        self._found.update(self.read)
         self.filled = True
 
     def forget(self, looks: Iterable[Look]) -> None:
         """What is looked at so was changed: whoever comes after in this batch reads by itself."""
         for look in looks:
             self._found.pop(look, None)
+            if self.filled:
+                self.changed.add(look)
 
     def get(self, look: Look) -> Any | None:
         """What was read for ``look``; None where nothing was."""

@@ -33,6 +33,7 @@ from adapters.storage.records import (
     write_batch,
 )
 from adapters.storage.sealed import AtRest
+from adapters.storage.standing_looks import StandingLooks
 from adapters.storage.unit_of_work import SqlUnitOfWork
 from gateway.clock import Clock
 from gateway.delivery.hand_over import HandOver
@@ -89,6 +90,7 @@ class GroupWriter:
         self.hand_over: HandOver | None = None
         """To whom events go as they are committed."""
         self._connection: Connection | None = None
+        self._standing = StandingLooks()
         self._holder = uuid4().hex
         self._head: LogHead | None = None
         self._waiting: deque[Pending] = deque()
@@ -260,7 +262,8 @@ class GroupWriter:
             try:
                 head = taken = self._head or take_log(connection, self._holder, self._clock())
                 records = BatchRecords(head)
-                done = BatchRun(connection, self._at_rest, records, outbox, deferred).run(batch)
+                run = BatchRun(connection, self._at_rest, records, outbox, deferred, self._standing)
+                done = run.run(batch)
                 if deferred:
                     deferred.write(connection)
                 outbox.write(connection)
@@ -271,9 +274,11 @@ class GroupWriter:
             _commit_phase(transaction)
         except BaseException:
             outbox.broken_off()
+            self._standing.end()
             self._disconnect()
             raise
         self._head = head
+        run.committed()
         outbox.committed()
         if self._watch is not None:
             self._watch.committed(done, time.perf_counter() - began)

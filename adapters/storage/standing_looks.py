@@ -1,0 +1,56 @@
+"""What was read ahead for earlier batches and still stands, because nobody has written anything since.
+
+SQLite tells each connection whether another one has committed (``PRAGMA data_version``). What this one commits its
+writer knows: a batch whose units say beforehand what they look at changes nothing of that but what it says; any other
+batch ends it all. PostgreSQL has no such answer, and rows are held there by reading them: nothing stands.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from adapters.storage.plain import Plain, is_postgresql
+from adapters.storage.read_ahead import ReadAhead
+from gateway.certificates.ports import COPIES
+from gateway.licences.ports import CASE
+from gateway.partners.ports import DIRECTORY
+from gateway.transaction import Look
+
+MOST: Final = 4096
+STANDING: Final[Collection[str]] = frozenset({CASE, COPIES, DIRECTORY})
+"""Looks that are nothing but looks, in the words of ``Look.what``."""
+_DATA_VERSION = Plain("PRAGMA data_version")
+
+
+class StandingLooks:
+    """Of one writer. ``as_of`` in the transaction of each batch, ``keep`` after its commit, ``end`` for any other."""
+
+    def __init__(self) -> None:
+        self._found: dict[Look, Any] = {}
+        self._seen: tuple[object, int] | None = None
+
+    def as_of(self, connection: Connection) -> Mapping[Look, Any]:
+        """What stands as the transaction of ``connection`` sees it, which has begun and nobody else writes beside.
+
+        Raises SQLAlchemy's ``DBAPIError`` family.
+        """
+        if is_postgresql(connection):
+            return {}
+        seen = connection.connection.driver_connection, int(_DATA_VERSION.rows(connection)[0][0])
+        if seen != self._seen or len(self._found) > MOST:
+            self._found.clear()
+            self._seen = seen
+        return self._found
+
+    def keep(self, ahead: ReadAhead) -> None:
+        """A batch was committed whose units looked at what was read ahead, and at nothing else."""
+        if self._seen is not None:
+            self._found.update((look, value) for look, value in ahead.read if look.what in STANDING)
+            for look in ahead.changed:
+                self._found.pop(look, None)
+
+    def end(self) -> None:
+        """Something else was written, or nobody knows what was."""
+        self._found.clear()
+        self._seen = None
