@@ -46,8 +46,10 @@ ResultT = TypeVar("ResultT")
 MOST_UNITS = 256
 """Units in one transaction: beyond this the fsync is already cheap, and a failure would take more with it."""
 MOST_WAITING = 4096
-GATHERING_ROUNDS = 8
-"""Rounds of the event loop, as long as each brings more, for which units are awaited that are about to come."""
+GATHERING_ROUNDS = 24
+"""Rounds of the event loop for which units are awaited that are about to come."""
+QUIET_ROUNDS = 3
+"""After so many that brought nobody, nobody else is about to come: who is admitted is under way for two."""
 GATHERING_S = 0.02
 """And no longer than this, whatever the loop is busy with."""
 MOST_RUNS = 4
@@ -130,7 +132,7 @@ class GroupWriter:
             self._coming -= 1
             if not self._coming and self._waiting and self._gathering:
                 loop = asyncio.get_running_loop()
-                loop.call_soon(self._gather, loop, len(self._waiting), GATHERING_ROUNDS)
+                loop.call_soon(self._gather, loop, len(self._waiting), GATHERING_ROUNDS, QUIET_ROUNDS)
 
     async def submit(self, work: Callable[[SqlUnitOfWork], ResultT]) -> ResultT:
         """Run ``work`` and answer once it is durable. Raises what it raised, or ``Overloaded``: nothing was done."""
@@ -146,11 +148,11 @@ class GroupWriter:
             if begin:
                 self._arrived.notify()  # the thread counts the time from here on
         if begin:
-            pending.loop.call_soon(self._gather, pending.loop, known, GATHERING_ROUNDS)
+            pending.loop.call_soon(self._gather, pending.loop, known, GATHERING_ROUNDS, QUIET_ROUNDS)
         return cast(ResultT, await pending.future)
 
-    def _gather(self, loop: asyncio.AbstractEventLoop, known: int, rounds: int) -> None:
-        """Let the thread begin once a round of the loop brought nobody more: whoever is about to come shares a commit.
+    def _gather(self, loop: asyncio.AbstractEventLoop, known: int, rounds: int, quiet: int) -> None:
+        """Let the thread begin once ``quiet`` rounds brought nobody more: whoever is about to come shares a commit.
 
         Without it a loop that is busy would see each of its units committed alone, at the price of them all. The thread
         relies on nobody to call this: it begins by itself when somebody waited for ``GATHERING_S``.
@@ -159,8 +161,9 @@ class GroupWriter:
             if not self._gathering:
                 return  # the thread began by itself
             waiting = len(self._waiting)
-            if waiting > known and rounds > 1 and waiting < MOST_UNITS:
-                loop.call_soon(self._gather, loop, waiting, rounds - 1)
+            quiet = QUIET_ROUNDS if waiting > known else quiet - 1
+            if quiet and rounds > 1 and waiting < MOST_UNITS:
+                loop.call_soon(self._gather, loop, waiting, rounds - 1, quiet)
                 return
             if self._coming and waiting < MOST_UNITS:
                 return  # the last who comes looks again; the thread waits for no more than its time

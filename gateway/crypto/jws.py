@@ -221,7 +221,8 @@ def read_claims(read: ReadJws, at: datetime) -> dict[str, Any]:
     policy = read.policy
     claims = parse_object(read.payload, max_bytes=policy.max_bytes, max_depth=policy.max_depth)
     for name in policy.required:
-        if claims.get(name) in (None, ""):
+        value = claims.get(name)
+        if value is None or value == "":
             raise refused("claim_missing", Phrase("缺少必需的声明 {claim}", claim=name))
     _check_times(claims, policy, at.timestamp())
     _check_names(claims, policy)
@@ -253,6 +254,8 @@ def _plain_header(scheme: str, typ: str, kid: str) -> bytes:
 
 
 def _token_bytes(token: str | bytes, limit: int) -> bytes:
+    if type(token) is str and len(token) <= limit and token.isascii():
+        return token.encode()
     if isinstance(token, bytearray | memoryview):
         token = bytes(token)
     if not isinstance(token, str | bytes):
