@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import os
 import sqlite3
-import sys
 import time
 import uuid
 from collections import deque
@@ -109,15 +107,10 @@ class Pushes:
 
 async def _opened(stand: Stand, count: int) -> list[dict[str, str]]:
     like = stand.applications[0].application_id
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.bench.hot.reviews", "--application", like, "--count", str(count)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, **stand.province.environment},
-    )
-    printed, said = await process.communicate()
-    if process.returncode != 0:
-        raise RuntimeError(f"no reviews: {said.decode(errors='replace')[-2000:]}")
+    arguments = ("--application", like, "--count", str(count))
+    code, printed = await stand.processes.run("tests.bench.hot.reviews", arguments, stand.province.environment)
+    if code != 0:
+        raise RuntimeError(f"no reviews: {printed[-2000:]}")
     opened: list[dict[str, str]] = json.loads(printed.splitlines()[-1])
     return opened
 
