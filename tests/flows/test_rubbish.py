@@ -55,8 +55,7 @@ async def callers(province: LiveProvince) -> Callers:
             }
         )
     )
-    code, printed = await province.command("partners", "apply", str(roster))
-    assert code == 0, printed
+    await province.apply_partners(roster)
     applicant = province.applicant("enterprise-small")
     await applicant.verify("enterprise", "e_licence")
     bearer = {"authorization": f"Bearer {applicant.token}"}

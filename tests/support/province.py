@@ -19,6 +19,8 @@ FEW = ("--residents", "40", "--enterprises", "40")
 """A small population: the personas are there whatever its size."""
 STARTS_WITHIN = 90.0
 """Seconds: on a machine that is busy with others."""
+DIRECTORY_IS_OLD = 0.6
+"""Seconds after which a gateway has read its partners anew: what another process changed may be unknown until then."""
 
 
 @dataclass
@@ -76,6 +78,12 @@ class LiveProvince:
     async def command(self, *arguments: str) -> tuple[int, str]:
         """Run ``bandian …`` to its end."""
         return await self.processes.run("gateway.cli", arguments, self.province.environment)
+
+    async def apply_partners(self, roster: Path) -> None:
+        """``bandian partners apply``, and until the gateway knows of it."""
+        code, printed = await self.command("partners", "apply", str(roster))
+        assert code == 0, printed
+        await asyncio.sleep(DIRECTORY_IS_OLD)
 
     def gateway_logs(self) -> str:
         """All that gateway and worker have written so far."""

@@ -28,6 +28,7 @@ from tests.bench.hot.stand import Stand, new_port
 from tests.bench.hot.tokens import base64url, es256
 from tests.bench.hot.utility import SEEN
 from tests.bench.hot.wire import Answered, Exchange, Fleet
+from tests.support.province import DIRECTORY_IS_OLD
 
 NAME = "outcome, from the department's push to the utility's acknowledgement kept"
 ACCEPTED = b"HTTP/1.1 202"
@@ -272,6 +273,7 @@ async def _register(stand: Stand, port: int) -> None:
     changed = stand.directory / "roster.json"
     changed.write_text(json.dumps(roster, ensure_ascii=False), "utf-8")
     await stand.processes.run_gateway(stand.province.environment, "partners", "apply", str(changed))
+    await asyncio.sleep(DIRECTORY_IS_OLD)
 
 
 async def _seen(http: httpx.AsyncClient, port: int) -> dict[str, Any]:
