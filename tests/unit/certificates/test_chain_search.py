@@ -26,11 +26,11 @@ SEAL = CA.issue("章")
 
 
 def judge(leaf, *given, anchors=(ROOT,), at=AT, **more):
-    started = time.perf_counter()
+    started = time.process_time()
     result = verify_chain(
         leaf.certificate, [e.certificate for e in given], [e.certificate for e in anchors], at, **more
     )
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0
     return result
 
 
