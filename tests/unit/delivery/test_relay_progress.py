@@ -49,7 +49,7 @@ async def test_the_relay_tells_of_each_pass_that_the_database_answered() -> None
 
 
 async def _passes() -> None:
-    for _ in range(20):  # turns of the loop, so that it is the relay's turn too on a machine that stands still for a while
+    for _ in range(20):  # turns of the loop: on a machine that stood still for a while it is the relay's turn, too
         await asyncio.sleep(0.003)
 
 
