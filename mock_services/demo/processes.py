@@ -8,11 +8,11 @@ import random
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 STARTS_WITHIN = 60.0
 STOPS_WITHIN = 15.0
@@ -23,13 +23,27 @@ class DidNotStart(Exception):
     """A process ended, or did not answer, before it was ready; the text names it and its log."""
 
 
+class Process(Protocol):
+    """What is used of ``asyncio.subprocess.Process``."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def returncode(self) -> int | None: ...
+    @property
+    def stdout(self) -> asyncio.StreamReader | None: ...
+    def send_signal(self, number: int, /) -> None: ...
+    def kill(self) -> None: ...
+    async def wait(self) -> int: ...
+
+
 @dataclass
 class Running:
     """A process and where it answers."""
 
     name: str
     url: str
-    process: asyncio.subprocess.Process
+    process: Process
     log: Path
 
 
@@ -56,12 +70,8 @@ class Processes:
 
     async def mock(self, module: str, *arguments: str) -> str:
         """Start ``python -m mock_services.<module>`` on a free port; answers its address, as its ready line told it."""
-        command = [sys.executable, "-m", f"mock_services.{module}", "--port", "0", *arguments]
         log = self._logs / f"{module}.log"
-        with log.open("ab") as stream:
-            process = await asyncio.create_subprocess_exec(
-                *command, stdout=asyncio.subprocess.PIPE, stderr=stream, start_new_session=True
-            )
+        process = await self.spawn(f"mock_services.{module}", ("--port", "0", *arguments), log=log, piped=True)
         running = Running(module, "", process, log)
         self.running.append(running)
         assert process.stdout is not None
@@ -75,33 +85,49 @@ class Processes:
     async def gateway(self, command: str, environment: Mapping[str, str], url: str = "") -> Running:
         """Start ``bandian <command>``, which serves at ``url``."""
         log = self._logs / f"gateway-{command}.log"
-        with log.open("ab") as stream:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "gateway.cli", command),
-                stdout=stream,
-                stderr=stream,
-                env={**os.environ, **environment},
-                start_new_session=True,
-            )
+        process = await self.spawn("gateway.cli", (command,), log=log, environment=environment)
         running = Running(f"gateway-{command}", url, process, log)
         self.running.append(running)
         return running
 
     async def run_gateway(self, environment: Mapping[str, str], *command: str) -> str:
         """Run ``bandian <command …>`` to its end; answers what it printed. Raises ``DidNotStart`` when it failed."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "gateway.cli", *command),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env={**os.environ, **environment},
-        )
-        printed, _ = await process.communicate()
-        text = printed.decode(errors="replace")
-        if process.returncode != 0:
+        code, text = await self.run("gateway.cli", command, environment)
+        if code != 0:
             raise DidNotStart(f"bandian {' '.join(command)} failed: {text.strip()[-2000:]}")
         return text
 
-    def adopt(self, name: str, process: asyncio.subprocess.Process, log: Path) -> None:
+    async def run(self, module: str, arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
+        """Run ``python -m module`` to its end; answers its exit code and all that it printed."""
+        process = await self.spawn(module, arguments, environment=environment, piped=True)
+        assert process.stdout is not None
+        printed = await process.stdout.read()
+        return await process.wait(), printed.decode(errors="replace")
+
+    async def spawn(
+        self,
+        module: str,
+        arguments: Sequence[str],
+        *,
+        log: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        piped: bool = False,
+    ) -> Process:
+        """Start ``python -m module`` with what is in ``environment`` beside our own; whoever calls sees to its end.
+
+        With ``piped`` its stdout can be read. All else it writes goes to ``log``, or there too where no log is named.
+        """
+        with contextlib.ExitStack() as stack:
+            stream = stack.enter_context(log.open("ab")) if log is not None else asyncio.subprocess.STDOUT
+            return await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", module, *arguments),
+                stdout=asyncio.subprocess.PIPE if piped else stream,
+                stderr=stream,
+                env={**os.environ, **(environment or {})},
+                start_new_session=True,
+            )
+
+    def adopt(self, name: str, process: Process, log: Path) -> None:
         """Let a process that somebody else started be stopped with the others."""
         self.running.append(Running(name, "", process, log))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from mock_services.demo.processes import DidNotStart, Processes, free_port
+from mock_services.demo.processes import DidNotStart, Process, Processes, free_port
 from mock_services.demo.roster import REGION, SECRET_REF, UTILITY, roster_of, written
 from mock_services.demo.trust import put_together
 
@@ -143,7 +143,7 @@ def _environment(
     }
 
 
-async def _ready(gateway: str, process: asyncio.subprocess.Process, log: Path) -> None:
+async def _ready(gateway: str, process: Process, log: Path) -> None:
     async with httpx.AsyncClient() as http:
         for _ in range(600):
             if process.returncode is not None:

@@ -70,6 +70,7 @@ def _on_a_stand(arguments: argparse.Namespace, names: Sequence[str], directory: 
         [] if arguments.closed else arguments.open_loop or [0.5, 0.7],
         processes="processes" in names,
         memory=arguments.requests if "memory" in names else 0,
+        forked=arguments.forked,
     )
     return paths.measure(directory, wanted, say)
 
@@ -121,6 +122,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=20, help="pairs of slices of a path, of layers")
     parser.add_argument("--applications", type=int, default=60, help="applications that are asked about")
     parser.add_argument("--requests", type=int, default=100_000, help="over how many of them memory is watched")
+    parser.add_argument("--forked", action="store_true", help="start processes by forks: fast, and no figures to read")
     parser.add_argument("--out", type=Path, default=OUT, help=f"where the figures go; {OUT} by default")
     arguments = parser.parse_args()
     names = arguments.bench or BENCHES

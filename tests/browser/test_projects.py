@@ -36,7 +36,7 @@ async def _served(room: ProjectsRoom) -> AsyncIterator[str]:
     hang_door(app, HttpMetrics(), https=False)
     publish(app, Services(room.leads, Pages(Site("共享平台", https=False), Assets(), room.clock)))
     app.dependency_overrides[area.SEES] = lambda: Officer("officer-1", "工作人员", OfficerRole.OPERATOR)
-    with socket.socket() as listener:
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
         serving = asyncio.create_task(server.serve([listener]))

@@ -248,8 +248,15 @@ async def test_a_header_that_would_be_two_is_not_sent(client, headers):
 
 
 async def test_a_caller_who_goes_away_takes_the_connection_with_him(client):
-    async with peer_with(HEAD + b"Content-Length: 9\r\n\r\nabc", WHOLE) as peer:
+    begun = asyncio.Event()
+
+    async def in_part(writer):
+        writer.write(HEAD + b"Content-Length: 9\r\n\r\nabc")
+        begun.set()
+
+    async with peer_with(in_part, WHOLE) as peer:
         asking = asyncio.create_task(get(client, peer))
+        await begun.wait()
         await asyncio.sleep(0.1)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):

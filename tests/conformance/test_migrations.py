@@ -95,19 +95,22 @@ def shape(url: str) -> dict[str, dict[str, Any]]:
     """Each table with what would trouble a process of the release before, were it changed."""
     with connected(url) as connection:
         seen = inspect(connection)
-        return {
-            table: {
-                "columns": {column["name"]: column for column in seen.get_columns(table)},
-                "key": seen.get_pk_constraint(table)["constrained_columns"],
-                "indexes": {index["name"]: index for index in seen.get_indexes(table)},
-                "rules": sorted(
-                    repr(sorted(rule.items(), key=str))
-                    for rules in (seen.get_unique_constraints, seen.get_foreign_keys, seen.get_check_constraints)
-                    for rule in rules(table)
-                ),
-            }
-            for table in seen.get_table_names()
+        tables = seen.get_table_names()
+        columns, keys, indexes = seen.get_multi_columns(), seen.get_multi_pk_constraint(), seen.get_multi_indexes()
+        rules = (
+            seen.get_multi_unique_constraints(),
+            seen.get_multi_foreign_keys(),
+            seen.get_multi_check_constraints(),
+        )
+    return {
+        table: {
+            "columns": {column["name"]: column for column in columns[None, table]},
+            "key": keys[None, table]["constrained_columns"],
+            "indexes": {index["name"]: index for index in indexes[None, table]},
+            "rules": sorted(repr(sorted(rule.items(), key=str)) for kind in rules for rule in kind[None, table]),
         }
+        for table in tables
+    }
 
 
 @contextmanager

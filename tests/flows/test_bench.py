@@ -23,7 +23,7 @@ def test_each_path_is_measured_against_its_limit_and_audited(
             pass
     out = tmp_path / "bench.json"
     command = ["paths", "--database", database, "--pairs", "2", "--slice", "0.02", "--connections", "4"]
-    command += ["--closed", "--applications", "3", "--out", str(out)]
+    command += ["--closed", "--forked", "--applications", "3", "--out", str(out)]
     for path in PATHS:
         command += ["--path", path]
     ended = subprocess.run(

@@ -139,10 +139,11 @@ def test_a_forwarded_address_is_believed_of_a_trusted_proxy_alone(
     with running("serve", environment, tmp_path / "log"), httpx.Client() as http:
         eventually(lambda: serves(environment), seconds=ENDS_WITHIN)
         statuses = [
-            http.post(f"{gateway}/oauth/token", headers={"X-Forwarded-For": f"192.0.2.{number % 250}"}).status_code
-            for number in range(1210)
+            http.post(f"{gateway}/oauth/token", headers={"X-Forwarded-For": f"192.0.2.{number}"}).status_code
+            for number in range(60)
         ]
-    assert (statuses[-1] == 429) is not trusted
+    assert statuses[0] != 429
+    assert (429 in statuses[20:]) is not trusted
 
 
 def test_a_taken_port_is_told(environment: Environment) -> None:

@@ -13,7 +13,7 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.prove.processes import Child
+from tests.support.launched import Child
 
 ROOT = Path(__file__).parents[2]
 NAMED = Path(__file__).with_name("older_release.txt")

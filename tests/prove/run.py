@@ -20,8 +20,8 @@ from tests.prove import applicants, checker
 from tests.prove.chaos import PACES, Chaos, Pace, Tally
 from tests.prove.counting import Acknowledged, allow, evidence_of, undelivered_events
 from tests.prove.machine import Skipped, compile_shim, small_disk
-from tests.prove.processes import Launcher
 from tests.prove.system import DatabaseKind, Layout, System
+from tests.support.launched import Launcher
 
 DEPARTMENTS = len(applicants.PERMITS)
 SPARE = 2
@@ -228,7 +228,7 @@ async def workplace(
             shim = compile_shim(root)
         except Skipped as reason:
             say(f"skipped: {reason}")
-        async with Launcher(root / "logs", shim) as launcher:
+        async with Launcher(root / "logs", shim, "tests.prove.launch") as launcher:
             yield root, launcher, shim
     finally:
         if keep:

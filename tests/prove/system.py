@@ -20,8 +20,9 @@ from tests.prove.applicants import CITY
 from tests.prove.boundaries import Role
 from tests.prove.machine import SmallDisk
 from tests.prove.postgres import Cluster
-from tests.prove.processes import Child, Launcher, Slot, Starter
+from tests.prove.processes import Slot
 from tests.prove.proxy import Proxy
+from tests.support.launched import Child, Launcher, Starter
 
 IMPATIENT = {
     "BANDIAN_DELIVERY_TIMEOUT_S": "1.5",

@@ -21,10 +21,10 @@ from tests.prove import applicants, checker
 from tests.prove.boundaries import Role
 from tests.prove.counting import Acknowledged, allow, evidence_of, unanchored_logs, undelivered_events
 from tests.prove.older import OlderRelease
-from tests.prove.processes import Launcher, Starter
 from tests.prove.proxy import LinkFault
 from tests.prove.run import DEPARTMENTS
 from tests.prove.system import DatabaseKind, GatewayProcess, Layout, System
+from tests.support.launched import Launcher, Starter
 
 OLDER, NEWER = "older", "newer"
 OF_A_PERMIT = 10

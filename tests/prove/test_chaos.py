@@ -6,8 +6,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from tests.prove.chaos import Chaos, Pace, Tally
-from tests.prove.processes import Child
 from tests.prove.system import DatabaseKind, Partner, System
+from tests.support.launched import Child
 
 AT_ONCE = Pace(lives=(60, 60), partner_lives=(0, 0), fault_is_away=(60, 60))
 

@@ -1,9 +1,7 @@
 """A province in processes of its own, as the demo starts it, whose gateway and worker can be killed and started."""
 
 import asyncio
-import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,11 +13,14 @@ from mock_services.demo.applicant import Applicant
 from mock_services.demo.journeys.stage import Stage, until
 from mock_services.demo.processes import Processes, Running
 from mock_services.demo.province import Province, set_up
+from tests.support.launched import ForkedProcesses, Launcher
 
 FEW = ("--residents", "40", "--enterprises", "40")
 """A small population: the personas are there whatever its size."""
 STARTS_WITHIN = 90.0
 """Seconds: on a machine that is busy with others."""
+DIRECTORY_IS_OLD = 0.6
+"""Seconds after which a gateway has read its partners anew: what another process changed may be unknown until then."""
 
 
 @dataclass
@@ -76,14 +77,13 @@ class LiveProvince:
 
     async def command(self, *arguments: str) -> tuple[int, str]:
         """Run ``bandian …`` to its end."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "gateway.cli", *arguments),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env={**os.environ, **self.province.environment},
-        )
-        printed, _ = await process.communicate()
-        return process.returncode or 0, printed.decode(errors="replace")
+        return await self.processes.run("gateway.cli", arguments, self.province.environment)
+
+    async def apply_partners(self, roster: Path) -> None:
+        """``bandian partners apply``, and until the gateway knows of it."""
+        code, printed = await self.command("partners", "apply", str(roster))
+        assert code == 0, printed
+        await asyncio.sleep(DIRECTORY_IS_OLD)
 
     def gateway_logs(self) -> str:
         """All that gateway and worker have written so far."""
@@ -94,14 +94,18 @@ class LiveProvince:
 async def live_province(
     directory: Path, database_url: str | None, settings: Mapping[str, str] | None = None
 ) -> AsyncIterator[LiveProvince]:
-    """Set up, yield, stop everything. ``settings`` are more of the gateway's environment."""
+    """Set up, yield, stop everything. ``settings`` are more of the gateway's environment.
+
+    Its processes are forked: that a fresh interpreter starts them is for the demo and ``tests/flows/test_start.py``.
+    """
     logs = directory / "logs"
-    processes = Processes(logs)
-    try:
-        province = await set_up(processes, directory / "data", lambda _: None, database_url, FEW, settings)
-        # A server lets go of a connection that was idle for five seconds; ours goes first, or both would at once.
-        limits = httpx.Limits(keepalive_expiry=2.0)
-        async with httpx.AsyncClient(timeout=30, limits=limits) as http:
-            yield LiveProvince(province, processes, http, logs)
-    finally:
-        await processes.stop()
+    async with Launcher(logs) as launcher:
+        processes = ForkedProcesses(logs, launcher)
+        try:
+            province = await set_up(processes, directory / "data", lambda _: None, database_url, FEW, settings)
+            # A server lets go of a connection that was idle for five seconds; ours goes first, or both would at once.
+            limits = httpx.Limits(keepalive_expiry=2.0)
+            async with httpx.AsyncClient(timeout=30, limits=limits) as http:
+                yield LiveProvince(province, processes, http, logs)
+        finally:
+            await processes.stop()

@@ -17,7 +17,8 @@ from tests.support.storage import SetClock
 @asynccontextmanager
 async def served(directory: Path, database_url: str, clock: SetClock) -> AsyncIterator[tuple[FastAPI, str]]:
     """The running app and where it is reached. ``database_url`` is migrated; keys are made in ``directory``."""
-    with socket.socket() as listener:
+    # Of this protocol by name: on others asyncio lets small answers wait for an acknowledgement, forty milliseconds.
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         settings = load_settings(

@@ -90,7 +90,7 @@ async def test_a_fleet_asks_each_request_once_and_notices_another_answer() -> No
     with pytest.raises(RuntimeError, match="not expected"):
         await fleet.ask([request(b"bad")])
     fleet.close()
-    server.close()
+    await _closed(server)
 
 
 def test_what_was_not_recorded_spoils_the_figures(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,6 +102,14 @@ def test_what_was_not_recorded_spoils_the_figures(monkeypatch: pytest.MonkeyPatc
 
 def test_work_per_cpu_second_is_compared_in_rounds() -> None:
     assert slices.rounds_of([100.0, 300.0, 50.0, 50.0]) == [150.0, 50.0]
+
+
+async def _closed(server: asyncio.Server) -> None:
+    """Close it, and wait until its connections are closed too: their sockets would be found open in another test."""
+    closed = asyncio.ensure_future(server.wait_closed())
+    await asyncio.sleep(0)
+    server.close()
+    await asyncio.wait_for(closed, 10)
 
 
 def _request(body: bytes) -> bytes:
@@ -126,7 +134,7 @@ async def test_requests_of_an_exchange_follow_from_one_another() -> None:
     assert sorted(heard) == [b"%d!" % number for number in range(5)]
     assert len(answered.took) == 5
     fleet.close()
-    server.close()
+    await _closed(server)
 
 
 async def test_what_arrives_by_itself_is_answered_and_another_answer_noticed() -> None:
@@ -138,7 +146,7 @@ async def test_what_arrives_by_itself_is_answered_and_another_answer_noticed() -
     assert 0 < seen.p50_ms <= seen.p99_ms
     with pytest.raises(RuntimeError, match="not expected"):
         await open_loop.arrive(port, [_request(b"x"), _request(b"bad"), _request(b"x")], 0.5, 3000.0)
-    server.close()
+    await _closed(server)
 
 
 async def test_who_comes_while_others_wait_is_late_from_when_they_came() -> None:
@@ -154,7 +162,7 @@ async def test_who_comes_while_others_wait_is_late_from_when_they_came() -> None
     server = await wire.listen(handle, port)
     seen = await open_loop.arrive(port, [_request(b"x")] * 10, 0.5, 500.0)
     assert seen.p99_ms > seen.p50_ms
-    server.close()
+    await _closed(server)
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])

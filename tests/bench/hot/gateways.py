@@ -5,8 +5,6 @@ No limit of requests, a source that is never the bottleneck, one core for each p
 
 import asyncio
 import json
-import os
-import sys
 from dataclasses import dataclass
 
 import httpx
@@ -78,14 +76,9 @@ class Gateways:
             "BANDIAN_PUBLIC_URL": stand.gateway,
         }
         log = stand.directory / f"gateway-{port}.log"
-        with log.open("ab") as stream:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", SERVE_LIVE if needs.live else SERVE, "serve"),
-                stdout=stream,
-                stderr=stream,
-                env={**os.environ, **settings},
-                start_new_session=True,
-            )
+        process = await stand.processes.spawn(
+            SERVE_LIVE if needs.live else SERVE, ("serve",), log=log, environment=settings
+        )
         stand.processes.adopt("gateway-serve", process, log)
         for _ in range(600):
             try:

@@ -17,7 +17,7 @@ class Wanted:
 
     ``connections`` at once, by path where they are more than one. ``open_loop`` are the shares of the closed-loop rate
     at which requests then arrive by themselves; ``processes``: two are set against one; ``memory`` is watched over so
-    many requests.
+    many requests; ``forked``: see ``standing``.
     """
 
     paths: Sequence[str]
@@ -29,6 +29,7 @@ class Wanted:
     open_loop: Sequence[float] = ()
     processes: bool = False
     memory: int = 0
+    forked: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import os
 import sqlite3
-import sys
 import time
 import uuid
 from collections import deque
@@ -30,6 +28,7 @@ from tests.bench.hot.stand import Stand, new_port
 from tests.bench.hot.tokens import base64url, es256
 from tests.bench.hot.utility import SEEN
 from tests.bench.hot.wire import Answered, Exchange, Fleet
+from tests.support.province import DIRECTORY_IS_OLD
 
 NAME = "outcome, from the department's push to the utility's acknowledgement kept"
 ACCEPTED = b"HTTP/1.1 202"
@@ -109,15 +108,10 @@ class Pushes:
 
 async def _opened(stand: Stand, count: int) -> list[dict[str, str]]:
     like = stand.applications[0].application_id
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.bench.hot.reviews", "--application", like, "--count", str(count)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, **stand.province.environment},
-    )
-    printed, said = await process.communicate()
-    if process.returncode != 0:
-        raise RuntimeError(f"no reviews: {said.decode(errors='replace')[-2000:]}")
+    arguments = ("--application", like, "--count", str(count))
+    code, printed = await stand.processes.run("tests.bench.hot.reviews", arguments, stand.province.environment)
+    if code != 0:
+        raise RuntimeError(f"no reviews: {printed[-2000:]}")
     opened: list[dict[str, str]] = json.loads(printed.splitlines()[-1])
     return opened
 
@@ -279,6 +273,7 @@ async def _register(stand: Stand, port: int) -> None:
     changed = stand.directory / "roster.json"
     changed.write_text(json.dumps(roster, ensure_ascii=False), "utf-8")
     await stand.processes.run_gateway(stand.province.environment, "partners", "apply", str(changed))
+    await asyncio.sleep(DIRECTORY_IS_OLD)
 
 
 async def _seen(http: httpx.AsyncClient, port: int) -> dict[str, Any]:

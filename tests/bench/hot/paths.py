@@ -64,7 +64,8 @@ async def _on(
     directory: Path, database: str, make: Callable[[str], str], wanted: Wanted, say: Callable[[str], None]
 ) -> dict[str, list[Any]]:
     told: dict[str, list[Any]] = {}
-    async with standing(directory / "stand", make(database), wanted.applications) as (stand, http):
+    stood = standing(directory / "stand", make(database), wanted.applications, forked=wanted.forked)
+    async with stood as (stand, http):
         ground = Ground(stand, Gateways(stand, http), http, database, lambda: make(database), wanted, say)
         if wanted.processes and database == "postgresql":
             told["processes"] = [await processes.measure(ground, CONNECTIONS)]

@@ -21,6 +21,7 @@ class Pool:
         self._waiting: deque[tuple[Exchange, Answered]] = deque()
         self._opening: set[asyncio.Task[None]] = set()
         self._open = 0
+        self._closed = False
 
     def begin(self, exchange: Exchange, answered: Answered) -> None:
         """Send it now, or as soon as a connection is free. An answer that is no 2xx ends it early."""
@@ -49,7 +50,8 @@ class Pool:
             self._idle.remove(lent)
 
     def close(self) -> None:
-        """Let go of them all."""
+        """Let go of them all, and of those that are being opened as soon as they are."""
+        self._closed = True
         for lent in list(self._lent):
             lent.close()
 
@@ -57,7 +59,10 @@ class Pool:
         loop = asyncio.get_running_loop()
         _, lent = await loop.create_connection(lambda: _Lent(self), "127.0.0.1", self._port)
         self._lent.add(lent)
-        self.free(lent)
+        if self._closed:
+            lent.close()
+        else:
+            self.free(lent)
 
 
 class _Lent(Messages):

@@ -9,9 +9,8 @@ import base64
 import json
 import os
 import shutil
-import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +30,7 @@ from mock_services.population import Enterprise, build_population
 from tests.bench.hot.machine import cores, pin
 from tests.bench.hot.sm2_seals import sealed_anew
 from tests.bench.hot.source import record_answers
+from tests.support.launched import ForkedProcesses, Launcher
 
 RESIDENTS, SPARE = 40, 60
 UNTOUCHED = 4
@@ -77,13 +77,7 @@ class Stand:
     async def program(self, module: str, *arguments: str, core: int) -> int:
         """Start one of our own programs on ``core``; answers its process id once it says that it is ready."""
         log = self.directory / f"{module.rpartition('.')[2]}.log"
-        with log.open("ab") as stream:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", module, *arguments),
-                stdout=asyncio.subprocess.PIPE,
-                stderr=stream,
-                start_new_session=True,
-            )
+        process = await self.processes.spawn(module, arguments, log=log, piped=True)
         self.processes.adopt(module, process, log)
         assert process.stdout is not None
         if not await process.stdout.readline():
@@ -140,15 +134,20 @@ class Stand:
 
 @asynccontextmanager
 async def standing(
-    directory: Path, database_url: str, applications: int
+    directory: Path, database_url: str, applications: int, *, forked: bool = False
 ) -> AsyncIterator[tuple[Stand, httpx.AsyncClient]]:
-    """Everything but the measured gateway itself: ``Stand.start_gateway`` starts that."""
+    """Everything but the measured gateway itself: ``Gateways`` starts that.
+
+    ``forked``: by forks of one process that has imported everything, for a short form whose figures nobody reads.
+    """
     shutil.rmtree(directory, ignore_errors=True)
     core, other = cores()
     pin(other)
-    processes = Processes(directory / "logs")
-    population = ("--residents", str(RESIDENTS), "--enterprises", str(applications + SPARE))
-    try:
+    logs, population = directory / "logs", ("--residents", str(RESIDENTS), "--enterprises", str(applications + SPARE))
+    async with AsyncExitStack() as stack:
+        launcher = await stack.enter_async_context(Launcher(logs)) if forked else None
+        processes = ForkedProcesses(logs, launcher) if launcher is not None else Processes(logs)
+        stack.push_async_callback(processes.stop)
         province = await set_up(processes, directory / "province", lambda _: None, database_url, population)
         stand = Stand(province, processes, directory, core, other)
         async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(keepalive_expiry=2.0)) as http:
@@ -157,8 +156,6 @@ async def standing(
             await _record_source(stand)
             await processes.stop_named("gateway-worker", "gateway-serve")
             yield stand, http
-    finally:
-        await processes.stop()
 
 
 async def _apply(stand: Stand, http: httpx.AsyncClient, wanted: int) -> list[Prepared]:

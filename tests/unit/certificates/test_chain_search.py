@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.certificates.verdicts import Verdict
@@ -18,6 +18,7 @@ from gateway.crypto import sm2
 from gateway.crypto.errors import AlgorithmUnavailable, DerMalformed
 from mock_services.pki import distinguished_name
 from tests.support import x509_writer as x
+from tests.support.keys import RSA_KEY
 from tests.support.x509_writer import AT, DAY, Entity, encode, make, name, rdn, root, seq
 
 ROOT = root()
@@ -26,11 +27,11 @@ SEAL = CA.issue("章")
 
 
 def judge(leaf, *given, anchors=(ROOT,), at=AT, **more):
-    started = time.perf_counter()
+    started = time.process_time()
     result = verify_chain(
         leaf.certificate, [e.certificate for e in given], [e.certificate for e in anchors], at, **more
     )
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0
     return result
 
 
@@ -77,9 +78,6 @@ def built(key, algorithm, **more):
         .sign(key, algorithm, **more)
     )
     return Entity(b"", key, builder.public_bytes(Encoding.DER), 1)
-
-
-RSA_KEY = rsa.generate_private_key(65537, 2048)
 
 
 def pss(algorithm, salt=None, mask=None):

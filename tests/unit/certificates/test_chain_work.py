@@ -25,10 +25,10 @@ SEAL = CA.issue("章")
 
 
 def judge(leaf, *given, anchors=(ROOT,), **more):
-    started = time.perf_counter()
+    started = time.process_time()
     given, anchors = ([each.certificate for each in group] for group in (given, anchors))
     result = verify_chain(leaf.certificate, given, anchors, AT, **more)
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0
     return result
 
 

@@ -84,9 +84,9 @@ def test_a_list_of_four_mebibytes_is_indexed_once_in_little_memory_and_asked_qui
     assert len(data) > 4_000_000
     load_crl.cache_clear()
     tracemalloc.start()
-    started = time.perf_counter()
+    started = time.process_time()
     found = load_crl(data)
-    built = time.perf_counter() - started
+    built = time.process_time() - started
     kept, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(found.entries) == count
@@ -94,11 +94,11 @@ def test_a_list_of_four_mebibytes_is_indexed_once_in_little_memory_and_asked_qui
     assert kept < 1_500_000
     assert peak < 40_000_000
     last, absent = x.integer((1 << 126) + count - 1), x.integer(1 << 126 | 1 << 40)
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(20):
         assert len(found.entries.find(last)) == 1
         assert found.entries.find(absent) == []
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
     assert judge(data) is CLEAR
 
 

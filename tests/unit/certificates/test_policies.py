@@ -149,9 +149,9 @@ def test_mappings_that_would_make_the_tree_of_rfc_5280_explode_cost_a_stated_amo
     """CVE-2023-0464: every policy mapped to every other, level upon level."""
     many = [f"1.2.3.{number}" for number in range(22)]
     level = (x.policies(*many), x.mappings(*((one, other) for one in many for other in many)))
-    started = time.perf_counter()
+    started = time.process_time()
     assert judge(*[level] * 6, states(*many), demand={many[0]})
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0
 
 
 def test_more_policies_or_mappings_than_stated_are_refused():
@@ -159,13 +159,13 @@ def test_more_policies_or_mappings_than_stated_are_refused():
     assert not judge((x.policies(*many),), states(A), demand={A})
     assert not judge((*states(A), x.mappings(*((A, each) for each in many))), states(A), demand={A})
     bomb = [f"1.2.{number}" for number in range(3, 10_003)]
-    started = time.perf_counter()
+    started = time.process_time()
     root = x.root()
     authority = root.issue_ca("CA", *states(A), x.mappings(*((A, each) for each in bomb)))
     seal = authority.issue("a", x.SEAL, *states(A))
     result = verify_chain(seal.certificate, [authority.certificate], [root.certificate], AT, policies={A})
     assert result.verdict is Verdict.INVALID
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0
 
 
 def walk(demand, *stated):

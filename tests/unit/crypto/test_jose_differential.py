@@ -5,7 +5,7 @@ import json
 import joserfc.jws
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joserfc.errors import JoseError
@@ -15,12 +15,12 @@ from joserfc.jws import JWSRegistry
 from gateway.crypto.errors import JoseRefused
 from gateway.crypto.jwk import VerificationKey
 from gateway.crypto.jws import JwsPolicy, verify_jws
+from tests.support.keys import RSA_KEY
 from tests.support.tokens import AT, NOW, make_token
 
 # RFC 9864 would have EdDSA named Ed25519; here the one means the other.
 pytestmark = pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
 
-RSA_KEY = rsa.generate_private_key(65537, 2048)
 PRIVATE = {
     "ES256": ec.generate_private_key(ec.SECP256R1()),
     "ES384": ec.generate_private_key(ec.SECP384R1()),

@@ -4,16 +4,16 @@ import hashlib
 import json
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from gateway.crypto import sm2
 from gateway.crypto.errors import JoseRefused
 from gateway.crypto.jwk import SigningKey, VerificationKey, algorithms_of, export_jwk, parse_jwk, thumbprint
+from tests.support.keys import RSA_KEY
 from tests.support.tokens import b64
 
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
 ED_KEY = ed25519.Ed25519PrivateKey.generate()
-RSA_KEY = rsa.generate_private_key(65537, 2048)
 KEY = SigningKey("k1", "ES256", EC_KEY)
 KEYS = [KEY.public(), SigningKey("k2", "EdDSA", ED_KEY).public()]
 

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa, x25519
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from gateway.crypto import sm2
@@ -12,10 +12,10 @@ from gateway.crypto.der import Tag, encode, encode_integer, parse
 from gateway.crypto.errors import AlgorithmUnavailable, DerMalformed, KeyUnfit, SignatureInvalid
 from gateway.crypto.schemes import JOSE_SCHEMES, Scheme, scheme_of
 from gateway.crypto.signatures import load_public_key, verify_signature
+from tests.support.keys import RSA_KEY
 
 P256 = ec.generate_private_key(ec.SECP256R1())
-RSA = rsa.generate_private_key(65537, 2048)
-N = RSA.public_key().public_numbers().n
+N = RSA_KEY.public_key().public_numbers().n
 NULL = b"\x05\x00"
 HASHES = {"sha256": "0609608648016503040201", "sha384": "0609608648016503040202", "sha512": "0609608648016503040203"}
 SHA1, MGF1, PSS = "06052b0e03021a", "06092a864886f70d010108", "06092a864886f70d01010a"
@@ -100,7 +100,6 @@ def test_a_compressed_point_is_the_same_key() -> None:
         pytest.param("EdDSA", spki(sequence(bytes.fromhex("06032b6570")), b"\x01" + bytes(31)), id="neutral point"),
         pytest.param("EdDSA", der(ed448.Ed448PrivateKey.generate().public_key()), id="Ed448"),
         pytest.param("EdDSA", der(x25519.X25519PrivateKey.generate().public_key()), id="X25519"),
-        pytest.param("RS256", der(dsa.generate_private_key(2048).public_key()), id="DSA"),
         pytest.param("ES256", sm2.generate_private_key().public_key.spki, id="SM2 key for ECDSA"),
         pytest.param("ES256", b"\x30" * 5000, id="oversize"),
         pytest.param("SM2-SM3", ec_spki(POINT, NAMED), id="P-256 key for SM2"),
@@ -112,6 +111,12 @@ def test_a_compressed_point_is_the_same_key() -> None:
 def test_keys_that_are_not_taken(scheme: str, encoded: bytes) -> None:
     with pytest.raises(KeyUnfit):
         load_public_key(scheme, encoded)
+
+
+def test_a_dsa_key_is_not_taken() -> None:
+    """Made here: the numbers of one take half a second, and every process collects the tests above."""
+    with pytest.raises(KeyUnfit):
+        load_public_key("RS256", der(dsa.generate_private_key(2048).public_key()))
 
 
 def test_the_low_order_points_are_refused_as_objects_too() -> None:
@@ -131,7 +136,7 @@ def test_rsa_without_null_and_with_a_small_exponent_is_read() -> None:
 
 def test_a_pss_key_verifies_what_it_restricts_itself_to() -> None:
     how = padding.PSS(padding.MGF1(hashes.SHA384()), 48)
-    signature = RSA.sign(b"m", how, hashes.SHA384())
+    signature = RSA_KEY.sign(b"m", how, hashes.SHA384())
     for parameters in (b"", pss_parameters(*[HASHES["sha384"]] * 2, 48)):
         verify_signature("PS384", rsa_spki(N, 65537, PSS, parameters), b"m", signature)
     with pytest.raises(AlgorithmUnavailable):
@@ -222,10 +227,10 @@ def test_tokens_never_see_the_schemes_of_certificates() -> None:
 def test_a_signature_longer_than_the_modulus_is_refused() -> None:
     for scheme in ("RS256", "PS512"):
         with pytest.raises(SignatureInvalid) as told:
-            verify_signature(scheme, RSA.public_key(), b"m", b"\0" + bytes(256))
+            verify_signature(scheme, RSA_KEY.public_key(), b"m", b"\0" + bytes(256))
         assert told.value.check == "signature.encoding"
 
 
 def test_the_fixtures_are_what_they_say() -> None:
     assert parse(ec_spki(POINT, NAMED)).raw == der(P256.public_key())
-    assert rsa_spki(N, 65537) == der(RSA.public_key())
+    assert rsa_spki(N, 65537) == der(RSA_KEY.public_key())

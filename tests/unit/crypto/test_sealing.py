@@ -168,8 +168,8 @@ def test_it_is_cheap() -> None:
     """Not a benchmark: a licence answer opens some ten values, and that must not show among its milliseconds."""
     one, plain = sealer(), os.urandom(2500)
     sealed = one.seal(plain, CONTEXT)
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(1000):
         one.open(sealed, CONTEXT)
         one.seal(plain, CONTEXT)
-    assert time.perf_counter() - started < 1.0, "half a millisecond for a value opened and sealed"
+    assert time.process_time() - started < 1.0, "half a millisecond for a value opened and sealed"

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from gateway.crypto import sm2
 from gateway.crypto.errors import AlgorithmUnavailable, KeyUnfit, SignatureInvalid
 from gateway.crypto.signatures import Encoding, Scheme, sign, verify_signature
+from tests.support.keys import RSA_KEY
 
 MESSAGE = "办电".encode()
 P256 = ec.generate_private_key(ec.SECP256R1())
 P384 = ec.generate_private_key(ec.SECP384R1())
 ED25519 = ed25519.Ed25519PrivateKey.generate()
-RSA = rsa.generate_private_key(65537, 2048)
 SM2 = sm2.generate_private_key()
 
 ECDSA_HASHES = {
@@ -38,13 +38,13 @@ SIGNED = {
     Scheme.ES256: (P256.public_key(), sign(Scheme.ES256, P256, MESSAGE)),
     Scheme.ES384: (P384.public_key(), sign(Scheme.ES384, P384, MESSAGE)),
     Scheme.EDDSA: (ED25519.public_key(), sign(Scheme.EDDSA, ED25519, MESSAGE)),
-    **{scheme: (RSA.public_key(), RSA.sign(MESSAGE, *how)) for scheme, how in RSA_PADDINGS.items()},
+    **{scheme: (RSA_KEY.public_key(), RSA_KEY.sign(MESSAGE, *how)) for scheme, how in RSA_PADDINGS.items()},
     **{scheme: (P256.public_key(), P256.sign(MESSAGE, ec.ECDSA(how))) for scheme, how in ECDSA_HASHES.items()},
     Scheme.SM2_SM3: (SM2.public_key, sign(Scheme.SM2_SM3, SM2, MESSAGE, encoding=Encoding.RAW)),
 }
 STANDARD_SPKIS = [
     key.public_bytes(KeyEncoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    for key in (P256.public_key(), P384.public_key(), ED25519.public_key(), RSA.public_key())
+    for key in (P256.public_key(), P384.public_key(), ED25519.public_key(), RSA_KEY.public_key())
 ]
 
 
@@ -92,7 +92,7 @@ def test_rsa_paddings_and_hashes_are_not_mixed_up(scheme: Scheme, other: Scheme)
     if scheme is other:
         return
     with pytest.raises(SignatureInvalid):
-        verify_signature(scheme, RSA.public_key(), MESSAGE, SIGNED[other][1])
+        verify_signature(scheme, RSA_KEY.public_key(), MESSAGE, SIGNED[other][1])
 
 
 @pytest.mark.parametrize("scheme", ECDSA_HASHES)
@@ -122,9 +122,9 @@ def test_a_certificates_key_on_a_foreign_curve_is_unknown_and_not_wrong() -> Non
 
 
 def test_pss_salt_is_as_long_as_the_digest() -> None:
-    short = RSA.sign(MESSAGE, padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=0), hashes.SHA256())
+    short = RSA_KEY.sign(MESSAGE, padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=0), hashes.SHA256())
     with pytest.raises(SignatureInvalid):
-        verify_signature(Scheme.PS256, RSA.public_key(), MESSAGE, short)
+        verify_signature(Scheme.PS256, RSA_KEY.public_key(), MESSAGE, short)
 
 
 def test_jose_signatures_are_raw_and_x509_signatures_are_der() -> None:

@@ -7,7 +7,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
@@ -18,11 +18,11 @@ from gateway.crypto import sm2
 from gateway.crypto.errors import JoseRefused, SignatureInvalid
 from gateway.crypto.jwk import SigningKey, VerificationKey, export_jwk, thumbprint
 from gateway.crypto.jws import JwsPolicy, check_signature, read_jws, sign_jws, verify_jws
+from tests.support.keys import RSA_KEY
 from tests.support.tokens import AT, NOW, b64, make_token, malleable_twin, unb64
 
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
 ED_KEY = ed25519.Ed25519PrivateKey.generate()
-RSA_KEY = rsa.generate_private_key(65537, 2048)
 KEY = SigningKey("k1", "ES256", EC_KEY)
 KEYS = [KEY.public(), SigningKey("k2", "EdDSA", ED_KEY).public()]
 POLICY = JwsPolicy(typ=frozenset({"at+jwt"}), audience=frozenset({"gateway"}), issuer="utility")

@@ -4,10 +4,10 @@ import base64
 import json
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator
-from pathlib import Path
 
 import httpx
 import pytest
+import pytest_asyncio
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from limits import parse
@@ -18,13 +18,15 @@ from tests.support.databases import Databases
 from tests.support.served import served
 from tests.support.storage import NOON, SetClock
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 HTML = {"accept": "text/html"}
 ELSEWHERE = ("//evil.example/", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", "/\t/evil.example")
 
 
-@pytest.fixture
-async def site(databases: Databases, tmp_path: Path) -> AsyncIterator[tuple[FastAPI, str]]:
-    async with served(tmp_path, databases.sqlite(), SetClock(NOON)) as running:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[FastAPI, str]]:
+    """One for all: what counts requests counts them by address, and whoever is counted has one of their own."""
+    async with served(tmp_path_factory.mktemp("site"), databases.sqlite(), SetClock(NOON)) as running:
         yield running
 
 
@@ -96,10 +98,11 @@ LIMITS = {
 async def test_who_asks_without_end_is_told_to_wait(site: tuple[FastAPI, str], use: str) -> None:
     app, url = site
     method, path, limit = LIMITS[use]
-    limits = app.state.services.get(RateLimits)
+    limits, address = app.state.services.get(RateLimits), f"127.0.0.{100 + list(LIMITS).index(use)}"
     for _ in range(limit - 2):  # as if it had been asked so often already
-        limits.count(parse(f"{limit}/minute"), use, "127.0.0.1")
-    async with httpx.AsyncClient(base_url=url, timeout=60) as http:
+        limits.count(parse(f"{limit}/minute"), use, address)
+    asking = httpx.AsyncHTTPTransport(local_address=address)
+    async with httpx.AsyncClient(base_url=url, timeout=60, transport=asking) as http:
         answers = [await http.request(method, path, headers=HTML) for _ in range(3)]
     refused = answers.pop()
     assert [each.status_code == 429 for each in answers] == [False, False]
