@@ -6,6 +6,7 @@ Labels are partner codes, certificate kinds and our own words: no application, n
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Final, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
@@ -167,6 +168,7 @@ class GatewayMetrics:
         self._up = Gauge("bandian_database_up", "1 when the database answered the last look at it", registry=own)
         self._deliveries = _DeliveryMetrics(own)
         self._certificates = _CertificateMetrics(own)
+        self._judged = cache(self._certificates.verdicts.labels)
         self._notices = _NoticeMetrics(own)
         self._record = _RecordMetrics(own)
         queue = Gauge("bandian_writer_queue", "Units of work that wait for the next commit", registry=own)
@@ -186,7 +188,7 @@ class GatewayMetrics:
 
     def judged(self, kind: str, verdict: Verdict) -> None:
         """One e-certificate of ``kind`` was judged so."""
-        self._certificates.verdicts.labels(kind, verdict.value).inc()
+        self._judged(kind, verdict.value).inc()
 
     def rechecked(self, kind: str, result: str) -> None:
         """One look at a certificate of ``kind`` ended so, in the words of ``RecheckWorker``'s ``concluded``."""
