@@ -10,7 +10,7 @@ from adapters.storage.deliveries import delivery_attempts, is_pending, outbox
 from adapters.storage.delivery_rows import stored
 from adapters.storage.statements import Statements
 from adapters.storage.together import ChangeTogether
-from gateway.delivery.ports import AttemptOutcome, DeliveryState, Settlement
+from gateway.delivery.ports import NO_TURN, AttemptOutcome, DeliveryState, Settlement
 
 _COMPLETED = ChangeTogether(
     delivery_attempts,
@@ -47,7 +47,7 @@ _LATER = (
         outbox.c.subject == bindparam("b_subject"),
         outbox.c.sequence > bindparam("b_sequence"),
         is_pending,
-        outbox.c.attempts == 0,
+        (outbox.c.attempts == 0) | (outbox.c.last_reason == NO_TURN),
         # Not as a bound of an index: SQLite would rather read all that is due of the receiver.
         func.coalesce(outbox.c.next_attempt_at, bindparam("b_next_attempt_at")) < bindparam("b_next_attempt_at"),
     )
@@ -59,7 +59,7 @@ def wait_behind(statements: Statements, waits: Sequence[tuple[Row[Any], datetime
     """What comes after an event in its application cannot go before it: while it waits, no claim has to look at that.
 
     ``waits`` are rows with ``destination``, ``subject`` and ``sequence``, until when each waits, and since when. What
-    has been tried before keeps its own time.
+    has been sent before keeps its own time.
     """
     if waits:
         statements.execute(_LATER, [_bound(_later(*each)) for each in waits])

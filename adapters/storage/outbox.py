@@ -2,7 +2,7 @@
 this process takes at once are leased to it in the same breath.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -18,6 +18,7 @@ from adapters.storage.together import AddTogether
 from gateway.crypto.sealing import Sealer
 from gateway.delivery.cloud_events import encode_cloud_event
 from gateway.delivery.hand_over import HandOver
+from gateway.delivery.in_hand import Key
 from gateway.delivery.ports import (
     BODY_WITH_POSITION,
     AttemptOutcome,
@@ -45,7 +46,7 @@ class BatchOutbox:
         self._source = source
         self._hand_over = hand_over
         self._claims: list[ClaimedDelivery] = []
-        self._left: set[tuple[str, str]] = set()
+        self._left: set[Key] = set()
         self.drafts: list[EventDraft] = []
 
     def append(self, draft: EventDraft) -> None:
@@ -82,19 +83,20 @@ class BatchOutbox:
             self._hand_over.broken_off([claim.event.event_id for claim in self._claims])
 
     def _promise(self, connection: Connection, hand_over: HandOver, events: Sequence[Event], at: datetime) -> None:
-        """Of each subject the oldest event alone can go, and none while an earlier one is undelivered."""
+        """Of each subject what may go at once, or behind what the relay has in hand already, and nothing beyond."""
         disabled = _disabled(connection, {event.destination for event in events})
-        held_back = _undelivered(connection, events)
-        waiting: Counter[tuple[str, str]] = Counter()
+        last: dict[Key, int | None] = _undelivered(connection, events, hand_over.owner)
         for event in events:
             key = (event.destination, event.subject)
-            if key not in held_back and event.destination not in disabled:
-                held_back.add(key)
-                if hand_over.promise(event.event_id, event.destination):
-                    self._claims.append(ClaimedDelivery(event, 1, at))
-                    continue
-            waiting[key] += 1
-        self._left = {key for key in waiting if key[0] not in disabled}
+            behind = last.get(key, 0)
+            if event.destination in disabled:
+                continue
+            if behind is not None and hand_over.promise(event, behind):
+                self._claims.append(ClaimedDelivery(event, 1, at, behind=behind))
+                last[key] = event.sequence
+            else:
+                last[key] = None
+                self._left.add(key)
 
     def _encoded(self, event: Event) -> Event:
         """With the bytes of its body, the same at every attempt. A review request is signed anew at each."""
@@ -197,10 +199,13 @@ def numbered(connection: Connection, drafts: Sequence[EventDraft]) -> list[Event
     ]
 
 
-def _undelivered(connection: Connection, events: Sequence[Event]) -> set[tuple[str, str]]:
-    """Of which receivers and subjects an event that was committed before is still under way."""
+def _undelivered(connection: Connection, events: Sequence[Event], owner: str) -> dict[Key, int | None]:
+    """Of which receivers and subjects events that were committed before are still under way: the last sequence, where
+    ``owner`` has the leases of all of them.
+    """
     later = {(event.destination, event.subject, 0) for event in events if event.sequence > 1}
-    return {(destination, subject) for destination, subject in _rows(connection, _UNDELIVERED, sorted(later))}
+    found = _rows(connection, _UNDELIVERED, sorted(later), owner=owner)
+    return {(destination, subject): None if others else last for destination, subject, last, others in found}
 
 
 def _disabled(connection: Connection, destinations: Collection[str]) -> set[str]:
@@ -230,21 +235,24 @@ _ADVANCE: Final = {
 }
 _UNDELIVERED: Final = {
     dialect: text(
-        "SELECT DISTINCT earlier.destination, earlier.subject"  # noqa: S608 - constants
+        "SELECT earlier.destination, earlier.subject, max(earlier.sequence),"  # noqa: S608 - constants
+        " sum(CASE WHEN earlier.lease_owner = :owner THEN 0 ELSE 1 END)"
         f" FROM {wanted} CROSS JOIN outbox AS earlier"
         " WHERE earlier.destination = wanted.destination AND earlier.subject = wanted.subject"
-        " AND earlier.state = 'pending'"
+        " AND earlier.state = 'pending' GROUP BY earlier.destination, earlier.subject"
     )
     for dialect, wanted in _WANTED.items()
 }
 
 
-def _rows(connection: Connection, statements: dict[str, Any], wanted: Sequence[tuple[str, str, int]]) -> list[Any]:
+def _rows(
+    connection: Connection, statements: dict[str, Any], wanted: Sequence[tuple[str, str, int]], **values: Any
+) -> list[Any]:
     if not wanted:
         return []
     dialect = connection.dialect.name
     if dialect == "sqlite":
-        return list(connection.execute(statements[dialect], {"rows": orjson.dumps(wanted).decode()}))
+        return list(connection.execute(statements[dialect], {"rows": orjson.dumps(wanted).decode(), **values}))
     destinations, subjects, counts = (list(column) for column in zip(*wanted, strict=True))
-    columns = {"destinations": destinations, "subjects": subjects, "counts": counts}
+    columns = {"destinations": destinations, "subjects": subjects, "counts": counts, **values}
     return list(connection.execute(statements[dialect], columns))
