@@ -328,7 +328,7 @@ def test_what_is_read_quickly_of_an_address_is_what_httpx_reads(scheme, host, po
 
     def written():
         try:
-            return http_wire._written(request)
+            return http_wire.write(request)
         except ExchangeFailed as failed:
             return failed.check
 
