@@ -6,6 +6,7 @@ verification of a certificate does. ``tests/conformance/test_http_clients.py`` h
 
 import asyncio
 import re
+import socket
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,11 +15,14 @@ from functools import lru_cache
 from random import random
 
 import httpx
+from aiohappyeyeballs import start_connection
 
 from adapters.http_client import USER_AGENT, ExchangeFailed, HttpLimits, HttpReply, HttpRequest, TryingClient
 from adapters.http_connection import Connection, JudgeHead, Reply
 from gateway.clock import Clock, system_clock
 
+NEXT_ADDRESS_S = 0.25
+"""Seconds after which a server's next address is tried beside the one before (RFC 8305 §5)."""
 IDLE_S = 5.0
 """Seconds after which an idle connection is not used again: servers let go of theirs at about that time."""
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -101,20 +105,29 @@ class Wires:
 
     async def _connect(self, origin: Origin) -> Connection:
         """A new connection. Raises ``ExchangeFailed`` or ``TimeoutError``."""
-        scheme, host, port = origin
-        tls = self._tls_context() if scheme == "https" else None
-        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._connect_s):
-                _, connection = await loop.create_connection(
-                    Connection, host, port, ssl=tls, server_hostname=host if tls is not None else None
-                )
+                return await self._reach(origin)
         except TimeoutError:
             raise
         except OSError:  # refused, unreachable, unknown; or not whom its certificate should say
             raise ExchangeFailed("http.connection") from None
         except ValueError:  # no name that could be looked up
             raise _malformed() from None
+
+    async def _reach(self, origin: Origin) -> Connection:
+        """To whichever of the server's addresses answers first: one that is silent does not keep the others."""
+        scheme, host, port = origin
+        loop, tls = asyncio.get_running_loop(), self._tls_context() if scheme == "https" else None
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        opened = await start_connection(found, happy_eyeballs_delay=NEXT_ADDRESS_S, interleave=1)
+        try:
+            _, connection = await loop.create_connection(
+                Connection, sock=opened, ssl=tls, server_hostname=host if tls is not None else None
+            )
+        except BaseException:
+            opened.close()
+            raise
         return connection
 
     def _tls_context(self) -> ssl.SSLContext:

@@ -245,11 +245,12 @@ async def test_no_more_is_sent_to_one_receiver_at_once_than_allowed(
 async def test_whoever_waits_for_a_connection_longer_than_he_may_has_sent_nothing(
     http_bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    http_bench.receiver.behave = stall
     monkeypatch.setattr("adapters.channels.posting.CONNECTIONS_PER_HOST", 1)
-    ended = await asyncio.gather(http_bench.send(), http_bench.send(), return_exceptions=True)
-    outcomes = {each.outcome for each in ended if isinstance(each, NotDelivered)}
-    assert outcomes == {AttemptOutcome.UNKNOWN, AttemptOutcome.NOT_SENT}
+    outgoing = http_bench.channel._poster._outgoing  # type: ignore[attr-defined]
+    async with outgoing._places[write(HttpRequest("POST", http_bench.receiver.url)).origin]:
+        error = await http_bench.unavailable()
+    assert (error.check, error.outcome) == (f"{http_bench.prefix}.timeout", AttemptOutcome.NOT_SENT)
+    assert http_bench.receiver.received == []
 
 
 async def test_a_receiver_must_be_whom_the_system_believes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
