@@ -41,6 +41,7 @@ def serve() -> None:
     config = uvicorn.Config(
         "gateway.cli:serving",
         factory=True,
+        http="gateway.http.protocol:LaneProtocol",
         workers=settings.processes,
         log_config=None,
         access_log=False,

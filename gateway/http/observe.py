@@ -6,8 +6,7 @@ and the places it passed through, never by its message, which may quote a person
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,7 +17,7 @@ from gateway.http.languages import language_of
 from gateway.http.metrics import REFUSED, ROUTE_KEY, HttpMetrics, known_method
 from gateway.http.problems import plain_response
 from gateway.ids import random_bytes
-from gateway.logging import frames_of, info_in_own_words
+from gateway.logging import REQUEST_ID, frames_of, info_in_own_words
 
 REQUEST_ID_HEADER: Final = b"x-request-id"
 OBSERVED_KEY: Final = "bandian.observed"
@@ -27,8 +26,7 @@ OBSERVED_KEY: Final = "bandian.observed"
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(NamedTuple):
     """A request that is being worked on: its identifier, and the tick at which it came."""
 
     request_id: str
@@ -50,26 +48,27 @@ class Observer:
         """A request came; to be called in its own task."""
         observed = Observed(self._new_id(), self._ticks())
         REFUSED.set(None)
-        structlog.contextvars.bind_contextvars(request_id=observed.request_id)
-        self._metrics.in_flight.inc()
+        REQUEST_ID.set(observed.request_id)
+        self._metrics.in_flight += 1
         return observed
 
     def end(self, observed: Observed, scope: Scope, status: int) -> None:
         """It was answered with ``status``, or not at all (0)."""
         seconds = self._ticks() - observed.began
-        self._metrics.in_flight.dec()
+        self._metrics.in_flight -= 1
         route, caller = route_template(scope), scope.get(CALLER_KEY)
-        self._metrics.observe(scope["method"], route, status, seconds, REFUSED.get())
+        method = known_method(scope["method"])
+        self._metrics.observe(method, route, status, seconds, REFUSED.get())
         info_in_own_words(
             "request",
-            method=known_method(scope["method"]),
+            method=method,
             route=route,
             status=status,
             milliseconds=round(seconds * 1000, 2),
             caller=caller.partner_code if isinstance(caller, Caller) else None,
             request_id=observed.request_id,
         )
-        structlog.contextvars.unbind_contextvars("request_id")
+        REQUEST_ID.set(None)
 
 
 class Observation:
@@ -100,6 +99,12 @@ class Observation:
             await plain_response(500, language_of(scope))(scope, receive, observed_send)
         finally:
             self._observer.end(observed, scope, status)
+
+
+def request_id_of(scope: Scope) -> bytes:
+    """The identifier of a request that was begun."""
+    observed: Observed = scope[OBSERVED_KEY]
+    return observed.request_id.encode()
 
 
 def route_template(scope: Scope) -> str:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from gateway.http.metrics import HttpMetrics
+from gateway.http.metrics import HttpMetrics, Refusal
 from gateway.metrics import GatewayMetrics
 from gateway.process_metrics import ProcessMetrics
 from tests.support.storage import SetClock
@@ -45,9 +45,12 @@ def exposed() -> Mapping[str, set[str]]:
     ProcessMetrics(registry)
     GatewayMetrics(Watched(), SetClock(), registry)  # type: ignore[arg-type]
     found: dict[str, set[str]] = {}
-    for each in (registry, HttpMetrics().registry):
-        for name, collector in each._names_to_collectors.items():
-            found[name] = set(collector._labelnames)  # type: ignore[attr-defined]
+    for name, collector in registry._names_to_collectors.items():
+        found[name] = set(collector._labelnames)  # type: ignore[attr-defined]
+    http = HttpMetrics()
+    http.observe("GET", "/", 404, 0.1, Refusal("not-found", "made.up"))
+    for sample in [sample for family in http.registry.collect() for sample in family.samples]:
+        found.setdefault(sample.name, set()).update(sample.labels)
     return {name: labels for name, labels in found.items() if not name.endswith("_created")}
 
 
