@@ -12,12 +12,13 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-import aiohttp
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import ValidationError
 
-from adapters.channels.posting import MAX_ANSWER_BYTES, open_session
+from adapters.channels.posting import MAX_ANSWER_BYTES, Outgoing
 from adapters.channels.signed_events import SecretsOf, SignedEvents
+from adapters.http_client import ExchangeFailed, HttpRequest
+from adapters.http_wire import Sent
 from gateway.caller import Role
 from gateway.clock import Clock
 from gateway.conformance.model import Answer, Probe
@@ -98,7 +99,7 @@ class _Wire:
     """One run's own client: nothing of it is shared with deliveries. ``at`` is when the last request went out."""
 
     def __init__(self, side: GatewaySide, clock: Clock) -> None:
-        self._session = open_session(side.timeout)
+        self._outgoing = Outgoing(side.timeout)
         self._insecure_hosts = side.insecure_hosts
         self._clock = clock
 
@@ -106,38 +107,28 @@ class _Wire:
         return self._clock()
 
     async def close(self) -> None:
-        await self._session.close()
+        self._outgoing.close()
 
     async def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> tuple[Answer, bytes]:
         """The answer and its body (at most ``MAX_ANSWER_BYTES``); what is no answer is one without a status."""
         check_endpoint_url(url, insecure_hosts=self._insecure_hosts)
-        begun, at = time.monotonic(), self._clock()
+        request = HttpRequest(method, url, headers, body or b"", max_bytes=MAX_ANSWER_BYTES)
+        begun, at, heads = time.monotonic(), self._clock(), list[tuple[int, Mapping[str, str]]]()
+        content, found = b"", ""
         try:
-            async with self._session.request(
-                method, url, data=body, headers=headers, allow_redirects=False
-            ) as response:
-                content = await _read(response)
-                told = Answer(
-                    response.status,
-                    "answer_too_long" if content is None else "",
-                    elapsed_s=time.monotonic() - begun,
-                    dated_at=_date(response.headers.get("Date")),
-                    at=at,
-                )
-                return told, content or b""
+            *_, content = await self._outgoing.exchange(
+                request, self._outgoing.timeout_s, lambda *head: heads.append(head), Sent()
+            )
         except TimeoutError:
             return Answer(None, "timeout", elapsed_s=time.monotonic() - begun), b""
-        except (aiohttp.ClientError, OSError) as error:
-            return Answer(None, f"no_answer.{type(error).__name__}", elapsed_s=time.monotonic() - begun), b""
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes | None:
-    body = b""
-    while chunk := await response.content.read(MAX_ANSWER_BYTES + 1 - len(body)):
-        body += chunk
-        if len(body) > MAX_ANSWER_BYTES:
-            return None
-    return body
+        except ExchangeFailed as failed:
+            if failed.check != "http.oversize":
+                found = f"no_answer.{failed.check.removeprefix('http.')}"
+                return Answer(None, found, elapsed_s=time.monotonic() - begun), b""
+            found = "answer_too_long"
+        status, answered = heads[-1]
+        elapsed_s = time.monotonic() - begun
+        return Answer(status, found, elapsed_s=elapsed_s, dated_at=_date(answered.get("date")), at=at), content
 
 
 def _date(text: str | None) -> datetime | None:

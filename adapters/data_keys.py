@@ -13,14 +13,14 @@ import secrets
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import structlog
 
 from adapters.key_directory import KeyDirectoryError, refuse_exposed, write_once
-from gateway.clock import Clock, date_in_china
+from gateway.clock import Clock, date_in_china, start_of_day_in_china
 from gateway.crypto.errors import AlgorithmUnavailable
 from gateway.crypto.sealing import KEY_BYTES, KEY_ID_BYTES, DataKey, KeyProvider, KeyProviderError, StoredDataUnreadable
 from gateway.errors import GatewayError
@@ -108,6 +108,8 @@ class LiveDataKeys:
         self._dated = first
         self._by_id = {each.key.key_id: each.key for each in first}
         self._looked_at = float("-inf")
+        self._today: tuple[tuple[DatedDataKey, ...], datetime, datetime, DataKey] | None = None
+        """Of which keys, from when and until when, this one is the current."""
 
     @property
     def dated(self) -> tuple[DatedDataKey, ...]:
@@ -116,8 +118,14 @@ class LiveDataKeys:
 
     def current(self) -> DataKey:
         """The newest whose day has come; the oldest while a clock that was set back says that none has."""
-        on = date_in_china(self._clock())
-        return next((each.key for each in self._dated if each.seals_from <= on), self._dated[-1].key)
+        at, dated, today = self._clock(), self._dated, self._today
+        if today is not None and today[0] is dated and today[1] <= at < today[2]:
+            return today[3]
+        on = date_in_china(at)
+        key = next((each.key for each in dated if each.seals_from <= on), dated[-1].key)
+        begins = start_of_day_in_china(on)
+        self._today = (dated, begins, begins + timedelta(days=1), key)
+        return key
 
     def find(self, key_id: str) -> DataKey | None:
         """The key of that id; one that is not known is looked for in the directory, every few seconds at most."""

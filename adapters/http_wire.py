@@ -6,6 +6,7 @@ verification of a certificate does. ``tests/conformance/test_http_clients.py`` h
 
 import asyncio
 import re
+import socket
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,11 +15,14 @@ from functools import lru_cache
 from random import random
 
 import httpx
+from aiohappyeyeballs import start_connection
 
 from adapters.http_client import USER_AGENT, ExchangeFailed, HttpLimits, HttpReply, HttpRequest, TryingClient
-from adapters.http_connection import Connection
+from adapters.http_connection import Connection, JudgeHead, Reply
 from gateway.clock import Clock, system_clock
 
+NEXT_ADDRESS_S = 0.25
+"""Seconds after which a server's next address is tried beside the one before (RFC 8305 §5)."""
 IDLE_S = 5.0
 """Seconds after which an idle connection is not used again: servers let go of theirs at about that time."""
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -34,31 +38,30 @@ Origin = tuple[str, str, int]
 """Scheme, host and port."""
 
 
-class WireClient(TryingClient):
-    """`HttpClient` over connections that are kept, ``limits.connections`` of them in use at once.
+class Sent:
+    """``begun``: something of a request was handed to a connection. Before that nothing can take effect."""
 
-    As `HttpxClient`: redirects are not followed, proxies not used, bodies not unpacked, no cookies. Addresses with a
-    user's name in them are malformed here.
+    begun = False
+
+
+class Wires:
+    """Connections that are kept, by server, and exchanges over them.
+
+    Redirects are not followed, proxies not used, bodies not unpacked, no cookies; an address with a user's name in it
+    is malformed.
     """
 
-    def __init__(
-        self,
-        limits: HttpLimits | None = None,
-        *,
-        clock: Clock = system_clock,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        jitter: Callable[[], float] = random,
-        trusting: ssl.SSLContext | None = None,
-    ) -> None:
-        """``trusting`` says which servers are believed to be who they are; by default as httpx does."""
-        super().__init__(limits, clock=clock, sleep=sleep, jitter=jitter)
-        self._tls = trusting
+    def __init__(self, connect_s: float, most_idle: int, trusting: Callable[[], ssl.SSLContext]) -> None:
+        """``connect_s`` bounds the making of a connection, TLS and the look-up of its name among it; of each server
+        ``most_idle`` are kept. ``trusting`` answers which servers are believed to be who they are.
+        """
+        self._connect_s, self._most_idle, self._trusting = connect_s, most_idle, trusting
+        self._tls: ssl.SSLContext | None = None
         self._idle: dict[Origin, deque[tuple[float, Connection]]] = {}
         self._in_use: set[Connection] = set()
-        self._places = asyncio.Semaphore(self._limits.connections)
 
-    async def aclose(self) -> None:
-        """As `HttpClient.aclose`."""
+    def close(self) -> None:
+        """Let go of every connection."""
         for kept in self._idle.values():
             for _, connection in kept:
                 connection.close()
@@ -66,18 +69,22 @@ class WireClient(TryingClient):
         for connection in list(self._in_use):
             connection.close()
 
-    async def _exchange(self, request: HttpRequest) -> HttpReply:
-        origin, written = _written(request)
-        async with self._places:
-            connection = self._kept(origin) or await self._connect(origin)
-            self._in_use.add(connection)
-            try:
-                status, headers, body = await connection.ask(written, request.max_bytes, self.judge_head)
-            finally:
-                self._in_use.discard(connection)
-            if connection.reusable:
-                self._keep(origin, connection)
-        return HttpReply(status, headers, body)
+    async def exchange(self, written: "Written", most: int, judge: JudgeHead, sent: Sent | None = None) -> Reply:
+        """The reply, of ``most`` bytes of body; ``sent`` is told when the request begins to go.
+
+        Raises ``ExchangeFailed``, what ``judge`` raised among them, or ``TimeoutError``.
+        """
+        connection = self._kept(written.origin) or await self._connect(written.origin)
+        self._in_use.add(connection)
+        try:
+            if sent is not None:
+                sent.begun = connection.reusable
+            reply = await connection.ask(written.request, most, judge)
+        finally:
+            self._in_use.discard(connection)
+        if connection.reusable:
+            self._keep(written.origin, connection)
+        return reply
 
     def _kept(self, origin: Origin) -> Connection | None:
         """An idle connection that is still good, the one used last."""
@@ -93,32 +100,85 @@ class WireClient(TryingClient):
         now = asyncio.get_running_loop().time()
         kept = self._idle.setdefault(origin, deque())
         kept.append((now, connection))
-        while now - kept[0][0] >= IDLE_S or len(kept) > self._limits.connections:
+        while now - kept[0][0] >= IDLE_S or len(kept) > self._most_idle:
             kept.popleft()[1].close()
 
     async def _connect(self, origin: Origin) -> Connection:
         """A new connection. Raises ``ExchangeFailed`` or ``TimeoutError``."""
-        scheme, host, port = origin
-        tls = self._tls_context() if scheme == "https" else None
-        loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(self._limits.connect):
-                _, connection = await loop.create_connection(
-                    Connection, host, port, ssl=tls, server_hostname=host if tls is not None else None
-                )
+            async with asyncio.timeout(self._connect_s):
+                return await self._reach(origin)
         except TimeoutError:
             raise
         except OSError:  # refused, unreachable, unknown; or not whom its certificate should say
             raise ExchangeFailed("http.connection") from None
         except ValueError:  # no name that could be looked up
             raise _malformed() from None
+
+    async def _reach(self, origin: Origin) -> Connection:
+        """To whichever of the server's addresses answers first: one that is silent does not keep the others."""
+        scheme, host, port = origin
+        loop, tls = asyncio.get_running_loop(), self._tls_context() if scheme == "https" else None
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        opened = await start_connection(found, happy_eyeballs_delay=NEXT_ADDRESS_S, interleave=1)
+        try:
+            _, connection = await loop.create_connection(
+                Connection, sock=opened, ssl=tls, server_hostname=host if tls is not None else None
+            )
+        except BaseException:
+            opened.close()
+            raise
         return connection
 
     def _tls_context(self) -> ssl.SSLContext:
         if self._tls is None:
-            self._tls = httpx.create_ssl_context(trust_env=False)
-            self._tls.set_alpn_protocols(["http/1.1"])
+            self._tls = self._trusting()
         return self._tls
+
+
+class WireClient(TryingClient):
+    """`HttpClient` over connections that are kept, ``limits.connections`` of them in use at once.
+
+    As `HttpxClient`; see ``Wires``.
+    """
+
+    def __init__(
+        self,
+        limits: HttpLimits | None = None,
+        *,
+        clock: Clock = system_clock,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: Callable[[], float] = random,
+        trusting: ssl.SSLContext | None = None,
+    ) -> None:
+        """``trusting`` says which servers are believed to be who they are; by default as httpx does."""
+        super().__init__(limits, clock=clock, sleep=sleep, jitter=jitter)
+        trusted = _as_httpx if trusting is None else lambda: trusting
+        self._wires = Wires(self._limits.connect, self._limits.connections, trusted)
+        self._places = asyncio.Semaphore(self._limits.connections)
+
+    async def aclose(self) -> None:
+        """As `HttpClient.aclose`."""
+        self._wires.close()
+
+    async def _exchange(self, request: HttpRequest) -> HttpReply:
+        written = write(request)
+        async with self._places:
+            return HttpReply(*await self._wires.exchange(written, request.max_bytes, self.judge_head))
+
+
+def _as_httpx() -> ssl.SSLContext:
+    context = httpx.create_ssl_context(trust_env=False)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """All bytes of a request, and where they go."""
+
+    origin: Origin
+    request: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +189,14 @@ class _Server:
     head: bytes
 
 
-def _written(request: HttpRequest) -> tuple[Origin, bytes]:
-    """Where to, and all bytes of ``request``. Raises ``ExchangeFailed``."""
+def write(request: HttpRequest) -> Written:
+    """``request`` as it goes over a connection. Raises ``ExchangeFailed``."""
     server, path = _read(request.url)
     lines = _lines(request.method, request.headers)
     if request.body or request.method not in _BODILESS:
         lines += b"content-length: %d\r\n" % len(request.body)
-    return server.origin, b"%b %b%b%b\r\n%b" % (request.method.encode(), path, server.head, lines, request.body)
+    head = b"%b %b%b%b\r\n" % (request.method.encode(), path, server.head, lines)
+    return Written(server.origin, head + request.body)
 
 
 def _lines(method: str, headers: Mapping[str, str]) -> bytes:

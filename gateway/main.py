@@ -91,7 +91,7 @@ def _running(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         foundation = lay_foundation(settings, clock)
         try:
-            async with clients(settings.delivery_timeout) as (http, session):
+            async with clients(settings.delivery_timeout) as (http, outgoing):
                 hub = build_hub(foundation, http)
                 await foundation.rules.try_refresh()
                 publish(app, hub.services)
@@ -100,7 +100,7 @@ def _running(
                 app.state.draining.install()
                 metrics.more = foundation.exposition
                 stop = asyncio.Event()
-                loops = [asyncio.create_task(loop) for loop in loops_beside_serving(hub, http, session, stop)]
+                loops = [asyncio.create_task(loop) for loop in loops_beside_serving(hub, http, outgoing, stop)]
                 if not settings.sources:
                     log.warning("sources.none", remedy="no source is configured: every certificate is out of reach")
                 if (sm2_by := sm2.self_test()) is None:

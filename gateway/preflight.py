@@ -31,9 +31,9 @@ async def _rehearse(settings: Settings, clock: Clock) -> None:
             _prove_sm2()
         if settings.heartbeat_file is not None and not os.access(settings.heartbeat_file.parent, os.W_OK):
             raise SettingsError(f"{PREFIX}HEARTBEAT_FILE must lie in a directory that can be written; name another.")
-        async with clients() as (http, session):
+        async with clients() as (http, outgoing):
             build_rechecks(foundation, build_hub(foundation, http).certificates, http)
-            build_relay(foundation, session)
+            build_relay(foundation, outgoing)
             build_anchoring(foundation, http)
         await foundation.transactions.require_current_schema()
         await foundation.transactions.require_adopted()

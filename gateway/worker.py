@@ -31,18 +31,18 @@ async def run_worker(
     foundation = lay_foundation(settings, clock)
     try:
         watched = nullcontext() if listener is None else metrics_served(listener, foundation.exposition)
-        async with clients(settings.delivery_timeout) as (http, session), watched:
+        async with clients(settings.delivery_timeout) as (http, outgoing), watched:
             rechecks = build_rechecks(foundation, build_certificates(foundation, http), http)
             await foundation.rules.try_refresh()
             log.info("worker.started")
             await asyncio.gather(
-                build_relay(foundation, session).run(stop),
+                build_relay(foundation, outgoing).run(stop),
                 rechecks.run(stop),
                 foundation.supervisor.run("keys", foundation.keys.run, stop),
                 foundation.supervisor.run("lag", foundation.lag.run, stop),
                 foundation.supervisor.run("rules", foundation.rules.run, stop),
                 build_anchoring(foundation, http).run(stop),
-                build_notices(foundation, session).run(stop),
+                build_notices(foundation, outgoing).run(stop),
             )
     finally:
         foundation.close()

@@ -2,10 +2,9 @@
 
 from datetime import datetime
 
-import aiohttp
 from pydantic import ValidationError
 
-from adapters.channels.posting import Poster
+from adapters.channels.posting import Outgoing, Poster
 from gateway.crypto.errors import JoseRefused
 from gateway.crypto.jwk import CurrentKey
 from gateway.crypto.jws import sign_jws
@@ -26,13 +25,13 @@ class DepartmentChannel:
 
     def __init__(
         self,
-        session: aiohttp.ClientSession,
+        outgoing: Outgoing,
         directory: Directory,
         signing_key: CurrentKey,
         *,
         insecure_hosts: frozenset[str] = frozenset(),
     ) -> None:
-        self._poster = Poster(session, ChannelKind.DEPARTMENT.value, insecure_hosts)
+        self._poster = Poster(outgoing, ChannelKind.DEPARTMENT.value, insecure_hosts)
         self._directory = directory
         self._signing_key = signing_key
 

@@ -4,17 +4,20 @@ Addresses come from operators, never from a message; they are held to ``check_en
 a redirect is never followed, so a partner cannot point the gateway at anything else.
 """
 
+import asyncio
 import math
+import ssl
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Final
+from typing import Final, Self
 
-import aiohttp
-from aiohttp.abc import AbstractStreamWriter
-
+from adapters.http_client import ExchangeFailed, HttpRequest
+from adapters.http_connection import JudgeHead, Reply
+from adapters.http_wire import Origin, Sent, Wires, write
 from gateway.delivery.errors import DeliveryRefused, NotDelivered
 from gateway.delivery.ports import AttemptOutcome
 from gateway.errors import Owner
@@ -44,39 +47,65 @@ class Answer:
     body: bytes
 
 
-def open_session(timeout: timedelta = SEND_TIMEOUT) -> aiohttp.ClientSession:
-    """The one client of this process; made inside the running loop, closed by its owner.
+class Outgoing:
+    """The one client of this process that events and notices go out by: lean, over connections that are kept.
 
-    It keeps no cookies, reads no proxy settings from the environment, and asks for answers that are not compressed.
+    It follows no redirect, keeps no cookies, reads no proxy settings from the environment, and asks for answers that
+    are not compressed. It believes whom the system believes.
     """
-    return aiohttp.ClientSession(
-        timeout=aiohttp.ClientTimeout(total=timeout.total_seconds(), sock_connect=CONNECT_TIMEOUT.total_seconds()),
-        connector=aiohttp.TCPConnector(limit=0, limit_per_host=CONNECTIONS_PER_HOST),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        headers={"User-Agent": "bandian-gateway", "Accept-Encoding": "identity"},
-    )
+
+    def __init__(self, timeout: timedelta = SEND_TIMEOUT) -> None:
+        """``timeout`` is how long a receiver may take, with everything."""
+        self.timeout_s = timeout.total_seconds()
+        self._wires = Wires(CONNECT_TIMEOUT.total_seconds(), CONNECTIONS_PER_HOST, _as_the_system)
+        self._places: defaultdict[Origin, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(CONNECTIONS_PER_HOST)
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self._wires.close()
+
+    async def exchange(self, request: HttpRequest, timeout_s: float, judge: JudgeHead, sent: Sent) -> Reply:
+        """Status, header and body of the answer, once ``judge`` let its head pass.
+
+        Raises ``ExchangeFailed``, what ``judge`` raised among them, and ``TimeoutError``.
+        """
+        written = write(request)
+        async with asyncio.timeout(timeout_s), self._places[written.origin]:
+            return await self._wires.exchange(written, request.max_bytes, judge, sent)
 
 
-class _WatchedBody(aiohttp.BytesPayload):
-    """A body that tells whether its first byte was handed to the connection: before that nothing can take effect."""
+def _as_the_system() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
-    begun = False
 
-    async def write(self, writer: AbstractStreamWriter) -> None:
-        self.begun = True
-        await super().write(writer)
+class _NoSuccess(ExchangeFailed):
+    """A head that is no 2xx answer; its body is not read."""
 
-    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        self.begun = True
-        await super().write_with_length(writer, content_length)
+    def __init__(self, status: int, headers: Mapping[str, str]) -> None:
+        super().__init__("http.status")
+        self.status, self.headers = status, headers
+
+
+def _require_success(status: int, headers: Mapping[str, str]) -> None:
+    if not 200 <= status < 300:
+        raise _NoSuccess(status, headers)
 
 
 class Poster:
     """Sends to partners' endpoints of one channel. ``insecure_hosts`` are those that plain http may go to."""
 
-    def __init__(self, session: aiohttp.ClientSession, channel: str, insecure_hosts: frozenset[str]) -> None:
-        self._session = session
+    def __init__(self, outgoing: Outgoing, channel: str, insecure_hosts: frozenset[str]) -> None:
+        self._outgoing = outgoing
         self._channel = channel
         self._insecure_hosts = insecure_hosts
 
@@ -103,36 +132,42 @@ class Poster:
 
         Raises ``DeliveryRefused`` for 410 and 422. Everything else that is no answer raises ``NotDelivered``, which
         says whether anything was sent: another status, a redirect, an answer too long, a connection refused or cut, the
-        session's time-out passed.
+        client's time-out passed.
         """
-        partner, sent = endpoint.partner_code, _WatchedBody(body)
+        partner, sent = endpoint.partner_code, Sent()
+        request = HttpRequest("POST", endpoint.url, headers, body, max_bytes=MAX_ANSWER_BYTES)
         try:
-            async with self._session.post(endpoint.url, data=sent, headers=headers, allow_redirects=False) as response:
-                self._judge(partner, response, at)
-                return Answer(response.status, await self._read(partner, response))
+            patience = self._outgoing.timeout_s
+            status, _, answered = await self._outgoing.exchange(request, patience, _require_success, sent)
         except TimeoutError:
             raise self._no_answer(partner, "timeout", sent) from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise self._no_answer(partner, f"no_answer.{type(error).__name__}", sent) from None
+        except _NoSuccess as told:
+            raise self._judged(partner, told, at) from None
+        except ExchangeFailed as failed:
+            if failed.check == "http.oversize":
+                raise self._too_long(partner) from None
+            raise self._no_answer(partner, "no_answer." + failed.check.removeprefix("http."), sent) from None
+        return Answer(status, answered)
 
     async def ask(self, partner: str, url: str, headers: Mapping[str, str], at: datetime) -> Answer | None:
         """The partner's 2xx answer to a GET of ``url``; None for 404. Raises ``NotDelivered``."""
         self._check_address(partner, url)
-        patience = min(ASK_TIMEOUT.total_seconds(), self._session.timeout.total or math.inf)
-        timeout = aiohttp.ClientTimeout(total=patience, sock_connect=CONNECT_TIMEOUT.total_seconds())
+        patience = min(ASK_TIMEOUT.total_seconds(), self._outgoing.timeout_s)
+        request = HttpRequest("GET", url, headers, max_bytes=MAX_ANSWER_BYTES)
         try:
-            async with self._session.get(url, headers=headers, allow_redirects=False, timeout=timeout) as response:
-                if response.status == 404:
-                    return None
-                if not 200 <= response.status < 300:
-                    raise self.unavailable(
-                        partner, f"status_asked.{response.status}", "接收方的送达状态查询未应答，请检查其服务"
-                    )
-                return Answer(response.status, await self._read(partner, response))
-        except (aiohttp.ClientError, OSError) as error:
-            raise self.unavailable(
-                partner, f"status_asked.{type(error).__name__}", "请检查接收方的送达状态查询服务与网络"
-            ) from None
+            status, _, answered = await self._outgoing.exchange(request, patience, _require_success, Sent())
+        except TimeoutError:
+            raise self._not_asked(partner, "timeout") from None
+        except _NoSuccess as told:
+            if told.status == 404:
+                return None
+            remedy = "接收方的送达状态查询未应答，请检查其服务"
+            raise self.unavailable(partner, f"status_asked.{told.status}", remedy) from None
+        except ExchangeFailed as failed:
+            if failed.check == "http.oversize":
+                raise self._too_long(partner) from None
+            raise self._not_asked(partner, failed.check.removeprefix("http.")) from None
+        return Answer(status, answered)
 
     def unavailable(
         self,
@@ -146,37 +181,33 @@ class Poster:
         """See ``not_delivered``."""
         return not_delivered(self._channel, partner, what, remedy, owner, retry_after, outcome)
 
-    def _no_answer(self, partner: str, what: str, sent: _WatchedBody) -> NotDelivered:
+    def _no_answer(self, partner: str, what: str, sent: Sent) -> NotDelivered:
         outcome = AttemptOutcome.UNKNOWN if sent.begun else AttemptOutcome.NOT_SENT
         remedy = "接收方未在时限内应答，请检查其服务" if what == "timeout" else "请检查接收方服务与网络"
         return self.unavailable(partner, what, remedy, outcome=outcome)
 
-    def _judge(self, partner: str, response: aiohttp.ClientResponse, at: datetime) -> None:
-        status = response.status
-        if 200 <= status < 300:
-            return
+    def _not_asked(self, partner: str, what: str) -> NotDelivered:
+        return self.unavailable(partner, f"status_asked.{what}", "请检查接收方的送达状态查询服务与网络")
+
+    def _too_long(self, partner: str) -> NotDelivered:
+        return self.unavailable(partner, "answer_too_long", "接收方的应答过长，请按接口文档应答")
+
+    def _judged(self, partner: str, told: _NoSuccess, at: datetime) -> NotDelivered | DeliveryRefused:
+        status = told.status
         if status in _REFUSALS:
-            raise DeliveryRefused(
+            return DeliveryRefused(
                 check=f"{self._channel}.status_{status}",
                 owner=Owner.CALLER,
                 remedy="接收方拒绝接收此事件；请与其核对后由运营方重放",
                 partner=partner,
                 status=status,
             )
-        retry_after = parse_retry_after(response.headers.getall("Retry-After", []), at)
+        retry_after = parse_retry_after(told.headers.get("retry-after"), at)
         what, remedy = f"status_{status}", "接收方暂未接收，请检查其服务与配置"
         if 300 <= status < 400:
             what, remedy = "redirected", "接收地址不得跳转，请登记最终地址"
         outcome = AttemptOutcome.UNKNOWN if status in _RELAYED else AttemptOutcome.DECLINED
-        raise self.unavailable(partner, what, remedy, retry_after=retry_after, outcome=outcome)
-
-    async def _read(self, partner: str, response: aiohttp.ClientResponse) -> bytes:
-        body = b""
-        while chunk := await response.content.read(MAX_ANSWER_BYTES + 1 - len(body)):
-            body += chunk
-            if len(body) > MAX_ANSWER_BYTES:
-                raise self.unavailable(partner, "answer_too_long", "接收方的应答过长，请按接口文档应答")
-        return body
+        return self.unavailable(partner, what, remedy, retry_after=retry_after, outcome=outcome)
 
 
 @lru_cache(1024)
@@ -185,16 +216,16 @@ def _require_fit(url: str, insecure_hosts: frozenset[str]) -> None:
     check_endpoint_url(url, insecure_hosts=insecure_hosts)
 
 
-def parse_retry_after(lines: list[str], at: datetime) -> int | None:
+def parse_retry_after(value: str | None, at: datetime) -> int | None:
     """Seconds from the aware instant ``at``, from ``Retry-After`` as seconds or as a date (RFC 9110 §10.2.3).
 
     None where it is absent, repeated, or neither.
     """
-    if len(lines) != 1:
-        return None
-    text = lines[0].strip()
+    text = (value or "").strip()
     if text.isascii() and text.isdigit() and len(text) <= 9:
         return int(text)
+    if text.count(",") > 1:  # lines of one name are joined: that is one date too many
+        return None
     try:
         until = parsedate_to_datetime(text)
     except ValueError:

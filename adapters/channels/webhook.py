@@ -7,9 +7,7 @@ event.
 from datetime import datetime
 from urllib.parse import quote
 
-import aiohttp
-
-from adapters.channels.posting import Poster
+from adapters.channels.posting import Outgoing, Poster
 from adapters.channels.signed_events import SecretsOf, SignedEvents
 from gateway.crypto.jwk import CurrentKey
 from gateway.delivery.cloud_events import encode_cloud_event
@@ -28,7 +26,7 @@ class WebhookChannel:
 
     def __init__(
         self,
-        session: aiohttp.ClientSession,
+        outgoing: Outgoing,
         directory: Directory,
         issuer: str,
         signing_key: CurrentKey,
@@ -36,7 +34,7 @@ class WebhookChannel:
         *,
         insecure_hosts: frozenset[str] = frozenset(),
     ) -> None:
-        self._poster = Poster(session, ChannelKind.WEBHOOK.value, insecure_hosts)
+        self._poster = Poster(outgoing, ChannelKind.WEBHOOK.value, insecure_hosts)
         self._directory = directory
         self._issuer = issuer
         self._signed = SignedEvents(ChannelKind.WEBHOOK, issuer, signing_key, secrets_of)

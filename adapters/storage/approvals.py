@@ -1,7 +1,8 @@
 """Tables and repositories of approvals: joint reviews, which permit belongs to which, and signed outcomes."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from itertools import starmap
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     select,
 )
 
+from adapters.storage.plain import Plain
 from adapters.storage.read_ahead import ReadAhead
 from adapters.storage.sealed import SealedBytes, SealedJson
 from adapters.storage.statements import Statements
@@ -66,13 +68,28 @@ approval_outcomes = Table(
 )
 
 
-_OF_PERMITS = (
-    select(joint_review_permits.c.permit_id.label("asked_by"), joint_reviews)
-    .join(joint_reviews, joint_reviews.c.review_id == joint_review_permits.c.review_id)
-    .where(joint_review_permits.c.permit_id.in_(bindparam("permits", expanding=True)))
-    .order_by(joint_reviews.c.review_id)
-    .with_for_update(of=joint_reviews, skip_locked=True)
+_PERMITS_COLUMNS = (
+    "SELECT asked.permit_id, reviews.review_id, reviews.application_id, reviews.utility, reviews.record_id,"
+    " reviews.line, reviews.review FROM joint_review_permits AS asked"
+    " JOIN joint_reviews AS reviews ON reviews.review_id = asked.review_id"
+    " WHERE asked.permit_id IN ({wanted}) ORDER BY reviews.review_id"
 )
+_OF_PERMITS = Plain(
+    _PERMITS_COLUMNS.format(wanted="SELECT json_extract(value, '$[0]') FROM json_each(?)"),
+    _PERMITS_COLUMNS.format(wanted="SELECT unnest(?::text[])") + " FOR UPDATE OF reviews SKIP LOCKED",
+)
+
+
+class _OfPermit(NamedTuple):
+    asked_by: str
+    review_id: str
+    application_id: str
+    utility: str
+    record_id: str
+    line: bytes
+    review: bytes
+
+
 _OF_PERMIT = (
     select(joint_reviews)
     .where(
@@ -88,26 +105,26 @@ _ADD_OUTCOME = AddTogether(approval_outcomes)
 _KNOWN = select(approval_outcomes).where(
     approval_outcomes.c.department == bindparam("by"), approval_outcomes.c.outcome_id == bindparam("known_as")
 )
-# By both columns apart: of pairs SQLite would read the whole table.
-_ALL_KNOWN = select(approval_outcomes).where(
-    approval_outcomes.c.department.in_(bindparam("departments", expanding=True)),
-    approval_outcomes.c.outcome_id.in_(bindparam("known_as", expanding=True)),
+_WHICH_ARE_KNOWN = Plain(
+    "SELECT known.department, known.outcome_id FROM json_each(?) AS wanted CROSS JOIN approval_outcomes AS known"
+    " WHERE known.department = json_extract(wanted.value, '$[0]')"
+    " AND known.outcome_id = json_extract(wanted.value, '$[1]')",
+    "SELECT known.department, known.outcome_id FROM unnest(?::text[], ?::text[]) AS wanted (department, outcome_id)"
+    " JOIN approval_outcomes AS known USING (department, outcome_id)",
 )
 
 
-def read_reviews(connection: Connection, keys: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], Row[Any]]:
+def read_reviews(connection: Connection, keys: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], _OfPermit]:
     """``adapters.storage.read_ahead.Reader`` of ``REVIEW``: rows held from here on. One that is held is left out."""
-    rows = connection.execute(_OF_PERMITS, {"permits": [permit_id for (permit_id,) in keys]})
-    return {(row.asked_by,): row for row in rows}
+    return {(row.asked_by,): row for row in starmap(_OfPermit, _OF_PERMITS.rows_for(connection, keys))}
 
 
 def read_outcomes(connection: Connection, keys: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], list[Row[Any]]]:
-    """``Reader`` of ``OUTCOME``: the row, or none."""
+    """``Reader`` of ``OUTCOME``: the row, or none, as mostly."""
     found: dict[tuple[str, ...], list[Row[Any]]] = {key: [] for key in keys}
-    departments, outcomes = (sorted(set(column)) for column in zip(*keys, strict=True))
-    for row in connection.execute(_ALL_KNOWN, {"departments": departments, "known_as": outcomes}):
-        if (row.department, row.outcome_id) in found:
-            found[row.department, row.outcome_id].append(row)
+    for department, outcome_id in _WHICH_ARE_KNOWN.rows_for(connection, list(found)):
+        known = connection.execute(_KNOWN, {"by": department, "known_as": outcome_id})
+        found[department, outcome_id] = list(known)
     return found
 
 

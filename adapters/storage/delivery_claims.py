@@ -35,6 +35,7 @@ from gateway.delivery.ports import (
     BODY_WITH_POSITION,
     BODY_WITHOUT_POSITION,
     LEASE_LAPSED,
+    NO_TURN,
     AttemptOutcome,
     ClaimedDelivery,
     ClaimRoom,
@@ -73,10 +74,10 @@ def _claimed(statements: Statements, asked: dict[str, Any], at: datetime) -> lis
 
 
 def _claim_of(statements: Statements, row: Row[Any], at: datetime) -> ClaimedDelivery:
-    spent = timedelta(seconds=row.tried_for_s or 0.0)
-    if row.attempts and row.scheduled_at is not None:
+    spent, lapsed = timedelta(seconds=row.tried_for_s or 0.0), row.lease_owner is not None
+    waited_for_its_turn = row.last_reason == NO_TURN and not lapsed
+    if row.attempts and row.scheduled_at is not None and not waited_for_its_turn:
         spent += tried(row.scheduled_at, row.next_attempt_at, at)
-    lapsed = row.lease_owner is not None
     return ClaimedDelivery(
         event_of(statements, row),
         row.attempts + 1,

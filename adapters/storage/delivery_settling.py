@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from itertools import starmap
+from typing import Any, NamedTuple
 
-from sqlalchemy import Row, bindparam, func, select, update
+from sqlalchemy import Row, bindparam, func, update
 
 from adapters.storage.deliveries import delivery_attempts, is_pending, outbox
 from adapters.storage.delivery_rows import stored
+from adapters.storage.plain import Plain
 from adapters.storage.statements import Statements
+from adapters.storage.tables import read_instant
 from adapters.storage.together import ChangeTogether
-from gateway.delivery.ports import AttemptOutcome, DeliveryState, Settlement
+from gateway.delivery.ports import NO_TURN, AttemptOutcome, DeliveryState, Settlement
 
 _COMPLETED = ChangeTogether(
     delivery_attempts,
@@ -23,23 +26,25 @@ _MOVED = ChangeTogether(
     ("state", "next_attempt_at", "scheduled_at", "tried_for_s", "unknown_since", "settled_at", "last_reason"),
     emptied=("lease_owner", "lease_until"),
 )
-_LEASED = (
-    select(
-        outbox.c.event_id,
-        outbox.c.destination,
-        outbox.c.subject,
-        outbox.c.sequence,
-        outbox.c.attempts,
-        outbox.c.unknown_since,
-    )
-    .where(
-        outbox.c.event_id.in_(bindparam("event_ids", expanding=True)),
-        outbox.c.lease_owner == bindparam("owner"),
-        is_pending,
-    )
-    .order_by(outbox.c.event_id)
-    .with_for_update(of=outbox)
+_LEASED_COLUMNS = (
+    "SELECT event_id, destination, subject, sequence, attempts, unknown_since FROM outbox"
+    " WHERE event_id IN ({wanted}) AND lease_owner = ? AND state = 'pending' ORDER BY event_id"
 )
+_LEASED = Plain(
+    _LEASED_COLUMNS.format(wanted="SELECT json_extract(value, '$[0]') FROM json_each(?)"),
+    _LEASED_COLUMNS.format(wanted="SELECT unnest(?::text[])") + " FOR UPDATE OF outbox",
+)
+
+
+class _Leased(NamedTuple):
+    event_id: str
+    destination: str
+    subject: str
+    sequence: int
+    attempts: int
+    unknown_since: Any
+
+
 _LATER = (
     update(outbox)
     .where(
@@ -47,7 +52,7 @@ _LATER = (
         outbox.c.subject == bindparam("b_subject"),
         outbox.c.sequence > bindparam("b_sequence"),
         is_pending,
-        outbox.c.attempts == 0,
+        (outbox.c.attempts == 0) | (outbox.c.last_reason == NO_TURN),
         # Not as a bound of an index: SQLite would rather read all that is due of the receiver.
         func.coalesce(outbox.c.next_attempt_at, bindparam("b_next_attempt_at")) < bindparam("b_next_attempt_at"),
     )
@@ -55,36 +60,40 @@ _LATER = (
 )
 
 
-def wait_behind(statements: Statements, waits: Sequence[tuple[Row[Any], datetime, datetime]]) -> None:
+def wait_behind(statements: Statements, waits: Sequence[tuple[Row[Any] | _Leased, datetime, datetime]]) -> None:
     """What comes after an event in its application cannot go before it: while it waits, no claim has to look at that.
 
     ``waits`` are rows with ``destination``, ``subject`` and ``sequence``, until when each waits, and since when. What
-    has been tried before keeps its own time.
+    has been sent before keeps its own time.
     """
     if waits:
         statements.execute(_LATER, [_bound(_later(*each)) for each in waits])
 
 
-def _later(event: Row[Any], until: datetime, at: datetime) -> dict[str, Any]:
+def _later(event: Row[Any] | _Leased, until: datetime, at: datetime) -> dict[str, Any]:
     place = {"destination": event.destination, "subject": event.subject, "sequence": event.sequence}
     return {**place, "next_attempt_at": until, "scheduled_at": at}
 
 
 def settle(statements: Statements, owner: str, settlements: Sequence[Settlement]) -> Sequence[str]:
     """See ``gateway.delivery.ports.DeliveryQueue.settle``."""
-    event_ids = [settlement.event_id for settlement in settlements]
-    rows = {row.event_id: row for row in statements.execute(_LEASED, {"event_ids": event_ids, "owner": owner})}
+    event_ids = [(settlement.event_id,) for settlement in settlements]
+    rows = {row.event_id: row for row in starmap(_Leased, statements.say_for(_LEASED, event_ids, owner))}
     held = [
         settlement
         for settlement in settlements
         if (row := rows.get(settlement.event_id)) is not None and row.attempts == settlement.attempt
     ]
     if held:
-        statements.write(_MOVED, [_moved(each, rows[each.event_id].unknown_since) for each in held])
+        statements.write(_MOVED, [_moved(each, _instant(rows[each.event_id].unknown_since)) for each in held])
         statements.write(_COMPLETED, [_completed(statements, each) for each in held])
         waits = [(rows[each.event_id], each.next_attempt_at, each.finished_at) for each in held]
         wait_behind(statements, [(row, until, since) for row, until, since in waits if until is not None])
     return [settlement.event_id for settlement in held]
+
+
+def _instant(value: Any) -> datetime | None:
+    return None if value is None else read_instant(value)
 
 
 def _completed(statements: Statements, settlement: Settlement) -> dict[str, Any]:

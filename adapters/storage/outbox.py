@@ -2,22 +2,22 @@
 this process takes at once are leased to it in the same breath.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-import orjson
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection
 
 from adapters.storage.deliveries import delivery_attempts, outbox
-from adapters.storage.destinations import delivery_destinations
+from adapters.storage.plain import Plain
 from adapters.storage.sealed import seal_values
 from adapters.storage.together import AddTogether
 from gateway.crypto.sealing import Sealer
 from gateway.delivery.cloud_events import encode_cloud_event
 from gateway.delivery.hand_over import HandOver
+from gateway.delivery.in_hand import Key
 from gateway.delivery.ports import (
     BODY_WITH_POSITION,
     AttemptOutcome,
@@ -45,7 +45,7 @@ class BatchOutbox:
         self._source = source
         self._hand_over = hand_over
         self._claims: list[ClaimedDelivery] = []
-        self._left: set[tuple[str, str]] = set()
+        self._left: set[Key] = set()
         self.drafts: list[EventDraft] = []
 
     def append(self, draft: EventDraft) -> None:
@@ -82,19 +82,20 @@ class BatchOutbox:
             self._hand_over.broken_off([claim.event.event_id for claim in self._claims])
 
     def _promise(self, connection: Connection, hand_over: HandOver, events: Sequence[Event], at: datetime) -> None:
-        """Of each subject the oldest event alone can go, and none while an earlier one is undelivered."""
-        disabled = _disabled(connection, {event.destination for event in events})
-        held_back = _undelivered(connection, events)
-        waiting: Counter[tuple[str, str]] = Counter()
+        """Of each subject what may go at once, or behind what the relay has in hand already, and nothing beyond."""
+        disabled = {code for (code,) in _DISABLED.rows(connection)}
+        last: dict[Key, int | None] = _undelivered(connection, events, hand_over.owner)
         for event in events:
             key = (event.destination, event.subject)
-            if key not in held_back and event.destination not in disabled:
-                held_back.add(key)
-                if hand_over.promise(event.event_id, event.destination):
-                    self._claims.append(ClaimedDelivery(event, 1, at))
-                    continue
-            waiting[key] += 1
-        self._left = {key for key in waiting if key[0] not in disabled}
+            behind = last.get(key, 0)
+            if event.destination in disabled:
+                continue
+            if behind is not None and hand_over.promise(event, behind):
+                self._claims.append(ClaimedDelivery(event, 1, at, behind=behind))
+                last[key] = event.sequence
+            else:
+                last[key] = None
+                self._left.add(key)
 
     def _encoded(self, event: Event) -> Event:
         """With the bytes of its body, the same at every attempt. A review request is signed anew at each."""
@@ -176,7 +177,7 @@ def numbered(connection: Connection, drafts: Sequence[EventDraft]) -> list[Event
         wanted[(draft.destination, draft.subject)].append(index)
     positions, sequences = [0] * len(drafts), [0] * len(drafts)
     counters = [(destination, subject, len(wanted[destination, subject])) for destination, subject in sorted(wanted)]
-    for destination, subject, last in _rows(connection, _ADVANCE, counters):
+    for destination, subject, last in _ADVANCE.rows_for(connection, counters):
         indices = wanted[destination, subject]
         numbers = sequences if subject else positions
         for number, index in enumerate(indices, last - len(indices) + 1):
@@ -197,54 +198,49 @@ def numbered(connection: Connection, drafts: Sequence[EventDraft]) -> list[Event
     ]
 
 
-def _undelivered(connection: Connection, events: Sequence[Event]) -> set[tuple[str, str]]:
-    """Of which receivers and subjects an event that was committed before is still under way."""
-    later = {(event.destination, event.subject, 0) for event in events if event.sequence > 1}
-    return {(destination, subject) for destination, subject in _rows(connection, _UNDELIVERED, sorted(later))}
+def _undelivered(connection: Connection, events: Sequence[Event], owner: str) -> dict[Key, int | None]:
+    """Of which receivers and subjects events that were committed before are still under way: the last sequence, where
+    ``owner`` has the leases of all of them.
+    """
+    later = {(event.destination, event.subject, owner) for event in events if event.sequence > 1}
+    found = _UNDELIVERED.rows_for(connection, sorted(later)) if later else []
+    return {(destination, subject): None if others else last for destination, subject, last, others in found}
 
 
-def _disabled(connection: Connection, destinations: Collection[str]) -> set[str]:
-    known = connection.execute(_DISABLED).scalars()
-    return set(destinations).intersection(known)
-
-
-_DISABLED = select(delivery_destinations.c.code).where(delivery_destinations.c.disabled_at.is_not(None))
-_WANTED: Final = {
-    "postgresql": "unnest(CAST(:destinations AS text[]), CAST(:subjects AS text[]), CAST(:counts AS bigint[]))"
-    " AS wanted (destination, subject, count)",
-    "sqlite": "(SELECT json_extract(value, '$[0]') AS destination, json_extract(value, '$[1]') AS subject,"
-    " json_extract(value, '$[2]') AS count FROM json_each(:rows)) AS wanted",
-}
+_WANTED_SQLITE: Final = (
+    "(SELECT json_extract(value, '$[0]') AS destination, json_extract(value, '$[1]') AS subject,"
+    " json_extract(value, '$[2]') AS {third} FROM json_each(?)) AS wanted"
+)
 """A few rows as a table, whatever their number, so that one statement does for them all."""
+_WANTED_POSTGRESQL: Final = "unnest(?::text[], ?::text[], ?::{of}[]) AS wanted (destination, subject, {third})"
 _BASE: Final = f"(SELECT CAST(coalesce(max(number), 0) AS bigint) * {EPOCH} FROM restorations)"  # noqa: S608 - constants
 """What lies before the first number of a counter that begins now (``adapters.storage.restorations.first_number``)."""
-_ADVANCE: Final = {
-    dialect: text(
+_DISABLED: Final = Plain("SELECT code FROM delivery_destinations WHERE disabled_at IS NOT NULL")
+
+
+def _advance(wanted: str) -> str:
+    return (
         "INSERT INTO outbox_counters (destination, subject, last)"  # noqa: S608 - constants
         f" SELECT destination, subject, count + {_BASE} FROM {wanted} WHERE true"
         " ON CONFLICT (destination, subject)"
         f" DO UPDATE SET last = outbox_counters.last + excluded.last - {_BASE}"
         " RETURNING destination, subject, last"
     )
-    for dialect, wanted in _WANTED.items()
-}
-_UNDELIVERED: Final = {
-    dialect: text(
-        "SELECT DISTINCT earlier.destination, earlier.subject"  # noqa: S608 - constants
+
+
+def _under_way(wanted: str) -> str:
+    return (
+        "SELECT earlier.destination, earlier.subject, max(earlier.sequence),"  # noqa: S608 - constants
+        " sum(CASE WHEN earlier.lease_owner = wanted.owner THEN 0 ELSE 1 END)"
         f" FROM {wanted} CROSS JOIN outbox AS earlier"
         " WHERE earlier.destination = wanted.destination AND earlier.subject = wanted.subject"
-        " AND earlier.state = 'pending'"
+        " AND earlier.state = 'pending' GROUP BY earlier.destination, earlier.subject"
     )
-    for dialect, wanted in _WANTED.items()
-}
 
 
-def _rows(connection: Connection, statements: dict[str, Any], wanted: Sequence[tuple[str, str, int]]) -> list[Any]:
-    if not wanted:
-        return []
-    dialect = connection.dialect.name
-    if dialect == "sqlite":
-        return list(connection.execute(statements[dialect], {"rows": orjson.dumps(wanted).decode()}))
-    destinations, subjects, counts = (list(column) for column in zip(*wanted, strict=True))
-    columns = {"destinations": destinations, "subjects": subjects, "counts": counts}
-    return list(connection.execute(statements[dialect], columns))
+_ADVANCE: Final = Plain(
+    _advance(_WANTED_SQLITE.format(third="count")), _advance(_WANTED_POSTGRESQL.format(third="count", of="bigint"))
+)
+_UNDELIVERED: Final = Plain(
+    _under_way(_WANTED_SQLITE.format(third="owner")), _under_way(_WANTED_POSTGRESQL.format(third="owner", of="text"))
+)

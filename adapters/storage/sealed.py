@@ -24,6 +24,8 @@ from gateway.crypto.sealing import Sealer, StoredDataUnreadable
 
 log = structlog.get_logger()
 T = TypeVar("T")
+KnownRow = Row[Any] | tuple[Any, ...]
+"""A row whose columns are attributes: SQLAlchemy's, or a named tuple."""
 
 
 class SealedValue(bytes):
@@ -133,7 +135,7 @@ def open_row(sealer: Sealer, table: Table, row: Row[Any]) -> dict[str, Any]:
     return found
 
 
-def read_remembered(at_rest: AtRest, table: Table, name: str, row: Row[Any], parse: Callable[[Any], T]) -> T:
+def read_remembered(at_rest: AtRest, table: Table, name: str, row: KnownRow, parse: Callable[[Any], T]) -> T:
     """What ``parse`` makes of a sealed column of ``row``, which has the primary key, or has made of the same bytes.
 
     Once the key has changed it is opened as ever. Raises as ``Sealer.open``, and what ``parse`` raises.

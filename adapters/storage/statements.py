@@ -7,7 +7,7 @@ from sqlalchemy import Connection, CursorResult, Executable, Row, Table
 
 from adapters.storage.deferred import Change, Deferred
 from adapters.storage.plain import Plain, Rows
-from adapters.storage.sealed import AtRest, context_of, open_row, read_remembered, seal_values
+from adapters.storage.sealed import AtRest, KnownRow, context_of, open_row, read_remembered, seal_values
 from adapters.storage.together import AddTogether, ChangeTogether, NamedRows, Together
 from gateway.crypto.keyed_digest import Use
 
@@ -43,6 +43,13 @@ class Statements:
         """Run one that is said to the driver itself; raises as ``execute``."""
         self._begin()
         return statement.rows(self._connection, values)
+
+    def say_for(self, statement: Plain, asked: Rows, *values: Any) -> Rows:
+        """Run one that takes rows first, if any (``Plain.rows_for``); raises as ``execute``."""
+        if not asked:
+            return []
+        self._begin()
+        return statement.rows_for(self._connection, asked, *values)
 
     def write(self, change: Together, rows: NamedRows) -> None:
         """Make ``change`` of all ``rows``, if any. Raises as ``execute``."""
@@ -89,7 +96,7 @@ class Statements:
         """
         return open_row(self.at_rest.sealer, table, row)
 
-    def remembered(self, table: Table, column: str, row: Row[Any], parse: Callable[[Any], T]) -> T:
+    def remembered(self, table: Table, column: str, row: KnownRow, parse: Callable[[Any], T]) -> T:
         """See ``read_remembered``."""
         return read_remembered(self.at_rest, table, column, row, parse)
 

@@ -1,7 +1,7 @@
-"""NamedRows of one table written by one statement, said to the drivers as they like it best.
+"""Rows of one table written by one statement, said to the drivers as they like it best (``adapters.storage.plain``).
 
 These rows are written with every outcome, event and receipt: SQLAlchemy's constructs would cost more than the database
-does. Values go through the columns' own types. SQLite repeats a prepared statement; PostgreSQL takes arrays.
+does. Values go through the columns' own types.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +9,10 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
+
+from adapters.storage.plain import Plain
 
 NamedRows = Sequence[Mapping[str, Any]]
 Converter = Callable[[Any], Any] | None
@@ -21,17 +24,14 @@ class AddTogether:
     def __init__(self, table: Table, *columns: str) -> None:
         self._table = table
         self._columns = columns or tuple(table.c.keys())
+        into = f"INSERT INTO {table.name} ({', '.join(self._columns)})"
+        marks = ", ".join("?" * len(self._columns))
+        given = _arrays(table, self._columns)
+        self._statement = Plain(f"{into} VALUES ({marks})", f"{into} SELECT * FROM unnest({given})")  # noqa: S608 - names of ours
 
     def write(self, connection: Connection, rows: NamedRows) -> None:
         """Raises SQLAlchemy's ``DBAPIError`` family."""
-        names = ", ".join(self._columns)
-        if connection.dialect.name == "postgresql":
-            given = _arrays(self._table, self._columns, connection.dialect)
-            statement = f"INSERT INTO {self._table.name} ({names}) SELECT * FROM unnest({given})"  # noqa: S608 - names of ours
-        else:
-            marks = ", ".join("?" * len(self._columns))
-            statement = f"INSERT INTO {self._table.name} ({names}) VALUES ({marks})"  # noqa: S608 - names of ours
-        _say(connection, statement, _converted(self._table, self._columns, connection.dialect, rows))
+        self._statement.write(connection, _converted(self._table, self._columns, connection.dialect, rows))
 
 
 class ChangeTogether:
@@ -39,34 +39,27 @@ class ChangeTogether:
 
     def __init__(self, table: Table, key: Sequence[str], changed: Sequence[str], emptied: Sequence[str] = ()) -> None:
         """Each row has ``key`` and ``changed``; columns that are ``emptied`` become NULL."""
-        self._table, self._key = table, tuple(key)
-        self._columns = (*changed, *key)
-        self._emptied = [f"{name} = NULL" for name in emptied]
-        self._changed = tuple(changed)
+        self._table, self._key, self._columns = table, tuple(key), (*changed, *key)
+        name, columns = table.name, ", ".join(self._columns)
+        empty = [f"{each} = NULL" for each in emptied]
+        one = ", ".join([*(f"{each} = ?" for each in changed), *empty])
+        found = " AND ".join(f"{each} = ?" for each in key)
+        many = ", ".join([*(f"{each} = given.{each}" for each in changed), *empty])
+        found_given = " AND ".join(f"{name}.{each} = given.{each}" for each in key)
+        given = f"unnest({_arrays(table, self._columns)}) AS given ({columns})"
+        self._statement = Plain(
+            f"UPDATE {name} SET {one} WHERE {found}",  # noqa: S608 - names of ours
+            f"UPDATE {name} SET {many} FROM {given} WHERE {found_given}",  # noqa: S608 - names of ours
+        )
 
     def write(self, connection: Connection, rows: NamedRows) -> None:
         """Of two changes of one row the later holds. Raises SQLAlchemy's ``DBAPIError`` family."""
-        name, postgresql = self._table.name, connection.dialect.name == "postgresql"
-        source = {each: f"given.{each}" if postgresql else "?" for each in self._columns}
-        values = ", ".join([*(f"{each} = {source[each]}" for each in self._changed), *self._emptied])
-        found = " AND ".join(f"{name}.{each} = {source[each]}" for each in self._key)
-        statement = f"UPDATE {name} SET {values} WHERE {found}"  # noqa: S608 - names of ours
-        if postgresql:
-            given = _arrays(self._table, self._columns, connection.dialect)
-            columns = ", ".join(self._columns)
-            statement = f"UPDATE {name} SET {values} FROM unnest({given}) AS given ({columns}) WHERE {found}"  # noqa: S608
         latest = {tuple(row[each] for each in self._key): row for row in rows}
-        _say(connection, statement, _converted(self._table, self._columns, connection.dialect, list(latest.values())))
+        given = _converted(self._table, self._columns, connection.dialect, list(latest.values()))
+        self._statement.write(connection, given)
 
 
 Together = AddTogether | ChangeTogether
-
-
-def _say(connection: Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(statement, tuple(list(column) for column in zip(*rows, strict=True)))
-    else:
-        connection.exec_driver_sql(statement, rows)
 
 
 def _converted(table: Table, columns: tuple[str, ...], dialect: Dialect, rows: NamedRows) -> list[tuple[Any, ...]]:
@@ -79,6 +72,7 @@ def _converters(table: Table, columns: tuple[str, ...], dialect: Dialect) -> tup
     return tuple((name, table.c[name].type.dialect_impl(dialect).bind_processor(dialect)) for name in columns)
 
 
-@cache
-def _arrays(table: Table, columns: tuple[str, ...], dialect: Dialect) -> str:
-    return ", ".join(f"%s::{table.c[name].type.compile(dialect)}[]" for name in columns)
+def _arrays(table: Table, columns: Sequence[str]) -> str:
+    """A mark for each column, of the type that PostgreSQL has for it."""
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    return ", ".join(f"?::{table.c[name].type.compile(dialect)}[]" for name in columns)

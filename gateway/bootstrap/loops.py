@@ -7,9 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import aiohttp
-
 from adapters.channels.department import DepartmentChannel
+from adapters.channels.posting import Outgoing
 from adapters.channels.signed_events import SecretsOf
 from adapters.channels.utility import UtilityChannel
 from adapters.channels.webhook import WebhookChannel
@@ -71,7 +70,7 @@ class Relaying:
 
 
 def loops_beside_serving(
-    hub: Hub, http: HttpClient, session: aiohttp.ClientSession, stop: asyncio.Event
+    hub: Hub, http: HttpClient, outgoing: Outgoing, stop: asyncio.Event
 ) -> list[Coroutine[Any, Any, None]]:
     """What a serving process runs until ``stop`` is set; with an embedded worker that one's loops too.
 
@@ -89,23 +88,23 @@ def loops_beside_serving(
     else:
         rechecks = build_rechecks(foundation, hub.certificates, http)
         workers = [
-            build_relay(foundation, session),
+            build_relay(foundation, outgoing),
             rechecks,
             build_anchoring(foundation, http),
-            build_notices(foundation, session),
+            build_notices(foundation, outgoing),
         ]
     supervised = [foundation.supervisor.run(name, loop, stop) for name, loop in own.items()]
     return [*supervised, *(worker.run(stop) for worker in workers)]
 
 
-def build_relay(foundation: Foundation, session: aiohttp.ClientSession) -> Relaying:
+def build_relay(foundation: Foundation, outgoing: Outgoing) -> Relaying:
     """The relay over every channel; it claims under a name of its own."""
     settings, keys, directory = foundation.settings, foundation.keys, foundation.directory
     insecure = settings.insecure_endpoint_hosts
     signing = (directory, settings.issuer_url, keys.signer(KeyPurpose.WEBHOOK), secrets_in(settings.secrets_dir))
     link, nats = _over_nats(settings, signing)
-    utility = UtilityChannel(directory, WebhookChannel(session, *signing, insecure_hosts=insecure), nats)
-    department = DepartmentChannel(session, directory, keys.signer(KeyPurpose.ANSWER), insecure_hosts=insecure)
+    utility = UtilityChannel(directory, WebhookChannel(outgoing, *signing, insecure_hosts=insecure), nats)
+    department = DepartmentChannel(outgoing, directory, keys.signer(KeyPurpose.ANSWER), insecure_hosts=insecure)
     relay = Relay(
         owner=uuid4().hex,
         transactions=foundation.transactions,
@@ -165,7 +164,7 @@ def build_rechecks(foundation: Foundation, certificates: CertificateService, htt
     )
 
 
-def build_notices(foundation: Foundation, session: aiohttp.ClientSession) -> NoticeLoops:
+def build_notices(foundation: Foundation, outgoing: Outgoing) -> NoticeLoops:
     """What looks at deadlines, and tells applicants; it leases under a name of its own."""
     settings = foundation.settings
     near = settings.notice_near_working_days
@@ -173,7 +172,7 @@ def build_notices(foundation: Foundation, session: aiohttp.ClientSession) -> Not
     sender = NoticeSender(
         uuid4().hex,
         foundation.transactions,
-        notice_channels(settings, session),
+        notice_channels(settings, outgoing),
         foundation.clock,
         Backoff(timedelta(seconds=30), timedelta(hours=1), timedelta(days=settings.notice_give_up_days)),
         settings.base_url,

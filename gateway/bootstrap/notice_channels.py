@@ -1,8 +1,6 @@
 """The ways to tell an applicant that the settings give."""
 
-import aiohttp
-
-from adapters.channels.posting import Poster
+from adapters.channels.posting import Outgoing, Poster
 from adapters.channels.signed_events import parse_secret
 from adapters.notice_channels.console import ConsoleChannel
 from adapters.notice_channels.platform import PlatformChannel
@@ -19,7 +17,7 @@ def notice_ways(settings: Settings) -> frozenset[Way]:
     return frozenset(mail | ({Way.PLATFORM} if settings.notice_platform or not settings.in_production else set()))
 
 
-def notice_channels(settings: Settings, session: aiohttp.ClientSession) -> dict[Way, NoticeChannel]:
+def notice_channels(settings: Settings, outgoing: Outgoing) -> dict[Way, NoticeChannel]:
     """A channel for each of ``notice_ways``. Raises ``SettingsError`` for a platform that no message may go to."""
     found: dict[Way, NoticeChannel] = {}
     mail, platform = settings.notice_mail, settings.notice_platform
@@ -39,7 +37,7 @@ def notice_channels(settings: Settings, session: aiohttp.ClientSession) -> dict[
         def secrets() -> tuple[bytes, ...]:
             return tuple(parse_secret(line) for line in read_secret_lines(path, 2)) if path.is_file() else ()
 
-        poster = Poster(session, "notice", settings.insecure_endpoint_hosts)
+        poster = Poster(outgoing, "notice", settings.insecure_endpoint_hosts)
         found[Way.PLATFORM] = PlatformChannel(poster, platform.url, secrets)
     elif Way.PLATFORM in notice_ways(settings):
         found[Way.PLATFORM] = ConsoleChannel()

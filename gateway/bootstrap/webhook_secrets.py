@@ -1,5 +1,7 @@
 """The secrets that webhooks share with their receivers."""
 
+import os
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,22 +21,25 @@ def secrets_in(directory: Path) -> Callable[[str], tuple[bytes, ...]]:
     is the very file that was read before, unchanged, is not read again.
     """
     known: dict[str, tuple[tuple[int, ...], tuple[bytes, ...]]] = {}
+    paths: dict[str, str] = {}
 
     def secrets_of(reference: str) -> tuple[bytes, ...]:
-        path = directory / reference
-        if path.parent != directory:
-            return ()
+        path = paths.get(reference)
+        if path is None:
+            if (directory / reference).parent != directory:
+                return ()
+            path = paths[reference] = str(directory / reference)
         try:
-            seen = path.stat()
+            seen = os.stat(path)
         except OSError:
             return ()
         stamp = (seen.st_ino, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size, seen.st_mode)
         read = known.get(reference)
         if read is not None and read[0] == stamp:
             return read[1]
-        if not path.is_file():
+        if not stat.S_ISREG(seen.st_mode):
             return ()
-        secrets = tuple(parse_secret(line) for line in read_secret_lines(path, 2))
+        secrets = tuple(parse_secret(line) for line in read_secret_lines(Path(path), 2))
         if time.time() - max(seen.st_mtime, seen.st_ctime) > SETTLED_AFTER_S:
             known[reference] = (stamp, secrets)
         return secrets

@@ -62,8 +62,8 @@ class Attempts:
         ended = await self._found(claim, started_at) or await self._sent(claim)
         return self._settlement(claim, ended, started_at), ended.health
 
-    def put_back(self, claim: ClaimedDelivery) -> Settlement:
-        """Nothing of it was sent within the time that its lease allows for waiting: it is due again at once."""
+    def put_back(self, claim: ClaimedDelivery, until: datetime | None = None) -> Settlement:
+        """Nothing of it was sent: it is due again at once, or as soon as what it was behind, which waits ``until``."""
         now = self.clock()
         return Settlement(
             claim.event.event_id,
@@ -72,7 +72,7 @@ class Attempts:
             now,
             DeliveryState.UNKNOWN if claim.unknown else DeliveryState.PENDING,
             NO_TURN,
-            next_attempt_at=now,
+            next_attempt_at=until or now,
             outcome=AttemptOutcome.NOT_SENT,
             tried_for=claim.tried_for,
         )

@@ -14,9 +14,11 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from gateway.clock import Clock
-from gateway.delivery.ports import ClaimedDelivery
+from gateway.delivery.in_hand import Key
+from gateway.delivery.ports import ClaimedDelivery, Event
+from gateway.delivery.turns import MOST_BEHIND
 
-Left = Collection[tuple[str, str]]
+Left = Collection[Key]
 """Receivers and subjects of events that were committed for whoever claims them."""
 
 
@@ -25,6 +27,12 @@ class Taker(Protocol):
 
     def has_room(self, destination: str, promised: int, promised_in_all: int) -> bool:
         """Whether it takes one more event beside so many that it does not know yet; asked from any thread."""
+        ...
+
+    def may_follow(self, key: Key, sequence: int) -> bool:
+        """Whether an event of this receiver and subject may wait in its hand behind the one of this number; asked from
+        any thread. What is handed over behind one that was settled meanwhile is put back.
+        """
         ...
 
     @property
@@ -48,7 +56,8 @@ class HandOver:
         self.lease = lease
         self._clock = clock
         self._lock = threading.Lock()
-        self._promised: dict[str, str] = {}
+        self._promised: dict[str, Event] = {}
+        self._about: dict[Key, list[int]] = {}
         self._of_each: Counter[str] = Counter()
         self._to: tuple[asyncio.AbstractEventLoop, Taker] | None = None
         self._taking = False
@@ -78,16 +87,26 @@ class HandOver:
         """When a lease begins that is taken now."""
         return self._clock()
 
-    def promise(self, event_id: str, destination: str) -> bool:
-        """Whether the relay takes this event; it is then ``handed`` over or ``broken_off``."""
+    def promise(self, event: Event, behind: int = 0) -> bool:
+        """Whether the relay takes this event; it is then ``handed`` over or ``broken_off``.
+
+        ``behind`` is the last undelivered sequence before it within its subject, all of which the relay has leased.
+        """
+        key = (event.destination, event.subject)
         with self._lock:
             if self._to is None or not self._taking:
                 return False
             _, taker = self._to
-            if not taker.has_room(destination, self._of_each[destination], len(self._promised)):
+            coming = self._about.get(key, [])
+            if behind and not (coming[-1] == behind if coming else taker.may_follow(key, behind)):
                 return False
-            self._promised[event_id] = destination
-            self._of_each[destination] += 1
+            if len(coming) > MOST_BEHIND or not taker.has_room(
+                event.destination, self._of_each[event.destination], len(self._promised)
+            ):
+                return False
+            self._promised[event.event_id] = event
+            self._about[key] = [*coming, event.sequence]
+            self._of_each[event.destination] += 1
             return True
 
     def handed(self, claims: Sequence[ClaimedDelivery], left: Left) -> None:
@@ -103,9 +122,17 @@ class HandOver:
         """The events were not committed, or nobody knows whether they were."""
         with self._lock:
             for event_id in event_ids:
-                destination = self._promised.pop(event_id, None)
-                if destination is not None:
-                    self._of_each[destination] -= 1
+                event = self._promised.pop(event_id, None)
+                if event is not None:
+                    self._of_each[event.destination] -= 1
+                    self._forget((event.destination, event.subject), event.sequence)
+
+    def _forget(self, key: Key, sequence: int) -> None:
+        coming = [each for each in self._about[key] if each != sequence]
+        if coming:
+            self._about[key] = coming
+        else:
+            del self._about[key]
 
     def _arrived(self, taker: Taker, claims: Sequence[ClaimedDelivery], left: Left, looks: int) -> None:
         taker.take(claims, left, looks)

@@ -11,10 +11,14 @@ from typing import Final, TypeVar
 
 from gateway.delivery.ports import ClaimedDelivery, ClaimRoom
 
-UNSETTLED_TIMES: Final = 4
+UNSETTLED_TIMES: Final = 8
 """So many times as may be sent at once may be in hand, waiting or not settled yet: settling goes in groups."""
-AHEAD_TIMES: Final = 4
-"""So many times as may be sent to a receiver at once may wait for their turn; of all events once as many."""
+AHEAD_TIMES: Final = 16
+"""So many times as may be sent to a receiver at once may wait for their turn: what comes while a group is committed
+finds room behind what is under way.
+"""
+AHEAD_TIMES_IN_ALL: Final = 4
+"""So many times as may be sent at once, of the events to all receivers."""
 KeyT = TypeVar("KeyT")
 Key = tuple[str, str]
 """Receiver and subject, within which events go one after the other."""
@@ -52,7 +56,7 @@ class InHand:
     @property
     def free(self) -> int:
         """How many events may be taken in hand, to be sent at once or in their turn."""
-        ahead = self._ahead(self._most, 1, self._last_took)
+        ahead = self._ahead(self._most, AHEAD_TIMES_IN_ALL, self._last_took)
         return min(self._most + ahead - self._held_in_all, UNSETTLED_TIMES * self._most - len(self._claims))
 
     def free_for(self, destination: str) -> int:
@@ -79,7 +83,7 @@ class InHand:
     def taken(self, claim: ClaimedDelivery) -> None:
         """Its lease is held; it is to be sent."""
         self._claims[claim.event.event_id] = claim
-        self._about[_key(claim)] += 1
+        self._about[key_of(claim)] += 1
         self._held[claim.event.destination] += 1
         self._held_in_all += 1
 
@@ -105,13 +109,14 @@ class InHand:
     def settled(self, claim: ClaimedDelivery, *, handed: bool) -> bool:
         """It is out of hand; whether somebody should look for what comes after it.
 
-        What was ``handed`` over has nothing behind it but what was told with ``leave``, or what other processes
-        committed, who look for themselves.
+        What was ``handed`` over has nothing behind it but what is in hand, too, what was told with ``leave``, or what
+        other processes committed, who look for themselves.
         """
         self._claims.pop(claim.event.event_id, None)
-        key = _key(claim)
+        key = key_of(claim)
         _less(self._about, key)
-        return not handed or key in self._left or self._wants(claim.event.destination)
+        was_left = key in self._left and key not in self._about
+        return not handed or was_left or self._wants(claim.event.destination)
 
     def leave(self, keys: Collection[Key], looks: int) -> bool:
         """Events about ``keys`` were committed to be claimed; whether somebody should look for one of them now.
@@ -147,7 +152,8 @@ class InHand:
         return self.is_behind(destination) and self._held[destination] - self._sending[destination] <= self._each // 2
 
 
-def _key(claim: ClaimedDelivery) -> Key:
+def key_of(claim: ClaimedDelivery) -> Key:
+    """What ``claim`` is in order with."""
     return claim.event.destination, claim.event.subject
 
 

@@ -12,7 +12,7 @@ from gateway.records.ports import RecordAppender
 LEASE_LAPSED: Final = "relay.lease_lapsed"
 """Reason of an attempt whose relay died, or was too slow to settle it."""
 NO_TURN: Final = "relay.no_turn"
-"""Reason of an attempt that never began: its relay had too much in hand."""
+"""Reason of an attempt that never began: its relay had too much in hand, or what is before it was not delivered."""
 BODY_WITHOUT_POSITION: Final = 1
 BODY_WITH_POSITION: Final = 2
 """Forms of an event's body. An event keeps the form that it was first sent in: a receipt names the body's digest."""
@@ -130,6 +130,8 @@ class ClaimedDelivery:
 
     ``tried_for`` is how long it has been tried and waited for so far, without times in which nobody tried.
     ``unknown`` – an earlier attempt may have reached the receiver. ``taken_over`` – from a relay whose lease lapsed.
+    ``behind`` is the sequence of an event of the same subject, in the same hand, that has to be delivered before it; 0
+    where nothing has to be.
     """
 
     event: Event
@@ -138,6 +140,7 @@ class ClaimedDelivery:
     tried_for: timedelta = timedelta()
     unknown: bool = False
     taken_over: bool = False
+    behind: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
 """The relay: claim a lease and write an open attempt down, commit, send, settle – never a transaction across a send.
 
 What its own process commits comes with both, handed over as it is committed; the rest it looks for: what other
-processes committed, what is due again, what came behind another event or found no room.
+processes committed, what is due again, what found no room.
 Many sends are in flight at once; a receiver that does not answer holds at most its own share of them, and after some
-failures a probe's. Events of one receiver and application go one after the other, oldest first; the queue sees to
-that. What has been sent is settled in groups. A relay that dies leaves its leases to lapse, and another takes the
+failures a probe's. Events of one receiver and application go one after the other, oldest first: the queue sees to
+that where they are claimed, and in hand each waits until the one before it is settled as delivered. What has been sent
+is settled in groups. A relay that dies leaves its leases to lapse, and another takes the
 events over: a receiver may then see an event twice and knows it by its id.
 """
 
@@ -26,7 +27,7 @@ from gateway.delivery.backoff import Backoff
 from gateway.delivery.breaker import BreakerPolicy
 from gateway.delivery.breakers import Breakers, BreakerWatch
 from gateway.delivery.hand_over import HandOver, Left
-from gateway.delivery.in_hand import InHand
+from gateway.delivery.in_hand import InHand, Key
 from gateway.delivery.ports import (
     Channel,
     ChannelKind,
@@ -180,6 +181,10 @@ class Relay:
             return False
         return self._in_hand.free > promised_in_all and self._in_hand.free_for(destination) > promised
 
+    def may_follow(self, key: Key, sequence: int) -> bool:
+        """See ``Taker``."""
+        return self._turns.may_follow(key, sequence)
+
     @property
     def looks(self) -> int:
         """See ``Taker``."""
@@ -196,7 +201,8 @@ class Relay:
 
     def _take(self, turn: Turn) -> None:
         self._in_hand.taken(turn.claim)
-        self._turns.add(turn)
+        if not self._turns.add(turn):
+            self._put_back(turn)
 
     def _start(self) -> None:
         """Begin whatever sends may begin; what has waited too long to be sent under its lease is put back."""
@@ -206,11 +212,12 @@ class Relay:
             self._in_hand.begun(turn.claim)
             self._spawn(self._deliver(turn, self._send(turn)))
 
-    def _put_back(self, turn: Turn) -> None:
+    def _put_back(self, turn: Turn, until: datetime | None = None) -> None:
         self._in_hand.withdrawn(turn.claim)
         if turn.probe:
             self._breakers.ended(turn.destination, ReceiverHealth.UNTOLD, probe=True)
-        self._spawn(self._deliver(replace(turn, handed=False), self._not_sent(turn)))  # somebody looks for it again
+        put_back = replace(turn, handed=False)  # somebody looks for it again
+        self._spawn(self._deliver(put_back, self._not_sent(turn, until)))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -250,10 +257,14 @@ class Relay:
                 await wait
 
     async def _deliver(self, turn: Turn, ended: Coroutine[Any, Any, tuple[Settlement, ReceiverHealth]]) -> None:
-        claim, event_id = turn.claim, turn.claim.event.event_id
+        claim, event_id, for_good = turn.claim, turn.claim.event.event_id, False
         try:
             settlement, health = await ended
+            if settlement.state.under_way:  # what is behind it is settled in the same group
+                for behind in self._turns.failed(claim):
+                    self._put_back(behind, settlement.next_attempt_at)
             kept = await self._settling.settle(Finished(claim, settlement, health))
+            for_good = kept and not settlement.state.under_way
             self._tell(claim, settlement, kept)
         except Overloaded as error:
             log.warning("delivery.unsettled", event_id=event_id, check=error.check)
@@ -262,6 +273,9 @@ class Relay:
         finally:
             if self._in_hand.settled(claim, handed=turn.handed):
                 self._wake.set()
+        for behind in self._turns.settled(claim, for_good=for_good):
+            self._put_back(behind)
+        self._start()
 
     async def _send(self, turn: Turn) -> tuple[Settlement, ReceiverHealth]:
         began, health = self._elapsed(), ReceiverHealth.UNTOLD
@@ -276,8 +290,8 @@ class Relay:
                 self._put_back(other)
             self._start()
 
-    async def _not_sent(self, turn: Turn) -> tuple[Settlement, ReceiverHealth]:
-        return self._attempts.put_back(turn.claim), ReceiverHealth.UNTOLD
+    async def _not_sent(self, turn: Turn, until: datetime | None) -> tuple[Settlement, ReceiverHealth]:
+        return self._attempts.put_back(turn.claim, until), ReceiverHealth.UNTOLD
 
     def _tell(self, claim: ClaimedDelivery, settlement: Settlement, kept: bool) -> None:
         if self._watch is not None:

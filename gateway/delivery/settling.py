@@ -35,16 +35,19 @@ class Settling:
         self._transactions = transactions
         self._disable_after = disable_after
         self._ready: list[tuple[Finished, asyncio.Future[bool]]] = []
-        self._turn = asyncio.Lock()
+        self._busy: asyncio.Task[None] | None = None
 
     async def settle(self, finished: Finished) -> bool:
         """Settle ``finished``; False where its lease was lost and nothing was done. Raises ``Overloaded``."""
         done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._ready.append((finished, done))
-        async with self._turn:
-            if not done.done():
-                await self._settle_ready()
+        if self._busy is None or self._busy.done():
+            self._busy = asyncio.create_task(self._settle_all())
         return await done
+
+    async def _settle_all(self) -> None:
+        while self._ready:
+            await self._settle_ready()
 
     async def _settle_ready(self) -> None:
         group, self._ready = self._ready[:MOST_AT_ONCE], self._ready[MOST_AT_ONCE:]

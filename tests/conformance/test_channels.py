@@ -5,25 +5,33 @@ import base64
 import gzip
 import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-import aiohttp
 import orjson
 import pytest
 from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
 from adapters.channels.department import DepartmentChannel
-from adapters.channels.posting import MAX_ANSWER_BYTES, parse_retry_after
+from adapters.channels.posting import MAX_ANSWER_BYTES, Outgoing, Poster, parse_retry_after
 from adapters.channels.signed_events import parse_secret
+from adapters.http_client import ExchangeFailed, HttpRequest
+from adapters.http_wire import write
 from gateway.crypto.jwk import export_jwk
 from gateway.crypto.jws import JwsPolicy, verify_jws
 from gateway.delivery.errors import DeliveryRefused, NotDelivered
 from gateway.delivery.ports import BODY_WITHOUT_POSITION, AttemptOutcome
 from gateway.errors import Owner, PartnerUnavailable
-from gateway.partners.model import KeyUse
+from gateway.partners.errors import PartnerTermsRejected
+from gateway.partners.model import Endpoint, KeyUse
+from gateway.partners.terms import check_endpoint_url
 from mock_services.jose import KeySet, read_claims
 from mock_services.utility.webhooks import check_delivery
 from schemas.departments import ReviewRequest
@@ -40,6 +48,7 @@ from tests.support.channel_bench import (
 from tests.support.partners import ISSUER, es256_key
 from tests.support.receivers import Received, answering, reset, stall
 from tests.support.storage import NOON
+from tests.support.tiny_tls import tls_server
 
 
 @pytest.fixture(params=["webhook", "department", "nats"])
@@ -105,9 +114,12 @@ async def test_retry_after_is_honoured(bench: Bench, given: str, seconds: int) -
     assert (await bench.unavailable()).retry_after == seconds
 
 
-@pytest.mark.parametrize("lines", [[], ["1", "2"], ["soon"], ["-1"], ["１２"], ["1.5"], ["9" * 40], [""]])
-def test_a_retry_after_that_is_none_is_no_wait(lines: list[str]) -> None:
-    assert parse_retry_after(lines, NOON) is None
+DATE = "Mon, 02 Mar 2026 04:01:00 GMT"
+
+
+@pytest.mark.parametrize("value", [None, "1, 2", "soon", "-1", "１２", "1.5", "9" * 40, "", f"{DATE}, {DATE}"])
+def test_a_retry_after_that_is_none_is_no_wait(value: str | None) -> None:
+    assert parse_retry_after(value, NOON) is None
 
 
 async def test_a_reset_a_stall_and_a_closed_port_are_tried_again(http_bench: Bench) -> None:
@@ -194,6 +206,109 @@ async def test_a_success_without_a_valid_receipt_is_no_delivery(bench: Bench, bo
     await bench.unavailable()
 
 
+async def test_a_status_is_told_whatever_comes_behind_it(http_bench: Bench) -> None:
+    http_bench.receiver.behave = answering(503, b"x" * (MAX_ANSWER_BYTES + 1), Retry_After="7")
+    error = await http_bench.unavailable()
+    assert (error.check, error.retry_after) == (f"{http_bench.prefix}.status_503", 7)
+
+
+async def test_an_answer_is_taken_up_to_its_limit(http_bench: Bench) -> None:
+    http_bench.receiver.behave = answering(200, b"x" * MAX_ANSWER_BYTES)
+    assert (await http_bench.unavailable()).check != f"{http_bench.prefix}.answer_too_long"
+
+
+async def test_connections_are_kept_between_sends(http_bench: Bench) -> None:
+    for _ in range(3):
+        await http_bench.send()
+    assert len({got.request.transport for got in http_bench.receiver.received}) == 1
+
+
+async def test_no_more_is_sent_to_one_receiver_at_once_than_allowed(
+    http_bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    under_way = most = 0
+
+    async def slowly(got: Received) -> web.StreamResponse:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.02)
+        under_way -= 1
+        return await http_bench.good(got)
+
+    http_bench.receiver.behave = slowly
+    monkeypatch.setattr("adapters.channels.posting.CONNECTIONS_PER_HOST", 3)
+    await asyncio.gather(*(http_bench.send() for _ in range(9)))
+    assert most == 3
+
+
+async def test_whoever_waits_for_a_connection_longer_than_he_may_has_sent_nothing(
+    http_bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.channels.posting.CONNECTIONS_PER_HOST", 1)
+    outgoing = http_bench.channel._poster._outgoing  # type: ignore[attr-defined]
+    async with outgoing._places[write(HttpRequest("POST", http_bench.receiver.url)).origin]:
+        error = await http_bench.unavailable()
+    assert (error.check, error.outcome) == (f"{http_bench.prefix}.timeout", AttemptOutcome.NOT_SENT)
+    assert http_bench.receiver.received == []
+
+
+async def test_a_receiver_must_be_whom_the_system_believes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context, trusted = tls_server(tmp_path, "localhost")
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        for host, system, outcome in (
+            ("localhost", None, AttemptOutcome.NOT_SENT),
+            ("127.0.0.1", trusted, AttemptOutcome.NOT_SENT),
+            ("localhost", trusted, None),
+        ):
+            with monkeypatch.context() as patch:
+                if system is not None:
+                    patch.setenv("SSL_CERT_FILE", str(system))
+                async with Outgoing(timedelta(seconds=5)) as outgoing:
+                    poster, endpoint = Poster(outgoing, "webhook", frozenset()), f"https://{host}:{port}/receive"
+                    sending = poster.post(Endpoint("csg", "webhook", endpoint, None), b"{}", {}, NOON)
+                    if outcome is None:
+                        assert (await sending).body == b"ok"
+                    else:
+                        with pytest.raises(NotDelivered) as caught:
+                            await sending
+                        assert caught.value.outcome is outcome
+
+
+_LABELS = st.text("abcXYZ019_~-.%:[]@!$&;=,'()*+", min_size=1, max_size=12)
+
+
+@given(
+    scheme=st.sampled_from(["https", "HTTPS", "http"]),
+    host=st.one_of(
+        st.sampled_from(["a.example", "A.Example.", "[2001:db8::1]", "127.0.0.1", "xn--a.example", "1.2.3.4.5"]),
+        _LABELS,
+    ),
+    port=st.sampled_from(["", ":443", ":80", ":8443", ":", ":0443"]),
+    path=st.sampled_from(["", "/", "/receive", "/a/../b", "/a;b", "/%2e%2e/", "//other.example/", ";x", "/@b.example"]),
+)
+def test_an_address_that_was_found_fit_is_where_the_request_goes(scheme: str, host: str, port: str, path: str) -> None:
+    url = f"{scheme}://{host}{port}{path}"
+    try:
+        check_endpoint_url(url, insecure_hosts={"127.0.0.1"})
+        written = write(HttpRequest("POST", url, {}, b"{}"))
+    except (PartnerTermsRejected, ExchangeFailed):
+        return
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower()
+    assert written.origin == (parts.scheme, host, parts.port or {"https": 443, "http": 80}[parts.scheme])
+    assert b"\r\nhost: " in written.request
+
+
 async def test_an_endless_answer_is_cut_off(bench: Bench) -> None:
     bench.receiver.behave = answering(200, b"x" * (MAX_ANSWER_BYTES + 1))
     assert (await bench.unavailable()).check == f"{bench.prefix}.answer_too_long"
@@ -224,8 +339,8 @@ async def test_without_an_endpoint_or_while_suspended_nothing_is_sent(bench: Ben
 
 
 async def test_loopback_without_tls_needs_the_setting(http_bench: Bench) -> None:
-    async with aiohttp.ClientSession() as session:
-        channel = DepartmentChannel(session, http_bench.directory, lambda: http_bench.gateway_key)
+    async with Outgoing() as outgoing:
+        channel = DepartmentChannel(outgoing, http_bench.directory, lambda: http_bench.gateway_key)
         with pytest.raises(PartnerUnavailable) as caught:
             await channel.send(replace(http_bench.event, destination=ROAD), NOON)
     assert caught.value.check in ("department.endpoint_unfit", "department.endpoint_missing")

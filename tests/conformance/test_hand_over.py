@@ -11,7 +11,7 @@ import pytest
 from adapters.storage.transactions import SqlTransactions
 from gateway.delivery.backoff import Backoff
 from gateway.delivery.destinations import untried
-from gateway.delivery.errors import NotDelivered
+from gateway.delivery.errors import DeliveryRefused, NotDelivered
 from gateway.delivery.ports import (
     LEASE_LAPSED,
     NO_TURN,
@@ -23,8 +23,10 @@ from gateway.delivery.ports import (
     Event,
     EventDraft,
     Receipt,
+    Settlement,
 )
 from gateway.delivery.relay import Relay, RelayLimits
+from gateway.delivery.turns import MOST_BEHIND
 from gateway.errors import Owner
 from tests.support.storage import NOON, SetClock, opened
 
@@ -41,11 +43,16 @@ class Utility:
     going: set[str] = field(default_factory=set)
     open: asyncio.Event = field(default_factory=asyncio.Event)
     fails: bool = False
+    refuses: set[str] = field(default_factory=set)
 
     async def send(self, event: Event, at: datetime) -> Receipt:
         self.going.add(event.event_id)
         await self.open.wait()
         self.sent.append(event.event_id)
+        if event.event_id in self.refuses:
+            raise DeliveryRefused(
+                check="webhook.status_422", owner=Owner.CALLER, remedy="", partner=event.destination, status=422
+            )
         if self.fails:
             raise NotDelivered(
                 check="webhook.status_503",
@@ -183,6 +190,131 @@ async def test_of_an_application_the_oldest_goes_alone_and_the_next_right_after_
     assert scene.utility.sent == ["first", "second", "third"]
 
 
+async def test_what_follows_is_in_hand_too_while_what_is_before_it_is_under_way(scene: Scene) -> None:
+    await scene.commit(draft("first"), draft("second"))
+    await under_way(scene.utility, "first")
+    await scene.commit(draft("third"))
+    assert [(await scene.view(name)).attempts for name in ("first", "second", "third")] == [1, 1, 1]
+    assert await scene.claimed() == []
+    assert scene.utility.going == {"first"}
+    scene.utility.open.set()
+    await scene.delivered("first", "second", "third")
+    assert scene.utility.sent == ["first", "second", "third"]
+    assert scene.relay.looks == 1, "nobody had to look for them"
+
+
+async def untried_yet(scene: Scene, event_id: str, reason: str = NO_TURN) -> DeliveryView:
+    """The event, once its lease was given back without anything having been sent."""
+    async with asyncio.timeout(10):
+        while (view := await scene.view(event_id)).last_reason != reason:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    return view
+
+
+async def test_what_is_behind_one_that_fails_is_put_back_and_waits_as_long(scene: Scene) -> None:
+    scene.utility.fails = True
+    await scene.commit(draft("first"), draft("second"), draft("third"))
+    scene.utility.open.set()
+    first = await untried_yet(scene, "first", "webhook.status_503")
+    for name in ("second", "third"):
+        view = await untried_yet(scene, name)
+        assert [(each.outcome, each.reason) for each in view.history] == [(AttemptOutcome.NOT_SENT, NO_TURN)]
+        assert (view.state, view.next_attempt_at) == (DeliveryState.PENDING, first.next_attempt_at)
+    assert scene.utility.sent == ["first"]
+    assert await scene.claimed() == []
+    later = NOON + timedelta(hours=1)
+    (claim,) = await scene.transactions.write(
+        lambda tx: tx.deliveries.claim("another", later, later + timedelta(seconds=30), PLENTY)
+    )
+    assert (claim.event.event_id, claim.attempt) == ("first", 2)
+    settlement = Settlement("first", 2, later, later, DeliveryState.DELIVERED, "accepted", 200, Receipt("r", False))
+    await scene.transactions.write(lambda tx: tx.deliveries.settle("another", settlement))
+    (claim,) = await scene.transactions.write(
+        lambda tx: tx.deliveries.claim("another", later, later + timedelta(seconds=30), PLENTY)
+    )
+    assert (claim.event.event_id, claim.tried_for, claim.unknown) == ("second", timedelta(), False)
+
+
+async def test_what_was_put_back_waits_for_what_is_before_it_as_often_as_that_fails(scene: Scene) -> None:
+    scene.utility.fails = True
+    await scene.commit(draft("first"), draft("second"))
+    scene.utility.open.set()
+    await untried_yet(scene, "second")
+    later, much_later = NOON + timedelta(hours=1), NOON + timedelta(hours=2)
+    await scene.transactions.write(lambda tx: tx.deliveries.claim("another", later, much_later, PLENTY))
+    failed = Settlement("first", 2, later, later, DeliveryState.PENDING, "failed", next_attempt_at=much_later)
+    await scene.transactions.write(lambda tx: tx.deliveries.settle("another", failed))
+    assert (await scene.view("second")).next_attempt_at == much_later
+
+
+async def test_after_one_that_is_given_up_the_next_goes(scene: Scene) -> None:
+    scene.utility.refuses = {"first"}
+    await scene.commit(draft("first"), draft("second"))
+    scene.utility.open.set()
+    await scene.delivered("second")
+    assert (await scene.view("first")).state is DeliveryState.DEAD
+    assert scene.utility.sent == ["first", "second"]
+
+
+async def test_what_has_waited_too_long_behind_one_that_does_not_end_is_put_back(scene: Scene) -> None:
+    await scene.commit(draft("first"), draft("second"))
+    await under_way(scene.utility, "first")
+    scene.elapsed[0] += RelayLimits().wait.total_seconds()
+    await scene.commit(draft("of-another", "app-2"))
+    view = await untried_yet(scene, "second")
+    assert [(each.outcome, each.reason) for each in view.history] == [(AttemptOutcome.NOT_SENT, NO_TURN)]
+    await scene.commit(draft("third"))
+    assert (await scene.view("third")).attempts == 0, "what is before it is nobody's"
+    scene.utility.open.set()
+    await scene.delivered("first", "second", "third")
+    assert [name for name in scene.utility.sent if name != "of-another"] == ["first", "second", "third"]
+
+
+async def test_nothing_is_sent_behind_one_that_somebody_else_took_over(scene: Scene) -> None:
+    await scene.commit(draft("first"), draft("second"))
+    await under_way(scene.utility, "first")
+    later = NOON + timedelta(seconds=31)
+    assert await scene.claimed(later) == ["first"]
+    scene.utility.open.set()
+    await untried_yet(scene, "second")
+    assert scene.utility.sent == ["first"]
+
+
+async def test_a_relay_that_dies_leaves_what_is_behind_in_its_place(scene: Scene) -> None:
+    await scene.commit(draft("first"), draft("second"))
+    await under_way(scene.utility, "first")
+    later = NOON + timedelta(seconds=31)
+    assert await scene.claimed(later) == ["first"]
+    assert (await scene.view("second")).state is DeliveryState.PENDING
+    settlement = Settlement("first", 2, later, later, DeliveryState.DELIVERED, "accepted", 200, Receipt("r", False))
+    await scene.transactions.write(lambda tx: tx.deliveries.settle("another", settlement))
+    assert await scene.claimed(later) == ["second"]
+
+
+async def test_nothing_is_handed_over_before_an_event_that_is_sent_anew(scene: Scene) -> None:
+    scene.utility.open.set()
+    await scene.commit(draft("first"))
+    await scene.delivered("first")
+    scene.utility.open.clear()
+    await scene.commit(draft("second"))
+    await under_way(scene.utility, "second")
+    await scene.transactions.write(lambda tx: tx.deliveries.replay("first", NOON))
+    await scene.commit(draft("third"))
+    assert (await scene.view("third")).attempts == 0
+    scene.utility.open.set()
+    await scene.delivered("first", "second", "third")
+    assert scene.utility.sent == ["first", "second", "first", "third"]
+
+
+async def test_no_more_than_so_many_are_in_hand_of_one_application(scene: Scene) -> None:
+    names = [f"event-{number:02}" for number in range(3 * MOST_BEHIND)]
+    await scene.commit(*map(draft, names))
+    assert [name for name in names if (await scene.view(name)).attempts] == names[: MOST_BEHIND + 1]
+    scene.utility.open.set()
+    await scene.delivered(*names)
+    assert scene.utility.sent == names
+
+
 async def test_nothing_goes_before_an_event_that_was_there(database_url: str) -> None:
     with opened(database_url, SetClock()) as before:
         await before.write(lambda tx: tx.outbox.append(draft("old")))
@@ -293,7 +425,7 @@ async def test_what_waits_is_put_back_when_its_receiver_fails_and_fails(database
 
 async def test_what_is_due_in_the_database_goes_before_what_comes_after_it(database_url: str) -> None:
     async with waiting(database_url) as scene:
-        more = [f"more-{number}" for number in range(12)]
+        more = [f"more-{number}" for number in range(30)]
         await scene.commit(*(draft(name, f"app-{name}") for name in more))
         left = [name for name in more if not (await scene.view(name)).attempts]
         assert left

@@ -2,8 +2,9 @@
 
 import asyncio
 import re
+import socket
 import ssl
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 
 import pytest
 from hypothesis import example, given
@@ -291,6 +292,31 @@ async def test_no_more_connections_at_once_than_allowed():
     await client.aclose()
 
 
+async def test_an_address_that_is_silent_does_not_keep_the_next_one(monkeypatch):
+    """A full backlog: the system takes no further connection, and says nothing."""
+    client, loop = WireClient(HttpLimits(connect=2, attempts=1)), asyncio.get_running_loop()
+    with socket.socket() as full, ExitStack() as waiting:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):
+            each = waiting.enter_context(socket.socket())
+            each.setblocking(False)
+            each.connect_ex(full.getsockname())
+        async with peer_with(WHOLE) as peer:
+            there = ("127.0.0.1", int(peer.url.rpartition(":")[2]))
+            addresses = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", each) for each in (full.getsockname(), there)]
+
+            async def found(*_, **__):
+                return addresses
+
+            monkeypatch.setattr(type(loop), "getaddrinfo", found)
+            assert (await get(client, peer)).body == b"abc"
+            addresses.pop()
+            peer.url = peer.url.replace("127.0.0.1", "other.example")
+            assert await check_of(client, peer) == "http.timeout"
+    await client.aclose()
+
+
 async def test_an_idle_connection_is_let_go_of_after_a_while(monkeypatch):
     monkeypatch.setattr("adapters.http_wire.IDLE_S", 0.05)
     client = WireClient()
@@ -335,7 +361,7 @@ def test_what_is_read_quickly_of_an_address_is_what_httpx_reads(scheme, host, po
 
     def written():
         try:
-            return http_wire._written(request)
+            return http_wire.write(request)
         except ExchangeFailed as failed:
             return failed.check
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.channels.posting import Poster, open_session
+from adapters.channels.posting import Outgoing, Poster
 from adapters.notice_channels.console import ConsoleChannel
 from adapters.notice_channels.email import EmailChannel
 from adapters.notice_channels.platform import PlatformChannel
@@ -63,14 +63,14 @@ async def way(request: pytest.FixtureRequest) -> AsyncIterator[Way]:
             bodies = [(each.headers["webhook-id"], json.loads(each.body)) for each in server.asked]
             return [(body["to"], key, body["subject"], body["text"]) for key, body in bodies]
 
-        session = open_session()
-        poster = Poster(session, "notice", frozenset({"127.0.0.1"}))
+        outgoing = Outgoing()
+        poster = Poster(outgoing, "notice", frozenset({"127.0.0.1"}))
         answers = lambda status: setattr(server, "respond", lambda _: Answer(status, {}))  # noqa: E731
         channel = PlatformChannel(poster, server.url, lambda: (SECRET,))
         try:
             yield Way(channel, "13800000000", asked, lambda: answers(503), lambda: answers(422))
         finally:
-            await session.close()
+            outgoing.close()
 
 
 async def test_a_message_arrives_and_sent_again_it_is_known_by_the_same_key(way: Way) -> None:
@@ -161,15 +161,15 @@ async def test_a_developers_screen_shows_the_subject_and_nothing_else() -> None:
 
 
 async def test_a_platform_can_tell_who_sent_it() -> None:
-    session = open_session()
+    outgoing = Outgoing()
     try:
         with tiny_server(lambda _: Answer(202, {})) as server:
-            poster = Poster(session, "notice", frozenset({"127.0.0.1"}))
+            poster = Poster(outgoing, "notice", frozenset({"127.0.0.1"}))
             await PlatformChannel(poster, server.url, lambda: (SECRET,)).send("log/1", "13800000000", SAID, NOON)
             with pytest.raises(PartnerUnavailable):
                 await PlatformChannel(poster, server.url, tuple).send("log/1", "13800000000", SAID, NOON)
     finally:
-        await session.close()
+        outgoing.close()
     (asked,) = server.asked
     head = asked.headers
     signed = f"{head['webhook-id']}.{head['webhook-timestamp']}.".encode() + asked.body

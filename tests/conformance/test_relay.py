@@ -12,7 +12,7 @@ import orjson
 import pytest
 from aiohttp import web
 
-from adapters.channels.posting import open_session
+from adapters.channels.posting import Outgoing
 from adapters.channels.webhook import WebhookChannel
 from adapters.storage.transactions import SqlTransactions
 from gateway.caller import Role
@@ -96,11 +96,11 @@ async def scene_over(database_url: str) -> AsyncIterator[Scene]:
     utility = UtilityBehaviour(UTILITY, es256_key("receipts-1"), NOON.timestamp)
     directory.add(UTILITY, Role.UTILITY, "440100")
     directory.add_key(UTILITY, utility.key, KeyUse.RECEIPT)
-    async with receiver(utility.take) as receiving, open_session(timedelta(seconds=2)) as session:
+    async with receiver(utility.take) as receiving, Outgoing(timedelta(seconds=2)) as outgoing:
         directory.set_endpoint(UTILITY, "webhook", receiving.url)
         key = ed25519_key("g")
         channel = WebhookChannel(
-            session, directory, ISSUER, lambda: key, lambda _: (), insecure_hosts=frozenset({"127.0.0.1"})
+            outgoing, directory, ISSUER, lambda: key, lambda _: (), insecure_hosts=frozenset({"127.0.0.1"})
         )
         with opened(database_url, clock) as transactions:
             yield Scene(transactions, clock, channel, receiving, utility)

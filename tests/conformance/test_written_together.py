@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import insert
 from structlog.testing import capture_logs
 
-from adapters.storage.approvals import approval_outcomes, read_outcomes
+from adapters.storage.approvals import approval_outcomes, read_outcomes, read_reviews
 from adapters.storage.engine import create_memory_engine
+from adapters.storage.read_ahead import Reader
 from adapters.storage.sealed import AtRest
 from adapters.storage.tables import metadata
 from gateway.approvals.errors import OutcomeContradicts, PermitNotFound
@@ -102,16 +103,20 @@ async def test_a_unit_that_failed_after_its_change_left_nothing_to_be_remembered
     assert kept.review.permits[0].noted == ()
 
 
-def test_known_outcomes_are_found_by_their_index() -> None:
+@pytest.mark.parametrize(
+    ("reader", "keys", "table"),
+    [(read_outcomes, [("a", "1"), ("b", "2")], "approval_outcomes"), (read_reviews, [("a",), ("b",)], "joint_reviews")],
+)
+def test_what_is_looked_at_is_found_by_its_index(reader: Reader, keys: list[tuple[str, ...]], table: str) -> None:
     engine, said = create_memory_engine(), []
     metadata.create_all(engine)
     with engine.connect() as connection:
         connection.connection.driver_connection.set_trace_callback(said.append)  # type: ignore[union-attr]
-        read_outcomes(connection, [("a", "1"), ("b", "2")])
-        (asked,) = [statement for statement in said if "approval_outcomes" in statement]
+        reader(connection, keys)
+        (asked,) = [statement for statement in said if table in statement]
         plan = [step[-1] for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}")]
     assert plan
-    assert not [step for step in plan if step.startswith("SCAN")]
+    assert not [step for step in plan if step.startswith("SCAN") and "VIRTUAL TABLE" not in step]
 
 
 async def test_what_is_refused_in_a_batch_leaves_nothing_and_takes_nothing_with_it(room: ApprovalsRoom) -> None:

@@ -126,7 +126,7 @@ BOUNDARIES: tuple[Boundary, ...] = (
     Boundary(
         "answer",
         Moment.BEFORE,
-        "adapters.channels.posting:Poster._read",
+        "adapters.channels.posting:_require_success",
         WORKER,
         "the receiver has stored the event and answers; its receipt is not read",
     ),

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from adapters.channels.department import DepartmentChannel
 from adapters.channels.nats import NatsChannel
-from adapters.channels.posting import open_session
+from adapters.channels.posting import Outgoing
 from adapters.channels.signed_events import parse_secret
 from adapters.channels.webhook import WebhookChannel
 from gateway.approvals.review_requests import REVIEW_REQUESTED
@@ -125,17 +125,17 @@ class running_bench:
             channel = NatsChannel(link, *signing, timeout=TIMEOUT)
         else:
             receiving = await self._opened.enter_async_context(receiver(utility.take))
-            session = await self._opened.enter_async_context(open_session(TIMEOUT))
-            channel = WebhookChannel(session, *signing, insecure_hosts=frozenset({"127.0.0.1"}))
+            outgoing = await self._opened.enter_async_context(Outgoing(TIMEOUT))
+            channel = WebhookChannel(outgoing, *signing, insecure_hosts=frozenset({"127.0.0.1"}))
         directory.set_endpoint(UTILITY, self._kind, receiving.url, "csg")
         return Bench(channel, WEBHOOK_EVENT, receiving, directory, utility.take, self._kind, gateway_key, utility)
 
     async def _to_department(self, directory: FixedDirectory, utility: UtilityBehaviour) -> Bench:
         gateway_key = es256_key("gateway-1")
         receiving = await self._opened.enter_async_context(receiver(department_takes))
-        session = await self._opened.enter_async_context(open_session(TIMEOUT))
+        outgoing = await self._opened.enter_async_context(Outgoing(TIMEOUT))
         directory.set_endpoint(ROAD, "department", receiving.url)
-        channel = DepartmentChannel(session, directory, lambda: gateway_key, insecure_hosts=frozenset({"127.0.0.1"}))
+        channel = DepartmentChannel(outgoing, directory, lambda: gateway_key, insecure_hosts=frozenset({"127.0.0.1"}))
         return Bench(channel, REQUEST_EVENT, receiving, directory, department_takes, "department", gateway_key, utility)
 
     async def __aexit__(self, *exc: Any) -> None:

@@ -4,16 +4,17 @@ Each entry point is the real one with its real checks; only sockets are left out
 entry point takes, but for its ``typ`` when another one is asked for.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
 
+from adapters.channels.posting import Outgoing
 from adapters.channels.signed_events import SignedEvents
 from adapters.channels.webhook import WebhookChannel
 from adapters.http_client import HttpReply, HttpRequest
+from adapters.http_connection import JudgeHead, Reply
+from adapters.http_wire import Sent
 from adapters.identity_provider import OpenIdProvider
 from gateway.applications.purge_receipts import read_purge_receipt
 from gateway.caller import Role
@@ -159,28 +160,14 @@ class ProjectPushes:
         return await self.room.intake.receive(PLATFORM, token.encode(), self.room.clock())
 
 
-class _Answer:
-    """What an aiohttp client would hand over: status 200 and a body."""
-
-    status, headers = 200, {}
-
-    def __init__(self, body: bytes) -> None:
-        self._rest = body
-        self.content = self
-
-    async def read(self, size: int) -> bytes:
-        taken, self._rest = self._rest[:size], self._rest[size:]
-        return taken
-
-
-class _Answering:
-    """A client session whose every POST is answered by ``body``."""
+class _Answering(Outgoing):
+    """A client whose every request is answered by ``body``."""
 
     body = b""
 
-    @asynccontextmanager
-    async def post(self, *_: Any, **__: Any) -> AsyncIterator[_Answer]:
-        yield _Answer(self.body)
+    async def exchange(self, request: HttpRequest, timeout_s: float, judge: JudgeHead, sent: Sent) -> Reply:
+        judge(200, {})
+        return 200, {}, self.body
 
 
 class Receipts:
@@ -191,11 +178,11 @@ class Receipts:
     def __init__(self) -> None:
         self.key, sender = es256_key("receipts-1"), ed25519_key("gateway-ed")
         self.event = an_event("evt_1")
-        self._session, directory = _Answering(), FixedDirectory()
+        self._outgoing, directory = _Answering(), FixedDirectory()
         directory.add(UTILITY, Role.UTILITY, "440100")
         directory.add_key(UTILITY, self.key, KeyUse.RECEIPT)
         directory.set_endpoint(UTILITY, "webhook", "https://utility.example/hook")
-        self._channel = WebhookChannel(self._session, directory, ISSUER, lambda: sender, lambda _: ())  # type: ignore[arg-type]
+        self._channel = WebhookChannel(self._outgoing, directory, ISSUER, lambda: sender, lambda _: ())
 
     def good(self, typ: str) -> str:
         body = encode_cloud_event(self.event, ISSUER)
@@ -203,7 +190,7 @@ class Receipts:
         return sign_jws(own | {"event_id": self.event.event_id, "body_sha256": digest(body)}, self.key, typ)
 
     async def present(self, token: str) -> Any:
-        self._session.body = token.encode()
+        self._outgoing.body = token.encode()
         return await self._channel.send(self.event, NOON)
 
 

@@ -100,7 +100,7 @@ def _published(answer: web.StreamResponse) -> bytes:
     assert isinstance(answer, web.Response)
     if answer.status < 400:
         return bytes(answer.body or b"")  # type: ignore[arg-type]
-    retry_after = parse_retry_after(answer.headers.getall("Retry-After", []), NOON)
+    retry_after = parse_retry_after(answer.headers.get("Retry-After"), NOON)
     told = {"status": answer.status} | ({} if retry_after is None else {"retry_after": retry_after})
     return orjson.dumps(told)
 

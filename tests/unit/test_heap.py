@@ -23,6 +23,7 @@ asyncio.run(main())
 ONLY_WHERE_NEEDED = {
     "psycopg": "PostgreSQL",
     "nats": "a broker",
+    "aiohttp": "a worker's metrics",
     "adapters.notice_channels.email": "e-mail",
     "xlsxwriter": "a spreadsheet",
     "weasyprint": "a page on paper",

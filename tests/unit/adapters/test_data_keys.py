@@ -192,6 +192,16 @@ class TestLive:
         clock.advance(seconds=1)
         assert live.current() == ahead
         assert live.find(first.key_id) == first
+        clock.advance(seconds=-1)
+        assert live.current() == first, "the clock was set back"
+
+    def test_a_key_of_today_seals_as_soon_as_it_is_read(
+        self, live: LiveDataKeys, directory: Path, provider: KeyProvider
+    ) -> None:
+        before, added = live.current(), add_data_key(directory, provider, TODAY).key
+        assert live.current() == before
+        assert live.reread()
+        assert live.current() == added
 
     def test_one_that_another_process_added_is_found_when_it_is_first_met(
         self, live: LiveDataKeys, directory: Path, provider: KeyProvider

@@ -1,12 +1,15 @@
 """The counts of what a relay has in hand are those of its claims, whatever happens in which order."""
 
+import asyncio
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.delivery.hand_over import HandOver
-from gateway.delivery.in_hand import AHEAD_TIMES, UNSETTLED_TIMES, InHand
+from gateway.delivery.hand_over import HandOver, Left
+from gateway.delivery.in_hand import AHEAD_TIMES, AHEAD_TIMES_IN_ALL, UNSETTLED_TIMES, InHand, Key
 from gateway.delivery.ports import ChannelKind, ClaimedDelivery, ClaimRoom, Event
 from tests.support.storage import NOON, SetClock
 
@@ -78,7 +81,7 @@ def test_to_a_receiver_that_answers_quickly_more_is_taken_than_may_be_sent_at_on
         assert hand.free_for("utility-0") == EACH + ahead
         assert hand.sends_for("utility-0") == EACH
         assert hand.free_for("utility-1") == EACH
-        assert hand.free == MOST + min(ahead * MOST // EACH, MOST)
+        assert hand.free == MOST + min(ahead * MOST // EACH, AHEAD_TIMES_IN_ALL * MOST)
 
 
 def test_somebody_looks_after_an_event_that_another_was_left_behind() -> None:
@@ -158,8 +161,44 @@ def sent_at_once(hand: InHand, *claims: ClaimedDelivery) -> None:
 
 def test_nothing_is_promised_before_it_is_open_and_after_it_is_closed() -> None:
     hand_over = HandOver("relay", SetClock(), NOON - NOON)
-    assert not hand_over.promise("evt-1", "utility")
+    assert not hand_over.promise(claim(1).event)
     hand_over.close()
-    assert not hand_over.promise("evt-1", "utility")
+    assert not hand_over.promise(claim(1).event)
     hand_over.broken_off(["evt-1"])
     assert list(hand_over.promised) == []
+
+
+class Taking:
+    """A relay with room, in whose hand something may follow the events of ``last``."""
+
+    def __init__(self, *last: int) -> None:
+        self.last, self.looks = last, 0
+        self.came: list[str] = []
+
+    def has_room(self, destination: str, promised: int, promised_in_all: int) -> bool:
+        return True
+
+    def may_follow(self, key: Key, sequence: int) -> bool:
+        return sequence in self.last
+
+    def take(self, claims: Sequence[ClaimedDelivery], left: Left, looks: int) -> None:
+        self.came += [each.event.event_id for each in claims]
+
+
+async def test_what_follows_is_promised_only_behind_what_is_in_hand_or_on_its_way_there() -> None:
+    hand_over, taker = HandOver("relay", SetClock(), NOON - NOON), Taking(1)
+    hand_over.open(asyncio.get_running_loop(), taker)
+    second, third, fourth = (replace(claim(number), behind=number - 1) for number in (2, 3, 4))
+    second, third, fourth = (
+        replace(each, event=replace(each.event, destination="utility", subject="app", sequence=each.behind + 1))
+        for each in (second, third, fourth)
+    )
+    assert not hand_over.promise(third.event, third.behind)
+    assert hand_over.promise(second.event, second.behind)
+    assert hand_over.promise(third.event, third.behind)
+    hand_over.broken_off([third.event.event_id])
+    assert not hand_over.promise(fourth.event, fourth.behind)
+    hand_over.handed([second], [])
+    await asyncio.sleep(0)
+    assert (taker.came, list(hand_over.promised)) == ([second.event.event_id], [])
+    assert not hand_over.promise(third.event, third.behind), "it came, and is not where something may follow it"
