@@ -46,12 +46,12 @@ ResultT = TypeVar("ResultT")
 MOST_UNITS = 256
 """Units in one transaction: beyond this the fsync is already cheap, and a failure would take more with it."""
 MOST_WAITING = 4096
-GATHERING_ROUNDS = 24
-"""Rounds of the event loop for which units are awaited that are about to come."""
 QUIET_ROUNDS = 3
-"""After so many that brought nobody, nobody else is about to come: who is admitted is under way for two."""
+"""After so many rounds of the event loop nobody else is about to come: who is being admitted is under way for two."""
+BUSY_ROUND_S = 0.0002
+"""A round that took longer was not quiet: its work may bring somebody, and a commit would share its processor."""
 GATHERING_S = 0.02
-"""And no longer than this, whatever the loop is busy with."""
+"""Nobody waits longer for others than this, whatever the loop is busy with."""
 MOST_RUNS = 4
 """How often a batch is run when the database asks for it to be run again (deadlock, log taken over)."""
 PATIENCE = 8.0
@@ -132,7 +132,7 @@ class GroupWriter:
             self._coming -= 1
             if not self._coming and self._waiting and self._gathering:
                 loop = asyncio.get_running_loop()
-                loop.call_soon(self._gather, loop, len(self._waiting), GATHERING_ROUNDS, QUIET_ROUNDS)
+                loop.call_soon(self._gather, loop, len(self._waiting), QUIET_ROUNDS, time.monotonic())
 
     async def submit(self, work: Callable[[SqlUnitOfWork], ResultT]) -> ResultT:
         """Run ``work`` and answer once it is durable. Raises what it raised, or ``Overloaded``: nothing was done."""
@@ -148,22 +148,23 @@ class GroupWriter:
             if begin:
                 self._arrived.notify()  # the thread counts the time from here on
         if begin:
-            pending.loop.call_soon(self._gather, pending.loop, known, GATHERING_ROUNDS, QUIET_ROUNDS)
+            pending.loop.call_soon(self._gather, pending.loop, known, QUIET_ROUNDS, pending.since)
         return cast(ResultT, await pending.future)
 
-    def _gather(self, loop: asyncio.AbstractEventLoop, known: int, rounds: int, quiet: int) -> None:
+    def _gather(self, loop: asyncio.AbstractEventLoop, known: int, quiet: int, began: float) -> None:
         """Let the thread begin once ``quiet`` rounds brought nobody more: whoever is about to come shares a commit.
 
         Without it a loop that is busy would see each of its units committed alone, at the price of them all. The thread
-        relies on nobody to call this: it begins by itself when somebody waited for ``GATHERING_S``.
+        relies on nobody to call this: it begins by itself when somebody waited for ``GATHERING_S``. The round before
+        this one ``began`` then, by the clock that is never set.
         """
         with self._arrived:
             if not self._gathering:
                 return  # the thread began by itself
-            waiting = len(self._waiting)
-            quiet = QUIET_ROUNDS if waiting > known else quiet - 1
-            if quiet and rounds > 1 and waiting < MOST_UNITS:
-                loop.call_soon(self._gather, loop, waiting, rounds - 1, quiet)
+            waiting, now = len(self._waiting), time.monotonic()
+            quiet = QUIET_ROUNDS if waiting > known or now - began > BUSY_ROUND_S else quiet - 1
+            if quiet and waiting < MOST_UNITS:
+                loop.call_soon(self._gather, loop, waiting, quiet, now)
                 return
             if self._coming and waiting < MOST_UNITS:
                 return  # the last who comes looks again; the thread waits for no more than its time
@@ -179,8 +180,19 @@ class GroupWriter:
                     break
                 self._gathering = self._ready = False
             self.commit_waiting()
+            self._gather_again()
         self._release()
         self._disconnect()
+
+    def _gather_again(self) -> None:
+        """After a commit those whom it answered are about to come again, and share the next with who came meanwhile."""
+        with self._arrived:
+            if self._closing or not self._waiting:
+                return
+            self._gathering, self._ready = True, False
+            loop, waiting = self._waiting[0].loop, len(self._waiting)
+        with suppress(RuntimeError):  # the loop is closed: the thread begins by itself
+            loop.call_soon_threadsafe(self._gather, loop, waiting, QUIET_ROUNDS, time.monotonic())
 
     def _patience(self) -> float | None:
         """Seconds until the thread may begin at the latest: 0 is now, None when somebody came."""

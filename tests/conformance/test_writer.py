@@ -300,3 +300,47 @@ async def test_whoever_says_so_and_never_comes_keeps_nobody_waiting(database_url
             with pytest.raises(ValueError, match="never"), transactions.about_to_write():
                 raise ValueError("never")
         assert transactions._writer._coming == 0
+
+
+async def test_whoever_came_during_a_commit_shares_the_next_with_those_whom_it_answered(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.storage.writer.GATHERING_S", 10.0)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(tx: SqlUnitOfWork) -> str:
+        begun.set()
+        assert go_on.wait(30)
+        return tx.records.append(entry(1))
+
+    async def twice(transactions: SqlTransactions) -> None:
+        await transactions.write(slow)
+        await transactions.write(lambda tx: tx.records.append(entry(2)))
+
+    with opened(database_url, SetClock()) as transactions:
+        coming_again = asyncio.create_task(twice(transactions))
+        assert await asyncio.to_thread(begun.wait, 30)
+        meanwhile = asyncio.create_task(transactions.write(lambda tx: tx.records.append(entry(3))))
+        await asyncio.sleep(0.1)
+        go_on.set()
+        await asyncio.wait_for(asyncio.gather(coming_again, meanwhile), 5)
+        report = await transactions.read(lambda tx: audit(tx.record_reader, SEAL_KEYS))
+        assert (report.entries, report.seals, report.broken) == (3, 2, ())
+
+
+async def test_while_the_loop_is_busy_its_units_share_a_commit(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.storage.writer.GATHERING_S", 10.0)
+
+    async def after_some_work(transactions: SqlTransactions) -> None:
+        for _ in range(6):
+            time.sleep(0.002)  # noqa: ASYNC251 - the loop is busy with it
+            await asyncio.sleep(0)
+        await transactions.write(lambda tx: tx.records.append(entry(2)))
+
+    with opened(database_url, SetClock()) as transactions:
+        at_once = transactions.write(lambda tx: tx.records.append(entry(1)))
+        await asyncio.wait_for(asyncio.gather(at_once, after_some_work(transactions)), 5)
+        report = await transactions.read(lambda tx: audit(tx.record_reader, SEAL_KEYS))
+        assert (report.entries, report.seals, report.broken) == (2, 1, ())
