@@ -43,6 +43,11 @@ class LaneProtocol(HttpToolsProtocol):
             (cycle, route), self._unfinished = self._unfinished, None
             self._begin(cycle, route)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._unfinished is not None:
+            _let_go(self._unfinished[0])
+
     def _express_route(self, cycle: RequestResponseCycle, app: Any) -> ExpressRoute | None:
         if self._lane is None or app is not self.app or cycle.waiting_for_100_continue:
             return None
@@ -71,6 +76,7 @@ class LaneProtocol(HttpToolsProtocol):
             if not cycle.disconnected:
                 self._write(cycle, self._head_of(route), request_id_of(scope), answer)
         finally:
+            _let_go(cycle)
             lane.end(scope, route)
 
     def _write(self, cycle: RequestResponseCycle, head: bytes, request_id: bytes, answer: bytes) -> None:
@@ -92,6 +98,11 @@ class LaneProtocol(HttpToolsProtocol):
             written = b"".join([b"%b: %b\r\n" % header for header in headers])
             self._head = (dated, route, STATUS_LINE[route.status] + written)
         return self._head[2]
+
+
+def _let_go(cycle: RequestResponseCycle) -> None:
+    """As uvicorn does when a request is over: it and its connection would else keep each other in memory."""
+    cycle.on_response = lambda: None
 
 
 def _lane_of(app: Any) -> ExpressLane | None:

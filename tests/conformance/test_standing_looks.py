@@ -18,7 +18,7 @@ from gateway.partners.ports import DIRECTORY
 from gateway.transaction import Foreseen, Look
 from tests.support.storage import NOON, SetClock, opened
 
-HOLDER = "91440101MA5XXXXXX0"
+HOLDER = "0" * 18
 LOOK = Foreseen(lambda tx: tx.partners.version(), (Look(DIRECTORY),))
 
 

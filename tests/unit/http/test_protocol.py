@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import socket
+import weakref
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -226,6 +228,23 @@ async def test_a_caller_who_goes_away_is_counted_and_his_connection_forgotten() 
         await _until(lambda: not ours.server.server_state.tasks)
         assert ours.metrics.in_flight == 0
         assert _counted(ours.metrics)["POST", PATH, "200"] == 1.0
+
+
+@pytest.mark.parametrize("sent", [request(), request()[:-5]], ids=["answered", "never whole"])
+async def test_a_connection_that_ended_is_kept_by_nobody(sent: bytes) -> None:
+    async with served(LaneProtocol) as ours:
+        gc.collect()
+        gc.disable()
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", ours.port)
+            writer.write(sent)
+            await _until(lambda: any(each.cycle is not None for each in ours.server.server_state.connections))
+            (connection,) = map(weakref.ref, ours.server.server_state.connections)
+            writer.close()
+            await _until(lambda: not ours.server.server_state.connections)
+            await _until(lambda: connection() is None)
+        finally:
+            gc.enable()
 
 
 async def test_a_connection_that_rests_is_let_go_of() -> None:
