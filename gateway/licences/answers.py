@@ -102,7 +102,7 @@ class AnswerForm:
     def filled_in(self, at: datetime, jti: str, record_id: str) -> bytes:
         """The claims as answered at ``at``; both names are identifiers of our own."""
         seconds = at.timestamp()
-        instant, now = format_instant(at).encode(), round(seconds * 1_000_000)  # exact for this era's microseconds
+        instant, now = format_instant(at).encode(), round(seconds * 1_000_000)  # exact to the microsecond until 2106
         ages = [instant if as_of is None else max(now - as_of, 0) // 1_000_000 for as_of in self.dated]
         return self.template % (int(seconds), jti.encode(), *ages, record_id.encode())
 

@@ -92,7 +92,14 @@ async def served(protocol: type[asyncio.Protocol]) -> AsyncIterator[Served]:
     app.include_router(router)
     hang_door(app, metrics, https=True, max_body_bytes=MOST_BODY, express=[ExpressLicences()])
     config = uvicorn.Config(
-        app, http=protocol, lifespan="off", log_config=None, access_log=False, server_header=False, ws="none"
+        app,
+        http=protocol,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=5,
     )
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
@@ -131,6 +138,7 @@ def alike(told: bytes) -> list[tuple[bytes, list[bytes], bytes]]:
 
 LAST = request(b"", "Accept: */*", "Connection: close", target="/last", method="GET")
 AS_UTILITY = ("Content-Type: application/json", "Authorization: Test csg utility")
+LONG = request(json.dumps({**ASKED, "fields": ["x" * 70_000]}).encode())
 CASES: dict[str, tuple[bytes, ...]] = {
     "plain": (request(),),
     "names in capitals": (request(BODY, "CONTENT-TYPE: application/json", "AUTHORIZATION: Test csg utility"),),
@@ -149,7 +157,8 @@ CASES: dict[str, tuple[bytes, ...]] = {
     "chunked": (request(b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY), *AS_UTILITY, "Transfer-Encoding: chunked"),),
     "no length": (request(b"", *AS_UTILITY, "Transfer-Encoding: identity"),),
     "two media types": (request(BODY, *AS_UTILITY, "Content-Type: text/plain"),),
-    "more than is taken at once": (request(json.dumps({**ASKED, "fields": ["x" * 70_000]}).encode()),),
+    "more than is taken at once": (LONG,),
+    "more than is taken at once, in two pieces": (LONG[:68_000], LONG[68_000:]),
     "too much": (request(b"x" * (MOST_BODY + 1)),),
     "query": (request(target=f"{PATH}?a=b"),),
     "absolute": (request(target=f"http://gateway{PATH}"),),

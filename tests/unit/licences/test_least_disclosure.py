@@ -3,11 +3,11 @@
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from gateway.applications.dated_rows import RuleTable
@@ -393,3 +393,15 @@ def test_a_certificate_that_expired_by_now_is_said_to_be_out_of_force_by_the_pre
     claims = a_property(ZZYXQJZRQ=(date_in_china(AT) - timedelta(days=1)).isoformat())
     context = ApplicationContext(date_in_china(AT), COMPANY, "440106", None)
     assert next(each for each in kind.predicates if each.name == "valid_on").holds(claims, context) is False
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@given(st.integers(10**15, 2**32 * 10**6 - 1), st.integers(1, 10**8))
+@example(2_180_422_904_687_813, 1)
+def test_an_age_is_told_to_the_very_microsecond_at_which_it_changes(microseconds: int, seconds: int) -> None:
+    at = EPOCH + timedelta(microseconds=microseconds)
+    just = microseconds - seconds * 1_000_000
+    told = AnswerForm(b"%d %b %d %d %b", (just, just + 1)).filled_in(at, "lic_1", "log-1")
+    assert told == f"{int(at.timestamp())} lic_1 {seconds} {seconds - 1} log-1".encode()
