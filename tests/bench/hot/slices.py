@@ -10,8 +10,10 @@ from tests.bench.hot.open_loop import Arrivals
 from tests.bench.hot.wire import Exchange, Fleet
 from tests.bench.paired import Comparison
 
-FEWEST, WARM_UP = 8, 200
-"""Requests of the shortest slice, and to warm up with at most."""
+FEWEST = 8
+"""Requests of the shortest slice."""
+WARM, MOST_WARM_UPS = 1.05, 8
+"""A program is warm when a slice brings no more than so many times the one before, or when so many were tried."""
 Make = Callable[[int], Awaitable[Sequence[Exchange]]]
 """So many exchanges, signed just now."""
 
@@ -50,7 +52,11 @@ class Side:
     async def settle(self, seconds: float) -> None:
         """Warm up, and find how many requests fill so many CPU-seconds."""
         rate, *_ = await self.slice(FEWEST)
-        rate, *_ = await self.slice(min(WARM_UP, max(FEWEST, int(rate * seconds))))
+        for _ in range(MOST_WARM_UPS):
+            before = rate
+            rate, *_ = await self.slice(max(FEWEST, int(rate * seconds)))
+            if rate < before * WARM:
+                break
         self.count = max(FEWEST, int(rate * seconds))
         self.took.clear()
 
