@@ -44,8 +44,8 @@ class DpopProof:
     issued_at: datetime
 
 
-def verify_proof(proof: str, *, method: str, uri: str, at: datetime, access_token: str | None = None) -> DpopProof:
-    """The verified ``proof`` for this ``method`` and ``uri``; with ``access_token`` it must be made for that token.
+def verify_proof(proof: str, *, method: str, uri: str, at: datetime, token_hash: str | None = None) -> DpopProof:
+    """The verified ``proof`` for this ``method`` and ``uri``; with ``token_hash`` (``ath``) it is made for that token.
 
     Whether it was seen before is the caller's question (``ReplayMemory``). Raises ``ProofRefused``.
     """
@@ -66,7 +66,7 @@ def verify_proof(proof: str, *, method: str, uri: str, at: datetime, access_toke
     if not isinstance(token_id, str) or not _TOKEN_ID.fullmatch(token_id):
         raise proof_refused("jti", "jti 须为 1 至 128 个可见 ASCII 字符")
     # 5 made for this access token (§4.3 12)
-    if access_token is not None and claims.get("ath") != access_token_hash(access_token):
+    if token_hash is not None and claims.get("ath") != token_hash:
         raise proof_refused("ath", "证明中的 ath 须为所用访问令牌的 SHA-256")
     return DpopProof(verified.key_id, token_id, datetime.fromtimestamp(claims["iat"], UTC))
 

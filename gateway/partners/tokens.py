@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from hashlib import sha256
+from sys import intern
 from typing import Any, Final, Protocol
 
 from gateway.caller import Caller, ProofUse
@@ -21,7 +21,7 @@ from gateway.crypto.jws import JwsPolicy, VerifiedJws, read_jws, sign_jws, verif
 from gateway.crypto.strict_json import parse_object
 from gateway.errors import Owner
 from gateway.partners.directory import DirectorySnapshot, PartnerDirectory
-from gateway.partners.dpop import PROOF_MEMORY, DpopProof, verify_proof
+from gateway.partners.dpop import PROOF_MEMORY, DpopProof, access_token_hash, verify_proof
 from gateway.partners.errors import (
     GrantTypeUnsupported,
     ScopeRefused,
@@ -173,7 +173,10 @@ class TokenService:
 
 @dataclass(frozen=True, slots=True)
 class _TokenVerdict:
-    """What a token says, kept by its digest so that its signature is not checked again for a minute."""
+    """What a token says, kept by its ``ath`` so that its signature is not checked again for a minute.
+
+    What many say alike is in memory once.
+    """
 
     partner_code: str
     client_key: str
@@ -197,7 +200,7 @@ class AccessGate:
     shared: Transactions[PartnersTransaction] | None = None
     _seen: ReplayMemory = field(default_factory=lambda: ReplayMemory(PROOF_MEMORY))
     _round: Round = field(default_factory=Round)
-    _verdicts: OrderedDict[bytes, _TokenVerdict] = field(default_factory=OrderedDict)
+    _verdicts: OrderedDict[str, _TokenVerdict] = field(default_factory=OrderedDict)
     _standing: tuple[DirectorySnapshot, dict[tuple[str, str, int], Partner]] = field(
         default_factory=lambda: (DirectorySnapshot(0), {})
     )
@@ -235,13 +238,14 @@ class AccessGate:
         # 1 one token, under the DPoP scheme: a bound token shown as a bearer token is refused (RFC 9449 §7.2)
         token = _presented_token(authorizations)
         # 2 the token is ours, of this type, for us and current
-        verdict = self._verdict(token, at)
+        token_hash = access_token_hash(token)
+        verdict = self._verdict(token, token_hash, at)
         # 3 its partner is still active, and the key that earned it is not revoked
         partner = self._standing_partner(snapshot, verdict)
         # 4 the request is signed by the key that the token is bound to
         if len(proofs) != 1:
             raise proof_refused("missing", "须以恰好一个 DPoP 请求头出示持有证明")
-        proof = verify_proof(proofs[0], method=method, uri=uri, at=at, access_token=token)
+        proof = verify_proof(proofs[0], method=method, uri=uri, at=at, token_hash=token_hash)
         if proof.thumbprint != verdict.key_thumbprint:
             raise proof_refused("jkt", "证明的密钥不是令牌所绑定的密钥")
         # 5 and was not made before
@@ -258,16 +262,23 @@ class AccessGate:
             partner = known[asked] = _standing_partner(snapshot, verdict)
         return partner
 
-    def _verdict(self, token: str, at: datetime) -> _TokenVerdict:
-        digest = sha256(token.encode()).digest()
-        known = self._verdicts.get(digest)
+    def _verdict(self, token: str, token_hash: str, at: datetime) -> _TokenVerdict:
+        known = self._verdicts.get(token_hash)
         if known is not None and at < known.until:
             return known
         verdict = self._verify(token, at)
-        self._verdicts[digest] = verdict
-        if len(self._verdicts) > _MAX_VERDICTS:
-            self._verdicts.popitem(last=False)
+        self._verdicts[token_hash] = verdict
+        self._verdicts.move_to_end(token_hash)
+        self._forget_old(at)
         return verdict
+
+    def _forget_old(self, at: datetime) -> None:
+        """One after the other, as long as the oldest is over or too many are there."""
+        while self._verdicts:
+            oldest = next(iter(self._verdicts))
+            if len(self._verdicts) <= _MAX_VERDICTS and self._verdicts[oldest].until > at:
+                return
+            del self._verdicts[oldest]
 
     def _verify(self, token: str, at: datetime) -> _TokenVerdict:
         try:
@@ -276,11 +287,11 @@ class AccessGate:
             raise token_refused(refusal.check.removeprefix("jose."), refusal.remedy) from None
         expires_at = datetime.fromtimestamp(claims["exp"], UTC)
         return _TokenVerdict(
-            partner_code=claims["sub"],
-            client_key=claims["client_key"],
+            partner_code=intern(claims["sub"]),
+            client_key=intern(claims["client_key"]),
             epoch=claims["epoch"],
             key_thumbprint=claims["cnf"]["jkt"],
-            scopes=frozenset(claims["scope"].split()),
+            scopes=_scopes_of(claims["scope"]),
             until=min(expires_at, at + VERDICT_LIFETIME),
         )
 
@@ -333,6 +344,11 @@ def _presented_token(authorizations: Sequence[str]) -> str:
     if scheme.lower() != "dpop" or not token or not token.isascii() or " " in token:
         raise token_refused("scheme", "访问令牌须以 DPoP 方案出示")
     return token
+
+
+@lru_cache(64)
+def _scopes_of(scope: str) -> frozenset[str]:
+    return frozenset(scope.split())
 
 
 def _standing_partner(snapshot: DirectorySnapshot, verdict: _TokenVerdict) -> Partner:

@@ -160,6 +160,21 @@ async def test_a_token_dies_after_five_minutes_though_its_verdict_is_kept(room: 
     assert await refused(room, client, token) == "token.expired"
 
 
+async def test_verdicts_whose_time_is_over_are_kept_no_longer(room: PartnersRoom) -> None:
+    client = await room.enrol()
+    for _ in range(4):
+        for _ in range(3):
+            await call(room, client, await room.token_for(client))
+        assert len(room.gate._verdicts) == 3
+        room.clock.advance(seconds=60)
+    lasting, other = await room.token_for(client), await room.token_for(client)
+    await call(room, client, lasting)
+    room.clock.advance(seconds=60)
+    await call(room, client, lasting)  # verified again, and so the younger one
+    await call(room, client, other)
+    assert len(room.gate._verdicts) == 2
+
+
 async def test_a_revoked_key_takes_its_tokens_with_it_at_once(room: PartnersRoom) -> None:
     client = await room.enrol()
     token = await room.token_for(client)
