@@ -8,14 +8,16 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache, lru_cache
+from hashlib import sha256
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 
 from adapters.http_client import HttpClient, HttpReply, HttpRequest
+from gateway.certificates.bounded import BriefMemory
 from gateway.certificates.errors import SourceDenied
 from gateway.certificates.ports import FetchedEnvelope, SourceQuery, UsePurpose
 from gateway.errors import Owner, PartnerUnavailable
@@ -41,6 +43,8 @@ from schemas.share_interface import (
 MAX_CERTIFICATES = 50
 MAX_ENVELOPE_BYTES = 4 * 1024 * 1024
 _DOWNLOADS_AT_ONCE = 4
+KNOWN_LISTS, KNOWN_FOR = 1024, timedelta(minutes=5)
+"""Answers to who has what that are known again when the very same bytes come, and for how long."""
 _OUR_MISTAKES = frozenset(
     {
         ShareStatus.MISSING_PARAMETER,
@@ -82,6 +86,8 @@ class ProvincialPlatform:
         self._access_id, self._secret, self._system = access_id, access_secret, system_name
         self._http = http
         self._head_of: tuple[int, RequestHead] | None = None
+        self._lists: BriefMemory[bytes, tuple[str, ...]] = BriefMemory(KNOWN_LISTS, KNOWN_FOR)
+        """The identifiers that an answer holds are a function of its bytes; found by their digest."""
 
     @property
     def code(self) -> str:
@@ -97,18 +103,29 @@ class ProvincialPlatform:
             cert_type_code=query.type_code,
             use_cause=cause,
         )
+        reply = await self._send(Operation.QUERY_CERT_INFO_BY_HOLDER_CODE, asked, at)
         try:
-            found = await self._ask(Operation.QUERY_CERT_INFO_BY_HOLDER_CODE, asked, CertInfoList, at)
+            identifiers = self._identifiers_in(reply, at)
         except _NotFound:
             return ()
         except _NotProvided:
             raise self._unavailable("source.not_provided") from None
-        if len(found.certs) > MAX_CERTIFICATES:
-            raise self._unavailable("source.too_many")
-        identifiers = list(dict.fromkeys(item.cert_identifier for item in found.certs))
         envelopes = await self._download_all(identifiers, cause, at)
         pairs = zip(identifiers, envelopes, strict=True)
         return tuple(FetchedEnvelope(data, self._code, at, item) for item, data in pairs if data is not None)
+
+    def _identifiers_in(self, reply: HttpReply, at: datetime) -> tuple[str, ...]:
+        """Each once, in order. An answer that was read before is not read again: its bytes are the very same."""
+        digest = sha256(reply.body).digest()
+        known = self._lists.get(digest, at)
+        if known is not None and _is_answer(reply):
+            return known
+        found = self._read(reply, CertInfoList)
+        if len(found.certs) > MAX_CERTIFICATES:
+            raise self._unavailable("source.too_many")
+        identifiers = tuple(dict.fromkeys(item.cert_identifier for item in found.certs))
+        self._lists.put(digest, identifiers, at)
+        return identifiers
 
     async def pull(self, position: str | None, limit: int, at: datetime) -> FeedPage:
         """As `ChangeFeed.pull`: the platform's ``queryCertChanges``, of the types that are asked for here."""
@@ -168,9 +185,12 @@ class ProvincialPlatform:
         raise self._unavailable("source.link_expired")
 
     async def _ask(self, operation: Operation, data: BaseModel, answer: type[AnswerT], at: datetime) -> AnswerT:
+        return self._read(await self._send(operation, data, at), answer)
+
+    async def _send(self, operation: Operation, data: BaseModel, at: datetime) -> HttpReply:
         asked = _REQUEST(head=self._head(at), data=data)
         body = asked.model_dump_json(by_alias=True, exclude_none=True, serialize_as_any=True)
-        reply = await self._http.send(
+        return await self._http.send(
             HttpRequest(
                 "POST",
                 f"{self._base}/share/{operation}",
@@ -181,7 +201,6 @@ class ProvincialPlatform:
             ),
             partner=self._code,
         )
-        return self._read(reply, answer)
 
     def _head(self, at: datetime) -> RequestHead:
         """Who asks; the token is one of the second, so that what is asked within it shares it."""
@@ -192,7 +211,7 @@ class ProvincialPlatform:
         return self._head_of[1]
 
     def _read(self, reply: HttpReply, answer: type[AnswerT]) -> AnswerT:
-        if reply.status != 200 or reply.media_type != "application/json":
+        if not _is_answer(reply):
             raise self._unavailable("source.malformed")
         try:
             parsed: ShareResponse[AnswerT] = _response(answer).model_validate_json(reply.body)
@@ -231,6 +250,10 @@ class ProvincialPlatform:
 
     def _unavailable(self, check: str, owner: Owner = Owner.GOVERNMENT) -> PartnerUnavailable:
         return PartnerUnavailable(check=check, owner=owner, remedy=_REMEDIES[check], partner=self._code)
+
+
+def _is_answer(reply: HttpReply) -> bool:
+    return reply.status == 200 and reply.media_type == "application/json"
 
 
 @lru_cache(256)

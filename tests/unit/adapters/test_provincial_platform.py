@@ -7,11 +7,11 @@ import pytest
 import respx
 
 from adapters.http_client import HttpLimits, HttpxClient
-from adapters.provincial_platform import ProvincialPlatform
+from adapters.provincial_platform import KNOWN_FOR, ProvincialPlatform
 from gateway.certificates.errors import SourceDenied
 from gateway.certificates.ports import SourceQuery, UsePurpose
 from gateway.errors import Owner, PartnerUnavailable
-from schemas.share_interface import access_token_is_good
+from schemas.share_interface import CertInfoList, access_token_is_good
 from tests.support.ecertificates import AT, ENTERPRISE, Province
 
 BASE = "https://platform.example/api"
@@ -95,6 +95,27 @@ async def test_each_certificate_comes_with_its_file_identifier_and_time(platform
             "certificateEventCode": "intake",
         },
     }
+
+
+async def test_a_list_that_comes_again_is_known_by_its_bytes_and_another_is_not(platform, share):
+    reads = []
+    platform._read = lambda reply, answer, read=platform._read: reads.append(answer) or read(reply, answer)
+    for _ in range(2):
+        (found,) = await platform.find(QUERY, AT)
+        assert found.identifier == IDENTIFIER
+        assert reads.count(CertInfoList) == 1
+    share.query.mock(return_value=reply(data={"certs": []}))
+    assert await platform.find(QUERY, AT) == ()
+    assert reads.count(CertInfoList) == 2
+    share.query.mock(return_value=certs(IDENTIFIER))
+    await platform.find(QUERY, AT + KNOWN_FOR)
+    await platform.find(QUERY, AT + KNOWN_FOR)
+    assert reads.count(CertInfoList) == 3
+    share.query.mock(
+        return_value=httpx.Response(200, content=certs(IDENTIFIER).content, headers={"content-type": "text/html"})
+    )
+    with pytest.raises(PartnerUnavailable, match=r"source\.malformed"):
+        await platform.find(QUERY, AT + KNOWN_FOR)
 
 
 async def test_nothing_found_is_an_empty_answer(platform, share):
