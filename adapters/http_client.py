@@ -1,11 +1,11 @@
 """Our own port for HTTP: time-outs, bounded retry, size limits, one family of errors.
 
 Nothing here logs an address, a header or a body: any of them may hold personal data. One client per process: the lean
-one (``adapters.http_wire``), which is held to what `HttpxClient` does by one conformance suite over both.
+one (``adapters.http_wire``), which is held to what the one on httpx does (``adapters.httpx_client``) by one conformance
+suite over both.
 """
 
 import asyncio
-import logging
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Protocol
 
-import httpx
 import structlog
 
 from gateway.clock import Clock, system_clock
@@ -138,50 +137,6 @@ class TryingClient(ABC):
         return float(min(backoff, self._limits.patience) * self._jitter())
 
 
-class HttpxClient(TryingClient):
-    """`HttpClient` on httpx. Redirects are not followed, proxies of the environment not used, bodies not unpacked."""
-
-    def __init__(
-        self,
-        limits: HttpLimits | None = None,
-        *,
-        clock: Clock = system_clock,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        jitter: Callable[[], float] = random.random,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        super().__init__(limits, clock=clock, sleep=sleep, jitter=jitter)
-        logging.getLogger("httpx").setLevel(logging.WARNING)
-        self._client = httpx.AsyncClient(
-            transport=transport,
-            timeout=httpx.Timeout(self._limits.attempt, connect=self._limits.connect),
-            limits=httpx.Limits(max_connections=self._limits.connections),
-            follow_redirects=False,
-            trust_env=False,
-            headers={"accept-encoding": "identity", "user-agent": USER_AGENT},
-        )
-
-    async def aclose(self) -> None:
-        """As `HttpClient.aclose`."""
-        await self._client.aclose()
-
-    async def _exchange(self, request: HttpRequest) -> HttpReply:
-        try:
-            async with self._client.stream(
-                request.method, request.url, headers=dict(request.headers), content=request.body or None
-            ) as response:
-                self.judge_head(response.status_code, response.headers)
-                return HttpReply(
-                    response.status_code, dict(response.headers), await _bounded(response, request.max_bytes)
-                )
-        except httpx.TimeoutException:
-            raise TimeoutError from None
-        except httpx.TransportError:
-            raise ExchangeFailed("http.connection") from None
-        except (httpx.InvalidURL, httpx.HTTPError, ValueError):
-            raise ExchangeFailed("http.malformed", mendable=False) from None
-
-
 class ExchangeFailed(Exception):
     """One exchange that came to nothing: by which check, and whether another try may bring more."""
 
@@ -202,15 +157,6 @@ def retry_after_seconds(value: str | None, now: datetime) -> int | None:
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0, round((moment - now).total_seconds()))
-
-
-async def _bounded(response: httpx.Response, limit: int) -> bytes:
-    body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > limit:
-            raise ExchangeFailed("http.oversize", mendable=False)
-    return bytes(body)
 
 
 _REMEDIES = {

@@ -1,10 +1,12 @@
 """The HTTP client of a serving process: HTTP/1.1 over its own connections, with a parser in C and nothing around it.
 
 A licence that is fetched live asks its source twice for each answer; a general client costs several times what the
-verification of a certificate does. ``tests/conformance/test_http_clients.py`` holds it to what httpx does.
+verification of a certificate does. ``tests/conformance/test_http_clients.py`` holds it to what httpx does, which reads
+addresses that are not plain; a process that asks no such address does without its megabytes.
 """
 
 import asyncio
+import ipaddress
 import re
 import socket
 import ssl
@@ -13,13 +15,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from random import random
+from typing import TYPE_CHECKING
 
-import httpx
+import certifi
 from aiohappyeyeballs import start_connection
 
 from adapters.http_client import USER_AGENT, ExchangeFailed, HttpLimits, HttpReply, HttpRequest, TryingClient
 from adapters.http_connection import Connection, JudgeHead, Reply
 from gateway.clock import Clock, system_clock
+
+if TYPE_CHECKING:
+    import httpx
 
 NEXT_ADDRESS_S = 0.25
 """Seconds after which a server's next address is tried beside the one before (RFC 8305 §5)."""
@@ -31,6 +37,8 @@ _LINES = re.compile(rf"(?:{_NAME}: [\t\x20-\x7e]*\r\n)*")
 """Header lines, each with a name (RFC 9110 §5.6.2) and a value."""
 _PLAIN = re.compile(r"(https?://[a-z0-9.-]+(?::[0-9]+)?)((?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)+)")
 """Addresses whose path is written as it is sent: nothing to escape, no dot segments, no query."""
+_PLAIN_SERVER = re.compile(r"(https?)://([a-z0-9.-]+)(?::([1-9][0-9]{0,3}|[1-5][0-9]{4}))?")
+_LIKE_IPV4 = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
 _BODILESS = frozenset({"GET", "HEAD"})
 _PORTS = {"http": 80, "https": 443}
 
@@ -168,7 +176,8 @@ class WireClient(TryingClient):
 
 
 def _as_httpx() -> ssl.SSLContext:
-    context = httpx.create_ssl_context(trust_env=False)
+    """Those whom the browsers' authorities vouch for; the environment is not asked."""
+    context = ssl.create_default_context(cafile=certifi.where())
     context.set_alpn_protocols(["http/1.1"])
     return context
 
@@ -221,23 +230,40 @@ def _read(url: str) -> tuple[_Server, bytes]:
 @lru_cache(256)
 def _server(plain: str) -> _Server:
     """Of an address without a path: what is behind it may tell of a person, and is remembered by nobody."""
-    return _server_of(_url(plain))
+    read = _PLAIN_SERVER.fullmatch(plain)
+    if read is None:
+        return _server_of(_url(plain))
+    scheme, host = read[1], read[2]
+    if _LIKE_IPV4.fullmatch(host):
+        try:
+            ipaddress.IPv4Address(host)
+        except ValueError:
+            raise _malformed() from None
+    usual = _PORTS[scheme]
+    port = int(read[3] or usual)
+    return _of(scheme, host, port, host if port == usual else f"{host}:{port}")
 
 
-def _url(url: str) -> httpx.URL:
+def _url(url: str) -> "httpx.URL":
+    import httpx
+
     try:
         return httpx.URL(url)
     except (httpx.InvalidURL, ValueError):
         raise _malformed() from None
 
 
-def _server_of(read: httpx.URL) -> _Server:
+def _server_of(read: "httpx.URL") -> _Server:
     host = read.raw_host.decode("ascii")
     if read.scheme not in _PORTS or not host or read.userinfo:
         raise _malformed()
-    fixed = f"accept-encoding: identity\r\nuser-agent: {USER_AGENT}\r\n".encode()
-    head = b" HTTP/1.1\r\nhost: %b\r\n%b" % (read.netloc, fixed)
-    return _Server((read.scheme, host, read.port or _PORTS[read.scheme]), head)
+    return _of(read.scheme, host, read.port or _PORTS[read.scheme], read.netloc.decode("ascii"))
+
+
+def _of(scheme: str, host: str, port: int, told: str) -> _Server:
+    """``told`` is how the server is named to itself."""
+    fixed = f"accept-encoding: identity\r\nuser-agent: {USER_AGENT}\r\n"
+    return _Server((scheme, host, port), f" HTTP/1.1\r\nhost: {told}\r\n{fixed}".encode())
 
 
 def _malformed() -> ExchangeFailed:

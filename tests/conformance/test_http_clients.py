@@ -11,8 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from adapters import http_wire
-from adapters.http_client import ExchangeFailed, HttpLimits, HttpRequest, HttpxClient
+from adapters.http_client import ExchangeFailed, HttpLimits, HttpRequest
 from adapters.http_wire import WireClient
+from adapters.httpx_client import HttpxClient
 from gateway.errors import PartnerUnavailable
 from tests.support.tiny_tls import tls_server
 
@@ -348,8 +349,10 @@ _SEGMENT = st.text("abcXYZ019_~-.%+:@", min_size=1, max_size=6)
 
 @given(
     scheme=st.sampled_from(["http", "https", "HTTP", "ftp"]),
-    host=st.sampled_from(["a.example", "127.0.0.1", "A.example", "[::1]", "a..b", "x_y", "u@a.example"]),
-    port=st.sampled_from(["", ":80", ":443", ":8080", ":", ":99999"]),
+    host=st.sampled_from(["a.example", "127.0.0.1", "A.example", "[::1]", "a..b", "x_y", "u@a.example"])
+    | st.text("0129a.-", min_size=1, max_size=10)
+    | st.tuples(*[st.integers(0, 300).map(str)] * 4).map(".".join),
+    port=st.sampled_from(["", ":80", ":443", ":8080", ":59999", ":60000", ":65536", ":99999", ":0", ":080", ":"]),
     path=st.lists(_SEGMENT, max_size=4).map(lambda parts: "".join(f"/{part}" for part in parts)),
     end=st.sampled_from(["", "/", "?", "?a=b", "#f", "\n"]),
 )

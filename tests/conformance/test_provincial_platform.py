@@ -5,7 +5,8 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from adapters.http_client import HttpLimits, HttpxClient
+from adapters.http_client import HttpLimits
+from adapters.httpx_client import HttpxClient
 from adapters.provincial_platform import ProvincialPlatform
 from adapters.status_source import HttpStatusSource
 from adapters.trust_directory import read_trust_directory

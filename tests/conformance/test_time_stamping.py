@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.http_client import HttpLimits, HttpxClient
+from adapters.http_client import HttpLimits
+from adapters.httpx_client import HttpxClient
 from adapters.time_stamping import AnchorsUnreadable, HttpTimeStamps, flaw_of_token, query, read_anchors
 from gateway.crypto import sm2
 from gateway.crypto.der import Tag, encode, encode_integer, parse

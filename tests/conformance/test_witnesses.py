@@ -8,7 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.http_client import HttpLimits, HttpxClient
+from adapters.http_client import HttpLimits
+from adapters.httpx_client import HttpxClient
 from adapters.storage.transactions import SqlTransactions
 from adapters.witnesses.files import LATEST, CheckpointFiles, checkpoint_paths
 from adapters.witnesses.http import HttpWitness

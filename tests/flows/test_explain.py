@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from adapters.http_client import HttpxClient
+from adapters.httpx_client import HttpxClient
 from adapters.provincial_platform import ProvincialPlatform
 from gateway.certificates.ports import SourceQuery, UsePurpose
 from mock_services.demo.journeys.stage import BAKERY, apply

@@ -30,6 +30,7 @@ ONLY_WHERE_NEEDED = {
     "segno": "a QR code",
     "alembic": "a migration",
     "rich": "colours",
+    "httpx": "an address that is not plain",
     "websockets": "nothing",
     "watchfiles": "nothing",
 }

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from adapters.http_client import HttpReply, HttpRequest, HttpxClient
+from adapters.http_client import HttpReply, HttpRequest
+from adapters.httpx_client import HttpxClient
 from adapters.provincial_platform import ProvincialPlatform
 from gateway.certificates.ports import SourceQuery, UsePurpose
 from schemas.ecertificates import HOLDER_IS_ENTERPRISE, TYPE_CODES

@@ -9,7 +9,8 @@ import httpx
 import pytest
 import respx
 
-from adapters.http_client import HttpLimits, HttpxClient
+from adapters.http_client import HttpLimits
+from adapters.httpx_client import HttpxClient
 from adapters.provincial_platform import ProvincialPlatform
 from gateway.certificates.errors import SourceDenied
 from gateway.certificates.ports import SourceQuery, UsePurpose

@@ -6,7 +6,8 @@ import pytest
 import respx
 import structlog
 
-from adapters.http_client import HttpLimits, HttpRequest, HttpxClient, retry_after_seconds
+from adapters.http_client import HttpLimits, HttpRequest, retry_after_seconds
+from adapters.httpx_client import HttpxClient
 from gateway.errors import PartnerUnavailable
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)

@@ -10,7 +10,8 @@ import httpx
 import pytest
 import respx
 
-from adapters.http_client import HttpLimits, HttpxClient
+from adapters.http_client import HttpLimits
+from adapters.httpx_client import HttpxClient
 from adapters.identity_provider import OpenIdProvider
 from gateway.crypto.jwk import SigningKey
 from gateway.crypto.jws import JwsPolicy, sign_jws, verify_jws

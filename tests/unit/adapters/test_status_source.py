@@ -2,7 +2,8 @@ import httpx
 import pytest
 import respx
 
-from adapters.http_client import HttpLimits, HttpxClient
+from adapters.http_client import HttpLimits
+from adapters.httpx_client import HttpxClient
 from adapters.status_source import HttpStatusSource
 from adapters.trust_directory import TrustDirectoryError, read_trust_directory
 from gateway.certificates.trust import Entitlement
