@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.heap import leave_out_colours
+from gateway.heap import leave_out_extras
 
 app = typer.Typer(
     name="bandian",
@@ -20,7 +20,7 @@ app = typer.Typer(
 @app.command()
 def serve() -> None:
     """启动网关（设置见环境变量 BANDIAN_…）。"""
-    leave_out_colours()
+    leave_out_extras()
     import signal
     import sys
 
@@ -71,7 +71,7 @@ def serve() -> None:
 @app.command()
 def worker() -> None:
     """启动送达进程：把已受理的事件送到接收方。"""
-    leave_out_colours()
+    leave_out_extras()
     import asyncio
 
     from adapters.listening import AddressUnavailable, listen
@@ -380,7 +380,7 @@ def _instant(text: str | None) -> datetime:
 
 def serving() -> object:
     """The ASGI application of one serving process. Raises ``SettingsError``."""
-    leave_out_colours()
+    leave_out_extras()
     from gateway.main import create_app_from_environment
 
     return create_app_from_environment()

@@ -11,12 +11,14 @@ YOUNG: Final = 20_000
 """Objects made and not freed before the young are looked at; Python's own 700 are not one request's worth."""
 
 
-def leave_out_colours() -> None:
-    """Before anything else is loaded: structlog and httpx take ``rich`` along where they find it, and do without.
+def leave_out_extras() -> None:
+    """Before anything else is loaded: what structlog and httpx take along where they find it, and do without.
 
-    It prints in colour; a process that writes JSON lines has no use for its megabytes.
+    ``rich`` prints in colour, which a process that writes JSON lines has no use for; ``greenlet`` is another kind of
+    threads, of which there are none here. Together they are some megabytes.
     """
-    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # an import of it says that it is not there
+    for extra in ("rich", "greenlet"):
+        sys.modules.setdefault(extra, None)  # type: ignore[arg-type]  # an import of it says that it is not there
 
 
 @contextmanager

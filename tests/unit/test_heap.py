@@ -16,7 +16,7 @@ app = serving()
 
 async def main():
     async with app.router.lifespan_context(app):
-        print(json.dumps(sorted(sys.modules)))
+        print(json.dumps([name for name, module in sys.modules.items() if module is not None]))
 
 asyncio.run(main())
 """
@@ -30,6 +30,7 @@ ONLY_WHERE_NEEDED = {
     "segno": "a QR code",
     "alembic": "a migration",
     "rich": "colours",
+    "greenlet": "another kind of threads",
     "httpx": "an address that is not plain",
     "websockets": "nothing",
     "watchfiles": "nothing",
@@ -61,4 +62,4 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> frozenset[str]:
 @pytest.mark.parametrize("library", ONLY_WHERE_NEEDED)
 def test_a_library_is_loaded_only_where_it_is_needed(loaded: frozenset[str], library: str) -> None:
     assert "sqlalchemy" in loaded
-    assert {name for name in loaded if f"{name}.".startswith(f"{library}.")} <= {"rich"}, ONLY_WHERE_NEEDED[library]
+    assert not [name for name in loaded if f"{name}.".startswith(f"{library}.")], ONLY_WHERE_NEEDED[library]
