@@ -1,18 +1,22 @@
 """The application as a server runs it: the express lane, and the framework behind it."""
 
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.types import Receive, Scope, Send
 
 from gateway.http.express import ExpressLane
+
+NO_TELEMETRY: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""The framework could be told by a variable of the environment to send addresses of requests to somebody."""
 
 
 class HttpApp(FastAPI):
     """FastAPI with a lane before it, so that a hot route passes none of the framework's layers."""
 
     def __init__(self, **extra: Any) -> None:
-        super().__init__(**extra)
+        super().__init__(telemetry=NO_TELEMETRY, **extra)
         self.lane: ExpressLane | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
