@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Sequence
 from datetime import datetime, timedelta
+from itertools import repeat
 from typing import Any
 from uuid import uuid4
 
@@ -25,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import NullType
 
-from adapters.storage.plain import Plain, instant
+from adapters.storage.plain import Plain, instant, is_postgresql
 from adapters.storage.statements import Statements
 from adapters.storage.tables import UtcInstant, metadata, read_instant
 from gateway.errors import Overloaded, Owner
@@ -146,9 +147,7 @@ def take_log(connection: Connection, holder: str, at: datetime) -> LogHead:
 
 
 _ADD_ENTRIES = Plain(
-    "INSERT INTO record_entries (log_id, sequence, leaf_hash, leaf, action, subject) VALUES (?, ?, ?, ?, ?, ?)",
-    "INSERT INTO record_entries (log_id, sequence, leaf_hash, leaf, action, subject) SELECT * FROM"
-    " unnest(?::text[], ?::bigint[], ?::bytea[], ?::bytea[], ?::text[], ?::text[])",
+    "INSERT INTO record_entries (log_id, sequence, leaf_hash, leaf, action, subject) VALUES (?, ?, ?, ?, ?, ?)"
 )
 _ADD_SEAL = Plain(
     "INSERT INTO record_seals (log_id, number, first_sequence, last_sequence, root, previous_hash, sealed_at, key_id,"
@@ -158,27 +157,44 @@ _MOVE_HEAD = Plain(
     "UPDATE record_logs SET held_until = ?, size = ?, seals = ?, peaks = ?, last_seal_hash = ?"
     " WHERE log_id = ? AND holder = ? AND size = ?"
 )
+_ALL_AT_ONCE = Plain(
+    "WITH moved AS (UPDATE record_logs SET held_until = ?, size = ?, seals = ?, peaks = ?, last_seal_hash = ?"
+    " WHERE log_id = ? AND holder = ? AND size = ? RETURNING log_id),"
+    " sealed AS (INSERT INTO record_seals (log_id, number, first_sequence, last_sequence, root, previous_hash,"
+    " sealed_at, key_id, signature) SELECT log_id, ?::bigint, ?::bigint, ?::bigint, ?::bytea, ?::bytea,"
+    " ?::timestamptz, ?::text, ?::bytea FROM moved),"
+    " added AS (INSERT INTO record_entries (log_id, sequence, leaf_hash, leaf, action, subject)"
+    " SELECT log_id, ?::bigint + nth, leaf_hash, leaf, action, subject FROM moved,"
+    " unnest(?::bytea[], ?::bytea[], ?::text[], ?::text[])"
+    " WITH ORDINALITY AS entry (leaf_hash, leaf, action, subject, nth))"
+    " SELECT count(*) FROM moved"
+)
+"""Of PostgreSQL: head, seal and entries, or nothing of them where the head is not where it should be."""
 
 
 def write_batch(connection: Connection, holder: str, batch: BatchRecords, seal: Seal, after: LogHead) -> None:
-    """Store the batch and move the head. Raises ``LostLog`` where this process no longer holds the log."""
-    move_head(connection, holder, seal.first_sequence - 1, after, seal.sealed_at)
-    entries = zip(batch.leaf_hashes, batch.leaves, batch.entries, strict=True)
-    rows = [
-        (seal.log_id, sequence, leaf_hash, leaf, entry.action, entry.subject)
-        for sequence, (leaf_hash, leaf, entry) in enumerate(entries, seal.first_sequence)
-    ]
-    _ADD_ENTRIES.write(connection, rows)
-    of_seal = (seal.log_id, seal.number, seal.first_sequence, seal.last_sequence, seal.root, seal.previous_hash)
-    _ADD_SEAL.changed(connection, (*of_seal, instant(connection, seal.sealed_at), seal.key_id, seal.signature))
+    """Store the batch and move the head by compare-and-set, which also shows that this process is alive.
 
-
-def move_head(connection: Connection, holder: str, size_before: int, after: LogHead, at: datetime) -> None:
-    """Compare-and-set of the head, which also shows that this process is alive. Raises ``LostLog``."""
-    peaks = b"".join(after.frontier.peaks)
-    head = (instant(connection, at + HOLD), after.frontier.size, after.seals, peaks, after.last_seal_hash)
-    if _MOVE_HEAD.changed(connection, (*head, after.log_id, holder, size_before)) != 1:
+    Raises ``LostLog`` where this process no longer holds the log.
+    """
+    before = seal.first_sequence - 1
+    held_until = instant(connection, seal.sealed_at + HOLD)
+    head = (held_until, after.frontier.size, after.seals, b"".join(after.frontier.peaks), after.last_seal_hash)
+    moved = (*head, after.log_id, holder, before)
+    of_seal = (seal.number, seal.first_sequence, seal.last_sequence, seal.root, seal.previous_hash)
+    sealed = (*of_seal, instant(connection, seal.sealed_at), seal.key_id, seal.signature)
+    actions, subjects = [entry.action for entry in batch.entries], [entry.subject for entry in batch.entries]
+    if is_postgresql(connection):
+        entries = (before, batch.leaf_hashes, batch.leaves, actions, subjects)
+        if _ALL_AT_ONCE.rows(connection, (*moved, *sealed, *entries))[0][0] != 1:
+            raise LostLog(after.log_id)
+        return
+    if _MOVE_HEAD.changed(connection, moved) != 1:
         raise LostLog(after.log_id)
+    numbers = range(seal.first_sequence, seal.last_sequence + 1)
+    columns = (repeat(seal.log_id), numbers, batch.leaf_hashes, batch.leaves, actions, subjects)
+    _ADD_ENTRIES.write(connection, list(zip(*columns, strict=False)))
+    _ADD_SEAL.changed(connection, (seal.log_id, *sealed))
 
 
 def release_log(connection: Connection, holder: str, head: LogHead, at: datetime) -> None:
