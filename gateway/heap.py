@@ -26,7 +26,7 @@ def settled_heap() -> Iterator[None]:
     """Set aside what is there by now, until the end: modules and routes live as long, and to walk them is in vain."""
     thresholds = gc.get_threshold()
     gc.collect()
-    _give_back()
+    give_back()
     gc.freeze()
     gc.set_threshold(YOUNG, 20, 20)
     try:
@@ -36,8 +36,8 @@ def settled_heap() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _give_back() -> None:
-    """What the start took and let go is the system's again; glibc keeps it otherwise (``malloc_trim(3)``)."""
+def give_back() -> None:
+    """What was taken and let go is the system's again; glibc keeps it otherwise (``malloc_trim(3)``). Milliseconds."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

@@ -23,7 +23,7 @@ class Housekeeping:
     """Purges expired intakes with the copies fetched for them, and whatever else a retention policy names.
 
     Projects that no utility served when they were pushed are offered once one does. ``sweep_memory`` forgets what this
-    process remembered long enough.
+    process remembered long enough, and gives back what it held for it.
     """
 
     def __init__(

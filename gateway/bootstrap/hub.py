@@ -37,6 +37,7 @@ from gateway.certificates.service import CertificateService
 from gateway.crypto.keyed_digest import KeyedDigest
 from gateway.delivery.service import DeliveryService
 from gateway.evidence.router import EVIDENCE
+from gateway.heap import give_back
 from gateway.housekeeping import Housekeeping
 from gateway.http.callers import Doorkeeper
 from gateway.http.idempotency import Idempotency
@@ -120,6 +121,7 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
     def sweep_memory() -> None:
         licences.sweep_memory(clock())
         transactions.sweep_memory()
+        give_back()
 
     housekeeping = Housekeeping(intakes, retention, reconciliation, projects, sweep_memory)
     return Hub(foundation, services, certificates, housekeeping)

@@ -63,3 +63,26 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> frozenset[str]:
 def test_a_library_is_loaded_only_where_it_is_needed(loaded: frozenset[str], library: str) -> None:
     assert "sqlalchemy" in loaded
     assert not [name for name in loaded if f"{name}.".startswith(f"{library}.")], ONLY_WHERE_NEEDED[library]
+
+
+LETS_GO = """
+import resource
+
+from gateway.heap import give_back
+
+def resident():
+    with open("/proc/self/statm") as pages:
+        return int(pages.read().split()[1]) * resource.getpagesize()
+
+held = [bytearray(1500) for _ in range(40_000)]
+much = resident()
+del held[:-1]
+give_back()
+print(much - resident())
+"""
+
+
+def test_what_was_let_go_is_the_systems_again() -> None:
+    """Also below what is still held."""
+    ended = subprocess.run([sys.executable, "-c", LETS_GO], capture_output=True, text=True, check=True)
+    assert int(ended.stdout) > 40_000_000
