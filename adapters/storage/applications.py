@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 from adapters.storage.application_certificates import add_certificates, leave_alone, put_certificate
 from adapters.storage.application_list import ApplicationList
+from adapters.storage.constant import Constant
 from adapters.storage.deadline_looks import look_anew, look_no_more
 from adapters.storage.sealed import SealedJson
 from adapters.storage.statements import Statements
@@ -114,9 +115,16 @@ intakes = Table(
     Index("ix_intakes_holder_digest", "holder_digest"),
 )
 
-_OWN = select(applications).where(applications.c.application_id == bindparam("own"))
-_OWN_FOR_CHANGE = _OWN.with_for_update()
-_OWN_PARTY = select(application_parties).where(application_parties.c.application_id == bindparam("own"))
+_IS_OWN = applications.c.application_id == bindparam("own")
+_OWN = Constant(select(applications).where(_IS_OWN))
+_OWN_FOR_CHANGE = Constant(select(applications).where(_IS_OWN).with_for_update())
+_OF_HOLDER = Constant(
+    select(applications)
+    .where(applications.c.holder_digest == bindparam("holder"))
+    .order_by(applications.c.received_at.desc())
+    .limit(bindparam("most", type_=Integer))
+)
+_OWN_PARTY = Constant(select(application_parties).where(application_parties.c.application_id == bindparam("own")))
 
 
 class SqlApplications:
@@ -147,10 +155,10 @@ class SqlApplications:
         return [_application(self._statements.opened(applications, row)) for row in self._statements.execute(query)]
 
     def party(self, application_id: str) -> Party | None:
-        row = self._statements.execute(_OWN_PARTY, {"own": application_id}).one_or_none()
-        if row is None:
+        found = self._statements.ask(_OWN_PARTY, own=application_id)
+        if not found:
             return None
-        stored = self._statements.opened(application_parties, row)["party"]
+        stored = self._statements.opened(application_parties, found[0])["party"]
         return Party(**{**stored, "applicant_kind": ApplicantKind(stored["applicant_kind"])})
 
     def put_lifecycle(self, application_id: str, lifecycle: Lifecycle) -> None:
@@ -185,14 +193,15 @@ class SqlApplications:
         return list(self._statements.execute(found).scalars())
 
     def of_holder(self, holder_digest: str, limit: int) -> Sequence[GridConnectionApplication]:
-        return self._many(select(applications).where(applications.c.holder_digest == holder_digest), limit)
+        rows = self._statements.ask(_OF_HOLDER, holder=holder_digest, most=limit)
+        return [_application(self._statements.opened(applications, row)) for row in rows]
 
     def headings(self, wanted: HeadingFilter, limit: int) -> Sequence[ApplicationHeading]:
         return ApplicationList(self._statements, applications).page(wanted, limit)
 
-    def _one(self, query: Select[Any], application_id: str) -> GridConnectionApplication | None:
-        row = self._statements.execute(query, {"own": application_id}).one_or_none()
-        return None if row is None else _application(self._statements.opened(applications, row))
+    def _one(self, query: Constant, application_id: str) -> GridConnectionApplication | None:
+        found = self._statements.ask(query, own=application_id)
+        return _application(self._statements.opened(applications, found[0])) if found else None
 
     def _many(self, query: Select[Any], limit: int) -> Sequence[GridConnectionApplication]:
         rows = self._statements.execute(query.order_by(applications.c.received_at.desc()).limit(limit))

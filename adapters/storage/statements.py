@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Executable, Row, Table
+from sqlalchemy import Connection, CursorResult, Executable, Table
 
+from adapters.storage.constant import Constant
 from adapters.storage.deferred import Change, Deferred
 from adapters.storage.plain import Plain, Rows
 from adapters.storage.sealed import AtRest, KnownRow, context_of, open_row, read_remembered, seal_values
@@ -43,6 +44,16 @@ class Statements:
         """Run one that is said to the driver itself; raises as ``execute``."""
         self._begin()
         return statement.rows(self._connection, values)
+
+    def ask(self, statement: Constant, **values: Any) -> list[Any]:
+        """The rows of one that is constant; raises as ``execute``."""
+        self._begin()
+        return statement.rows(self._connection, values)
+
+    def do(self, statement: Constant, values: Mapping[str, Any]) -> int:
+        """Run one that is constant; how many rows it changed. Raises as ``execute``."""
+        self._begin()
+        return statement.changed(self._connection, values)
 
     def say_for(self, statement: Plain, asked: Rows, *values: Any) -> Rows:
         """Run one that takes rows first, if any (``Plain.rows_for``); raises as ``execute``."""
@@ -89,7 +100,7 @@ class Statements:
         """
         return seal_values(self.at_rest.sealer, table, values, row_key)
 
-    def opened(self, table: Table, row: Row[Any]) -> dict[str, Any]:
+    def opened(self, table: Table, row: KnownRow) -> dict[str, Any]:
         """``row`` of ``table``, by column, with sealed columns opened; it has the primary key.
 
         Raises ``StoredDataUnreadable``, ``AlgorithmUnavailable``.

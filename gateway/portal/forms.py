@@ -1,7 +1,7 @@
 """Forms of our own pages: ``application/x-www-form-urlencoded``, tied to the visit, and done once."""
 
 import asyncio
-import secrets
+import base64
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,6 +15,7 @@ from gateway.errors import Owner
 from gateway.http.errors import RequestInProgress
 from gateway.http.idempotency import Idempotency
 from gateway.http.services import services_of
+from gateway.ids import random_bytes
 from gateway.portal.errors import FormMalformed, FormNotOwn
 from gateway.portal.visits import is_own, visit_of
 
@@ -30,7 +31,7 @@ _PATIENCE: Final = 60
 
 def new_once() -> str:
     """What makes one rendered form one deed, however often it is sent."""
-    return secrets.token_urlsafe(16)
+    return base64.urlsafe_b64encode(random_bytes()).rstrip(b"=").decode()
 
 
 @dataclass(frozen=True)

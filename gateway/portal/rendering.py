@@ -16,6 +16,7 @@ from gateway.portal.assets import Assets
 from gateway.portal.catalogues import translations
 from gateway.portal.forms import new_once
 from gateway.portal.preferences import Preferences, preferences_of
+from gateway.portal.spoken import SpokenEnvironment
 from gateway.portal.visits import visit_of
 from gateway.wording.phrases import Language, say
 
@@ -46,8 +47,9 @@ class Pages:
         self._environments = {language: self._environment(language) for language in Language}
 
     def _environment(self, language: Language) -> Environment:
-        environment = Environment(
+        environment = SpokenEnvironment(
             loader=FileSystemLoader(TEMPLATES),
+            auto_reload=False,
             autoescape=True,
             undefined=StrictUndefined,
             extensions=["jinja2.ext.i18n"],
@@ -55,11 +57,12 @@ class Pages:
             lstrip_blocks=True,
         )
         environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
+        environment.settle(translations(language).gettext, self.assets.href)
         environment.filters["day"] = partial(dates.day, language=language)
         environment.filters["moment"] = partial(dates.moment, language=language)
         environment.filters["machine"] = dates.machine
         environment.filters["say"] = partial(_say, translations(language).gettext, language)
-        environment.globals.update(asset=self.assets.href, site=self.site, language=language.value)
+        environment.globals.update(asset=self.assets.href, site=self.site, language=language.value, new_once=new_once)
         return environment
 
     def render(self, request: Request, template: str, /, status: int = 200, **context: Any) -> Response:
@@ -77,7 +80,7 @@ class Pages:
     def text(self, template: str, preferences: Preferences, context: Mapping[str, Any]) -> str:
         """The same as text, for whatever is no page (a document to print, a mail)."""
         environment = self._environments[preferences.language]
-        return environment.get_template(template).render({**context, "large": preferences.large, "new_once": new_once})
+        return environment.get_template(template).render({**context, "large": preferences.large})
 
     def translate(self, request: Request, text: str) -> str:
         """A sentence of the code in the visitor's language."""

@@ -4,15 +4,17 @@ The form token is derived from the visit's secret, so another site can neither r
 double submit); a browser that says that a form comes from elsewhere (Fetch Metadata) is believed as well.
 """
 
+import base64
 import hmac
 import re
-import secrets
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
+
+from gateway.ids import random_bytes
 
 COOKIE: Final = "__Host-bandian_visit"
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -39,7 +41,12 @@ class Visit:
 def visit_of(request: Request) -> Visit:
     """The visit that this browser is on, or a new one."""
     kept = request.cookies.get(COOKIE, "")
-    return Visit(kept, begun=False) if _SECRET.fullmatch(kept) else Visit(secrets.token_urlsafe(32), begun=True)
+    return Visit(kept, begun=False) if _SECRET.fullmatch(kept) else Visit(_new_secret(), begun=True)
+
+
+def _new_secret() -> str:
+    """256 random bits, as ``_SECRET`` has them."""
+    return base64.urlsafe_b64encode(random_bytes() + random_bytes()).rstrip(b"=").decode()
 
 
 def is_own(request: Request, visit: Visit, token: str) -> bool:

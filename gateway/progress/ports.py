@@ -9,6 +9,7 @@ from gateway.approvals.ports import JointReviewRepository
 from gateway.authorisations.ports import AuthorisationRepository
 from gateway.contracts.model import Contract
 from gateway.delivery.ports import DeliveryView
+from gateway.identity.ports import SessionRepository
 from gateway.rechecks.ports import LastLook
 from gateway.records.ports import StoredEntry
 
@@ -69,6 +70,8 @@ class NamedPersonTransaction(Protocol):
 class ProgressTransaction(Protocol):
     """The room's slice of the unit of work."""
 
+    @property
+    def sessions(self) -> SessionRepository: ...
     @property
     def applications(self) -> ApplicationRepository: ...
     @property

@@ -22,6 +22,8 @@ from gateway.clock import Clock
 from gateway.contracts.views import standing_of
 from gateway.delivery.ports import DeliveryState
 from gateway.errors import Owner
+from gateway.identity.model import VerifiedApplicant
+from gateway.identity.sessions import applicant_in
 from gateway.licences.service import DISCLOSED
 from gateway.progress.bundles import ACTION as BUNDLES
 from gateway.progress.bundles import given_whole
@@ -79,6 +81,20 @@ class ProgressService:
         now = self._clock()
         return await self._transactions.read(lambda tx: self._read(tx, application_id, holder_digest, now))
 
+    async def standing(self, application_id: str, session_token: str) -> tuple[VerifiedApplicant, ProgressView]:
+        """Who holds the secret, and how their application stands, both of one moment; without who looked at what.
+
+        Raises ``SessionRequired``, ``VerificationFailed``, ``ApplicationUnknown``, for another's too.
+        """
+        now = self._clock()
+
+        def read(tx: ProgressTransaction) -> tuple[VerifiedApplicant, ProgressView]:
+            applicant = applicant_in(tx, session_token, now)
+            own = _own(tx, application_id, applicant.holder_digest)
+            return applicant, self.read_any(tx, own, now, accesses=False)
+
+        return await self._transactions.read(read)
+
     async def applications(self, holder_digest: str) -> list[ApplicationSummary]:
         """The holder's applications, newest first, at most fifty."""
         mine = await self._transactions.read(lambda tx: tx.applications.of_holder(holder_digest, MOST_APPLICATIONS))
@@ -99,8 +115,15 @@ class ProgressService:
     def _read(self, tx: ProgressTransaction, application_id: str, holder_digest: str, now: datetime) -> ProgressView:
         return self.read_any(tx, _own(tx, application_id, holder_digest), now)
 
-    def read_any(self, tx: ProgressTransaction, application: GridConnectionApplication, now: datetime) -> ProgressView:
-        """Whoever's it is: the caller has made sure that it may be seen."""
+    def read_any(
+        self,
+        tx: ProgressTransaction,
+        application: GridConnectionApplication,
+        now: datetime,
+        *,
+        accesses: bool = True,
+    ) -> ProgressView:
+        """Whoever's it is: the caller has made sure that it may be seen. Without ``accesses`` nobody looks for them."""
         application_id = application.application_id
         authorisation = tx.authorisations.of_application(application_id)
         review = tx.joint_reviews.find_by_application(application_id)
@@ -124,7 +147,7 @@ class ProgressService:
             authorisation_withdrawn_at=authorisation.withdrawn_at if authorisation else None,
             withdrawal=self._withdrawal(tx, application, authorisation, now),
             contract=_contract(tx, application_id, now),
-            accesses=_accesses(tx, application_id),
+            accesses=_accesses(tx, application_id) if accesses else [],
         )
 
     def _withdrawal(

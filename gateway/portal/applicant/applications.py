@@ -3,7 +3,6 @@
 Whom others' certificates name beside their holder (共有人) sees who looked at those, and no application.
 """
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -16,9 +15,9 @@ from gateway.identity.errors import SessionRequired
 from gateway.identity.router import SessionToken
 from gateway.oversight.public_rules import HOTLINES
 from gateway.portal.applicant.names import KnownNames
-from gateway.portal.applicant.sessions import ApplicantRoute, Identity, OwnProgress, Progress, SeenPages, SignedIn
+from gateway.portal.applicant.sessions import ApplicantRoute, OwnProgress, OwnStanding, Progress, SeenPages, SignedIn
 from gateway.portal.preferences import preferences_of
-from gateway.portal.typesetting import can_typeset
+from gateway.portal.typesetting import may_typeset
 from gateway.progress.errors import ResidentOnly
 from gateway.progress.named_accesses import NamedAccessService
 from schemas.wire import OpaqueId
@@ -39,15 +38,10 @@ async def applications(
 
 
 @router.get("/applications/{application_id}")
-async def application(
-    request: Request,
-    applicant: SignedIn,
-    pages: SeenPages,
-    view: OwnProgress,
-    names: KnownNames,
-) -> Response:
+async def application(request: Request, own: OwnStanding, pages: SeenPages, names: KnownNames) -> Response:
     """How it stands, stage by stage and permit by permit. With script it keeps itself up to date."""
-    printable = await asyncio.to_thread(can_typeset)
+    applicant, view = own
+    printable = await may_typeset()
     return pages.render(
         request, "applicant/application.html", me=applicant, progress=view, names=names, printable=printable
     )
@@ -58,17 +52,15 @@ async def timeline(
     request: Request,
     application_id: OpaqueId,
     token: Annotated[str, Depends(SessionToken(required=False))],
-    identity: Identity,
     pages: SeenPages,
     progress: Progress,
     names: KnownNames,
 ) -> Response:
     """The part that keeps itself up to date. Where the session has ended it says so, and asks no more."""
     try:
-        applicant = await identity.applicant(token)
+        _, view = await progress.standing(application_id, token)
     except SessionRequired:
         return pages.render(request, "applicant/timeline_ended.html", back=f"/applications/{application_id}")
-    view = await progress.progress(application_id, applicant.holder_digest)
     return pages.render(request, "applicant/timeline.html", progress=view, names=names)
 
 

@@ -8,18 +8,20 @@ from fastapi import Depends
 from gateway.approvals.departments import Departments
 from gateway.http.services import provide
 from gateway.partners.directory import PartnerDirectory
+from gateway.partners.model import Partner
 
 
 class Names:
     """Who is meant by a partner's code, and which permit by a department's slug; what has no name stands as it is."""
 
-    def __init__(self, partners: Mapping[str, str], departments: Departments) -> None:
+    def __init__(self, partners: Mapping[str, Partner], departments: Departments) -> None:
         self._partners = partners
         self._departments = departments
 
     def of(self, code: str) -> str:
         """The organisation's registered name."""
-        return self._partners.get(code, code)
+        found = self._partners.get(code)
+        return code if found is None else found.name
 
     def department(self, code: str) -> str:
         """What kind of department it is (``规划和自然资源部门``)."""
@@ -38,7 +40,7 @@ async def names(
 ) -> Names:
     """As the directory stands now."""
     snapshot = await directory.snapshot()
-    return Names({code: partner.name for code, partner in snapshot.partners.items()}, departments)
+    return Names(snapshot.partners, departments)
 
 
 KnownNames = Annotated[Names, Depends(names)]
