@@ -105,7 +105,7 @@ def _converted(row: Sequence[Any], columns: Columns) -> list[Any]:
 
 
 def _row_of(*names: str) -> Callable[..., Any]:
-    return namedtuple("Found", names)  # noqa: PYI024 - the columns name it
+    return namedtuple("Found", names)
 
 
 def _writer(kind: TypeEngine[Any], dialect: Dialect) -> Converter | None:
