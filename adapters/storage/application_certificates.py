@@ -7,11 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Date, ForeignKey, Index, Table, Text, bindparam, insert, select, update
+from sqlalchemy import Column, ColumnElement, Date, ForeignKey, Index, Table, Text, bindparam, select, update
 
 from adapters.storage.constant import Constant
 from adapters.storage.statements import Statements
 from adapters.storage.tables import UtcInstant, metadata
+from adapters.storage.together import AddTogether
 from gateway.applications.model import ApplicationDocument, GridConnectionApplication
 from gateway.rechecks.ports import LastLook
 
@@ -41,6 +42,11 @@ application_certificates = Table(
 """``swept_at`` is when it was last asked for without a cause, and NULL once the application is closed; ``last_day`` is
 ``expires_on`` until the day after it was seen to."""
 
+_OF_A_DOCUMENT = (
+    *("source", "identifier_digest", "series_digest", "content_digest", "expires_on"),
+    *("verdict", "failed_check", "as_of", "last_day"),
+)
+_ADD = AddTogether(application_certificates, "application_id", "kind", "holder_digest", "swept_at", *_OF_A_DOCUMENT)
 _OWN = Constant(select(application_certificates).where(application_certificates.c.application_id == bindparam("own")))
 LONG_AGO = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 _A_DAY = timedelta(days=1)
@@ -59,8 +65,7 @@ def add_certificates(statements: Statements, application: GridConnectionApplicat
         for document in application.documents
         if document.verdict is not None
     ]
-    if rows:
-        statements.execute(insert(application_certificates), rows)
+    statements.write(_ADD, rows)
 
 
 def put_certificate(statements: Statements, application_id: str, document: ApplicationDocument) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy import (
     Boolean,
     Column,
-    ColumnElement,
     ForeignKey,
     Index,
     Integer,
@@ -31,6 +30,7 @@ from adapters.storage.deadline_looks import look_anew, look_no_more
 from adapters.storage.sealed import SealedJson
 from adapters.storage.statements import Statements
 from adapters.storage.tables import JsonDocument, UtcInstant, metadata
+from adapters.storage.together import AddTogether
 from gateway.applications import lifecycle as lifecycles
 from gateway.applications.customer_classes import Area, ClassDerivation, CustomerClass
 from gateway.applications.lifecycle import Lifecycle
@@ -115,6 +115,8 @@ intakes = Table(
     Index("ix_intakes_holder_digest", "holder_digest"),
 )
 
+_ADD = AddTogether(applications, *(name for name in applications.c.keys() if name != "forgotten"))  # noqa: SIM118
+_ADD_PARTY = AddTogether(application_parties)
 _IS_OWN = applications.c.application_id == bindparam("own")
 _OWN = Constant(select(applications).where(_IS_OWN))
 _OWN_FOR_CHANGE = Constant(select(applications).where(_IS_OWN).with_for_update())
@@ -134,12 +136,9 @@ class SqlApplications:
         self._statements = statements
 
     def add(self, application: GridConnectionApplication, party: Party) -> None:
-        columns = self._statements.sealed(applications, _columns(application))
-        self._statements.execute(insert(applications).values(**columns))
+        self._statements.write(_ADD, [self._statements.sealed(applications, _columns(application))])
         personal = {"application_id": application.application_id, "party": {**party.__dict__}}
-        self._statements.execute(
-            insert(application_parties).values(**self._statements.sealed(application_parties, personal))
-        )
+        self._statements.write(_ADD_PARTY, [self._statements.sealed(application_parties, personal)])
         add_certificates(self._statements, application)
         self._look(application.application_id, application.lifecycle)
 
@@ -235,6 +234,17 @@ class SqlStageEvents:
         )
 
 
+_ADD_INTAKE = AddTogether(intakes)
+_IS_THE_INTAKE = intakes.c.intake_id == bindparam("own")
+_OF_THE_HOLDER = intakes.c.holder_digest == bindparam("holder")
+_LIVES = intakes.c.expires_at > bindparam("now", type_=UtcInstant)
+_OWN_INTAKE = Constant(select(intakes).where(_IS_THE_INTAKE, _OF_THE_HOLDER, _LIVES))
+_UNDER_REVIEW = Constant(select(intakes).where(_IS_THE_INTAKE, intakes.c.under_review.is_(True), _LIVES))
+_OPEN = Constant(select(func.count().label("open")).select_from(intakes).where(_OF_THE_HOLDER, _LIVES))
+_REMOVE = Constant(delete(intakes).where(_IS_THE_INTAKE))
+_REMOVE_IN_STATE = Constant(delete(intakes).where(_IS_THE_INTAKE, intakes.c.under_review == bindparam("state")))
+
+
 class SqlIntakes:
     """``gateway.applications.ports.IntakeRepository``."""
 
@@ -243,23 +253,17 @@ class SqlIntakes:
 
     def add(self, intake_id: str, holder_digest: str, expires_at: datetime, body: dict[str, Any]) -> None:
         columns = {"intake_id": intake_id, "holder_digest": holder_digest, "expires_at": expires_at, "body": body}
-        self._statements.execute(insert(intakes).values(**self._statements.sealed(intakes, columns)))
+        self._statements.write(_ADD_INTAKE, [{**self._statements.sealed(intakes, columns), "under_review": False}])
 
     def find(self, intake_id: str, holder_digest: str, at: datetime) -> dict[str, Any] | None:
-        return self._body(
-            (intakes.c.intake_id == intake_id)
-            & (intakes.c.holder_digest == holder_digest)
-            & (intakes.c.expires_at > at)
-        )
+        return self._body(_OWN_INTAKE, own=intake_id, holder=holder_digest, now=at)
 
     def find_under_review(self, intake_id: str, at: datetime) -> dict[str, Any] | None:
-        return self._body(
-            (intakes.c.intake_id == intake_id) & intakes.c.under_review.is_(True) & (intakes.c.expires_at > at)
-        )
+        return self._body(_UNDER_REVIEW, own=intake_id, now=at)
 
-    def _body(self, condition: ColumnElement[bool]) -> dict[str, Any] | None:
-        row = self._statements.execute(select(intakes).where(condition)).one_or_none()
-        body: dict[str, Any] | None = None if row is None else self._statements.opened(intakes, row)["body"]
+    def _body(self, query: Constant, **asked: Any) -> dict[str, Any] | None:
+        found = self._statements.ask(query, **asked)
+        body: dict[str, Any] | None = self._statements.opened(intakes, found[0])["body"] if found else None
         return body
 
     def put_under_review(self, intake_id: str, expires_at: datetime, body: dict[str, Any]) -> bool:
@@ -269,15 +273,13 @@ class SqlIntakes:
         return self._statements.execute(update(intakes).where(not_yet).values(**sealed)).rowcount == 1
 
     def remove(self, intake_id: str, *, under_review: bool | None = None) -> bool:
-        gone = delete(intakes).where(intakes.c.intake_id == intake_id)
-        if under_review is not None:
-            gone = gone.where(intakes.c.under_review.is_(under_review))
-        return self._statements.execute(gone).rowcount == 1
+        if under_review is None:
+            return self._statements.do(_REMOVE, {"own": intake_id}) == 1
+        return self._statements.do(_REMOVE_IN_STATE, {"own": intake_id, "state": under_review}) == 1
 
     def open_of(self, holder_digest: str, at: datetime) -> int:
-        own = (intakes.c.holder_digest == holder_digest) & (intakes.c.expires_at > at)
-        found: int = self._statements.execute(select(func.count()).select_from(intakes).where(own)).scalar_one()
-        return found
+        (found,) = self._statements.ask(_OPEN, holder=holder_digest, now=at)
+        return int(found.open)
 
     def expired(self, at: datetime, limit: int) -> Sequence[tuple[str, str]]:
         rows = self._statements.execute(

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Index, Table, Text, bindparam, insert, select, update
+from sqlalchemy import Column, Index, Table, Text, bindparam, select, update
 
 from adapters.storage.constant import Constant
 from adapters.storage.statements import Statements
 from adapters.storage.tables import JsonDocument, UtcInstant, metadata
+from adapters.storage.together import AddTogether
 from gateway.authorisations.model import Authorisation
 
 authorisations = Table(
@@ -37,6 +38,7 @@ Index(
     postgresql_where=_WITHDRAWN,
 )
 
+_ADD = AddTogether(authorisations)
 _IS_OWN = authorisations.c.application_id == bindparam("own")
 _OWN = Constant(select(authorisations).where(_IS_OWN))
 _OWN_FOR_USE = Constant(select(authorisations).where(_IS_OWN).with_for_update(read=True))
@@ -49,15 +51,8 @@ class SqlAuthorisations:
         self._statements = statements
 
     def add(self, authorisation: Authorisation) -> None:
-        self._statements.execute(
-            insert(authorisations).values(
-                **{
-                    **authorisation.__dict__,
-                    "kinds": sorted(authorisation.kinds),
-                    "purposes": sorted(authorisation.purposes),
-                }
-            )
-        )
+        listed = {"kinds": sorted(authorisation.kinds), "purposes": sorted(authorisation.purposes)}
+        self._statements.write(_ADD, [{**authorisation.__dict__, **listed}])
 
     def of_application(self, application_id: str) -> Authorisation | None:
         return self._one(_OWN, application_id)
