@@ -1,29 +1,35 @@
-"""Templates in one language: what a page says in every case is looked up when its template is compiled, and not with
+"""Templates in one language: what a page says in every case is worked out when its template is compiled, and not with
 each page.
 
-``_("…")`` without values, and the address of an asset, are functions of what stands in the template and of the
-language, of which each environment has one. What is said with values is looked up with the page as ever.
+``_("…")`` without values, the address of an asset, a badge of a state and a word: pure functions of what stands in the
+template and of the language, of which each environment has one. What is said with values is said with the page.
 """
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from jinja2 import Environment, nodes
+from jinja2 import Environment, Template, nodes
+from jinja2.environment import TemplateModule
+from jinja2.runtime import Context
 from jinja2.visitor import NodeTransformer
-from markupsafe import Markup
 
-SAY: Final = "_"
-ASSET: Final = "asset"
+
+class SpokenTemplate(Template):
+    """One whose globals are the environment's, as all of ours: what it exports is the same for whoever imports it."""
+
+    def _get_default_module(self, ctx: Context | None = None) -> TemplateModule:
+        return self._module or super()._get_default_module(ctx)
 
 
 class SpokenEnvironment(Environment):
-    """Jinja's own, but for what is looked up beforehand. ``settle`` tells how, before the first template is loaded."""
+    """Jinja's own, but for what is worked out beforehand."""
 
+    template_class = SpokenTemplate
     _settled: "_Settled | None" = None
 
-    def settle(self, translate: Callable[[str], str], asset: Callable[[str], str]) -> None:
-        """``translate`` says a sentence in the language; ``asset`` answers the address of a file."""
-        self._settled = _Settled(translate, asset)
+    def settle(self, pure: Mapping[str, Callable[..., Any]]) -> None:
+        """From here on a call of one of ``pure``, by its name and with constants alone, is what it answers."""
+        self._settled = _Settled(pure)
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         parsed = super()._parse(source, name, filename)
@@ -33,24 +39,16 @@ class SpokenEnvironment(Environment):
 
 
 class _Settled(NodeTransformer):
-    """Puts the answer in the place of the call. Raises ``KeyError`` for a file that there is not."""
+    """Puts the answer in the place of the call. Raises what the function raises."""
 
-    def __init__(self, translate: Callable[[str], str], asset: Callable[[str], str]) -> None:
-        self._translate, self._asset = translate, asset
+    def __init__(self, pure: Mapping[str, Callable[..., Any]]) -> None:
+        self._pure = pure
 
-    def visit_Call(self, node: nodes.Call, *_arguments: Any) -> nodes.Node:
-        said = _the_only_text(node)
-        if said is not None and isinstance(node.node, nodes.Name):
-            if node.node.name == SAY:
-                # As Jinja's newstyle gettext answers it: markup, whose percent signs are doubled in the template.
-                return nodes.Const(Markup(self._translate(said)) % {}, lineno=node.lineno)  # noqa: S704 - a catalogue's
-            if node.node.name == ASSET:
-                return nodes.Const(self._asset(said), lineno=node.lineno)
-        return self.generic_visit(node)
-
-
-def _the_only_text(node: nodes.Call) -> str | None:
-    if len(node.args) != 1 or node.kwargs or node.dyn_args is not None or node.dyn_kwargs is not None:
-        return None
-    argument = node.args[0]
-    return argument.value if isinstance(argument, nodes.Const) and isinstance(argument.value, str) else None
+    def visit_Call(self, node: nodes.Call, *_told: Any) -> nodes.Node:
+        self.generic_visit(node)  # what it is called with may be settled, too
+        function = self._pure.get(node.node.name) if isinstance(node.node, nodes.Name) else None
+        told = [each.value for each in node.args if isinstance(each, nodes.Const)]
+        plain = not node.kwargs and node.dyn_args is None and node.dyn_kwargs is None
+        if function is None or not plain or len(told) != len(node.args):
+            return node
+        return nodes.Const(function(*told), lineno=node.lineno)

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Request
 
 from gateway.approvals.departments import Departments
-from gateway.http.services import provide
+from gateway.http.services import Services, services_of
 from gateway.partners.directory import PartnerDirectory
 from gateway.partners.model import Partner
 
@@ -34,13 +34,15 @@ class Names:
         return permit if found is None else found.permits.get(permit, permit)
 
 
-async def names(
-    directory: Annotated[PartnerDirectory, Depends(provide(PartnerDirectory))],
-    departments: Annotated[Departments, Depends(provide(Departments))],
-) -> Names:
+async def names_now(services: Services) -> Names:
     """As the directory stands now."""
-    snapshot = await directory.snapshot()
-    return Names(snapshot.partners, departments)
+    snapshot = await services.get(PartnerDirectory).snapshot()
+    return Names(snapshot.partners, services.get(Departments))
+
+
+async def names(request: Request) -> Names:
+    """``names_now`` of what serves the request."""
+    return await names_now(services_of(request.app))
 
 
 KnownNames = Annotated[Names, Depends(names)]

@@ -9,8 +9,7 @@ from gateway.errors import GatewayError
 from gateway.http.problems import note_refusal, problem_of, status_of
 from gateway.http.services import provide, services_of
 from gateway.identity.errors import SessionRequired, VerificationFailed
-from gateway.identity.model import VerifiedApplicant
-from gateway.identity.router import Applicant, Token
+from gateway.identity.router import Applicant
 from gateway.identity.service import IdentityService
 from gateway.portal.page_route import PageRoute
 from gateway.portal.preferences import preferences_of
@@ -32,16 +31,6 @@ async def _own_progress(application_id: OpaqueId, applicant: SignedIn, progress:
 
 OwnProgress = Annotated[ProgressView, Depends(_own_progress)]
 """A dependency: how the application of the address stands. Another's is unknown (404)."""
-
-
-async def _own_standing(
-    application_id: OpaqueId, token: Token, progress: Progress
-) -> tuple[VerifiedApplicant, ProgressView]:
-    return await progress.standing(application_id, token)
-
-
-OwnStanding = Annotated[tuple[VerifiedApplicant, ProgressView], Depends(_own_standing)]
-"""A dependency: both of the above in one read, but for who looked at what. As dear as either."""
 
 
 class ApplicantRoute(PageRoute):
