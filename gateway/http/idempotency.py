@@ -19,7 +19,7 @@ from fastapi import Depends, Header, Request, Response
 
 from gateway.clock import Clock
 from gateway.crypto.keyed_digest import KeyedDigest, Use
-from gateway.errors import Owner
+from gateway.errors import GatewayError, Owner
 from gateway.http.errors import IdempotencyKeyMissing, IdempotencyKeyReused, RequestInProgress
 from gateway.http.observe import route_template
 from gateway.http.services import services_of
@@ -174,6 +174,12 @@ class Idempotency:
             return await work(claim) if kept is None else _replayed(kept, claim)
         except _Taken as taken:
             return _replayed(taken.kept, claim)
+        except GatewayError:
+            # What was refused may have been so because another process did the same meanwhile.
+            kept = await self._transactions.read(claim.look)
+            if kept is None:
+                raise
+            return _replayed(kept, claim)
         finally:
             del self._at_work[scope]
 

@@ -161,6 +161,26 @@ async def test_what_is_refused_frees_the_key_and_leaves_nothing(
     assert says(await one.post()) == (201, b'{"by":"one"}')
 
 
+@pytest.mark.parametrize("done_meanwhile", [True, False])
+async def test_whoever_is_refused_because_another_process_did_it_answers_what_that_did(
+    start: Callable[[str], Process], database_url: str, done_meanwhile: bool
+) -> None:
+    """As a confirmation that comes too late finds nothing to confirm, before it comes to its own deed."""
+    one, other = start("one"), start("other")
+
+    async def refused(_claim: Claim) -> Response:
+        if done_meanwhile:
+            await other.post()
+        raise Conflict(check="x", owner=Owner.CALLER, remedy="x")
+
+    if done_meanwhile:
+        assert says(await one.idempotency.answer_with(SCOPE, SAME, refused)) == (201, b'{"by":"other"}')
+    else:
+        with pytest.raises(Conflict):
+            await one.idempotency.answer_with(SCOPE, SAME, refused)
+    assert deeds(database_url) == int(done_meanwhile)
+
+
 async def test_whoever_went_away_after_the_commit_finds_the_answer(
     start: Callable[[str], Process], database_url: str
 ) -> None:
