@@ -16,6 +16,10 @@ T = TypeVar("T")
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 
+_SAVEPOINT, _RELEASE = Plain("SAVEPOINT unit"), Plain("RELEASE SAVEPOINT unit")
+_ROLL_BACK = Plain("ROLLBACK TO SAVEPOINT unit")
+
+
 class Statements:
     """Executes statements of one unit of work, and seals and opens what is personal in them.
 
@@ -75,7 +79,7 @@ class Statements:
                 self._deferred.write(self._connection, self._own_from)  # others', which this unit cannot undo
                 self._own_from = 0
             # Said to the driver: SQLAlchemy's own savepoints cost as much as the statement that they are for.
-            self._connection.exec_driver_sql("SAVEPOINT unit")
+            _SAVEPOINT.changed(self._connection, ())
             self._has_savepoint = True
         if self._deferred:
             self._deferred.write(self._connection)
@@ -122,7 +126,7 @@ class Statements:
     def keep(self) -> None:
         """The unit succeeded: its statements stay in the shared transaction."""
         if self._has_savepoint:
-            self._connection.exec_driver_sql("RELEASE SAVEPOINT unit")
+            _RELEASE.changed(self._connection, ())
             self._has_savepoint = False
         self._own_from = 0 if self._deferred is None else len(self._deferred)
 
@@ -131,6 +135,6 @@ class Statements:
         if self._deferred is not None:
             self._deferred.truncate(self._own_from)
         if self._has_savepoint:
-            self._connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
-            self._connection.exec_driver_sql("RELEASE SAVEPOINT unit")
+            _ROLL_BACK.changed(self._connection, ())
+            _RELEASE.changed(self._connection, ())
             self._has_savepoint = False

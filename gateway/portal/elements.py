@@ -4,6 +4,7 @@ All of them are pure; ``badge`` of a state and a word that stand in the template
 """
 
 from datetime import date, datetime
+from functools import lru_cache
 
 from markupsafe import Markup, escape
 
@@ -22,11 +23,13 @@ def nav(path: str, href: str, title: str) -> Markup:
     return Markup(f'<a href="{escape(href)}"{here}>{escape(title)}</a>')  # noqa: S704 - escaped
 
 
+@lru_cache(4096)
 def time_tag(at: datetime, language: Language) -> Markup:
     """The day and the time to the minute, in China."""
     return _tag(machine(at), moment(at, language))
 
 
+@lru_cache(4096)
 def day_tag(on: date | datetime, language: Language) -> Markup:
     """The day; of an instant the one that it is in China."""
     return _tag(machine(on), day(on, language))

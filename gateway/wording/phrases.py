@@ -79,7 +79,8 @@ def _day(on: date, language: Language) -> str:
 
 def moment(value: datetime, language: Language) -> str:
     """The day and the time to the minute, in China: ``2026年11月23日 14:05``."""
-    return f"{day(value, language)} {value.astimezone(CHINA_TIME):%H:%M}"
+    there = value.astimezone(CHINA_TIME)
+    return f"{day(there, language)} {there.hour:02}:{there.minute:02}"
 
 
 _MARKS: Final = {"、": ", "}
