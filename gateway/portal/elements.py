@@ -23,13 +23,13 @@ def nav(path: str, href: str, title: str) -> Markup:
     return Markup(f'<a href="{escape(href)}"{here}>{escape(title)}</a>')  # noqa: S704 - escaped
 
 
-@lru_cache(4096)
+@lru_cache(1024)
 def time_tag(at: datetime, language: Language) -> Markup:
     """The day and the time to the minute, in China."""
     return _tag(machine(at), moment(at, language))
 
 
-@lru_cache(4096)
+@lru_cache(1024)
 def day_tag(on: date | datetime, language: Language) -> Markup:
     """The day; of an instant the one that it is in China."""
     return _tag(machine(on), day(on, language))

@@ -7,6 +7,7 @@ import orjson
 
 from gateway.applications.deadlines import deadlines
 from gateway.applications.errors import ApplicationUnknown
+from gateway.applications.lifecycle import LifecycleStatus
 from gateway.applications.model import GridConnectionApplication
 from gateway.applications.purge_receipts import PURGE_WORKING_DAYS, purge_by
 from gateway.applications.review_views import look_views
@@ -158,6 +159,9 @@ class ProgressService:
         now: datetime,
     ) -> WithdrawalProgress | None:
         """How far the withdrawal has come with the utility; None where nothing was withdrawn."""
+        stands = authorisation is not None and authorisation.withdrawn_at is None
+        if stands and application.lifecycle.status is not LifecycleStatus.WITHDRAWN:
+            return None  # what tells of it is committed with it
         told = tx.deliveries.of_subject(application.utility, application.application_id, WITHDRAWALS)
         if not told:
             return None

@@ -1,18 +1,22 @@
 """Reads: each of one moment, on connections that are kept, and done again where such a one was lost."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from threading import Event
+from time import sleep
 from typing import Any
 
+import psycopg
 import pytest
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, literal, select, text
 
+from adapters.storage.constant import Constant
 from adapters.storage.reading import READERS, ReadingThreads
 from adapters.storage.transactions import SqlTransactions
 from gateway.errors import Conflict, Overloaded, Owner
 from gateway.records.entries import RecordEntry
+from tests.support.databases import Databases
 from tests.support.storage import NOON, SetClock, opened
 
 
@@ -70,19 +74,45 @@ async def test_more_reads_at_once_than_connections(threads: ReadingThreads) -> N
     assert answers == [1] * 200
 
 
-async def test_a_lost_connection_is_noticed_by_the_read_that_needs_it(threads: ReadingThreads) -> None:
-    def ask(connection: Connection) -> int:
-        return int(connection.execute(select(1)).scalar_one())
+ONE = Constant(select(literal(1).label("one")))
+SAID_BY: dict[str, Callable[[Connection], int]] = {
+    "sqlalchemy": lambda connection: int(connection.execute(select(1)).scalar_one()),
+    "driver": lambda connection: int(ONE.rows(connection, {})[0].one),
+}
 
-    def lose(connection: Connection) -> None:
-        connection.connection.driver_connection.close()  # as a server that went away leaves it
 
+@pytest.mark.parametrize("said_by", SAID_BY)
+async def test_a_lost_connection_is_noticed_by_the_read_that_needs_it(threads: ReadingThreads, said_by: str) -> None:
+    ask = SAID_BY[said_by]
     assert await threads.run(ask) == 1
     for _ in range(READERS):
         with suppress(Overloaded):  # of the connection that it closed itself
             await threads.run(lose)
         assert await threads.run(ask) == 1
     assert [await threads.run(ask) for _ in range(3 * READERS)] == [1] * 3 * READERS
+
+
+@pytest.mark.parametrize("said_by", SAID_BY)
+async def test_a_server_that_was_started_anew_is_found_again(databases: Databases, said_by: str) -> None:
+    with databases.postgresql() as url:
+        threads, ask = ReadingThreads(url), SAID_BY[said_by]
+        try:
+            at_once = [threads.run(lambda at: (ask(at), sleep(0.05))[0]) for _ in range(READERS)]
+            assert await asyncio.gather(*at_once) == [1] * READERS
+            with psycopg.connect(url, autocommit=True) as other:
+                other.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            at_once = [threads.run(lambda at: (ask(at), sleep(0.05))[0]) for _ in range(READERS)]
+            assert await asyncio.gather(*at_once) == [1] * READERS
+        finally:
+            threads.close()
+
+
+def lose(connection: Connection) -> None:
+    """As a server that went away leaves it."""
+    connection.connection.driver_connection.close()
 
 
 async def test_what_is_refused_leaves_the_connection_as_it_was(threads: ReadingThreads) -> None:
