@@ -1,6 +1,6 @@
 """Tables and repositories of applications; ``application_parties`` and ``intakes`` alone hold personal data here."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -27,7 +27,7 @@ from adapters.storage.application_certificates import add_certificates, leave_al
 from adapters.storage.application_list import ApplicationList
 from adapters.storage.constant import Constant
 from adapters.storage.deadline_looks import look_anew, look_no_more
-from adapters.storage.sealed import SealedJson
+from adapters.storage.sealed import KnownRow, SealedJson
 from adapters.storage.statements import Statements
 from adapters.storage.tables import JsonDocument, UtcInstant, metadata
 from adapters.storage.together import AddTogether
@@ -151,7 +151,7 @@ class SqlApplications:
     def find_all_for_change(self, application_ids: Collection[str]) -> Sequence[GridConnectionApplication]:
         own = applications.c.application_id
         query = select(applications).where(own.in_(application_ids)).order_by(own).with_for_update()
-        return [_application(self._statements.opened(applications, row)) for row in self._statements.execute(query)]
+        return [application_of(self._statements, row) for row in self._statements.execute(query)]
 
     def party(self, application_id: str) -> Party | None:
         found = self._statements.ask(_OWN_PARTY, own=application_id)
@@ -193,18 +193,18 @@ class SqlApplications:
 
     def of_holder(self, holder_digest: str, limit: int) -> Sequence[GridConnectionApplication]:
         rows = self._statements.ask(_OF_HOLDER, holder=holder_digest, most=limit)
-        return [_application(self._statements.opened(applications, row)) for row in rows]
+        return [application_of(self._statements, row) for row in rows]
 
     def headings(self, wanted: HeadingFilter, limit: int) -> Sequence[ApplicationHeading]:
         return ApplicationList(self._statements, applications).page(wanted, limit)
 
     def _one(self, query: Constant, application_id: str) -> GridConnectionApplication | None:
         found = self._statements.ask(query, own=application_id)
-        return _application(self._statements.opened(applications, found[0])) if found else None
+        return application_of(self._statements, found[0]) if found else None
 
     def _many(self, query: Select[Any], limit: int) -> Sequence[GridConnectionApplication]:
         rows = self._statements.execute(query.order_by(applications.c.received_at.desc()).limit(limit))
-        return [_application(self._statements.opened(applications, row)) for row in rows]
+        return [application_of(self._statements, row) for row in rows]
 
 
 _HEARD = select(stage_events.c.content_digest, stage_events.c.record_id).where(
@@ -317,7 +317,9 @@ def _of_lifecycle(lifecycle: Lifecycle) -> dict[str, Any]:
     }
 
 
-def _application(row: Mapping[str, Any]) -> GridConnectionApplication:
+def application_of(statements: Statements, found: KnownRow) -> GridConnectionApplication:
+    """What a row of ``applications`` says. Raises ``StoredDataUnreadable``."""
+    row = statements.opened(applications, found)
     demand, derivation = row["demand"], row["derivation"]
     return GridConnectionApplication(
         application_id=row["application_id"],

@@ -156,7 +156,7 @@ class SqlJointReviews:
 
     def find_by_application(self, application_id: str) -> KeptReview | None:
         found = self._statements.ask(_OF_APPLICATION, own=application_id)
-        return self._kept(found[0]) if found else None
+        return self.kept(found[0]) if found else None
 
     def find_by_application_for_change(self, application_id: str) -> KeptReview | None:
         return self._one(_of_application(application_id).with_for_update())
@@ -190,9 +190,10 @@ class SqlJointReviews:
 
     def _one(self, query: Select[Any]) -> KeptReview | None:
         row = self._statements.execute(query).one_or_none()
-        return None if row is None else self._kept(row)
+        return None if row is None else self.kept(row)
 
-    def _kept(self, row: Any) -> KeptReview:
+    def kept(self, row: Any) -> KeptReview:
+        """What a row of ``joint_reviews`` says. Raises ``StoredDataUnreadable``."""
         opened = self._statements.opened(joint_reviews, row)
         return KeptReview(
             application_id=row.application_id,

@@ -62,16 +62,16 @@ class SqlAuthorisations:
 
     def _one(self, query: Constant, application_id: str) -> Authorisation | None:
         found = self._statements.ask(query, own=application_id)
-        return _authorisation(found[0]._asdict()) if found else None
+        return authorisation_of(found[0]._asdict()) if found else None
 
     def find(self, authorisation_id: str) -> Authorisation | None:
         query = select(authorisations).where(authorisations.c.authorisation_id == authorisation_id)
         row = self._statements.execute(query).one_or_none()
-        return None if row is None else _authorisation(row._asdict())
+        return None if row is None else authorisation_of(row._asdict())
 
     def unpurged(self, limit: int) -> Sequence[Authorisation]:
         query = select(authorisations).where(_UNPURGED).order_by(authorisations.c.withdrawn_at).limit(limit)
-        return [_authorisation(row._asdict()) for row in self._statements.execute(query)]
+        return [authorisation_of(row._asdict()) for row in self._statements.execute(query)]
 
     def purged(self, authorisation_id: str, purged_at: datetime, heard_at: datetime, receipt: str) -> bool:
         own = (authorisations.c.authorisation_id == authorisation_id) & _UNPURGED
@@ -89,5 +89,6 @@ class SqlAuthorisations:
         return self._statements.execute(update(authorisations).where(standing).values(**values)).rowcount == 1
 
 
-def _authorisation(stored: Mapping[str, Any]) -> Authorisation:
+def authorisation_of(stored: Mapping[str, Any]) -> Authorisation:
+    """What a row of ``authorisations`` says, by its columns."""
     return Authorisation(**{**stored, "kinds": frozenset(stored["kinds"]), "purposes": frozenset(stored["purposes"])})

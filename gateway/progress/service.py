@@ -28,7 +28,7 @@ from gateway.identity.sessions import applicant_in
 from gateway.licences.service import DISCLOSED
 from gateway.progress.bundles import ACTION as BUNDLES
 from gateway.progress.bundles import given_whole
-from gateway.progress.ports import ProgressTransaction
+from gateway.progress.ports import ProgressTransaction, Standing
 from gateway.progress.titles import (
     EVERYTHING,
     EVIDENCE,
@@ -119,18 +119,17 @@ class ProgressService:
     def read_any(
         self,
         tx: ProgressTransaction,
-        application: GridConnectionApplication,
+        standing: Standing,
         now: datetime,
         *,
         accesses: bool = True,
     ) -> ProgressView:
         """Whoever's it is: the caller has made sure that it may be seen. Without ``accesses`` nobody looks for them."""
+        application, authorisation, review = standing
         application_id = application.application_id
-        authorisation = tx.authorisations.of_application(application_id)
-        review = tx.joint_reviews.find_by_application(application_id)
         under_way = application.lifecycle.closed_at is None
         rules = self._rules()
-        standing = deadlines(application.lifecycle, application.region, rules, now)
+        limits = deadlines(application.lifecycle, application.region, rules, now)
         return ProgressView(
             application_id=application_id,
             utility=application.utility,
@@ -139,8 +138,8 @@ class ProgressService:
             received_at=application.received_at,
             closed_at=application.lifecycle.closed_at,
             closing_reason=application.lifecycle.closing_reason,
-            whole=whole_view(standing.whole),
-            stages=[stage_view(stage, application.lifecycle) for stage in standing.stages],
+            whole=whole_view(limits.whole),
+            stages=[stage_view(stage, application.lifecycle) for stage in limits.stages],
             documents=_documents(tx, application),
             joint_review=review_view(review, rules, now) if review else None,
             permits=permit_progress(review, under_way, rules, now) if review else [],
@@ -183,11 +182,11 @@ class ProgressService:
         )
 
 
-def _own(tx: ProgressTransaction, application_id: str, holder_digest: str) -> GridConnectionApplication:
-    application = tx.applications.find(application_id)
-    if application is None or application.holder_digest != holder_digest:
+def _own(tx: ProgressTransaction, application_id: str, holder_digest: str) -> Standing:
+    standing = tx.standings.of_application(application_id)
+    if standing is None or standing.application.holder_digest != holder_digest:
         raise ApplicationUnknown(check="application.unknown", owner=Owner.APPLICANT, remedy="请核对申请编号")
-    return application
+    return standing
 
 
 def _documents(tx: ProgressTransaction, application: GridConnectionApplication) -> list[DocumentProgress]:

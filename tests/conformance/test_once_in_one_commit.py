@@ -82,7 +82,10 @@ async def test_a_repetition_gets_the_same_answer_in_every_process(
 ) -> None:
     one, other = start("one"), start("other")
     first = await one.post()
+    one.reached.clear()
     again = [await each.post() for each in (one, other, one)]
+    assert not one.reached.is_set(), "nobody's work is begun again: sources are asked once"
+    assert not other.reached.is_set()
     assert {says(first), *map(says, again)} == {(201, b'{"by":"one"}')}
     assert ["idempotency-replayed" in each.headers for each in (first, *again)] == [False, True, True, True]
     assert deeds(database_url) == 1
