@@ -40,6 +40,19 @@ class Foreseen(Generic[ResultT]):
         return self.work(unit)
 
 
+class Beside(Protocol):
+    """What is committed with a unit of work, before and after it: both or neither. It touches nothing but the unit."""
+
+    def __call__(self, unit: Any, work: Callable[[], ResultT], /) -> ResultT:
+        """What ``work`` answers. Raises what it raises, or keeps it from being done by raising."""
+        ...
+
+
+def alone(_unit: Any, work: Callable[[], ResultT]) -> ResultT:
+    """``Beside``: nothing is."""
+    return work()
+
+
 class Transactions(Protocol[UnitT_co]):
     """Runs functions against a unit of work."""
 

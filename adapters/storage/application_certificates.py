@@ -7,10 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Date, ForeignKey, Index, Table, Text, insert, select, update
+from sqlalchemy import Column, ColumnElement, Date, ForeignKey, Index, Table, Text, bindparam, select, update
 
+from adapters.storage.constant import Constant
 from adapters.storage.statements import Statements
 from adapters.storage.tables import UtcInstant, metadata
+from adapters.storage.together import AddTogether
 from gateway.applications.model import ApplicationDocument, GridConnectionApplication
 from gateway.rechecks.ports import LastLook
 
@@ -40,6 +42,12 @@ application_certificates = Table(
 """``swept_at`` is when it was last asked for without a cause, and NULL once the application is closed; ``last_day`` is
 ``expires_on`` until the day after it was seen to."""
 
+_OF_A_DOCUMENT = (
+    *("source", "identifier_digest", "series_digest", "content_digest", "expires_on"),
+    *("verdict", "failed_check", "as_of", "last_day"),
+)
+_ADD = AddTogether(application_certificates, "application_id", "kind", "holder_digest", "swept_at", *_OF_A_DOCUMENT)
+_OWN = Constant(select(application_certificates).where(application_certificates.c.application_id == bindparam("own")))
 LONG_AGO = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 _A_DAY = timedelta(days=1)
 
@@ -57,8 +65,7 @@ def add_certificates(statements: Statements, application: GridConnectionApplicat
         for document in application.documents
         if document.verdict is not None
     ]
-    if rows:
-        statements.execute(insert(application_certificates), rows)
+    statements.write(_ADD, rows)
 
 
 def put_certificate(statements: Statements, application_id: str, document: ApplicationDocument) -> None:
@@ -101,8 +108,7 @@ class SqlApplicationCertificates:
         self._statements = statements
 
     def looks(self, application_id: str) -> Mapping[str, LastLook]:
-        own = application_certificates.c.application_id == application_id
-        rows = self._statements.execute(select(application_certificates).where(own))
+        rows = self._statements.ask(_OWN, own=application_id)
         return {row.kind: LastLook(row.looked_at, row.last_verdict, row.last_check) for row in rows if row.looked_at}
 
     def looked(self, application_id: str, kind: str, look: LastLook) -> None:

@@ -1,13 +1,12 @@
 """Tables and repositories of applications; ``application_parties`` and ``intakes`` alone hold personal data here."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
     Boolean,
     Column,
-    ColumnElement,
     ForeignKey,
     Index,
     Integer,
@@ -26,10 +25,12 @@ from sqlalchemy import (
 
 from adapters.storage.application_certificates import add_certificates, leave_alone, put_certificate
 from adapters.storage.application_list import ApplicationList
+from adapters.storage.constant import Constant
 from adapters.storage.deadline_looks import look_anew, look_no_more
-from adapters.storage.sealed import SealedJson
+from adapters.storage.sealed import KnownRow, SealedJson
 from adapters.storage.statements import Statements
 from adapters.storage.tables import JsonDocument, UtcInstant, metadata
+from adapters.storage.together import AddTogether
 from gateway.applications import lifecycle as lifecycles
 from gateway.applications.customer_classes import Area, ClassDerivation, CustomerClass
 from gateway.applications.lifecycle import Lifecycle
@@ -114,9 +115,18 @@ intakes = Table(
     Index("ix_intakes_holder_digest", "holder_digest"),
 )
 
-_OWN = select(applications).where(applications.c.application_id == bindparam("own"))
-_OWN_FOR_CHANGE = _OWN.with_for_update()
-_OWN_PARTY = select(application_parties).where(application_parties.c.application_id == bindparam("own"))
+_ADD = AddTogether(applications, *(name for name in applications.c.keys() if name != "forgotten"))  # noqa: SIM118
+_ADD_PARTY = AddTogether(application_parties)
+_IS_OWN = applications.c.application_id == bindparam("own")
+_OWN = Constant(select(applications).where(_IS_OWN))
+_OWN_FOR_CHANGE = Constant(select(applications).where(_IS_OWN).with_for_update())
+_OF_HOLDER = Constant(
+    select(applications)
+    .where(applications.c.holder_digest == bindparam("holder"))
+    .order_by(applications.c.received_at.desc())
+    .limit(bindparam("most", type_=Integer))
+)
+_OWN_PARTY = Constant(select(application_parties).where(application_parties.c.application_id == bindparam("own")))
 
 
 class SqlApplications:
@@ -126,12 +136,9 @@ class SqlApplications:
         self._statements = statements
 
     def add(self, application: GridConnectionApplication, party: Party) -> None:
-        columns = self._statements.sealed(applications, _columns(application))
-        self._statements.execute(insert(applications).values(**columns))
+        self._statements.write(_ADD, [self._statements.sealed(applications, _columns(application))])
         personal = {"application_id": application.application_id, "party": {**party.__dict__}}
-        self._statements.execute(
-            insert(application_parties).values(**self._statements.sealed(application_parties, personal))
-        )
+        self._statements.write(_ADD_PARTY, [self._statements.sealed(application_parties, personal)])
         add_certificates(self._statements, application)
         self._look(application.application_id, application.lifecycle)
 
@@ -144,13 +151,13 @@ class SqlApplications:
     def find_all_for_change(self, application_ids: Collection[str]) -> Sequence[GridConnectionApplication]:
         own = applications.c.application_id
         query = select(applications).where(own.in_(application_ids)).order_by(own).with_for_update()
-        return [_application(self._statements.opened(applications, row)) for row in self._statements.execute(query)]
+        return [application_of(self._statements, row) for row in self._statements.execute(query)]
 
     def party(self, application_id: str) -> Party | None:
-        row = self._statements.execute(_OWN_PARTY, {"own": application_id}).one_or_none()
-        if row is None:
+        found = self._statements.ask(_OWN_PARTY, own=application_id)
+        if not found:
             return None
-        stored = self._statements.opened(application_parties, row)["party"]
+        stored = self._statements.opened(application_parties, found[0])["party"]
         return Party(**{**stored, "applicant_kind": ApplicantKind(stored["applicant_kind"])})
 
     def put_lifecycle(self, application_id: str, lifecycle: Lifecycle) -> None:
@@ -185,18 +192,19 @@ class SqlApplications:
         return list(self._statements.execute(found).scalars())
 
     def of_holder(self, holder_digest: str, limit: int) -> Sequence[GridConnectionApplication]:
-        return self._many(select(applications).where(applications.c.holder_digest == holder_digest), limit)
+        rows = self._statements.ask(_OF_HOLDER, holder=holder_digest, most=limit)
+        return [application_of(self._statements, row) for row in rows]
 
     def headings(self, wanted: HeadingFilter, limit: int) -> Sequence[ApplicationHeading]:
         return ApplicationList(self._statements, applications).page(wanted, limit)
 
-    def _one(self, query: Select[Any], application_id: str) -> GridConnectionApplication | None:
-        row = self._statements.execute(query, {"own": application_id}).one_or_none()
-        return None if row is None else _application(self._statements.opened(applications, row))
+    def _one(self, query: Constant, application_id: str) -> GridConnectionApplication | None:
+        found = self._statements.ask(query, own=application_id)
+        return application_of(self._statements, found[0]) if found else None
 
     def _many(self, query: Select[Any], limit: int) -> Sequence[GridConnectionApplication]:
         rows = self._statements.execute(query.order_by(applications.c.received_at.desc()).limit(limit))
-        return [_application(self._statements.opened(applications, row)) for row in rows]
+        return [application_of(self._statements, row) for row in rows]
 
 
 _HEARD = select(stage_events.c.content_digest, stage_events.c.record_id).where(
@@ -226,6 +234,17 @@ class SqlStageEvents:
         )
 
 
+_ADD_INTAKE = AddTogether(intakes)
+_IS_THE_INTAKE = intakes.c.intake_id == bindparam("own")
+_OF_THE_HOLDER = intakes.c.holder_digest == bindparam("holder")
+_LIVES = intakes.c.expires_at > bindparam("now", type_=UtcInstant)
+_OWN_INTAKE = Constant(select(intakes).where(_IS_THE_INTAKE, _OF_THE_HOLDER, _LIVES))
+_UNDER_REVIEW = Constant(select(intakes).where(_IS_THE_INTAKE, intakes.c.under_review.is_(True), _LIVES))
+_OPEN = Constant(select(func.count().label("open")).select_from(intakes).where(_OF_THE_HOLDER, _LIVES))
+_REMOVE = Constant(delete(intakes).where(_IS_THE_INTAKE))
+_REMOVE_IN_STATE = Constant(delete(intakes).where(_IS_THE_INTAKE, intakes.c.under_review == bindparam("state")))
+
+
 class SqlIntakes:
     """``gateway.applications.ports.IntakeRepository``."""
 
@@ -234,23 +253,17 @@ class SqlIntakes:
 
     def add(self, intake_id: str, holder_digest: str, expires_at: datetime, body: dict[str, Any]) -> None:
         columns = {"intake_id": intake_id, "holder_digest": holder_digest, "expires_at": expires_at, "body": body}
-        self._statements.execute(insert(intakes).values(**self._statements.sealed(intakes, columns)))
+        self._statements.write(_ADD_INTAKE, [{**self._statements.sealed(intakes, columns), "under_review": False}])
 
     def find(self, intake_id: str, holder_digest: str, at: datetime) -> dict[str, Any] | None:
-        return self._body(
-            (intakes.c.intake_id == intake_id)
-            & (intakes.c.holder_digest == holder_digest)
-            & (intakes.c.expires_at > at)
-        )
+        return self._body(_OWN_INTAKE, own=intake_id, holder=holder_digest, now=at)
 
     def find_under_review(self, intake_id: str, at: datetime) -> dict[str, Any] | None:
-        return self._body(
-            (intakes.c.intake_id == intake_id) & intakes.c.under_review.is_(True) & (intakes.c.expires_at > at)
-        )
+        return self._body(_UNDER_REVIEW, own=intake_id, now=at)
 
-    def _body(self, condition: ColumnElement[bool]) -> dict[str, Any] | None:
-        row = self._statements.execute(select(intakes).where(condition)).one_or_none()
-        body: dict[str, Any] | None = None if row is None else self._statements.opened(intakes, row)["body"]
+    def _body(self, query: Constant, **asked: Any) -> dict[str, Any] | None:
+        found = self._statements.ask(query, **asked)
+        body: dict[str, Any] | None = self._statements.opened(intakes, found[0])["body"] if found else None
         return body
 
     def put_under_review(self, intake_id: str, expires_at: datetime, body: dict[str, Any]) -> bool:
@@ -260,15 +273,13 @@ class SqlIntakes:
         return self._statements.execute(update(intakes).where(not_yet).values(**sealed)).rowcount == 1
 
     def remove(self, intake_id: str, *, under_review: bool | None = None) -> bool:
-        gone = delete(intakes).where(intakes.c.intake_id == intake_id)
-        if under_review is not None:
-            gone = gone.where(intakes.c.under_review.is_(under_review))
-        return self._statements.execute(gone).rowcount == 1
+        if under_review is None:
+            return self._statements.do(_REMOVE, {"own": intake_id}) == 1
+        return self._statements.do(_REMOVE_IN_STATE, {"own": intake_id, "state": under_review}) == 1
 
     def open_of(self, holder_digest: str, at: datetime) -> int:
-        own = (intakes.c.holder_digest == holder_digest) & (intakes.c.expires_at > at)
-        found: int = self._statements.execute(select(func.count()).select_from(intakes).where(own)).scalar_one()
-        return found
+        (found,) = self._statements.ask(_OPEN, holder=holder_digest, now=at)
+        return int(found.open)
 
     def expired(self, at: datetime, limit: int) -> Sequence[tuple[str, str]]:
         rows = self._statements.execute(
@@ -306,7 +317,9 @@ def _of_lifecycle(lifecycle: Lifecycle) -> dict[str, Any]:
     }
 
 
-def _application(row: Mapping[str, Any]) -> GridConnectionApplication:
+def application_of(statements: Statements, found: KnownRow) -> GridConnectionApplication:
+    """What a row of ``applications`` says. Raises ``StoredDataUnreadable``."""
+    row = statements.opened(applications, found)
     demand, derivation = row["demand"], row["derivation"]
     return GridConnectionApplication(
         application_id=row["application_id"],

@@ -19,6 +19,7 @@ from sqlalchemy import (
     select,
 )
 
+from adapters.storage.constant import Constant
 from adapters.storage.plain import Plain
 from adapters.storage.read_ahead import ReadAhead
 from adapters.storage.sealed import SealedBytes, SealedJson
@@ -128,6 +129,9 @@ def read_outcomes(connection: Connection, keys: Sequence[tuple[str, ...]]) -> Ma
     return found
 
 
+_OF_APPLICATION = Constant(select(joint_reviews).where(joint_reviews.c.application_id == bindparam("own")))
+
+
 class SqlJointReviews:
     """``gateway.approvals.ports.JointReviewRepository``."""
 
@@ -151,7 +155,8 @@ class SqlJointReviews:
         self._add_permits(review, review.permits)
 
     def find_by_application(self, application_id: str) -> KeptReview | None:
-        return self._one(_of_application(application_id))
+        found = self._statements.ask(_OF_APPLICATION, own=application_id)
+        return self.kept(found[0]) if found else None
 
     def find_by_application_for_change(self, application_id: str) -> KeptReview | None:
         return self._one(_of_application(application_id).with_for_update())
@@ -185,9 +190,10 @@ class SqlJointReviews:
 
     def _one(self, query: Select[Any]) -> KeptReview | None:
         row = self._statements.execute(query).one_or_none()
-        return None if row is None else self._kept(row)
+        return None if row is None else self.kept(row)
 
-    def _kept(self, row: Row[Any]) -> KeptReview:
+    def kept(self, row: Any) -> KeptReview:
+        """What a row of ``joint_reviews`` says. Raises ``StoredDataUnreadable``."""
         opened = self._statements.opened(joint_reviews, row)
         return KeptReview(
             application_id=row.application_id,

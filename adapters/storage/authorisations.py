@@ -1,13 +1,15 @@
 """Table and repository of authorisations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Index, Row, Select, Table, Text, bindparam, insert, select, update
+from sqlalchemy import Column, Index, Table, Text, bindparam, select, update
 
+from adapters.storage.constant import Constant
 from adapters.storage.statements import Statements
 from adapters.storage.tables import JsonDocument, UtcInstant, metadata
+from adapters.storage.together import AddTogether
 from gateway.authorisations.model import Authorisation
 
 authorisations = Table(
@@ -36,8 +38,10 @@ Index(
     postgresql_where=_WITHDRAWN,
 )
 
-_OWN = select(authorisations).where(authorisations.c.application_id == bindparam("own"))
-_OWN_FOR_USE = _OWN.with_for_update(read=True)
+_ADD = AddTogether(authorisations)
+_IS_OWN = authorisations.c.application_id == bindparam("own")
+_OWN = Constant(select(authorisations).where(_IS_OWN))
+_OWN_FOR_USE = Constant(select(authorisations).where(_IS_OWN).with_for_update(read=True))
 
 
 class SqlAuthorisations:
@@ -47,15 +51,8 @@ class SqlAuthorisations:
         self._statements = statements
 
     def add(self, authorisation: Authorisation) -> None:
-        self._statements.execute(
-            insert(authorisations).values(
-                **{
-                    **authorisation.__dict__,
-                    "kinds": sorted(authorisation.kinds),
-                    "purposes": sorted(authorisation.purposes),
-                }
-            )
-        )
+        listed = {"kinds": sorted(authorisation.kinds), "purposes": sorted(authorisation.purposes)}
+        self._statements.write(_ADD, [{**authorisation.__dict__, **listed}])
 
     def of_application(self, application_id: str) -> Authorisation | None:
         return self._one(_OWN, application_id)
@@ -63,18 +60,18 @@ class SqlAuthorisations:
     def of_application_for_use(self, application_id: str) -> Authorisation | None:
         return self._one(_OWN_FOR_USE, application_id)
 
-    def _one(self, query: Select[Any], application_id: str) -> Authorisation | None:
-        row = self._statements.execute(query, {"own": application_id}).one_or_none()
-        return None if row is None else _authorisation(row)
+    def _one(self, query: Constant, application_id: str) -> Authorisation | None:
+        found = self._statements.ask(query, own=application_id)
+        return authorisation_of(found[0]._asdict()) if found else None
 
     def find(self, authorisation_id: str) -> Authorisation | None:
         query = select(authorisations).where(authorisations.c.authorisation_id == authorisation_id)
         row = self._statements.execute(query).one_or_none()
-        return None if row is None else _authorisation(row)
+        return None if row is None else authorisation_of(row._asdict())
 
     def unpurged(self, limit: int) -> Sequence[Authorisation]:
         query = select(authorisations).where(_UNPURGED).order_by(authorisations.c.withdrawn_at).limit(limit)
-        return [_authorisation(row) for row in self._statements.execute(query)]
+        return [authorisation_of(row._asdict()) for row in self._statements.execute(query)]
 
     def purged(self, authorisation_id: str, purged_at: datetime, heard_at: datetime, receipt: str) -> bool:
         own = (authorisations.c.authorisation_id == authorisation_id) & _UNPURGED
@@ -92,6 +89,6 @@ class SqlAuthorisations:
         return self._statements.execute(update(authorisations).where(standing).values(**values)).rowcount == 1
 
 
-def _authorisation(row: Row[Any]) -> Authorisation:
-    stored = dict(row._mapping)
+def authorisation_of(stored: Mapping[str, Any]) -> Authorisation:
+    """What a row of ``authorisations`` says, by its columns."""
     return Authorisation(**{**stored, "kinds": frozenset(stored["kinds"]), "purposes": frozenset(stored["purposes"])})

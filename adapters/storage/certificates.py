@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy import Column, Connection, Index, Table, Text, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
+from adapters.storage.constant import Constant
 from adapters.storage.plain import Plain
 from adapters.storage.read_ahead import ReadAhead
 from adapters.storage.sealed import SealedBytes, SealedText
@@ -51,7 +52,7 @@ _AGAIN = (
 _OF_HOLDER = certificate_copies.c.holder_digest == bindparam("of_holder")
 _OF_KIND = certificate_copies.c.kind == bindparam("of_kind")
 # Which are the newest is seen here: asked for the greatest time, SQLite reads all of the kind to find the holder's.
-_LATEST = select(certificate_copies).where(_OF_KIND, _OF_HOLDER).order_by(certificate_copies.c.digest)
+_LATEST = Constant(select(certificate_copies).where(_OF_KIND, _OF_HOLDER).order_by(certificate_copies.c.digest))
 _FORGET = delete(certificate_copies).where(_OF_HOLDER)
 _FORGET_KIND = _FORGET.where(_OF_KIND)
 _OF_THESE = "SELECT kind, holder_digest, fetched_at, digest FROM"
@@ -135,8 +136,7 @@ class SqlCertificateCopies:
         return None if row is None else (row.source, row.kind)
 
     def latest(self, kind: str, holder_code: str) -> Sequence[CertificateCopy]:
-        asked = {"of_kind": kind, "of_holder": self._statements.holder_digest(holder_code)}
-        rows = self._statements.execute(_LATEST, asked).all()
+        rows = self._statements.ask(_LATEST, of_kind=kind, of_holder=self._statements.holder_digest(holder_code))
         newest = max((row.fetched_at for row in rows), default=None)
         copies = []
         for row in rows:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, Integer, Table, Text, UniqueConstraint, insert, select, update
+from sqlalchemy import Column, Integer, Table, Text, UniqueConstraint, bindparam, insert, select, update
 
+from adapters.storage.constant import Constant
 from adapters.storage.sealed import SealedBytes, SealedText
 from adapters.storage.statements import Statements
 from adapters.storage.tables import UtcInstant, metadata
@@ -38,6 +39,17 @@ PERSONAL = ("document", "assertion", "reason")
 """What goes with the applicant's data when their time is over."""
 
 
+# Progress is asked for every few seconds: documents stay where they are.
+_OF_APPLICATION = Constant(
+    select(
+        *(column for column in supply_contracts.c if column.name != "document"),
+        supply_contracts.c.document.is_not(None).label("document_kept"),
+    )
+    .where(supply_contracts.c.application_id == bindparam("own"))
+    .order_by(supply_contracts.c.version)
+)
+
+
 class SqlContracts:
     """``gateway.contracts.ports.ContractRepository``."""
 
@@ -62,12 +74,7 @@ class SqlContracts:
         self._statements.execute(update(supply_contracts).where(own).values(**sealed))
 
     def of_application(self, application_id: str) -> Sequence[Contract]:
-        # Progress is asked for every few seconds: documents stay where they are.
-        columns = [column for column in supply_contracts.c if column.name != "document"]
-        kept = supply_contracts.c.document.is_not(None).label("document_kept")
-        own = supply_contracts.c.application_id == application_id
-        query = select(*columns, kept).where(own).order_by(supply_contracts.c.version)
-        rows = self._statements.execute(query)
+        rows = self._statements.ask(_OF_APPLICATION, own=application_id)
         return [_contract(self._statements.opened(supply_contracts, row)) for row in rows]
 
     def document(self, contract_id: str) -> bytes | None:

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
+from adapters.storage.constant import Constant
 from adapters.storage.statements import Statements
 from adapters.storage.tables import UtcInstant, metadata
 
@@ -35,6 +36,10 @@ deadline_looks = Table(
 )
 
 _NOBODY = ""
+_DUE = insert_or(deadline_looks).values({name: bindparam(name) for name in ("application_id", "look_at", "looked_by")})
+_LOOK_ANEW = Constant(
+    _DUE.on_conflict_do_update(index_elements=["application_id"], set_={"look_at": _DUE.excluded.look_at})
+)
 _APPLICATIONS = table(
     "applications", column("application_id", Text), column("received_at", UtcInstant), column("closed_at", UtcInstant)
 )
@@ -42,9 +47,7 @@ _APPLICATIONS = table(
 
 def look_anew(statements: Statements, application_id: str, since: datetime) -> None:
     """Its lifecycle is another now: it is due to be looked at, ``since`` being over."""
-    row = insert_or(deadline_looks).values(application_id=application_id, look_at=since, looked_by=_NOBODY)
-    again = row.on_conflict_do_update(index_elements=["application_id"], set_={"look_at": since})
-    statements.execute(again)
+    statements.do(_LOOK_ANEW, {"application_id": application_id, "look_at": since, "looked_by": _NOBODY})
 
 
 def look_no_more(statements: Statements, application_id: str) -> None:

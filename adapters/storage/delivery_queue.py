@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, case, func, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, bindparam, case, false, func, literal, or_, select, tuple_, update
 
+from adapters.storage.constant import Constant
 from adapters.storage.deliveries import delivery_attempts, destinations_with, is_dead, is_pending, outbox
 from adapters.storage.delivery_claims import claim
 from adapters.storage.delivery_list import newest
@@ -42,6 +44,13 @@ def _oldest() -> Select[tuple[datetime | None]]:
 
 
 _OLDEST: Final = _oldest()
+
+
+@lru_cache(16)
+def _of_subject(types: tuple[str, ...]) -> Constant:
+    own = (outbox.c.destination == bindparam("to")) & (outbox.c.subject == bindparam("about"))
+    of_these = or_(false(), *(outbox.c.type == each for each in types))
+    return Constant(select(outbox).where(own, of_these).order_by(outbox.c.sequence))
 
 
 class SqlDeliveryQueue:
@@ -92,11 +101,7 @@ class SqlDeliveryQueue:
         return None if row is None else view_of(self._statements, row, self._attempts(event_id))
 
     def of_subject(self, destination: str, subject: str, types: Sequence[str]) -> Sequence[DeliveryView]:
-        rows = self._statements.execute(
-            select(outbox)
-            .where(outbox.c.destination == destination, outbox.c.subject == subject, outbox.c.type.in_(types))
-            .order_by(outbox.c.sequence)
-        ).all()
+        rows = self._statements.ask(_of_subject(tuple(types)), to=destination, about=subject)
         return [view_of(self._statements, row, self._attempts(row.event_id)) for row in rows]
 
     def _attempts(self, event_id: str) -> Sequence[Attempt]:

@@ -20,12 +20,12 @@ from gateway.delivery.ports import (
 )
 
 
-def event_of(statements: Statements, row: Row[Any]) -> Event:
+def event_of(statements: Statements, row: Any) -> Event:
     """Raises ``StoredDataUnreadable``."""
     return _event(row, statements.opened(outbox, row)["data"])
 
 
-def _event(row: Row[Any], data: dict[str, Any]) -> Event:
+def _event(row: Any, data: dict[str, Any]) -> Event:
     return Event(
         row.event_id,
         row.destination,
@@ -58,7 +58,7 @@ def attempt_of(statements: Statements, row: Row[Any]) -> Attempt:
     )
 
 
-def view_of(statements: Statements, row: Row[Any], history: Sequence[Attempt]) -> DeliveryView:
+def view_of(statements: Statements, row: Any, history: Sequence[Attempt]) -> DeliveryView:
     """Raises ``StoredDataUnreadable``."""
     return _view(event_of(statements, row), row, history)
 
@@ -72,7 +72,7 @@ def summary_of(row: Row[Any]) -> DeliveryView:
     return _view(_event(row, {}), row, ())
 
 
-def _view(event: Event, row: Row[Any], history: Sequence[Attempt]) -> DeliveryView:
+def _view(event: Event, row: Any, history: Sequence[Attempt]) -> DeliveryView:
     pending = row.state == DeliveryState.PENDING.value
     return DeliveryView(
         event,

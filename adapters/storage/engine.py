@@ -15,6 +15,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool, StaticPool
 
+from adapters.storage.plain import Plain
+
 if TYPE_CHECKING:
     import psycopg
 
@@ -152,7 +154,7 @@ def _prepare_sqlite(engine: Engine, *pragmas: str) -> None:
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
         mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
-        connection.exec_driver_sql(f"BEGIN {mode}")
+        Plain(f"BEGIN {mode}").changed(connection, ())
 
 
 class NotSwept(Exception):

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Row,
     Table,
     Text,
-    and_,
     bindparam,
     delete,
     exists,
@@ -24,8 +23,10 @@ from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from adapters.storage.applications import stage_events
 from adapters.storage.certificates import certificate_copies
+from adapters.storage.constant import Constant
 from adapters.storage.deliveries import outbox
 from adapters.storage.delivery_queue import SqlDeliveryQueue
+from adapters.storage.one_of import OneOf
 from adapters.storage.records import record_entries
 from adapters.storage.sealed import SealedBytes
 from adapters.storage.statements import Statements
@@ -85,17 +86,42 @@ LOOSE_FOR = timedelta(days=31)
 """How long what no application rests on stays: longer than an intake may wait for an officer."""
 
 
-_THERE = select(evidence_documents.c.digest).where(evidence_documents.c.digest.in_(bindparam("wanted", expanding=True)))
-_MET = _THERE.where(evidence_documents.c.kept_at > bindparam("met_after"))
-_SAME_PROOF = select(application_proofs.c.cause).where(
-    application_proofs.c.application_id == bindparam("of_application"),
-    application_proofs.c.proof_digest == bindparam("of_proof"),
+_WANTED = OneOf(evidence_documents.c.digest, "wanted")
+_MET = Constant(
+    select(evidence_documents.c.digest).where(_WANTED, evidence_documents.c.kept_at > bindparam("met_after"))
 )
-_LINKED = select(application_evidence.c.digest).where(
-    application_evidence.c.application_id == bindparam("of_application"),
-    application_evidence.c.digest == bindparam("of_document"),
+_DOCUMENT = insert_or(evidence_documents).values(
+    {name: bindparam(name) for name in ("digest", "role", "body", "kept_at")}
 )
-_LINK = insert_or(application_evidence).on_conflict_do_nothing()
+_KEEP = Constant(
+    _DOCUMENT.on_conflict_do_update(index_elements=["digest"], set_={"kept_at": _DOCUMENT.excluded.kept_at})
+)
+_PROOF = Constant(
+    insert_or(application_proofs)
+    .values({name: bindparam(name) for name in ("application_id", "proof_digest", "cause", "proof", "judged_at")})
+    .on_conflict_do_nothing()
+)
+_LINKED = Constant(
+    select(application_evidence.c.digest).where(
+        application_evidence.c.application_id == bindparam("of_application"),
+        application_evidence.c.digest == bindparam("of_document"),
+    )
+)
+_LINK = Constant(
+    insert_or(application_evidence)
+    .from_select(
+        ["application_id", "digest"],
+        select(bindparam("of_application", type_=Text()), evidence_documents.c.digest)
+        .where(_WANTED)
+        .order_by(evidence_documents.c.digest),
+    )
+    .on_conflict_do_nothing()
+)
+_COPY = Constant(
+    select(certificate_copies).where(
+        *(certificate_copies.c[name] == bindparam(f"of_{name}") for name in ("kind", "holder_digest", "digest"))
+    )
+)
 
 
 class SqlEvidenceShelf:
@@ -108,16 +134,12 @@ class SqlEvidenceShelf:
         wanted = {each.digest: each for each in documents}
         if not wanted:
             return
-        known = {"wanted": sorted(wanted), "met_after": at - RENEWED_AFTER}
-        present = set(self._statements.execute(_MET, known).scalars())
+        met = self._statements.ask(_MET, wanted=sorted(wanted), met_after=at - RENEWED_AFTER)
+        present = {row.digest for row in met}
         for digest, document in sorted(wanted.items()):
             if digest not in present:
                 row = {"digest": digest, "role": document.role.value, "body": document.body, "kept_at": at}
-                self._statements.execute(
-                    insert_or(evidence_documents)
-                    .values(**self._statements.sealed(evidence_documents, row))
-                    .on_conflict_do_update(index_elements=["digest"], set_={"kept_at": at})
-                )
+                self._statements.do(_KEEP, self._statements.sealed(evidence_documents, row))
 
     def attach(self, application_id: str, documents: Sequence[EvidenceDocument], at: datetime) -> None:
         self.keep(documents, at)
@@ -126,33 +148,23 @@ class SqlEvidenceShelf:
     def add(
         self, application_id: str, cause: ProofCause, proof: Proof, documents: Sequence[EvidenceDocument], at: datetime
     ) -> bool:
-        digest = _proof_digest(proof)
-        same = {"of_application": application_id, "of_proof": digest}
-        if self._statements.execute(_SAME_PROOF, same).one_or_none() is not None:
-            return False
         row = {
             "application_id": application_id,
-            "proof_digest": digest,
+            "proof_digest": _proof_digest(proof),
             "cause": cause.value,
             "proof": proof.to_json(),
             "judged_at": proof.judged_at,
         }
-        self._statements.execute(insert_or(application_proofs).values(**row).on_conflict_do_nothing())
+        if not self._statements.do(_PROOF, row):
+            return False
         self.keep(documents, at)
         self._link(application_id, proof.documents)
         return True
 
     def attach_copy(self, application_id: str, kind: str, holder_digest: str, digest: str, at: datetime) -> None:
-        linked = {"of_application": application_id, "of_document": digest}
-        if self._statements.execute(_LINKED, linked).one_or_none() is not None:
+        if self._statements.ask(_LINKED, of_application=application_id, of_document=digest):
             return
-        own = and_(
-            certificate_copies.c.kind == kind,
-            certificate_copies.c.holder_digest == holder_digest,
-            certificate_copies.c.digest == digest,
-        )
-        row = self._statements.execute(select(certificate_copies).where(own)).one_or_none()
-        if row is not None:
+        for row in self._statements.ask(_COPY, of_kind=kind, of_holder_digest=holder_digest, of_digest=digest):
             envelope = self._statements.opened(certificate_copies, row)["envelope"]
             self.attach(application_id, [EvidenceDocument(EvidenceRole.ENVELOPE, envelope)], at)
 
@@ -180,10 +192,7 @@ class SqlEvidenceShelf:
 
     def _link(self, application_id: str, digests: Sequence[str]) -> None:
         """To those of ``digests`` that are on the shelf."""
-        there = sorted(self._statements.execute(_THERE, {"wanted": sorted(set(digests))}).scalars())
-        if there:
-            rows = [{"application_id": application_id, "digest": digest} for digest in there]
-            self._statements.execute(_LINK, rows)
+        self._statements.do(_LINK, {"of_application": application_id, "wanted": sorted(set(digests))})
 
 
 def let_go(statements: Statements, application_ids: Sequence[str]) -> None:

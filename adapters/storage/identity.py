@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from sqlalchemy import Column, Index, Table, Text, delete, insert, select, update
+from sqlalchemy import Column, Index, Table, Text, bindparam, delete, insert, select, update
 
+from adapters.storage.constant import Constant
 from adapters.storage.sealed import SealedJson, SealedText
 from adapters.storage.statements import Statements
 from adapters.storage.tables import UtcInstant, metadata
@@ -30,6 +31,12 @@ verification_sessions = Table(
 )
 
 
+_BY_STATE, _BY_TOKEN = (
+    Constant(select(verification_sessions).where(column == bindparam("digest")))
+    for column in (verification_sessions.c.state_digest, verification_sessions.c.token_digest)
+)
+
+
 class SqlSessions:
     """``gateway.identity.ports.SessionRepository``."""
 
@@ -46,18 +53,18 @@ class SqlSessions:
         self._statements.execute(update(verification_sessions).where(own).values(**sealed))
 
     def by_state(self, state_digest: str) -> VerificationSession | None:
-        return self._one(verification_sessions.c.state_digest, state_digest)
+        return self._one(_BY_STATE, state_digest)
 
     def by_token(self, token_digest: str) -> VerificationSession | None:
-        return self._one(verification_sessions.c.token_digest, token_digest)
+        return self._one(_BY_TOKEN, token_digest)
 
     def remove(self, session_id: str) -> None:
         own = verification_sessions.c.session_id == session_id
         self._statements.execute(delete(verification_sessions).where(own))
 
-    def _one(self, column: Column[str], value: str) -> VerificationSession | None:
-        row = self._statements.execute(select(verification_sessions).where(column == value)).one_or_none()
-        return None if row is None else _session(self._statements.opened(verification_sessions, row))
+    def _one(self, query: Constant, digest: str) -> VerificationSession | None:
+        found = self._statements.ask(query, digest=digest)
+        return _session(self._statements.opened(verification_sessions, found[0])) if found else None
 
 
 def _columns(session: VerificationSession) -> dict[str, object]:

@@ -8,6 +8,7 @@ import orjson
 from sqlalchemy import Column, Index, Row, Table, Text, bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
+from adapters.storage.constant import Constant
 from adapters.storage.records import record_entries
 from adapters.storage.sealed import SealedText
 from adapters.storage.statements import Statements
@@ -30,7 +31,11 @@ named_persons = Table(
 )
 """``subject`` is that of record entries: an application, or the review task that came before one."""
 
-_ADD = insert_or(named_persons).on_conflict_do_nothing()
+_ADD = Constant(
+    insert_or(named_persons)
+    .values({name: bindparam(name) for name in named_persons.c.keys()})  # noqa: SIM118 - its columns are no names
+    .on_conflict_do_nothing()
+)
 _NAMING = (
     select(named_persons, *(record_entries.c[name] for name in ("log_id", "sequence", "leaf", "leaf_hash", "action")))
     .join(named_persons, named_persons.c.subject == record_entries.c.subject)
@@ -53,8 +58,8 @@ class SqlNamedPersons:
             self._statements.sealed(named_persons, {**own, "person_digest": person})
             for person in sorted(others.persons)
         ]
-        if rows:
-            self._statements.execute(_ADD, rows)
+        for row in rows:
+            self._statements.do(_ADD, row)
 
     def entries_naming(self, person: str, actions: Collection[str]) -> Sequence[EntryNaming]:
         rows = self._statements.execute(_NAMING, {"person": person, "actions": sorted(actions)})

@@ -30,18 +30,18 @@ class Plain:
         """Run it; the rows that it answers. Raises SQLAlchemy's ``DBAPIError`` family."""
         said = self._said(connection)
         try:
-            found: Rows = _driver(connection).execute(said, values).fetchall()
+            found: Rows = driver_of(connection).execute(said, values).fetchall()
         except Exception as error:
-            _raise(connection, said, error)
+            raise_as_sqlalchemy(connection, said, error)
         return found
 
     def changed(self, connection: Connection, values: Sequence[Any]) -> int:
         """Run it; how many rows it changed. Raises as ``rows``."""
         said = self._said(connection)
         try:
-            return int(_driver(connection).execute(said, values).rowcount)
+            return int(driver_of(connection).execute(said, values).rowcount)
         except Exception as error:
-            _raise(connection, said, error)
+            raise_as_sqlalchemy(connection, said, error)
 
     def rows_for(self, connection: Connection, asked: Rows, *values: Any) -> Rows:
         """Run it for rows that it takes first: by ``unnest`` or, where there are no bytes, ``json_each``."""
@@ -55,9 +55,9 @@ class Plain:
             self.changed(connection, _columns(rows))
             return
         try:
-            _driver(connection).executemany(self._sqlite, rows)
+            driver_of(connection).executemany(self._sqlite, rows)
         except Exception as error:
-            _raise(connection, self._sqlite, error)
+            raise_as_sqlalchemy(connection, self._sqlite, error)
 
     def _said(self, connection: Connection) -> str:
         return self._postgresql if is_postgresql(connection) else self._sqlite
@@ -77,16 +77,17 @@ def _columns(rows: Rows) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def _driver(connection: Connection) -> Any:
+def driver_of(connection: Connection) -> Any:
+    """The driver's own connection, in the transaction that ``connection`` has begun."""
     return connection.connection.driver_connection
 
 
-def _raise(connection: Connection, said: str, error: Exception) -> NoReturn:
+def raise_as_sqlalchemy(connection: Connection, said: str, error: Exception) -> NoReturn:
     """As SQLAlchemy raises what a driver raised; a connection that was lost is not used again."""
     driver = connection.dialect.loaded_dbapi
     if not isinstance(error, driver.Error):
         raise error
-    lost = connection.dialect.is_disconnect(error, _driver(connection), None)
+    lost = connection.dialect.is_disconnect(error, driver_of(connection), None)
     if lost:
         connection.invalidate(error)
     raise DBAPIError.instance(

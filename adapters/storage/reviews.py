@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, Select, Table, Text, insert, select, update
+from sqlalchemy import Column, ForeignKey, Index, Integer, Select, Table, Text, bindparam, insert, select, update
 
+from adapters.storage.constant import Constant
 from adapters.storage.sealed import SealedText
 from adapters.storage.statements import Statements
 from adapters.storage.tables import JsonDocument, UtcInstant, metadata
@@ -63,6 +64,15 @@ review_looks = Table(
 )
 
 
+_OF_APPLICATION = Constant(select(review_tasks).where(review_tasks.c.application_id == bindparam("own")))
+_OF_INTAKE = Constant(select(review_tasks).where(review_tasks.c.intake_id == bindparam("own")))
+_LOOKS = Constant(
+    select(review_looks)
+    .where(review_looks.c.task_id == bindparam("own"))
+    .order_by(review_looks.c.at, review_looks.c.record_id)
+)
+
+
 class SqlReviews:
     """``gateway.applications.ports.ReviewRepository``."""
 
@@ -77,10 +87,10 @@ class SqlReviews:
         return self._one(select(review_tasks).where(review_tasks.c.task_id == task_id))
 
     def of_intake(self, intake_id: str) -> ReviewTask | None:
-        return self._one(select(review_tasks).where(review_tasks.c.intake_id == intake_id))
+        return self._found(_OF_INTAKE, intake_id)
 
     def of_application(self, application_id: str) -> ReviewTask | None:
-        return self._one(select(review_tasks).where(review_tasks.c.application_id == application_id))
+        return self._found(_OF_APPLICATION, application_id)
 
     def of_holder(self, holder_digest: str, limit: int) -> Sequence[ReviewTask]:
         own = select(review_tasks).where(review_tasks.c.holder_digest == holder_digest)
@@ -111,9 +121,12 @@ class SqlReviews:
         self._statements.execute(insert(review_looks).values(**{**look.__dict__, "fields": list(look.fields)}))
 
     def looks(self, task_id: str) -> Sequence[Look]:
-        own = select(review_looks).where(review_looks.c.task_id == task_id)
-        rows = self._statements.execute(own.order_by(review_looks.c.at, review_looks.c.record_id))
-        return [Look(**{**row._mapping, "fields": tuple(row.fields)}) for row in rows]
+        rows = self._statements.ask(_LOOKS, own=task_id)
+        return [Look(**{**row._asdict(), "fields": tuple(row.fields)}) for row in rows]
+
+    def _found(self, query: Constant, own: str) -> ReviewTask | None:
+        found = self._statements.ask(query, own=own)
+        return _task(self._statements.opened(review_tasks, found[0])) if found else None
 
     def _one(self, query: Select[Any]) -> ReviewTask | None:
         row = self._statements.execute(query).one_or_none()

@@ -125,9 +125,9 @@ def seal_values(sealer: Sealer, table: Table, values: Mapping[str, Any], key: Ma
     return sealed
 
 
-def open_row(sealer: Sealer, table: Table, row: Row[Any]) -> dict[str, Any]:
+def open_row(sealer: Sealer, table: Table, row: KnownRow) -> dict[str, Any]:
     """The columns of ``row``, which has the primary key, with sealed values opened. Raises as ``Sealer.open``."""
-    found = dict(row._mapping)
+    found: dict[str, Any] = dict(row._mapping) if isinstance(row, Row) else row._asdict()  # type: ignore[attr-defined]
     for name, kind in sealed_table(table).columns.items():
         value = found.get(name)
         if value is not None:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Executable, Row, Table
+from sqlalchemy import Connection, CursorResult, Executable, Table
 
+from adapters.storage.constant import Constant
 from adapters.storage.deferred import Change, Deferred
 from adapters.storage.plain import Plain, Rows
 from adapters.storage.sealed import AtRest, KnownRow, context_of, open_row, read_remembered, seal_values
@@ -13,6 +14,10 @@ from gateway.crypto.keyed_digest import Use
 
 T = TypeVar("T")
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+
+
+_SAVEPOINT, _RELEASE = Plain("SAVEPOINT unit"), Plain("RELEASE SAVEPOINT unit")
+_ROLL_BACK = Plain("ROLLBACK TO SAVEPOINT unit")
 
 
 class Statements:
@@ -44,6 +49,16 @@ class Statements:
         self._begin()
         return statement.rows(self._connection, values)
 
+    def ask(self, statement: Constant, **values: Any) -> list[Any]:
+        """The rows of one that is constant; raises as ``execute``."""
+        self._begin()
+        return statement.rows(self._connection, values)
+
+    def do(self, statement: Constant, values: Mapping[str, Any]) -> int:
+        """Run one that is constant; how many rows it changed. Raises as ``execute``."""
+        self._begin()
+        return statement.changed(self._connection, values)
+
     def say_for(self, statement: Plain, asked: Rows, *values: Any) -> Rows:
         """Run one that takes rows first, if any (``Plain.rows_for``); raises as ``execute``."""
         if not asked:
@@ -64,7 +79,7 @@ class Statements:
                 self._deferred.write(self._connection, self._own_from)  # others', which this unit cannot undo
                 self._own_from = 0
             # Said to the driver: SQLAlchemy's own savepoints cost as much as the statement that they are for.
-            self._connection.exec_driver_sql("SAVEPOINT unit")
+            _SAVEPOINT.changed(self._connection, ())
             self._has_savepoint = True
         if self._deferred:
             self._deferred.write(self._connection)
@@ -89,7 +104,7 @@ class Statements:
         """
         return seal_values(self.at_rest.sealer, table, values, row_key)
 
-    def opened(self, table: Table, row: Row[Any]) -> dict[str, Any]:
+    def opened(self, table: Table, row: KnownRow) -> dict[str, Any]:
         """``row`` of ``table``, by column, with sealed columns opened; it has the primary key.
 
         Raises ``StoredDataUnreadable``, ``AlgorithmUnavailable``.
@@ -111,7 +126,7 @@ class Statements:
     def keep(self) -> None:
         """The unit succeeded: its statements stay in the shared transaction."""
         if self._has_savepoint:
-            self._connection.exec_driver_sql("RELEASE SAVEPOINT unit")
+            _RELEASE.changed(self._connection, ())
             self._has_savepoint = False
         self._own_from = 0 if self._deferred is None else len(self._deferred)
 
@@ -120,6 +135,6 @@ class Statements:
         if self._deferred is not None:
             self._deferred.truncate(self._own_from)
         if self._has_savepoint:
-            self._connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
-            self._connection.exec_driver_sql("RELEASE SAVEPOINT unit")
+            _ROLL_BACK.changed(self._connection, ())
+            _RELEASE.changed(self._connection, ())
             self._has_savepoint = False

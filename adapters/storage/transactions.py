@@ -1,16 +1,15 @@
 """``gateway.transaction.Transactions`` over one database: one writer, and reads on connections of their own."""
 
-import asyncio
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.storage.engine import create_database_engine, create_reading_engine
 from adapters.storage.outbox import ReadOnlyOutbox
+from adapters.storage.reading import ReadingThreads
 from adapters.storage.records import ReadOnlyRecords, record_unavailable
 from adapters.storage.restorations import is_waiting
 from adapters.storage.schema_version import SchemaState, state_of
@@ -26,7 +25,6 @@ from gateway.records.ports import HeadKeeper
 from gateway.records.seal_key import SealSigner
 
 ResultT = TypeVar("ResultT")
-READERS = 4
 
 
 class SqlTransactions:
@@ -47,9 +45,8 @@ class SqlTransactions:
         self.gate: Callable[[], None] = lambda: None
         """Asked before each write; what it raises refuses it."""
         self._head_keeper = head_keeper
-        self._read_engine = create_database_engine(database_url, pool_size=READERS, snapshots=True)
+        self._reading = ReadingThreads(database_url)
         self._write_engine = create_database_engine(database_url, pool_size=1)
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._writer = GroupWriter(self._write_engine, signer, at_rest, clock, head_keeper, source, watch)
 
     def open(self) -> None:
@@ -61,9 +58,8 @@ class SqlTransactions:
         self._writer.close()
         if self._head_keeper is not None:
             self._head_keeper.close()
-        self._readers.shutdown()
+        self._reading.close()
         self._write_engine.dispose()
-        self._read_engine.dispose()
 
     @property
     def waiting(self) -> int:
@@ -89,14 +85,7 @@ class SqlTransactions:
 
     async def read(self, work: Callable[[SqlUnitOfWork], ResultT]) -> ResultT:
         """See ``Transactions.read``. Raises ``Overloaded`` when the database does not answer."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
-
-    def _read(self, work: Callable[[SqlUnitOfWork], ResultT]) -> ResultT:
-        try:
-            with self._read_engine.connect() as connection:
-                return work(_reading_unit(connection, self.at_rest))
-        except SQLAlchemyError as error:
-            raise record_unavailable("database_unreachable") from error
+        return await self._reading.run(lambda connection: work(_reading_unit(connection, self.at_rest)))
 
     def sweep_memory(self) -> None:
         """Forget what was opened long enough ago, whether somebody asks or not."""
@@ -104,15 +93,15 @@ class SqlTransactions:
 
     async def ping(self) -> None:
         """Raises ``Overloaded`` when the database does not answer."""
-        await asyncio.get_running_loop().run_in_executor(self._readers, _ping, self._read_engine)
+        await self._reading.run(_ping)
 
     async def require_current_schema(self) -> None:
         """Raises ``Overloaded`` while this version cannot work on the schema that is there (``bandian migrate``)."""
-        await asyncio.get_running_loop().run_in_executor(self._readers, _require_current, self._read_engine)
+        await self._reading.run(_require_current)
 
     async def require_adopted(self) -> None:
         """Raises ``Overloaded`` while a restored database waits for ``bandian adopt-restored``."""
-        await asyncio.get_running_loop().run_in_executor(self._readers, _require_adopted, self._read_engine)
+        await self._reading.run(_require_adopted)
 
 
 @contextmanager
@@ -149,29 +138,16 @@ def _reading_unit(connection: Connection, at_rest: AtRest) -> SqlUnitOfWork:
     return SqlUnitOfWork(Statements(connection, at_rest, savepoint=False), ReadOnlyRecords(), ReadOnlyOutbox())
 
 
-def _require_current(engine: Engine) -> None:
-    try:
-        with engine.connect() as connection:
-            state = state_of(connection)
-    except SQLAlchemyError as error:
-        raise record_unavailable("database_unreachable") from error
+def _require_current(connection: Connection) -> None:
+    state = state_of(connection)
     if state is not SchemaState.SERVED:
         raise record_unavailable("schema_not_current" if state is SchemaState.OLDER else "schema_newer")
 
 
-def _require_adopted(engine: Engine) -> None:
-    try:
-        with engine.connect() as connection:
-            waiting = is_waiting(connection)
-    except SQLAlchemyError as error:
-        raise record_unavailable("database_unreachable") from error
-    if waiting:
+def _require_adopted(connection: Connection) -> None:
+    if is_waiting(connection):
         raise record_unavailable("restored_not_adopted")
 
 
-def _ping(engine: Engine) -> None:
-    try:
-        with engine.connect() as connection:
-            connection.execute(text("SELECT 1")).scalar_one()
-    except SQLAlchemyError as error:
-        raise record_unavailable("database_unreachable") from error
+def _ping(connection: Connection) -> None:
+    connection.execute(text("SELECT 1")).scalar_one()

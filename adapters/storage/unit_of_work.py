@@ -40,6 +40,7 @@ from adapters.storage.retention import SqlRemoval
 from adapters.storage.reviews import SqlReviews
 from adapters.storage.rule_rows import SqlRuleRows
 from adapters.storage.spent_tokens import SqlSpentTokens, spend_ahead
+from adapters.storage.standings import SqlStandings
 from adapters.storage.statements import Statements
 from gateway.approvals.ports import OUTCOME, REVIEW
 from gateway.certificates.ports import COPIES
@@ -131,6 +132,10 @@ class SqlUnitOfWork:
     @cached_property
     def joint_reviews(self) -> SqlJointReviews:
         return SqlJointReviews(self._statements, self._ahead)
+
+    @cached_property
+    def standings(self) -> SqlStandings:
+        return SqlStandings(self._statements, self.joint_reviews)
 
     @cached_property
     def approval_outcomes(self) -> SqlApprovalOutcomes:

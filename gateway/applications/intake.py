@@ -47,7 +47,7 @@ from gateway.partners.agreements import agreed_fields
 from gateway.partners.directory import DirectorySnapshot, PartnerDirectory
 from gateway.records.entries import Fact, RecordEntry, digest
 from gateway.records.refusals import refusals_recorded
-from gateway.transaction import Transactions
+from gateway.transaction import Beside, Transactions, alone
 from gateway.wording.phrases import Phrase
 from schemas.applicant_api import Confirmation, DemandRequest, IntakeView
 from schemas.identity import ApplicantKind
@@ -86,17 +86,24 @@ class IntakeService:
         self._gateway_name = gateway_name
 
     async def begin(
-        self, applicant: VerifiedApplicant, intake: IntakeKind, demand: Demand, address: str | None = None
+        self,
+        applicant: VerifiedApplicant,
+        intake: IntakeKind,
+        demand: Demand,
+        address: str | None = None,
+        beside: Beside = alone,
     ) -> IntakeView:
-        """Steps 2 to 5. Raises ``IntakeMismatch``, ``DemandNotClassifiable``, ``RegionMalformed``, ``RegionTooWide``,
-        ``NoUtility``, ``TooManyIntakes``; each refusal is recorded.
+        """Steps 2 to 5; ``beside`` is committed with what is kept for the confirmation.
+
+        Raises ``IntakeMismatch``, ``DemandNotClassifiable``, ``RegionMalformed``, ``RegionTooWide``, ``NoUtility``,
+        ``TooManyIntakes``; each refusal is recorded.
         """
         facts: dict[str, Fact] = {"intake": intake.value, "holder_digest": applicant.holder_digest}
         async with self._refusals(PREVIEWED, None, facts):
-            return await self._begin(applicant, intake, demand, address)
+            return await self._begin(applicant, intake, demand, address, beside)
 
     async def _begin(
-        self, applicant: VerifiedApplicant, intake: IntakeKind, demand: Demand, address: str | None
+        self, applicant: VerifiedApplicant, intake: IntakeKind, demand: Demand, address: str | None, beside: Beside
     ) -> IntakeView:
         if INTAKE_OF[applicant.applicant_kind] is not intake:
             raise IntakeMismatch(
@@ -153,8 +160,12 @@ class IntakeService:
             authorisation=applicant.authorisation,
             assertion=applicant.assertion,
         )
-        await self._transactions.write(lambda tx: _keep(tx, preview, stored, applicant, now))
-        return view
+
+        def keep(tx: IntakeTransaction) -> IntakeView:
+            _keep(tx, preview, stored, applicant, now)
+            return view
+
+        return await self._transactions.write(lambda tx: beside(tx, lambda: keep(tx)))
 
     async def show(self, applicant: VerifiedApplicant, intake_id: str) -> IntakeView:
         """What was found, as it was found, and whether an officer looks at it. Raises ``IntakeUnknown``."""
@@ -203,17 +214,17 @@ class IntakeService:
         return await self._transactions.write(purge)
 
     async def confirm(
-        self, applicant: VerifiedApplicant, intake_id: str, confirmation: Confirmation
+        self, applicant: VerifiedApplicant, intake_id: str, confirmation: Confirmation, beside: Beside = alone
     ) -> Submitted | ReviewOpened:
-        """Step 6. Raises ``IntakeUnknown``, ``IntakeIncomplete``, ``NoUtility``, ``AuthorisationPeriodUnsound``,
-        ``CertificatesContradict``, ``ReviewUnderWay``.
+        """Step 6; ``beside`` is committed with it. Raises ``IntakeUnknown``, ``IntakeIncomplete``, ``NoUtility``,
+        ``AuthorisationPeriodUnsound``, ``CertificatesContradict``, ``ReviewUnderWay``.
         """
         now = self._clock()
         snapshot = await self._partners.snapshot()
         ids = Ids(*(self._make_id(kind) for kind in ("app", "auth", "evt", "rev")))
         async with self._refusals(SUBMITTED, intake_id):
             return await self._transactions.write(
-                lambda tx: self._confirm(tx, applicant, intake_id, confirmation, snapshot, ids, now)
+                lambda tx: beside(tx, lambda: self._confirm(tx, applicant, intake_id, confirmation, snapshot, ids, now))
             )
 
     def _refusals(

@@ -7,6 +7,7 @@ claims beside the time the gateway heard of it, and is never edited; ``claimed_t
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from gateway.applications.claimed_times import DEFAULT_TOLERANCE, BackdatedReason, Tolerance, judge_time
@@ -110,6 +111,11 @@ class Lifecycle:
 
     def progress(self) -> tuple[StageProgress, ...]:
         """Every stage of the class, in order."""
+        return self._stages
+
+    @cached_property
+    def _stages(self) -> tuple[StageProgress, ...]:
+        # Asked for by whatever else is here, and goes with this very lifecycle, which nobody changes.
         stages = {stage: StageProgress(stage) for stage in stages_of(self.customer_class)}
         for step in self.steps:
             for stage in [step.stage] if step.stage else list(stages):

@@ -21,7 +21,7 @@ from gateway.applications.views import class_view
 from gateway.authorisations.service import AuthorisationService
 from gateway.caller import Caller, Role
 from gateway.http.callers import require_role
-from gateway.http.idempotency import Once, OnceOnly
+from gateway.http.idempotency import Claim, Once, OnceOnly
 from gateway.http.limits import RateLimits
 from gateway.http.responses import document
 from gateway.http.services import provide
@@ -146,16 +146,18 @@ async def _begin(
     intake: IntakeKind,
     demand: DemandRequest,
 ) -> Response:
-    async def work() -> Response:
+    async def work(claim: Claim) -> Response:
         # Each intake asks the sources for everything that the holder has.
         limits.hit(limits.limit_of(INTAKES, INTAKES_OF_A_HOLDER), INTAKES, applicant.holder_digest)
-        view = await service.begin(applicant, intake, _demand(demand), demand.address)
-        opened = IntakeOpened(
-            intake_id=view.intake_id, href=f"/v1/intakes/{view.intake_id}", expires_at=view.expires_at
-        )
-        return document(opened, 201)
+        await service.begin(applicant, intake, _demand(demand), demand.address, claim.with_answer(_opened))
+        return claim.answer
 
-    return await once.answer(applicant.holder_digest, work)
+    return await once.answer_with(applicant.holder_digest, work)
+
+
+def _opened(view: IntakeView) -> Response:
+    href = f"/v1/intakes/{view.intake_id}"
+    return document(IntakeOpened(intake_id=view.intake_id, href=href, expires_at=view.expires_at), 201)
 
 
 @router.get("/v1/intakes/{intake_id}", tags=APPLICANTS, summary="查看找到的材料，确认之前")
@@ -187,13 +189,17 @@ async def confirm_intake(
     Certificates that contradict one another are refused (409, ``consistency.…``) with both owners named.
     """
 
-    async def work() -> Response:
-        made = await service.confirm(applicant, intake_id, confirmation)
-        if isinstance(made, ReviewOpened):
-            return document(opened_view(made.task), 202)
-        return document(_accepted(made), 201)
+    async def work(claim: Claim) -> Response:
+        await service.confirm(applicant, intake_id, confirmation, claim.with_answer(_confirmed))
+        return claim.answer
 
-    return await once.answer(applicant.holder_digest, work)
+    return await once.answer_with(applicant.holder_digest, work)
+
+
+def _confirmed(made: Submitted | ReviewOpened) -> Response:
+    if isinstance(made, ReviewOpened):
+        return document(opened_view(made.task), 202)
+    return document(_accepted(made), 201)
 
 
 @router.get("/v1/intakes/{intake_id}/review", tags=APPLICANTS, summary="人工核查的进展与结果，以及谁看过比对内容")

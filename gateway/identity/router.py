@@ -14,7 +14,8 @@ from gateway.http.responses import document
 from gateway.http.services import provide
 from gateway.identity.errors import SessionRequired
 from gateway.identity.model import VerificationSession, VerifiedApplicant
-from gateway.identity.service import FAILURE_REMEDIES, IdentityService
+from gateway.identity.service import IdentityService
+from gateway.identity.sessions import FAILURE_REMEDIES
 from schemas.applicant_api import OpenVerification, VerificationOpened, VerificationView
 from schemas.identity import ProviderFailure
 

@@ -25,10 +25,8 @@ from gateway.identity.errors import (
     AssertionRefused,
     CallbackNotOwn,
     MethodNotOffered,
-    SessionRequired,
     SessionSpent,
     SessionUnknown,
-    VerificationFailed,
     VerificationUndetermined,
 )
 from gateway.identity.model import (
@@ -39,6 +37,7 @@ from gateway.identity.model import (
     VerifiedApplicant,
 )
 from gateway.identity.ports import IdentityProvider, IdentityTransaction
+from gateway.identity.sessions import applicant_in, digest_of, session_in
 from gateway.records.entries import Fact, RecordEntry, Result, digest
 from gateway.records.refusals import refusals_recorded
 from gateway.transaction import Transactions
@@ -53,13 +52,6 @@ from schemas.identity import (
 )
 
 CLOCK_SKEW = timedelta(seconds=30)
-FAILURE_REMEDIES = {
-    ProviderFailure.MISMATCH: "比对不一致，请改用其他核验方式，或携证件到窗口办理",
-    ProviderFailure.LIVENESS_FAILED: "未通过活体检测，请改用短信或窗口核验",
-    ProviderFailure.LOCKED: "多次未通过，该方式已暂时锁定，请改用其他核验方式",
-    ProviderFailure.TIME_OUT: "核验超时，请重新发起或改用其他核验方式",
-}
-
 OAUTH_ERRORS = frozenset(
     {
         "access_denied",
@@ -80,10 +72,6 @@ OAUTH_ERRORS = frozenset(
 def new_secret() -> str:
     """256 random bits, URL-safe."""
     return secrets.token_urlsafe(32)
-
-
-def _digest(secret: str) -> str:
-    return sha256(secret.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -143,8 +131,8 @@ class IdentityService:
             session_id="ses_" + self._make_secret()[:22],
             applicant_kind=applicant_kind,
             method=chosen,
-            state_digest=_digest(state),
-            token_digest=_digest(token),
+            state_digest=digest_of(state),
+            token_digest=digest_of(token),
             nonce=nonce,
             code_verifier=verifier,
             opened_at=now,
@@ -175,7 +163,7 @@ class IdentityService:
         new_token = self._make_secret()
         verified = replace(
             session,
-            token_digest=_digest(new_token),
+            token_digest=digest_of(new_token),
             status=SessionStatus.VERIFIED,
             expires_at=now + VERIFIED_FOR,
             applicant=self._applicant(assertion, session),
@@ -223,19 +211,13 @@ class IdentityService:
 
     async def session(self, session_token: str) -> VerificationSession:
         """The session of the secret. Raises ``SessionRequired``."""
-        session = await self._transactions.read(lambda tx: tx.sessions.by_token(_digest(session_token)))
-        if session is None or session.expires_at <= self._clock():
-            raise _session_required()
-        return session
+        now = self._clock()
+        return await self._transactions.read(lambda tx: session_in(tx, session_token, now))
 
     async def applicant(self, session_token: str) -> VerifiedApplicant:
         """Who holds the secret. Raises ``SessionRequired``, or ``VerificationFailed`` with the ways that remain."""
-        session = await self.session(session_token)
-        if session.status is SessionStatus.FAILED and session.failure is not None:
-            raise failed_verification(session, session.failure)
-        if session.applicant is None:
-            raise _session_required()
-        return replace(session.applicant, assertion=session.assertion, session_id=session.session_id)
+        now = self._clock()
+        return await self._transactions.read(lambda tx: applicant_in(tx, session_token, now))
 
     async def close(self, session_token: str) -> None:
         """Sign out: the session and what it established are removed. Raises ``SessionRequired``."""
@@ -256,7 +238,7 @@ class IdentityService:
 
     async def _opened(self, state: str, now: datetime) -> VerificationSession:
         """The session of a state. Who comes with none that was ever given out is not known, and not recorded."""
-        session = await self._transactions.read(lambda tx: tx.sessions.by_state(_digest(state)))
+        session = await self._transactions.read(lambda tx: tx.sessions.by_state(digest_of(state)))
         if session is None or session.expires_at <= now:
             raise SessionUnknown(
                 check="identity.state", owner=Owner.APPLICANT, remedy="核验会话不存在或已过期，请重新发起核验"
@@ -298,16 +280,6 @@ class IdentityService:
         tx.records.append(_entry(verified, now, "done"))
 
 
-def failed_verification(session: VerificationSession, failure: ProviderFailure) -> VerificationFailed:
-    """The refusal for a session that ended in ``failure``, with the ways that remain open."""
-    return VerificationFailed(
-        check=f"identity.{failure}",
-        owner=Owner.APPLICANT,
-        remedy=FAILURE_REMEDIES[failure],
-        alternatives=list(session.alternatives),
-    )
-
-
 def _challenge(code_verifier: str) -> str:
     """RFC 7636 §4.2, S256."""
     return base64.urlsafe_b64encode(sha256(code_verifier.encode()).digest()).rstrip(b"=").decode()
@@ -315,7 +287,7 @@ def _challenge(code_verifier: str) -> str:
 
 def _require_own(session: VerificationSession, session_token: str) -> None:
     _require_open(session)
-    if not secrets.compare_digest(session.token_digest, _digest(session_token)):
+    if not secrets.compare_digest(session.token_digest, digest_of(session_token)):
         raise CallbackNotOwn(
             check="identity.session_token",
             owner=Owner.APPLICANT,
@@ -332,12 +304,6 @@ def _require_open(session: VerificationSession | None) -> None:
 
 def _refused(check: str, remedy: str) -> AssertionRefused:
     return AssertionRefused(check=f"identity.assertion.{check}", owner=Owner.GOVERNMENT, remedy=remedy)
-
-
-def _session_required() -> SessionRequired:
-    return SessionRequired(
-        check="identity.session", owner=Owner.APPLICANT, remedy="请先通过人脸、短信、窗口或电子营业执照完成身份核验"
-    )
 
 
 def _entry(

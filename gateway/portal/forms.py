@@ -1,7 +1,7 @@
 """Forms of our own pages: ``application/x-www-form-urlencoded``, tied to the visit, and done once."""
 
 import asyncio
-import secrets
+import base64
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,8 +13,9 @@ from starlette.responses import RedirectResponse, Response
 
 from gateway.errors import Owner
 from gateway.http.errors import RequestInProgress
-from gateway.http.idempotency import Idempotency
+from gateway.http.idempotency import Claim, Idempotency
 from gateway.http.services import services_of
+from gateway.ids import random_bytes
 from gateway.portal.errors import FormMalformed, FormNotOwn
 from gateway.portal.visits import is_own, visit_of
 
@@ -30,7 +31,7 @@ _PATIENCE: Final = 60
 
 def new_once() -> str:
     """What makes one rendered form one deed, however often it is sent."""
-    return secrets.token_urlsafe(16)
+    return base64.urlsafe_b64encode(random_bytes()).rstrip(b"=").decode()
 
 
 @dataclass(frozen=True)
@@ -57,26 +58,48 @@ class Form:
         What ``work`` sends elsewhere (303) counts as done, too. Raises ``FormMalformed`` for a form without its mark,
         ``RequestInProgress`` where the first is still at work after some seconds.
         """
+
+        async def kept(told: Idempotency, scope: str, content: str) -> Response:
+            return await told.answer(scope, content, sent)
+
+        async def sent() -> Response:
+            answer = await work()
+            # Only a success is kept, and only its body: the way to go on is kept as one.
+            return sent_to(answer.headers["location"]) if answer.status_code == 303 else answer
+
+        return await self._once(request, subject, kept)
+
+    async def once_with(self, request: Request, subject: str, work: Callable[[Claim], Awaitable[Response]]) -> Response:
+        """The same for ``work`` that commits the claim with its deed, answering ``sent_to`` where it leads.
+
+        See ``Idempotency.answer_with``.
+        """
+
+        async def kept(told: Idempotency, scope: str, content: str) -> Response:
+            return await told.answer_with(scope, content, work)
+
+        return await self._once(request, subject, kept)
+
+    async def _once(
+        self, request: Request, subject: str, kept: Callable[[Idempotency, str, str], Awaitable[Response]]
+    ) -> Response:
         mark = self.text(ONCE_FIELD)
         if len(mark) not in _ONCE_LENGTH:
             raise _malformed()
         scope = sha256("\0".join(("form", subject, self.path, mark)).encode()).hexdigest()
         content = sha256(repr(sorted(self.values.items())).encode()).hexdigest()
         idempotency = services_of(request.app).get(Idempotency)
-
-        async def kept() -> Response:
-            answer = await work()
-            if answer.status_code != 303:
-                return answer
-            # Only a success is kept, and only its body: the way to go on is kept as one.
-            return Response(answer.headers["location"], media_type=_ELSEWHERE)
-
         for _ in range(_PATIENCE):
             try:
-                return _sent_on(await idempotency.answer(scope, content, kept))
+                return _sent_on(await kept(idempotency, scope, content))
             except RequestInProgress:
                 await asyncio.sleep(_LOOKS_AGAIN_S)
-        return _sent_on(await idempotency.answer(scope, content, kept))
+        return _sent_on(await kept(idempotency, scope, content))
+
+
+def sent_to(address: str) -> Response:
+    """What is kept of a form that leads to ``address``; whoever sent it is sent on (303)."""
+    return Response(address, media_type=_ELSEWHERE)
 
 
 async def own_form(request: Request) -> Form:

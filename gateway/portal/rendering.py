@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -14,8 +15,10 @@ from gateway.clock import Clock
 from gateway.portal import dates
 from gateway.portal.assets import Assets
 from gateway.portal.catalogues import translations
+from gateway.portal.elements import badge, day_tag, nav, time_tag
 from gateway.portal.forms import new_once
 from gateway.portal.preferences import Preferences, preferences_of
+from gateway.portal.spoken import SpokenEnvironment
 from gateway.portal.visits import visit_of
 from gateway.wording.phrases import Language, say
 
@@ -46,8 +49,9 @@ class Pages:
         self._environments = {language: self._environment(language) for language in Language}
 
     def _environment(self, language: Language) -> Environment:
-        environment = Environment(
+        environment = SpokenEnvironment(
             loader=FileSystemLoader(TEMPLATES),
+            auto_reload=False,
             autoescape=True,
             undefined=StrictUndefined,
             extensions=["jinja2.ext.i18n"],
@@ -55,11 +59,17 @@ class Pages:
             lstrip_blocks=True,
         )
         environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
+        environment.settle(
+            {"_": partial(_settled, translations(language).gettext), "asset": self.assets.href, "badge": badge}
+        )
+        environment.filters["day_tag"] = partial(day_tag, language=language)
+        environment.filters["time_tag"] = partial(time_tag, language=language)
         environment.filters["day"] = partial(dates.day, language=language)
         environment.filters["moment"] = partial(dates.moment, language=language)
         environment.filters["machine"] = dates.machine
         environment.filters["say"] = partial(_say, translations(language).gettext, language)
-        environment.globals.update(asset=self.assets.href, site=self.site, language=language.value)
+        environment.globals.update(asset=self.assets.href, badge=badge, nav=nav)
+        environment.globals.update(site=self.site, language=language.value, new_once=new_once)
         return environment
 
     def render(self, request: Request, template: str, /, status: int = 200, **context: Any) -> Response:
@@ -77,12 +87,17 @@ class Pages:
     def text(self, template: str, preferences: Preferences, context: Mapping[str, Any]) -> str:
         """The same as text, for whatever is no page (a document to print, a mail)."""
         environment = self._environments[preferences.language]
-        return environment.get_template(template).render({**context, "large": preferences.large, "new_once": new_once})
+        return environment.get_template(template).render({**context, "large": preferences.large})
 
     def translate(self, request: Request, text: str) -> str:
         """A sentence of the code in the visitor's language."""
         language = preferences_of(request).language
         return say(text, translations(language).gettext, language)
+
+
+def _settled(translate: Callable[[str], str], text: str) -> Markup:
+    """As Jinja's newstyle gettext answers it: markup, and its percent signs are doubled in the template."""
+    return Markup(translate(text)) % {}  # noqa: S704 - of a template, or of a catalogue
 
 
 def _say(translate: Callable[[str], str], language: Language, text: str | None) -> str:

@@ -2,6 +2,7 @@
 process of its own, which ends with it: ``python -m gateway.portal.typesetting SHEET``, HTML in, PDF out.
 """
 
+import asyncio
 import subprocess
 import sys
 from functools import cache
@@ -17,6 +18,11 @@ _COMMAND: Final = (sys.executable, "-m", "gateway.portal.typesetting")
 def can_typeset() -> bool:
     """Whether this machine has what typesets a PDF (WeasyPrint, Pango). It is tried once, in about a second."""
     return subprocess.run(_COMMAND, capture_output=True, check=False).returncode == 0  # noqa: S603 - our own module
+
+
+async def may_typeset() -> bool:
+    """``can_typeset`` for whoever may not wait a second: tried on another thread, and known from then on."""
+    return can_typeset() if can_typeset.cache_info().currsize else await asyncio.to_thread(can_typeset)
 
 
 def typeset(html: str, sheet: Path) -> bytes:

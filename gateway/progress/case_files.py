@@ -117,13 +117,15 @@ class CaseFiles:
         now = self._clock()
 
         def read(tx: CaseTransaction) -> CaseStory:
-            application = _known(tx, application_id)
-            review = tx.joint_reviews.find_by_application(application_id)
+            standing = tx.standings.of_application(application_id)
+            if standing is None:
+                raise _unknown()
+            application, _, review = standing
             asked = review.review.permits if review else ()
             receivers = {application.utility, *(permit.department for permit in asked)}
             return CaseStory(
                 application,
-                self._progress.read_any(tx, application, now),
+                self._progress.read_any(tx, standing, now),
                 tx.traces.deliveries_of(application_id, receivers),
                 sorted(map(_line, tx.traces.entries_about([application_id])), key=lambda each: each.at),
             )
@@ -141,7 +143,8 @@ class CaseFiles:
         facts: dict[str, Fact] = {"kind": PARTIES, "purpose": reason.value, "fields": list(SHOWN_FIELDS)}
 
         def work(tx: CaseTransaction) -> ShownParties:
-            _known(tx, application_id)
+            if tx.applications.find(application_id) is None:
+                raise _unknown()
             party = tx.applications.party(application_id)
             if party is None:
                 raise PartiesErased(
@@ -158,11 +161,8 @@ class CaseFiles:
             return await self._transactions.write(work)
 
 
-def _known(tx: CaseTransaction, application_id: str) -> GridConnectionApplication:
-    found = tx.applications.find(application_id)
-    if found is None:
-        raise ApplicationUnknown(check="application.unknown", owner=Owner.CALLER, remedy="请核对申请编号")
-    return found
+def _unknown() -> ApplicationUnknown:
+    return ApplicationUnknown(check="application.unknown", owner=Owner.CALLER, remedy="请核对申请编号")
 
 
 def _line(stored: StoredEntry) -> EntryLine:

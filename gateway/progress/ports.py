@@ -2,13 +2,15 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from gateway.applications.model import GridConnectionApplication
 from gateway.applications.ports import ApplicationRepository, ReviewRepository
-from gateway.approvals.ports import JointReviewRepository
-from gateway.authorisations.ports import AuthorisationRepository
+from gateway.approvals.ports import KeptReview
+from gateway.authorisations.model import Authorisation
 from gateway.contracts.model import Contract
 from gateway.delivery.ports import DeliveryView
+from gateway.identity.ports import SessionRepository
 from gateway.rechecks.ports import LastLook
 from gateway.records.ports import StoredEntry
 
@@ -59,6 +61,20 @@ class ContractsOfApplication(Protocol):
     def of_application(self, application_id: str) -> Sequence[Contract]: ...
 
 
+class Standing(NamedTuple):
+    """An application, and what stands one to one beside it."""
+
+    application: GridConnectionApplication
+    authorisation: Authorisation | None
+    review: KeptReview | None
+
+
+class Standings(Protocol):
+    """Applications as they stand."""
+
+    def of_application(self, application_id: str) -> Standing | None: ...
+
+
 class NamedPersonTransaction(Protocol):
     """The slice for somebody who looks at certificates that name them."""
 
@@ -70,11 +86,11 @@ class ProgressTransaction(Protocol):
     """The room's slice of the unit of work."""
 
     @property
+    def sessions(self) -> SessionRepository: ...
+    @property
     def applications(self) -> ApplicationRepository: ...
     @property
-    def authorisations(self) -> AuthorisationRepository: ...
-    @property
-    def joint_reviews(self) -> JointReviewRepository: ...
+    def standings(self) -> Standings: ...
     @property
     def application_certificates(self) -> CertificatesLookedAt: ...
     @property

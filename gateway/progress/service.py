@@ -7,6 +7,7 @@ import orjson
 
 from gateway.applications.deadlines import deadlines
 from gateway.applications.errors import ApplicationUnknown
+from gateway.applications.lifecycle import LifecycleStatus
 from gateway.applications.model import GridConnectionApplication
 from gateway.applications.purge_receipts import PURGE_WORKING_DAYS, purge_by
 from gateway.applications.review_views import look_views
@@ -22,10 +23,12 @@ from gateway.clock import Clock
 from gateway.contracts.views import standing_of
 from gateway.delivery.ports import DeliveryState
 from gateway.errors import Owner
+from gateway.identity.model import VerifiedApplicant
+from gateway.identity.sessions import applicant_in
 from gateway.licences.service import DISCLOSED
 from gateway.progress.bundles import ACTION as BUNDLES
 from gateway.progress.bundles import given_whole
-from gateway.progress.ports import ProgressTransaction
+from gateway.progress.ports import ProgressTransaction, Standing
 from gateway.progress.titles import (
     EVERYTHING,
     EVIDENCE,
@@ -79,6 +82,20 @@ class ProgressService:
         now = self._clock()
         return await self._transactions.read(lambda tx: self._read(tx, application_id, holder_digest, now))
 
+    async def standing(self, application_id: str, session_token: str) -> tuple[VerifiedApplicant, ProgressView]:
+        """Who holds the secret, and how their application stands, both of one moment; without who looked at what.
+
+        Raises ``SessionRequired``, ``VerificationFailed``, ``ApplicationUnknown``, for another's too.
+        """
+        now = self._clock()
+
+        def read(tx: ProgressTransaction) -> tuple[VerifiedApplicant, ProgressView]:
+            applicant = applicant_in(tx, session_token, now)
+            own = _own(tx, application_id, applicant.holder_digest)
+            return applicant, self.read_any(tx, own, now, accesses=False)
+
+        return await self._transactions.read(read)
+
     async def applications(self, holder_digest: str) -> list[ApplicationSummary]:
         """The holder's applications, newest first, at most fifty."""
         mine = await self._transactions.read(lambda tx: tx.applications.of_holder(holder_digest, MOST_APPLICATIONS))
@@ -99,14 +116,20 @@ class ProgressService:
     def _read(self, tx: ProgressTransaction, application_id: str, holder_digest: str, now: datetime) -> ProgressView:
         return self.read_any(tx, _own(tx, application_id, holder_digest), now)
 
-    def read_any(self, tx: ProgressTransaction, application: GridConnectionApplication, now: datetime) -> ProgressView:
-        """Whoever's it is: the caller has made sure that it may be seen."""
+    def read_any(
+        self,
+        tx: ProgressTransaction,
+        standing: Standing,
+        now: datetime,
+        *,
+        accesses: bool = True,
+    ) -> ProgressView:
+        """Whoever's it is: the caller has made sure that it may be seen. Without ``accesses`` nobody looks for them."""
+        application, authorisation, review = standing
         application_id = application.application_id
-        authorisation = tx.authorisations.of_application(application_id)
-        review = tx.joint_reviews.find_by_application(application_id)
         under_way = application.lifecycle.closed_at is None
         rules = self._rules()
-        standing = deadlines(application.lifecycle, application.region, rules, now)
+        limits = deadlines(application.lifecycle, application.region, rules, now)
         return ProgressView(
             application_id=application_id,
             utility=application.utility,
@@ -115,8 +138,8 @@ class ProgressService:
             received_at=application.received_at,
             closed_at=application.lifecycle.closed_at,
             closing_reason=application.lifecycle.closing_reason,
-            whole=whole_view(standing.whole),
-            stages=[stage_view(stage, application.lifecycle) for stage in standing.stages],
+            whole=whole_view(limits.whole),
+            stages=[stage_view(stage, application.lifecycle) for stage in limits.stages],
             documents=_documents(tx, application),
             joint_review=review_view(review, rules, now) if review else None,
             permits=permit_progress(review, under_way, rules, now) if review else [],
@@ -124,7 +147,7 @@ class ProgressService:
             authorisation_withdrawn_at=authorisation.withdrawn_at if authorisation else None,
             withdrawal=self._withdrawal(tx, application, authorisation, now),
             contract=_contract(tx, application_id, now),
-            accesses=_accesses(tx, application_id),
+            accesses=_accesses(tx, application_id) if accesses else [],
         )
 
     def _withdrawal(
@@ -135,6 +158,9 @@ class ProgressService:
         now: datetime,
     ) -> WithdrawalProgress | None:
         """How far the withdrawal has come with the utility; None where nothing was withdrawn."""
+        stands = authorisation is not None and authorisation.withdrawn_at is None
+        if stands and application.lifecycle.status is not LifecycleStatus.WITHDRAWN:
+            return None  # what tells of it is committed with it
         told = tx.deliveries.of_subject(application.utility, application.application_id, WITHDRAWALS)
         if not told:
             return None
@@ -156,11 +182,11 @@ class ProgressService:
         )
 
 
-def _own(tx: ProgressTransaction, application_id: str, holder_digest: str) -> GridConnectionApplication:
-    application = tx.applications.find(application_id)
-    if application is None or application.holder_digest != holder_digest:
+def _own(tx: ProgressTransaction, application_id: str, holder_digest: str) -> Standing:
+    standing = tx.standings.of_application(application_id)
+    if standing is None or standing.application.holder_digest != holder_digest:
         raise ApplicationUnknown(check="application.unknown", owner=Owner.APPLICANT, remedy="请核对申请编号")
-    return application
+    return standing
 
 
 def _documents(tx: ProgressTransaction, application: GridConnectionApplication) -> list[DocumentProgress]:

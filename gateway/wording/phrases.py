@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
 from babel.dates import format_date
@@ -66,7 +67,11 @@ def say(text: str, translate: Callable[[str], str], language: Language) -> str:
 
 def day(value: date | datetime, language: Language) -> str:
     """``2026年11月23日`` or ``23 November 2026``; an instant is the day that it is in China."""
-    on = date_in_china(value) if isinstance(value, datetime) else value
+    return _day(date_in_china(value) if isinstance(value, datetime) else value, language)
+
+
+@lru_cache(1024)
+def _day(on: date, language: Language) -> str:
     if language is Language.CHINESE:
         return f"{on.year}年{on.month}月{on.day}日"
     return format_date(on, "d MMMM y", locale="en_GB")
@@ -74,7 +79,8 @@ def day(value: date | datetime, language: Language) -> str:
 
 def moment(value: datetime, language: Language) -> str:
     """The day and the time to the minute, in China: ``2026年11月23日 14:05``."""
-    return f"{day(value, language)} {value.astimezone(CHINA_TIME):%H:%M}"
+    there = value.astimezone(CHINA_TIME)
+    return f"{day(there, language)} {there.hour:02}:{there.minute:02}"
 
 
 _MARKS: Final = {"、": ", "}

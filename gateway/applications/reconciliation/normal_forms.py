@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 from string import ascii_lowercase, ascii_uppercase
 
 from schemas.identifiers import (
@@ -43,6 +44,7 @@ def _nfkc(text: str) -> str:
     return unicodedata.normalize("NFKC", "".join(map(_kept_apart, text)))
 
 
+@lru_cache(8192)
 def _kept_apart(character: str) -> str:
     """``character``, or one that NFKC leaves alone where it would make a digit beside digits of it."""
     apart = not character.isascii() and unicodedata.decomposition(character).startswith(_APART)

@@ -3,27 +3,29 @@
 Whom others' certificates name beside their holder (共有人) sees who looked at those, and no application.
 """
 
-import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from gateway.applications.reviews import ReviewService
 from gateway.http.problems import note_refusal, problem_of, status_of
-from gateway.http.services import provide
+from gateway.http.services import provide, services_of
 from gateway.identity.errors import SessionRequired
 from gateway.identity.router import SessionToken
 from gateway.oversight.public_rules import HOTLINES
-from gateway.portal.applicant.names import KnownNames
-from gateway.portal.applicant.sessions import ApplicantRoute, Identity, OwnProgress, Progress, SeenPages, SignedIn
+from gateway.portal.applicant.names import KnownNames, names_now
+from gateway.portal.applicant.sessions import ApplicantRoute, OwnProgress, Progress, SeenPages, SignedIn
 from gateway.portal.preferences import preferences_of
-from gateway.portal.typesetting import can_typeset
+from gateway.portal.rendering import Pages
+from gateway.portal.typesetting import may_typeset
 from gateway.progress.errors import ResidentOnly
 from gateway.progress.named_accesses import NamedAccessService
+from gateway.progress.service import ProgressService
 from schemas.wire import OpaqueId
 
 router = APIRouter(route_class=ApplicantRoute)
+_SIGNED_IN, _WHOEVER = SessionToken(), SessionToken(required=False)
 Named = Annotated[NamedAccessService, Depends(provide(NamedAccessService))]
 Reviews = Annotated[ReviewService, Depends(provide(ReviewService))]
 
@@ -38,38 +40,34 @@ async def applications(
     return pages.render(request, "applicant/applications.html", me=applicant, applications=own, reviews=waiting)
 
 
+# The two pages that are asked for again and again: each dependency would cost them as much as a row that is read.
+
+
 @router.get("/applications/{application_id}")
-async def application(
-    request: Request,
-    applicant: SignedIn,
-    pages: SeenPages,
-    view: OwnProgress,
-    names: KnownNames,
-) -> Response:
+async def application(request: Request, application_id: OpaqueId) -> Response:
     """How it stands, stage by stage and permit by permit. With script it keeps itself up to date."""
-    printable = await asyncio.to_thread(can_typeset)
-    return pages.render(
-        request, "applicant/application.html", me=applicant, progress=view, names=names, printable=printable
-    )
+    services, token = services_of(request.app), await _SIGNED_IN(request)
+    applicant, view = await services.get(ProgressService).standing(application_id, token)
+    told: dict[str, Any] = {
+        "me": applicant,
+        "progress": view,
+        "names": await names_now(services),
+        "printable": await may_typeset(),
+    }
+    return services.get(Pages).render(request, "applicant/application.html", **told)
 
 
 @router.get("/applications/{application_id}/timeline")
-async def timeline(
-    request: Request,
-    application_id: OpaqueId,
-    token: Annotated[str, Depends(SessionToken(required=False))],
-    identity: Identity,
-    pages: SeenPages,
-    progress: Progress,
-    names: KnownNames,
-) -> Response:
+async def timeline(request: Request, application_id: OpaqueId) -> Response:
     """The part that keeps itself up to date. Where the session has ended it says so, and asks no more."""
+    services, token = services_of(request.app), await _WHOEVER(request)
     try:
-        applicant = await identity.applicant(token)
+        _, view = await services.get(ProgressService).standing(application_id, token)
     except SessionRequired:
-        return pages.render(request, "applicant/timeline_ended.html", back=f"/applications/{application_id}")
-    view = await progress.progress(application_id, applicant.holder_digest)
-    return pages.render(request, "applicant/timeline.html", progress=view, names=names)
+        back = f"/applications/{application_id}"
+        return services.get(Pages).render(request, "applicant/timeline_ended.html", back=back)
+    told: dict[str, Any] = {"progress": view, "names": await names_now(services)}
+    return services.get(Pages).render(request, "applicant/timeline.html", **told)
 
 
 @router.get("/applications/{application_id}/received")

@@ -3,20 +3,21 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from gateway.applications.customer_classes import Area
 from gateway.applications.errors import DemandNotClassifiable, NoUtility, RegionMalformed, RegionTooWide, TooManyIntakes
 from gateway.applications.intake import INTAKE_OF, IntakeService
 from gateway.applications.model import Demand
 from gateway.applications.router import INTAKES, INTAKES_OF_A_HOLDER
+from gateway.http.idempotency import Claim
 from gateway.http.limits import RateLimits
 from gateway.http.services import provide
 from gateway.identity.model import VerifiedApplicant
 from gateway.portal.applicant.demand_form import VOLTAGES, Filled, counties, empty, read
 from gateway.portal.applicant.sessions import ApplicantRoute, SeenPages, SignedIn
-from gateway.portal.forms import OwnForm
-from schemas.applicant_api import DemandRequest
+from gateway.portal.forms import OwnForm, sent_to
+from schemas.applicant_api import DemandRequest, IntakeView
 
 router = APIRouter(route_class=ApplicantRoute)
 Intakes = Annotated[IntakeService, Depends(provide(IntakeService))]
@@ -39,19 +40,24 @@ async def begin(
         return _form(request, pages, applicant, filled)
     demand = filled.demand
 
-    async def work() -> Response:
+    async def work(claim: Claim) -> Response:
         # Each intake asks the sources for everything that the holder has.
         limits.hit(limits.limit_of(INTAKES, INTAKES_OF_A_HOLDER), INTAKES, applicant.holder_digest)
-        view = await intakes.begin(applicant, INTAKE_OF[applicant.applicant_kind], _demand(demand), demand.address)
-        return RedirectResponse(f"/intakes/{view.intake_id}", 303)
+        kind, beside = INTAKE_OF[applicant.applicant_kind], claim.with_answer(_shown)
+        await intakes.begin(applicant, kind, _demand(demand), demand.address, beside)
+        return claim.answer
 
     try:
-        return await form.once(request, applicant.holder_digest, work)
+        return await form.once_with(request, applicant.holder_digest, work)
     except DemandNotClassifiable as error:
         name = "voltage" if error.check == "demand.voltage" else "capacity_kw"
         return _form(request, pages, applicant, Filled(filled.values, [(name, error.remedy)]))
     except (RegionTooWide, RegionMalformed, NoUtility, TooManyIntakes) as error:
         return _form(request, pages, applicant, Filled(filled.values, [("region", error.remedy)]))
+
+
+def _shown(view: IntakeView) -> Response:
+    return sent_to(f"/intakes/{view.intake_id}")
 
 
 def _form(request: Request, pages: SeenPages, applicant: VerifiedApplicant, filled: Filled) -> Response:

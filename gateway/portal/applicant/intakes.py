@@ -15,12 +15,14 @@ from gateway.applications.errors import (
 )
 from gateway.applications.intake import IntakeService
 from gateway.applications.reviews import ReviewService
+from gateway.applications.submission import Submitted
+from gateway.http.idempotency import Claim
 from gateway.http.problems import status_of
 from gateway.http.services import provide
 from gateway.identity.model import VerifiedApplicant
 from gateway.portal.applicant.names import KnownNames, Names
 from gateway.portal.applicant.sessions import ApplicantRoute, SeenPages, SignedIn
-from gateway.portal.forms import Form, OwnForm
+from gateway.portal.forms import Form, OwnForm, sent_to
 from gateway.portal.rendering import Pages
 from gateway.progress.titles import field_titles
 from schemas.applicant_api import Confirmation, DeclaredDocument, IntakeView
@@ -75,21 +77,25 @@ async def confirm(
 ) -> Response:
     """Authorise: an application, or a review by an officer, once however often it is sent."""
 
-    async def work() -> Response:
+    def leads_to(made: Submitted | ReviewOpened) -> Response:
+        if isinstance(made, ReviewOpened):
+            return sent_to(f"/intakes/{intake_id}/review")
+        return sent_to(f"/applications/{made.application.application_id}/received")
+
+    async def work(claim: Claim) -> Response:
         view = await intakes.show(applicant, intake_id)
         errors = _missing(form, view)
         if errors:
             return _page(request, pages, applicant, view, names, form, errors)
         try:
-            made = await intakes.confirm(applicant, intake_id, _confirmation(form, view, pages))
+            said = _confirmation(form, view, pages)
+            await intakes.confirm(applicant, intake_id, said, claim.with_answer(leads_to))
         except (CertificatesContradict, IntakeIncomplete, NoUtility, AuthorisationPeriodUnsound) as error:
             status = status_of(type(error))
             return _page(request, pages, applicant, view, names, form, [("documents", error.remedy)], status)
-        if isinstance(made, ReviewOpened):
-            return RedirectResponse(f"/intakes/{intake_id}/review", 303)
-        return RedirectResponse(f"/applications/{made.application.application_id}/received", 303)
+        return claim.answer
 
-    return await form.once(request, applicant.holder_digest, work)
+    return await form.once_with(request, applicant.holder_digest, work)
 
 
 @router.get("/intakes/{intake_id}/drop")

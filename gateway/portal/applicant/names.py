@@ -3,23 +3,25 @@
 from collections.abc import Mapping
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Request
 
 from gateway.approvals.departments import Departments
-from gateway.http.services import provide
+from gateway.http.services import Services, services_of
 from gateway.partners.directory import PartnerDirectory
+from gateway.partners.model import Partner
 
 
 class Names:
     """Who is meant by a partner's code, and which permit by a department's slug; what has no name stands as it is."""
 
-    def __init__(self, partners: Mapping[str, str], departments: Departments) -> None:
+    def __init__(self, partners: Mapping[str, Partner], departments: Departments) -> None:
         self._partners = partners
         self._departments = departments
 
     def of(self, code: str) -> str:
         """The organisation's registered name."""
-        return self._partners.get(code, code)
+        found = self._partners.get(code)
+        return code if found is None else found.name
 
     def department(self, code: str) -> str:
         """What kind of department it is (``规划和自然资源部门``)."""
@@ -32,13 +34,15 @@ class Names:
         return permit if found is None else found.permits.get(permit, permit)
 
 
-async def names(
-    directory: Annotated[PartnerDirectory, Depends(provide(PartnerDirectory))],
-    departments: Annotated[Departments, Depends(provide(Departments))],
-) -> Names:
+async def names_now(services: Services) -> Names:
     """As the directory stands now."""
-    snapshot = await directory.snapshot()
-    return Names({code: partner.name for code, partner in snapshot.partners.items()}, departments)
+    snapshot = await services.get(PartnerDirectory).snapshot()
+    return Names(snapshot.partners, services.get(Departments))
+
+
+async def names(request: Request) -> Names:
+    """``names_now`` of what serves the request."""
+    return await names_now(services_of(request.app))
 
 
 KnownNames = Annotated[Names, Depends(names)]

@@ -11,7 +11,7 @@ from gateway.portal.applicant.names import KnownNames
 from gateway.portal.applicant.sessions import ApplicantRoute, OwnProgress, Progress, SeenPages, SignedIn
 from gateway.portal.assets import STATIC
 from gateway.portal.preferences import preferences_of
-from gateway.portal.typesetting import can_typeset, typeset
+from gateway.portal.typesetting import may_typeset, typeset
 from schemas.wire import OpaqueId
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ async def pdf(
 ) -> Response:
     """The progress as it stands now, on letter-size paper."""
     address = f"{pages.site.address}/applications/{application_id}"
-    if not await asyncio.to_thread(can_typeset):
+    if not await may_typeset():
         return pages.render(request, "applicant/no_pdf.html", 501, me=applicant, progress=view)
     html = pages.text(
         "applicant/paper.html",

@@ -19,7 +19,8 @@ from gateway.http.limits import RateLimit
 from gateway.identity.errors import SessionRequired, SessionSpent, VerificationUndetermined
 from gateway.identity.model import SessionStatus
 from gateway.identity.router import COOKIE, SessionToken, Token, hand_over, settle, take_back
-from gateway.identity.service import FAILURE_REMEDIES, IdentityService
+from gateway.identity.service import IdentityService
+from gateway.identity.sessions import FAILURE_REMEDIES
 from gateway.portal.applicant.sessions import ApplicantRoute, Identity, SeenPages
 from gateway.portal.forms import OwnForm
 from gateway.portal.router import local_path

@@ -43,7 +43,7 @@ class Gateways:
 
     async def run(self, needs: Needs | None) -> None:
         """Have it run as ``needs`` says; what runs so already is left alone, as is whatever runs where that is None."""
-        if needs == self._running or (needs is None and self._running is not None):
+        if self._running is not None and needs in (None, self._running):
             return
         needs = needs or Needs()
         stand = self._stand

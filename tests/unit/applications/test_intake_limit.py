@@ -8,6 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from adapters.storage.transactions import SqlTransactions
 from gateway.applications.intake import IntakeService
 from gateway.applications.router import router
 from gateway.http.idempotency import Idempotency
@@ -27,12 +28,13 @@ class View:
 
 
 class Begun(IntakeService):
-    def __init__(self) -> None:
+    def __init__(self, transactions: SqlTransactions) -> None:
+        self._transactions = transactions
         self.count = 0
 
-    async def begin(self, *_: Any) -> Any:
+    async def begin(self, *told: Any) -> Any:
         self.count += 1
-        return View
+        return await self._transactions.write(lambda tx: told[-1](tx, lambda: View))
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ async def asked(databases: Databases) -> AsyncIterator[tuple[httpx.AsyncClient, 
         )
 
     with opened(databases.sqlite(), clock) as transactions:
-        begun = Begun()
+        begun = Begun(transactions)
         app = app_behind_the_door(begun, Idempotency(transactions, clock, DIGESTS))
         app.state.services._by_type[IntakeService] = begun
         app.include_router(router)

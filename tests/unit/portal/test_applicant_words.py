@@ -21,7 +21,7 @@ from gateway.applications.reconciliation.finding import Side
 from gateway.applications.reconciliation.registry import discovered
 from gateway.certificates.disclosure import Withholding
 from gateway.certificates.registry import KindRegistry
-from gateway.identity.service import FAILURE_REMEDIES
+from gateway.identity.sessions import FAILURE_REMEDIES
 from gateway.portal.applicant.demand_form import FAULTS
 from gateway.portal.catalogues import translations
 from gateway.progress import titles

@@ -9,8 +9,8 @@ import pytest
 from fastapi import FastAPI, Request, Response
 from starlette.responses import RedirectResponse
 
-from gateway.http.idempotency import Idempotency
-from gateway.portal.forms import OwnForm
+from gateway.http.idempotency import Claim, Idempotency
+from gateway.portal.forms import OwnForm, sent_to
 from gateway.portal.visits import COOKIE, Visit
 from tests.support.databases import Databases
 from tests.support.door import app_behind_the_door, asking
@@ -25,18 +25,19 @@ class Scene:
     client: httpx.AsyncClient
     done: list[str] = field(default_factory=list)
     slowly: float = 0.0
+    path: str = "/things"
 
     async def send(self, **values: str) -> httpx.Response:
         form = {"form_token": Visit(SECRET, begun=False).form_token, "once": "once-0001", **values}
-        return await self.client.post("/things", data=form, headers={"cookie": f"{COOKIE}={SECRET}"})
+        return await self.client.post(self.path, data=form, headers={"cookie": f"{COOKIE}={SECRET}"})
 
 
-@pytest.fixture
-async def scene(databases: Databases) -> AsyncIterator[Scene]:
+@pytest.fixture(params=["/things", "/deeds"])
+async def scene(request: pytest.FixtureRequest, databases: Databases) -> AsyncIterator[Scene]:
     with partners_room(databases.sqlite()) as room:
         app: FastAPI = app_behind_the_door(Idempotency(room.transactions, room.clock, DIGESTS))
         async with asking(app) as client:
-            made = Scene(client)
+            made = Scene(client, path=request.param)
 
             @app.post("/things")
             async def make(request: Request, form: OwnForm) -> Response:
@@ -48,6 +49,26 @@ async def scene(databases: Databases) -> AsyncIterator[Scene]:
                     return RedirectResponse(f"/things/{len(made.done)}", 303)
 
                 return await form.once(request, "somebody", work)
+
+            @app.post("/deeds")
+            async def deed(request: Request, form: OwnForm) -> Response:
+                """The same where the claim is committed with the deed."""
+
+                async def work(claim: Claim) -> Response:
+                    await asyncio.sleep(made.slowly)
+                    if form.text("name") == "":
+                        made.done.append("")
+                        return Response("missing", 422)
+                    beside = claim.with_answer(lambda number: sent_to(f"/things/{number}"))
+
+                    def do() -> int:
+                        made.done.append(form.text("name"))
+                        return len(made.done)
+
+                    await room.transactions.write(lambda tx: beside(tx, do))
+                    return claim.answer
+
+                return await form.once_with(request, "somebody", work)
 
             yield made
 

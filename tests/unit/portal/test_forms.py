@@ -1,15 +1,18 @@
 """Forms: only ours, only from our pages, only what a form can be."""
 
+import hmac
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
+from starlette.responses import Response
 
 from gateway.errors import GatewayError
 from gateway.portal.errors import FormMalformed, FormNotOwn
 from gateway.portal.forms import own_form
 from gateway.portal.router import local_path
-from gateway.portal.visits import COOKIE, Visit
+from gateway.portal.visits import COOKIE, Visit, visit_of
 
 SECRET = "a" * 43
 FORM = b"application/x-www-form-urlencoded"
@@ -79,3 +82,19 @@ def test_the_way_back_stays_here(told: str) -> None:
 def test_the_way_back_is_kept() -> None:
     assert local_path("/apply/steps") == "/apply/steps"
     assert local_path("/a?b=//c") == "/a"
+
+
+def test_a_visit_that_begins_is_handed_over_as_any_other_cookie() -> None:
+    begun, expected, told = visit_of(a_request()), Response(), Response()
+    begun.hand_over(told)
+    expected.set_cookie(COOKIE, begun.secret, httponly=True, secure=True, samesite="lax", path="/")
+    assert begun.begun
+    assert told.raw_headers == expected.raw_headers
+    again = visit_of(a_request(f"{COOKIE}={begun.secret}"))
+    assert (again.begun, again.form_token) == (False, begun.form_token)
+    assert begun.form_token == hmac.new(begun.secret.encode(), b"form", "sha256").hexdigest()
+    assert len({visit_of(a_request()).secret for _ in range(600)}) == 600
+
+
+def a_request(cookie: str = "") -> Request:
+    return Request({"type": "http", "headers": [(b"cookie", cookie.encode())] if cookie else []})

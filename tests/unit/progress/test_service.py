@@ -1,6 +1,7 @@
 """An applicant sees their own applications, all of them, and nobody else's."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,9 +10,13 @@ from gateway.applications.errors import ApplicationUnknown
 from gateway.authorisations.service import AuthorisationService
 from gateway.delivery.ports import ClaimRoom, DeliveryState, Receipt, Settlement
 from gateway.errors import GatewayError
+from gateway.identity.errors import SessionRequired
+from gateway.identity.model import SessionStatus, VerificationSession, VerifiedApplicant
+from gateway.identity.sessions import digest_of
 from gateway.progress.service import ProgressService
 from gateway.records.entries import digest
 from tests.support.licences import UTILITY, LicencesRoom, an_applicant, licences_room
+from tests.support.storage import opened
 
 MINE = an_applicant().holder_digest
 ANOTHERS = "f" * 64
@@ -92,3 +97,60 @@ async def _settle_all(room: LicencesRoom, state: DeliveryState) -> None:
             Settlement(each.event.event_id, each.attempt, now, now, state, "accepted", 200, receipt) for each in claimed
         ]
         await room.transactions.write(lambda tx, settled=settled: tx.deliveries.settle("relay", *settled))
+
+
+async def test_who_holds_the_secret_sees_how_their_own_stands(room: LicencesRoom) -> None:
+    """As by two reads, but for who looked at what."""
+    application_id = (await room.apply()).application.application_id
+    await room.ask(application_id, fields=["name"])
+    service, applicant = progress_of(room), an_applicant()
+    await room.transactions.write(lambda tx: tx.sessions.add(session_of(room, applicant, "secret")))
+    who, standing = await service.standing(application_id, "secret")
+    whole = await service.progress(application_id, MINE)
+    assert len(whole.accesses) == 1
+    assert standing == whole.model_copy(update={"accesses": []})
+    assert (who.holder_digest, who.session_id, who.assertion) == (MINE, "ses_1", "the assertion")
+    for wanted, secret, refused in (
+        (application_id, "another", SessionRequired),
+        ("app_none", "secret", ApplicationUnknown),
+    ):
+        with pytest.raises(refused):
+            await service.standing(wanted, secret)
+
+
+async def test_a_session_that_another_process_closed_or_that_is_over_shows_nothing(
+    room: LicencesRoom, database_url: str
+) -> None:
+    application_id = (await room.apply()).application.application_id
+    service, applicant = progress_of(room), an_applicant()
+    session = session_of(room, applicant, "secret")
+    await room.transactions.write(lambda tx: tx.sessions.add(session))
+    await service.standing(application_id, "secret")
+    with opened(database_url, room.clock) as another:
+        await another.write(lambda tx: tx.sessions.remove("ses_1"))
+    with pytest.raises(SessionRequired):
+        await service.standing(application_id, "secret")
+    stranger = replace(applicant, holder_digest=ANOTHERS)
+    await room.transactions.write(lambda tx: tx.sessions.add(replace(session, applicant=stranger)))
+    with pytest.raises(ApplicationUnknown):
+        await service.standing(application_id, "secret")
+    room.clock.at = session.expires_at
+    with pytest.raises(SessionRequired):
+        await service.standing(application_id, "secret")
+
+
+def session_of(room: LicencesRoom, applicant: VerifiedApplicant, secret: str) -> VerificationSession:
+    return VerificationSession(
+        session_id="ses_1",
+        applicant_kind=applicant.applicant_kind,
+        method=applicant.method,
+        state_digest="state",
+        token_digest=digest_of(secret),
+        nonce="nonce",
+        code_verifier="verifier",
+        opened_at=room.clock(),
+        expires_at=room.clock() + timedelta(hours=2),
+        status=SessionStatus.VERIFIED,
+        applicant=applicant,
+        assertion="the assertion",
+    )
