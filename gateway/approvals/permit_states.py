@@ -230,7 +230,14 @@ def _read(permit: Permit, tolerance: Tolerance) -> PermitState:
 
 
 def review_status(review: JointReview) -> ReviewStatus:
-    """What all permits of ``review`` add up to."""
+    """What all permits of ``review`` add up to; read once for each review."""
+    known: ReviewStatus | None = review.derived.get(_STATE)
+    if known is None:
+        known = review.derived[_STATE] = _status(review)
+    return known
+
+
+def _status(review: JointReview) -> ReviewStatus:
     statuses = [permit_state(permit).status for permit in review.permits]
     if any(status in REFUSED for status in statuses):
         return ReviewStatus.REJECTED
@@ -275,5 +282,6 @@ def _known_by(heard: tuple[HeardOutcome, ...]) -> list[datetime]:
     """When each had happened at the latest: when it, or any later one of the permit, was heard of."""
     known_by: list[datetime] = []
     for known in reversed(heard):
-        known_by.insert(0, min([known.heard_at, *known_by[:1]]))
+        known_by.append(min(known.heard_at, known_by[-1]) if known_by else known.heard_at)
+    known_by.reverse()
     return known_by

@@ -1,17 +1,20 @@
-"""A joint review as plain JSON-serialisable data, for storage; times are RFC 3339 in UTC.
+"""A joint review as JSON, for storage; times are RFC 3339 in UTC.
 
-A permit that was read or written before, and is still the same, is written as it stood there.
+A permit that was read or written before, and is still the same, is written as it stood there, and so is each outcome
+that was written before: a review is written whole with each outcome that is heard.
 """
 
 from datetime import UTC, date, datetime
 from typing import Any, Final
+
+import orjson
 
 from gateway.approvals.joint_review import Commitment, HeardOutcome, JointReview, Outcome, Permit
 from schemas.departments import OutcomeKind, ReviewMode
 
 
 def to_json(review: JointReview) -> dict[str, Any]:
-    """The plain form of ``review``; ``from_json`` reads it back."""
+    """What ``orjson`` writes for ``review``; ``from_json`` reads it back."""
     return {
         "review_id": review.review_id,
         "opened_at": _text(review.opened_at),
@@ -37,10 +40,10 @@ def from_json(stored: dict[str, Any]) -> JointReview:
 _STORED: Final = "stored"
 
 
-def _permit_to_json(permit: Permit) -> dict[str, Any]:
-    stored: dict[str, Any] | None = permit.derived.get(_STORED)
-    if stored is None:
-        stored = permit.derived[_STORED] = _written(permit)
+def _permit_to_json(permit: Permit) -> orjson.Fragment:
+    stored: orjson.Fragment | dict[str, Any] | None = permit.derived.get(_STORED)
+    if not isinstance(stored, orjson.Fragment):
+        stored = permit.derived[_STORED] = _spelled(_written(permit) if stored is None else stored)
     return stored
 
 
@@ -91,7 +94,14 @@ def _commitment_from_json(stored: dict[str, Any] | None) -> Commitment | None:
     return Commitment(**{**stored, "given_at": datetime.fromisoformat(stored["given_at"])})
 
 
-def _heard_to_json(known: HeardOutcome) -> dict[str, Any]:
+def _heard_to_json(known: HeardOutcome) -> orjson.Fragment:
+    stored: orjson.Fragment | None = known.derived.get(_STORED)
+    if stored is None:
+        stored = known.derived[_STORED] = _spelled(_heard(known))
+    return stored
+
+
+def _heard(known: HeardOutcome) -> dict[str, Any]:
     outcome = known.outcome
     return {
         "outcome_id": outcome.outcome_id,
@@ -120,6 +130,10 @@ def _heard_from_json(stored: dict[str, Any]) -> HeardOutcome:
         valid_until=date.fromisoformat(stored["valid_until"]) if stored["valid_until"] else None,
     )
     return HeardOutcome(outcome, datetime.fromisoformat(stored["heard_at"]))
+
+
+def _spelled(plain: dict[str, Any]) -> orjson.Fragment:
+    return orjson.Fragment(orjson.dumps(plain))
 
 
 def _text(at: datetime) -> str:

@@ -1,9 +1,9 @@
 """Outcomes combine to one state whatever order they arrive in, and later words replace earlier ones openly."""
 
-import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -264,7 +264,7 @@ def test_handling_steps_use_up_numbers_and_leave_no_gap():
     review = heard(review, outcome_of(2, "accepted"))
     state = permit_state(review.permits[0])
     assert (state.status, state.missing_sequences) == (PermitStatus.ACCEPTED, (3,))
-    assert from_json(json.loads(json.dumps(to_json(review)))) == review
+    assert from_json(orjson.loads(orjson.dumps(to_json(review)))) == review
     for sequence in (1, 2):
         with pytest.raises(OutcomeContradicts):
             note_step(review, "p1", sequence)
@@ -348,7 +348,7 @@ def test_any_order_of_arrival_ends_in_the_same_state(history, data):
     start = review_of(ReviewMode.FULL, ReviewMode.FULL)
     one, other = heard(start, *history), heard(start, *shuffled)
     assert one == other
-    assert from_json(json.loads(json.dumps(to_json(one)))) == one
+    assert from_json(orjson.loads(orjson.dumps(to_json(one)))) == one
 
     later = start
     for n, outcome in enumerate(shuffled):
