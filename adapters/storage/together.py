@@ -38,7 +38,10 @@ class AddTogether(Together):
         into = f"INSERT INTO {table.name} ({', '.join(self._columns)})"
         marks = ", ".join("?" * len(self._columns))
         given = _arrays(table, self._columns)
-        self._statement = Plain(f"{into} VALUES ({marks})", f"{into} SELECT * FROM unnest({given})")  # noqa: S608 - names of ours
+        self._statement = Plain(
+            f"{into} VALUES ({marks})",
+            f"{into} SELECT * FROM unnest({given})",  # noqa: S608 - names of ours
+        )
 
     def write(self, connection: Connection, rows: NamedRows) -> None:
         """See ``Together``."""
@@ -46,7 +49,7 @@ class AddTogether(Together):
 
 
 class AddFound(Together):
-    """New rows of ``table`` that ``statement`` makes of whatever it finds for the ``given`` columns, none of them bytes.
+    """New rows of ``table`` that ``statement`` makes of what it finds for the ``given`` columns, none of them of bytes.
 
     It takes the rows as ``Plain.write_for`` gives them.
     """

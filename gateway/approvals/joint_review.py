@@ -41,11 +41,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class HeardOutcome:
-    """An outcome and the aware instant the gateway heard of it. ``derived`` is as a permit's."""
+    """An outcome and the aware instant the gateway heard of it."""
 
     outcome: Outcome
     heard_at: datetime
-    derived: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """A joint review as JSON, for storage; times are RFC 3339 in UTC.
 
-A permit that was read or written before, and is still the same, is written as it stood there, and so is each outcome
-that was written before: a review is written whole with each outcome that is heard.
+A permit that was read or written before, and is still the same, is written as it stood there: with each outcome that is
+heard its review is written whole.
 """
 
 from datetime import UTC, date, datetime
@@ -94,14 +94,7 @@ def _commitment_from_json(stored: dict[str, Any] | None) -> Commitment | None:
     return Commitment(**{**stored, "given_at": datetime.fromisoformat(stored["given_at"])})
 
 
-def _heard_to_json(known: HeardOutcome) -> orjson.Fragment:
-    stored: orjson.Fragment | None = known.derived.get(_STORED)
-    if stored is None:
-        stored = known.derived[_STORED] = _spelled(_heard(known))
-    return stored
-
-
-def _heard(known: HeardOutcome) -> dict[str, Any]:
+def _heard_to_json(known: HeardOutcome) -> dict[str, Any]:
     outcome = known.outcome
     return {
         "outcome_id": outcome.outcome_id,
@@ -133,7 +126,8 @@ def _heard_from_json(stored: dict[str, Any]) -> HeardOutcome:
 
 
 def _spelled(plain: dict[str, Any]) -> orjson.Fragment:
-    return orjson.Fragment(orjson.dumps(plain))
+    """Its bytes in a block of their own length: those that ``orjson`` answers lie in one of a kilobyte or more."""
+    return orjson.Fragment(bytes(memoryview(orjson.dumps(plain))))
 
 
 def _text(at: datetime) -> str:
