@@ -31,8 +31,8 @@ from gateway.approvals.permit_states import PermitState, ReviewStatus, permit_st
 from gateway.approvals.ports import (
     Department,
     HandlingStep,
+    HeldReview,
     KeptOutcome,
-    KeptReview,
     OutcomesTransaction,
     outcome_known,
     review_of,
@@ -109,11 +109,12 @@ class OutcomeIntake:
         partners = await self._directory.snapshot()
         department = self._participant(code, partners)
         verified = await self._round.run(lambda: self._authenticate(code, department, signed, partners, at))
-        facts: dict[str, Fact] = {"signed_sha256": digest(signed)}
+        signed_digest = digest(signed)
+        facts: dict[str, Fact] = {"signed_sha256": signed_digest}
         async with refusals_recorded(self._transactions, "outcome.refused", lambda: at, code, None, facts):
             said = department.read_outcome(verified.claims)
             content = self._digests.of(Use.OUTCOME, content_digest(verified.claims))
-            pushed = _Pushed(code, said, content, signed, digest(signed))
+            pushed = _Pushed(code, said, content, signed, signed_digest)
             looks = (review_of(said.permit_id), outcome_known(code, said.outcome_id))
             return await self._transactions.write(Foreseen(lambda tx: self._take(tx, pushed, at), looks))
 
@@ -174,7 +175,7 @@ class OutcomeIntake:
         )
 
     def _take_outcome(
-        self, tx: OutcomesTransaction, kept: KeptReview, pushed: _Pushed, outcome: Outcome, at: datetime
+        self, tx: OutcomesTransaction, kept: HeldReview, pushed: _Pushed, outcome: Outcome, at: datetime
     ) -> str:
         review = record_outcome(kept.review, outcome, at)
         tx.joint_reviews.put(review)
@@ -196,7 +197,7 @@ class OutcomeIntake:
 
     def _event_for_utility(
         self,
-        kept: KeptReview,
+        kept: HeldReview,
         review: JointReview,
         state: PermitState,
         standing: ReviewStatus,
