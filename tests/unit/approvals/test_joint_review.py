@@ -341,6 +341,30 @@ def histories(draw):
     return outcomes
 
 
+@given(history=histories())
+def test_what_is_known_of_a_review_is_never_of_one_before(history):
+    """State and written form are kept with a review: asked for at each step they are what one read anew tells."""
+    review = review_of(ReviewMode.FULL, ReviewMode.FULL)
+    for outcome in history:
+        review = heard(review, outcome)
+        written = orjson.dumps(to_json(review))
+        read_anew = from_json(orjson.loads(written))
+        assert read_anew == review
+        assert review_status(review) == review_status(read_anew)
+        assert list(map(permit_state, review.permits)) == list(map(permit_state, read_anew.permits))
+        assert orjson.dumps(to_json(read_anew)) == written
+
+
+def test_a_permit_that_nobody_changes_keeps_what_a_later_release_wrote_of_it():
+    stored = orjson.loads(orjson.dumps(to_json(review_of(ReviewMode.FULL, ReviewMode.FULL))))
+    stored["permits"][1]["of a later release"] = "kept"
+    review = heard(from_json(stored), outcome_of(1, "accepted"))
+    for _ in range(2):
+        written = orjson.loads(orjson.dumps(to_json(review)))
+        assert written["permits"][1] == stored["permits"][1]
+        review = heard(from_json(written), outcome_of(2, "approved"))
+
+
 @given(history=histories(), data=st.data())
 def test_any_order_of_arrival_ends_in_the_same_state(history, data):
     """The very same review when each was heard of at the same time; the same verdicts even when it was not."""

@@ -29,7 +29,8 @@ def test_every_answer_is_the_librarys(limit: str, steps: list[tuple[float, str, 
     item, now = parse(limit), START
     with patch("limits.storage.memory.threading.Timer"), patch("time.time") as clock:
         clock.return_value = now
-        ours, theirs = (SlidingWindowCounterRateLimiter(each) for each in (WindowCounts(), MemoryStorage()))
+        counts = WindowCounts()
+        ours, theirs = (SlidingWindowCounterRateLimiter(each) for each in (counts, MemoryStorage()))
         for pause, who, what, amount in steps:
             now += pause
             clock.return_value = now
@@ -37,6 +38,8 @@ def test_every_answer_is_the_librarys(limit: str, steps: list[tuple[float, str, 
                 assert ours.hit(item, who, cost=amount) == theirs.hit(item, who, cost=amount)
             elif what == "test":
                 assert ours.test(item, who, cost=amount) == theirs.test(item, who, cost=amount)
+                room = counts.has_room(item.key_for(who), item.amount, item.get_expiry())
+                assert room == theirs.test(item, who)
             else:
                 assert ours.get_window_stats(item, who).remaining == theirs.get_window_stats(item, who).remaining
 
