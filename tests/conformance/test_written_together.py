@@ -91,6 +91,19 @@ async def test_what_another_process_changed_is_seen_by_the_next_outcome(room: Ap
     assert permit_state(found).missing_sequences == (3, 4, 5, 6)
 
 
+async def test_of_two_changes_of_one_review_the_later_holds(room: ApprovalsRoom) -> None:
+    (permit,) = await permits_of(room, 1)
+
+    def twice(tx: Any) -> None:
+        once = note_step(tx.joint_reviews.find_by_permit_for_change(permit).review, permit, 5)
+        tx.joint_reviews.put(once)
+        tx.joint_reviews.put(note_step(once, permit, 7))
+
+    await room.transactions.write(twice)
+    kept = await room.transactions.read(lambda tx: tx.joint_reviews.find_by_application("app_0"))
+    assert kept.review.permits[0].noted == (5, 7)
+
+
 async def test_a_unit_that_failed_after_its_change_left_nothing_to_be_remembered(room: ApprovalsRoom) -> None:
     (permit,) = await permits_of(room, 1)
 

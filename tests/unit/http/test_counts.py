@@ -66,3 +66,13 @@ def test_a_cleared_key_begins_anew() -> None:
     assert [limiter.hit(item, "caller") for _ in range(2)] == [True, False]
     limiter.clear(item, "caller")
     assert limiter.hit(item, "caller")
+
+
+def test_there_is_room_exactly_as_long_as_one_more_would_be_counted() -> None:
+    counts, found = WindowCounts(), []
+    with patch("time.time", return_value=START) as clock:
+        for second in range(0, 240, 5):
+            clock.return_value = START + second
+            found.append(counts.has_room("caller", 5, 60))
+            assert found[-1] == counts.count("caller", 5, 60)
+    assert set(found) == {True, False}
