@@ -213,7 +213,7 @@ def _lines(method: str, headers: Mapping[str, str]) -> bytes:
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
     if not _METHOD.fullmatch(method) or not _LINES.fullmatch(lines) or lines.count("\n") != len(headers):
         raise _malformed()
-    if not any(name.lower() == "accept" for name in headers):
+    if "Accept" not in headers and not any(name.lower() == "accept" for name in headers):
         lines += "accept: */*\r\n"
     return lines.encode()
 

@@ -14,6 +14,7 @@ from gateway.delivery.cloud_events import encode_cloud_event
 from gateway.delivery.ports import ChannelKind, Event, Receipt
 from gateway.partners.directory import Directory
 from gateway.partners.model import KeyUse
+from gateway.rounds import Round
 from schemas.wire import MEDIA_JOSE
 
 
@@ -38,16 +39,17 @@ class WebhookChannel:
         self._directory = directory
         self._issuer = issuer
         self._signed = SignedEvents(ChannelKind.WEBHOOK, issuer, signing_key, secrets_of)
+        self._signing, self._verifying = Round(), Round()
 
     async def send(self, event: Event, at: datetime) -> Receipt:
         """See ``Channel.send``."""
         snapshot = await self._directory.snapshot()
         endpoint = self._poster.endpoint_of(snapshot, event.destination)
         body = encode_cloud_event(event, self._issuer)
-        headers = {**self._signed.headers(event, endpoint, body, at), "Accept": MEDIA_JOSE}
-        answer = await self._poster.post(endpoint, body, headers, at)
+        signed = await self._signing.run(lambda: self._signed.headers(event, endpoint, body, at))
+        answer = await self._poster.post(endpoint, body, {**signed, "Accept": MEDIA_JOSE}, at)
         keys = snapshot.verification_keys(event.destination, KeyUse.RECEIPT, at)
-        return self._signed.verify_receipt(event, body, answer.body, keys, at)
+        return await self._verifying.run(lambda: self._signed.verify_receipt(event, body, answer.body, keys, at))
 
     async def find_receipt(self, event: Event, at: datetime) -> Receipt | None:
         """See ``Channel.find_receipt``: ``GET {status_url}/{event id}``, signed like a webhook of an empty body."""

@@ -28,7 +28,7 @@ from adapters.storage.tables import UtcInstant, metadata
 from adapters.storage.together import AddTogether, ChangeTogether
 from gateway.approvals.joint_review import JointReview, Permit
 from gateway.approvals.permit_states import review_status
-from gateway.approvals.ports import KeptOutcome, KeptReview, outcome_known, review_of
+from gateway.approvals.ports import HeldReview, KeptOutcome, KeptReview, outcome_known, review_of
 from gateway.approvals.storage_form import from_json, to_json
 from schemas.departments import ConnectionLine
 
@@ -70,8 +70,8 @@ approval_outcomes = Table(
 
 
 _PERMITS_COLUMNS = (
-    "SELECT asked.permit_id, reviews.review_id, reviews.application_id, reviews.utility, reviews.record_id,"
-    " reviews.line, reviews.review FROM joint_review_permits AS asked"
+    "SELECT asked.permit_id, reviews.review_id, reviews.application_id, reviews.utility, reviews.review"
+    " FROM joint_review_permits AS asked"
     " JOIN joint_reviews AS reviews ON reviews.review_id = asked.review_id"
     " WHERE asked.permit_id IN ({wanted}) ORDER BY reviews.review_id"
 )
@@ -86,8 +86,6 @@ class _OfPermit(NamedTuple):
     review_id: str
     application_id: str
     utility: str
-    record_id: str
-    line: bytes
     review: bytes
 
 
@@ -161,15 +159,14 @@ class SqlJointReviews:
     def find_by_application_for_change(self, application_id: str) -> KeptReview | None:
         return self._one(_of_application(application_id).with_for_update())
 
-    def find_by_permit_for_change(self, permit_id: str) -> KeptReview | None:
+    def find_by_permit_for_change(self, permit_id: str) -> HeldReview | None:
         row = self._ahead.get(review_of(permit_id))
         if row is None:
             row = self._statements.execute(_OF_PERMIT, {"permit": permit_id}).one_or_none()
         if row is None:
             return None
-        line = self._statements.remembered(joint_reviews, "line", row, ConnectionLine.model_validate)
         review = self._statements.remembered(joint_reviews, "review", row, from_json)
-        return KeptReview(row.application_id, row.utility, line, row.record_id, review)
+        return HeldReview(row.application_id, row.utility, review)
 
     def put(self, review: JointReview) -> None:
         changed = {"review_id": review.review_id, "review": to_json(review), "status": review_status(review).value}

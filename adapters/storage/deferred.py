@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Executable
 from sqlalchemy.exc import DBAPIError
 
-from adapters.storage.together import AddTogether, ChangeTogether, Together
+from adapters.storage.together import Together
 
 Change = Executable | Together
 
@@ -44,7 +44,7 @@ class Deferred:
             together.setdefault(statement, []).append(row)
         try:
             for statement, rows in together.items():
-                if isinstance(statement, AddTogether | ChangeTogether):
+                if isinstance(statement, Together):
                     statement.write(connection, rows)
                 else:
                     connection.execute(statement, rows)

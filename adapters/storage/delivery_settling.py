@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import starmap
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Row, bindparam, func, update
 
@@ -34,6 +34,11 @@ _LEASED = Plain(
     _LEASED_COLUMNS.format(wanted="SELECT json_extract(value, '$[0]') FROM json_each(?)"),
     _LEASED_COLUMNS.format(wanted="SELECT unnest(?::text[])") + " FOR UPDATE OF outbox",
 )
+
+
+_OUTCOMES: Final = {outcome: outcome.value for outcome in AttemptOutcome}
+_STORED: Final = {state: stored(state) for state in DeliveryState}
+"""What is looked up for each event of a batch."""
 
 
 class _Leased(NamedTuple):
@@ -87,8 +92,12 @@ def settle(statements: Statements, owner: str, settlements: Sequence[Settlement]
     if held:
         statements.write(_MOVED, [_moved(each, _instant(rows[each.event_id].unknown_since)) for each in held])
         statements.write(_COMPLETED, [_completed(statements, each) for each in held])
-        waits = [(rows[each.event_id], each.next_attempt_at, each.finished_at) for each in held]
-        wait_behind(statements, [(row, until, since) for row, until, since in waits if until is not None])
+        waits = [
+            (rows[each.event_id], each.next_attempt_at, each.finished_at)
+            for each in held
+            if each.next_attempt_at is not None
+        ]
+        wait_behind(statements, waits)
     return [settlement.event_id for settlement in held]
 
 
@@ -97,17 +106,17 @@ def _instant(value: Any) -> datetime | None:
 
 
 def _completed(statements: Statements, settlement: Settlement) -> dict[str, Any]:
-    delivered = settlement.state is DeliveryState.DELIVERED
+    outcome = AttemptOutcome.RECEIPTED if settlement.state is DeliveryState.DELIVERED else settlement.outcome
     attempt = {
         "event_id": settlement.event_id,
         "attempt": settlement.attempt,
         "started_at": settlement.started_at,
         "finished_at": settlement.finished_at,
-        "state": stored(settlement.state),
+        "state": _STORED[settlement.state],
         "reason": settlement.reason,
         "status": settlement.status,
         "receipt": settlement.receipt.document if settlement.receipt else None,
-        "outcome": (AttemptOutcome.RECEIPTED if delivered else settlement.outcome).value,
+        "outcome": _OUTCOMES[outcome],
     }
     return statements.sealed(delivery_attempts, attempt)
 
@@ -119,7 +128,7 @@ def _moved(settlement: Settlement, unknown_since: datetime | None) -> dict[str, 
         unknown_since = None
     return {
         "event_id": settlement.event_id,
-        "state": stored(settlement.state),
+        "state": _STORED[settlement.state],
         "next_attempt_at": settlement.next_attempt_at,
         "scheduled_at": settlement.finished_at,
         "tried_for_s": settlement.tried_for.total_seconds(),

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Column, Float, Row, Table, Text, bindparam, select, update
+from sqlalchemy import Column, Float, Row, Table, Text, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
+from adapters.storage.plain import Plain
 from adapters.storage.statements import Statements
 from adapters.storage.tables import UtcInstant, metadata
 from gateway.delivery.destinations import Destination
@@ -23,14 +24,16 @@ delivery_destinations = Table(
 )
 _WELL = {"failing_since": None, "failing_for_s": 0.0, "last_failure_at": None, "last_reason": None}
 
-_SUCCEEDED = (
-    update(delivery_destinations)
-    .where(
-        delivery_destinations.c.code.in_(bindparam("codes", expanding=True)),
-        delivery_destinations.c.failing_since.is_not(None),
-    )
-    .values(_WELL)
+_SUCCEEDED_OF = (
+    "UPDATE delivery_destinations SET failing_since = NULL, failing_for_s = 0.0, last_failure_at = NULL,"
+    " last_reason = NULL WHERE failing_since IS NOT NULL AND code IN ({codes})"
+    " RETURNING code"
 )
+_SUCCEEDED = Plain(
+    _SUCCEEDED_OF.format(codes="SELECT json_extract(value, '$[0]') FROM json_each(?)"),
+    _SUCCEEDED_OF.format(codes="SELECT unnest(?::text[])"),
+)
+"""As ``_WELL`` says."""
 
 
 class SqlDestinations:
@@ -62,7 +65,7 @@ class SqlDestinations:
         )
 
     def succeeded(self, codes: Sequence[str]) -> None:
-        self._statements.execute(_SUCCEEDED, {"codes": codes})
+        self._statements.say_for(_SUCCEEDED, [(code,) for code in codes])
 
     def enable(self, code: str) -> bool:
         disabled = (delivery_destinations.c.code == code, delivery_destinations.c.disabled_at.is_not(None))

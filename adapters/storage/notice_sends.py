@@ -12,11 +12,9 @@ from sqlalchemy import (
     Integer,
     Table,
     Text,
-    bindparam,
     delete,
     exists,
     func,
-    literal,
     or_,
     select,
     update,
@@ -24,9 +22,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from adapters.storage.notices import notices, read_notice
+from adapters.storage.plain import Plain
 from adapters.storage.sealed import SealedText
 from adapters.storage.statements import Statements
 from adapters.storage.tables import UtcInstant, metadata
+from adapters.storage.together import AddFound
 from gateway.delivery.backoff import tried
 from gateway.notices.preferences import Preference, SendBacklog, SendState, Waiting, Way
 from gateway.notices.words import Tongue
@@ -62,18 +62,23 @@ _LINE = notice_sends.c
 _WAITING = _LINE.state == SendState.WAITING.value
 
 
-_BEGINS_AT = bindparam("begins_at", type_=UtcInstant())
-_WAIT = insert_or(notice_sends).from_select(
-    ["notice_key", "application_id", "state", "due_at", "since", "attempts", "tried_s"],
-    select(
-        bindparam("key", type_=Text()),
-        notice_preferences.c.application_id,
-        literal(SendState.WAITING.value, Text()),
-        _BEGINS_AT,
-        _BEGINS_AT,
-        literal(0, Integer()),
-        literal(0.0, Float()),
-    ).where(notice_preferences.c.application_id == bindparam("of_application")),
+_WAITS = (
+    "INSERT INTO notice_sends (notice_key, application_id, state, due_at, since, attempts, tried_s)"
+    " SELECT given.notice_key, chosen.application_id, 'waiting', given.due_at, given.due_at, 0, 0.0 FROM {given}"
+    " JOIN notice_preferences AS chosen ON chosen.application_id = given.application_id"
+)
+_WAIT = AddFound(
+    notice_sends,
+    ("notice_key", "application_id", "due_at"),
+    Plain(
+        _WAITS.format(
+            given="(SELECT json_extract(value, '$[0]') AS notice_key, json_extract(value, '$[1]') AS application_id,"
+            " json_extract(value, '$[2]') AS due_at FROM json_each(?)) AS given"
+        ),
+        _WAITS.format(
+            given="unnest(?::text[], ?::text[], ?::timestamptz[]) AS given (notice_key, application_id, due_at)"
+        ),
+    ),
 )
 
 
@@ -103,7 +108,7 @@ class SqlNoticeSends:
 
     def add(self, key: str, application_id: str, at: datetime) -> None:
         """The notice waits to be sent, where its applicant chose a way."""
-        self._statements.defer(_WAIT, {"key": key, "of_application": application_id, "begins_at": at})
+        self._statements.defer(_WAIT, {"notice_key": key, "application_id": application_id, "due_at": at})
 
     def any_due(self, at: datetime) -> bool:
         return bool(self._statements.execute(select(exists().where(_due(at)))).scalar_one())

@@ -12,6 +12,8 @@ from adapters.storage.tables import UtcInstant
 
 _INSTANT = UtcInstant()
 Rows = Sequence[tuple[Any, ...]]
+Columns = Sequence[Sequence[Any]]
+"""Rows the other way round, one column at least."""
 
 
 class Plain:
@@ -51,13 +53,24 @@ class Plain:
 
     def write(self, connection: Connection, rows: Rows) -> None:
         """Write ``rows``, whatever they hold: SQLite takes them one by one. Raises as ``rows``."""
+        self.write_columns(connection, _columns(rows))
+
+    def write_columns(self, connection: Connection, columns: Columns) -> None:
+        """``write`` the other way round."""
         if is_postgresql(connection):
-            self.changed(connection, _columns(rows))
+            self.changed(connection, list(map(list, columns)))
             return
         try:
-            driver_of(connection).executemany(self._sqlite, rows)
+            driver_of(connection).executemany(self._sqlite, zip(*columns, strict=True))
         except Exception as error:
             raise_as_sqlalchemy(connection, self._sqlite, error)
+
+    def write_for(self, connection: Connection, columns: Columns) -> None:
+        """``write_columns`` by a statement that takes them as ``rows_for`` gives them."""
+        if is_postgresql(connection):
+            self.changed(connection, list(map(list, columns)))
+        else:
+            self.changed(connection, (orjson.dumps(list(zip(*columns, strict=True))).decode(),))
 
     def _said(self, connection: Connection) -> str:
         return self._postgresql if is_postgresql(connection) else self._sqlite

@@ -2,7 +2,6 @@
 
 from collections.abc import Generator, Sequence
 from datetime import datetime, timedelta
-from itertools import repeat
 from typing import Any
 from uuid import uuid4
 
@@ -192,8 +191,8 @@ def write_batch(connection: Connection, holder: str, batch: BatchRecords, seal: 
     if _MOVE_HEAD.changed(connection, moved) != 1:
         raise LostLog(after.log_id)
     numbers = range(seal.first_sequence, seal.last_sequence + 1)
-    columns = (repeat(seal.log_id), numbers, batch.leaf_hashes, batch.leaves, actions, subjects)
-    _ADD_ENTRIES.write(connection, list(zip(*columns, strict=False)))
+    logs = [seal.log_id] * len(numbers)
+    _ADD_ENTRIES.write_columns(connection, (logs, numbers, batch.leaf_hashes, batch.leaves, actions, subjects))
     _ADD_SEAL.changed(connection, (seal.log_id, *sealed))
 
 

@@ -93,22 +93,27 @@ class AtRest:
 
 @dataclass(frozen=True, slots=True)
 class SealedTable:
-    """What of a table is sealed, and by which columns a row is known."""
+    """What of a table is sealed, and by which columns a row is known. ``places`` are what a column's values are bound
+    to before the row's key.
+    """
 
     columns: Mapping[str, SealedBytes]
     key: tuple[str, ...]
+    places: Mapping[str, str]
 
 
 @cache
 def sealed_table(table: Table) -> SealedTable:
     """What of ``table`` is sealed."""
     columns = {column.name: column.type for column in table.c if isinstance(column.type, SealedBytes)}
-    return SealedTable(columns, tuple(column.name for column in table.primary_key))
+    places = {name: f"{table.name}.{name}:" for name in columns}
+    return SealedTable(columns, tuple(column.name for column in table.primary_key), places)
 
 
 def context_of(table: Table, column: str, row: Mapping[str, Any]) -> str:
     """What a value is bound to; ``row`` has the primary key. Texts of a database hold no NUL, so it parts them."""
-    return f"{table.name}.{column}:" + "\0".join(str(row[name]) for name in sealed_table(table).key)
+    known = sealed_table(table)
+    return known.places[column] + "\0".join([str(row[name]) for name in known.key])
 
 
 def seal_values(sealer: Sealer, table: Table, values: Mapping[str, Any], key: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,10 +121,10 @@ def seal_values(sealer: Sealer, table: Table, values: Mapping[str, Any], key: Ma
 
     Raises ``KeyError`` where it is in neither, and what ``Sealer.seal`` raises.
     """
-    known = {**key, **values}
+    known = {**key, **values} if key else values
     sealed = dict(values)
     for name, kind in sealed_table(table).columns.items():
-        value = values.get(name)
+        value = sealed.get(name)
         if value is not None:
             sealed[name] = SealedValue(sealer.seal(kind.encode(value), context_of(table, name, known)))
     return sealed
@@ -140,12 +145,12 @@ def read_remembered(at_rest: AtRest, table: Table, name: str, row: KnownRow, par
 
     Once the key has changed it is opened as ever. Raises as ``Sealer.open``, and what ``parse`` raises.
     """
-    sealed = getattr(row, name)
-    place = context_of(table, name, {each: getattr(row, each) for each in sealed_table(table).key})
+    sealed, of_table = getattr(row, name), sealed_table(table)
+    place = of_table.places[name] + "\0".join([str(getattr(row, each)) for each in of_table.key])
     current = at_rest.sealer.is_current(sealed)
     known: T | None = at_rest.remembered.get(place, sealed) if current else None
     if known is None:
-        known = parse(_opened(at_rest.sealer, sealed_table(table).columns[name], sealed, place))
+        known = parse(_opened(at_rest.sealer, of_table.columns[name], sealed, place))
         if current:
             at_rest.remembered.keep(place, sealed, known)
     return known

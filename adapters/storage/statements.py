@@ -9,7 +9,7 @@ from adapters.storage.constant import Constant
 from adapters.storage.deferred import Change, Deferred
 from adapters.storage.plain import Plain, Rows
 from adapters.storage.sealed import AtRest, KnownRow, context_of, open_row, read_remembered, seal_values
-from adapters.storage.together import AddTogether, ChangeTogether, NamedRows, Together
+from adapters.storage.together import NamedRows, Together
 from gateway.crypto.keyed_digest import Use
 
 T = TypeVar("T")
@@ -92,7 +92,7 @@ class Statements:
         """
         if self._deferred is not None and self._wants_savepoint:
             self._deferred.add(statement, row)
-        elif isinstance(statement, AddTogether | ChangeTogether):
+        elif isinstance(statement, Together):
             self.write(statement, [row])
         else:
             self.execute(statement, row)

@@ -1,24 +1,35 @@
 """Rows of one table written by one statement, said to the drivers as they like it best (``adapters.storage.plain``).
 
 These rows are written with every outcome, event and receipt: SQLAlchemy's constructs would cost more than the database
-does. Values go through the columns' own types.
+does. Values go through the columns' own types, column by column, as PostgreSQL takes them.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
 
-from adapters.storage.plain import Plain
+from adapters.storage.plain import Columns, Plain
 
 NamedRows = Sequence[Mapping[str, Any]]
-Converter = Callable[[Any], Any] | None
+Converter = Callable[[Any], Any]
 
 
-class AddTogether:
+class Together(ABC):
+    """A change that is made of many rows at once."""
+
+    @abstractmethod
+    def write(self, connection: Connection, rows: NamedRows) -> None:
+        """Make it of ``rows``, one at least. Raises SQLAlchemy's ``DBAPIError`` family."""
+
+
+class AddTogether(Together):
     """New rows of ``table``; each has all of ``columns``, which are all of the table's by default."""
 
     def __init__(self, table: Table, *columns: str) -> None:
@@ -27,19 +38,36 @@ class AddTogether:
         into = f"INSERT INTO {table.name} ({', '.join(self._columns)})"
         marks = ", ".join("?" * len(self._columns))
         given = _arrays(table, self._columns)
-        self._statement = Plain(f"{into} VALUES ({marks})", f"{into} SELECT * FROM unnest({given})")  # noqa: S608 - names of ours
+        self._statement = Plain(
+            f"{into} VALUES ({marks})",
+            f"{into} SELECT * FROM unnest({given})",  # noqa: S608 - names of ours
+        )
 
     def write(self, connection: Connection, rows: NamedRows) -> None:
-        """Raises SQLAlchemy's ``DBAPIError`` family."""
-        self._statement.write(connection, _converted(self._table, self._columns, connection.dialect, rows))
+        """See ``Together``."""
+        self._statement.write_columns(connection, _by_column(self._table, self._columns, connection.dialect, rows))
 
 
-class ChangeTogether:
+class AddFound(Together):
+    """New rows of ``table`` that ``statement`` makes of what it finds for the ``given`` columns, none of them of bytes.
+
+    It takes the rows as ``Plain.write_for`` gives them.
+    """
+
+    def __init__(self, table: Table, given: Sequence[str], statement: Plain) -> None:
+        self._table, self._given, self._statement = table, tuple(given), statement
+
+    def write(self, connection: Connection, rows: NamedRows) -> None:
+        """See ``Together``."""
+        self._statement.write_for(connection, _by_column(self._table, self._given, connection.dialect, rows))
+
+
+class ChangeTogether(Together):
     """Changes of rows of ``table`` that are found by ``key``, one or more of its columns."""
 
     def __init__(self, table: Table, key: Sequence[str], changed: Sequence[str], emptied: Sequence[str] = ()) -> None:
         """Each row has ``key`` and ``changed``; columns that are ``emptied`` become NULL."""
-        self._table, self._key, self._columns = table, tuple(key), (*changed, *key)
+        self._table, self._key, self._columns = table, itemgetter(*key), (*changed, *key)
         name, columns = table.name, ", ".join(self._columns)
         empty = [f"{each} = NULL" for each in emptied]
         one = ", ".join([*(f"{each} = ?" for each in changed), *empty])
@@ -53,23 +81,32 @@ class ChangeTogether:
         )
 
     def write(self, connection: Connection, rows: NamedRows) -> None:
-        """Of two changes of one row the later holds. Raises SQLAlchemy's ``DBAPIError`` family."""
-        latest = {tuple(row[each] for each in self._key): row for row in rows}
-        given = _converted(self._table, self._columns, connection.dialect, list(latest.values()))
-        self._statement.write(connection, given)
+        """See ``Together``; of two changes of one row the later holds."""
+        latest = list({self._key(row): row for row in rows}.values())
+        self._statement.write_columns(connection, _by_column(self._table, self._columns, connection.dialect, latest))
 
 
-Together = AddTogether | ChangeTogether
-
-
-def _converted(table: Table, columns: tuple[str, ...], dialect: Dialect, rows: NamedRows) -> list[tuple[Any, ...]]:
-    converters = _converters(table, columns, dialect)
-    return [tuple(row[name] if convert is None else convert(row[name]) for name, convert in converters) for row in rows]
+def _by_column(table: Table, columns: tuple[str, ...], dialect: Dialect, rows: NamedRows) -> Columns:
+    """The rows' values as the driver takes them, a list for each of two columns or more."""
+    found: list[Sequence[Any]] = list(zip(*map(itemgetter(*columns), rows), strict=True))
+    for place, convert in _converters(table, columns, dialect):
+        found[place] = [convert(value) for value in found[place]]
+    return found
 
 
 @cache
-def _converters(table: Table, columns: tuple[str, ...], dialect: Dialect) -> tuple[tuple[str, Converter], ...]:
-    return tuple((name, table.c[name].type.dialect_impl(dialect).bind_processor(dialect)) for name in columns)
+def _converters(table: Table, columns: tuple[str, ...], dialect: Dialect) -> tuple[tuple[int, Converter], ...]:
+    """Of those columns alone whose values are not taken as they are."""
+    converters = ((place, _converter(table, name, dialect)) for place, name in enumerate(columns))
+    return tuple((place, convert) for place, convert in converters if convert is not None)
+
+
+def _converter(table: Table, name: str, dialect: Dialect) -> Converter | None:
+    kind = table.c[name].type
+    if isinstance(kind, TypeDecorator):  # ours: what they make of a value is what the drivers take
+        return partial(kind.process_bind_param, dialect=dialect)
+    convert: Converter | None = kind.dialect_impl(dialect).bind_processor(dialect)
+    return convert
 
 
 def _arrays(table: Table, columns: Sequence[str]) -> str:

@@ -41,7 +41,7 @@ class JudgedTime:
 
 def judge_time(claimed_at: datetime, heard_at: datetime, previous_at: datetime, tolerance: Tolerance) -> JudgedTime:
     """Judge ``claimed_at`` against ``heard_at`` and the counted time of the step before. ``ValueError`` if naive."""
-    if any(at.tzinfo is None for at in (claimed_at, heard_at, previous_at)):
+    if claimed_at.tzinfo is None or heard_at.tzinfo is None or previous_at.tzinfo is None:
         raise ValueError("times are aware")
     flags = []
     if claimed_at > heard_at + tolerance.ahead:

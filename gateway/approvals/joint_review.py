@@ -6,7 +6,7 @@ up to is read from all of them (``permit_states``).
 
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from gateway.approvals.errors import (
     OutcomeContradicts,
@@ -79,7 +79,10 @@ class Permit:
 
 @dataclass(frozen=True)
 class JointReview:
-    """A single intake. ``received_on`` is the day the application was received: the rules of that day judge it."""
+    """A single intake. ``received_on`` is the day the application was received: the rules of that day judge it.
+
+    ``derived`` is as a permit's.
+    """
 
     review_id: str
     opened_at: datetime
@@ -87,6 +90,10 @@ class JointReview:
     region: str
     voltage_v: int
     permits: tuple[Permit, ...]
+    derived: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+
+ReviewOrPermit = TypeVar("ReviewOrPermit", JointReview, Permit)
 
 
 def open_review(review: JointReview) -> JointReview:
@@ -115,7 +122,7 @@ def record_outcome(review: JointReview, outcome: Outcome, heard_at: datetime) ->
     if _is_repeated(permit, outcome):
         return review
     heard = (*permit.heard, HeardOutcome(outcome, heard_at))
-    return replace_permit(review, replace(permit, heard=tuple(sorted(heard, key=lambda each: each.outcome.sequence))))
+    return replace_permit(review, _changed(permit, heard=tuple(sorted(heard, key=_sequence_of))))
 
 
 def note_step(review: JointReview, permit_id: str, sequence: int) -> JointReview:
@@ -140,7 +147,18 @@ def commitment_permit(review: JointReview, permit_id: str) -> Permit:
 def replace_permit(review: JointReview, changed: Permit) -> JointReview:
     """The review with ``changed`` in the place of the permit of that id."""
     permits = tuple(changed if each.permit_id == changed.permit_id else each for each in review.permits)
-    return replace(review, permits=permits)
+    return _changed(review, permits=permits)
+
+
+def _changed(of: ReviewOrPermit, **members: Any) -> ReviewOrPermit:
+    """``replace`` at a quarter of its cost: each outcome makes a permit and a review anew. Nothing is derived yet."""
+    other = object.__new__(type(of))
+    other.__dict__.update(of.__dict__, derived={}, **members)
+    return other
+
+
+def _sequence_of(known: HeardOutcome) -> int:
+    return known.outcome.sequence
 
 
 def _heard_permit(review: JointReview, permit_id: str) -> Permit:

@@ -31,8 +31,8 @@ from gateway.approvals.permit_states import PermitState, ReviewStatus, permit_st
 from gateway.approvals.ports import (
     Department,
     HandlingStep,
+    HeldReview,
     KeptOutcome,
-    KeptReview,
     OutcomesTransaction,
     outcome_known,
     review_of,
@@ -48,6 +48,7 @@ from gateway.partners.directory import Directory, DirectorySnapshot
 from gateway.partners.model import KeyUse
 from gateway.records.entries import Fact, RecordEntry, digest
 from gateway.records.refusals import refusals_recorded
+from gateway.rounds import Round
 from gateway.transaction import Foreseen, Transactions
 from schemas.departments import OutcomeAcknowledged
 from schemas.events import EventType, PermitOutcome
@@ -61,6 +62,7 @@ _ALGORITHMS = frozenset({"ES256", "EdDSA", "SM2-SM3"})
 _REQUIRED = frozenset({"iss", "aud", "jti", "iat"})
 _SIGNING_TIMES = ("iat", "nbf", "exp")
 """Claims that tell when it was signed and not what: an outcome that is signed anew is the same outcome."""
+_PLAIN = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class OutcomeIntake:
         self._issuer = issuer
         self._make_id = make_id
         self._digests = digests
+        self._round = Round()
 
     async def receive(self, code: str, signed: bytes, at: datetime) -> OutcomeAcknowledged:
         """Take in the JWS ``signed`` that was pushed for department ``code``; answers once it is durable.
@@ -105,12 +108,13 @@ class OutcomeIntake:
         """
         partners = await self._directory.snapshot()
         department = self._participant(code, partners)
-        verified = self._authenticate(code, department, signed, partners, at)
-        facts: dict[str, Fact] = {"signed_sha256": digest(signed)}
+        verified = await self._round.run(lambda: self._authenticate(code, department, signed, partners, at))
+        signed_digest = digest(signed)
+        facts: dict[str, Fact] = {"signed_sha256": signed_digest}
         async with refusals_recorded(self._transactions, "outcome.refused", lambda: at, code, None, facts):
             said = department.read_outcome(verified.claims)
             content = self._digests.of(Use.OUTCOME, content_digest(verified.claims))
-            pushed = _Pushed(code, said, content, signed, digest(signed))
+            pushed = _Pushed(code, said, content, signed, signed_digest)
             looks = (review_of(said.permit_id), outcome_known(code, said.outcome_id))
             return await self._transactions.write(Foreseen(lambda tx: self._take(tx, pushed, at), looks))
 
@@ -171,7 +175,7 @@ class OutcomeIntake:
         )
 
     def _take_outcome(
-        self, tx: OutcomesTransaction, kept: KeptReview, pushed: _Pushed, outcome: Outcome, at: datetime
+        self, tx: OutcomesTransaction, kept: HeldReview, pushed: _Pushed, outcome: Outcome, at: datetime
     ) -> str:
         review = record_outcome(kept.review, outcome, at)
         tx.joint_reviews.put(review)
@@ -193,7 +197,7 @@ class OutcomeIntake:
 
     def _event_for_utility(
         self,
-        kept: KeptReview,
+        kept: HeldReview,
         review: JointReview,
         state: PermitState,
         standing: ReviewStatus,
@@ -242,7 +246,7 @@ def _policy(audience: str, code: str, max_age: timedelta, leeway: timedelta) -> 
 def content_digest(claims: Mapping[str, Any]) -> str:
     """SHA-256 over what a department says, whatever the order of its members; when it was signed is left out."""
     said = {name: claim for name, claim in claims.items() if name not in _SIGNING_TIMES}
-    return digest(json.dumps(said, sort_keys=True, separators=(",", ":")))
+    return digest(_PLAIN.encode(said))
 
 
 def _same_again(known: KeptOutcome, pushed: _Pushed) -> OutcomeAcknowledged:

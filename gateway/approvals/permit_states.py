@@ -217,7 +217,7 @@ def _read(permit: Permit, tolerance: Tolerance) -> PermitState:
         if outcome.outcome_id not in replaced_by:
             fold.take(outcome, counted_at)
         fold.granted_before = fold.granted_before or outcome.outcome is OutcomeKind.APPROVED
-    used = {known.outcome.sequence for known in permit.heard} | set(permit.noted)
+    used = {*[known.outcome.sequence for known in permit.heard], *permit.noted}
     return PermitState(
         status=fold.status(),
         standing=fold.standing,
@@ -225,12 +225,19 @@ def _read(permit: Permit, tolerance: Tolerance) -> PermitState:
         pauses=tuple(sorted((*fold.pauses, *fold.open.values()), key=lambda pause: pause.from_at)),
         superseded=frozenset(replaced_by),
         findings=tuple(fold.findings),
-        missing_sequences=tuple(n for n in range(1, max(used, default=0)) if n not in used),
+        missing_sequences=tuple([n for n in range(1, max(used, default=0)) if n not in used]),
     )
 
 
 def review_status(review: JointReview) -> ReviewStatus:
-    """What all permits of ``review`` add up to."""
+    """What all permits of ``review`` add up to; read once for each review."""
+    known: ReviewStatus | None = review.derived.get(_STATE)
+    if known is None:
+        known = review.derived[_STATE] = _status(review)
+    return known
+
+
+def _status(review: JointReview) -> ReviewStatus:
     statuses = [permit_state(permit).status for permit in review.permits]
     if any(status in REFUSED for status in statuses):
         return ReviewStatus.REJECTED
@@ -243,8 +250,10 @@ def review_status(review: JointReview) -> ReviewStatus:
 
 def _replaced_by(heard: tuple[HeardOutcome, ...]) -> dict[str, Outcome]:
     """Which outcome was superseded by which; only a higher sequence can supersede a lower one."""
-    by_id = {known.outcome.outcome_id: known.outcome for known in heard}
     replaced: dict[str, Outcome] = {}
+    if not _supersedes(heard):
+        return replaced
+    by_id = {known.outcome.outcome_id: known.outcome for known in heard}
     for known in heard:
         target = by_id.get(known.outcome.supersedes or "")
         if target is not None and target.sequence < known.outcome.sequence:
@@ -252,8 +261,15 @@ def _replaced_by(heard: tuple[HeardOutcome, ...]) -> dict[str, Outcome]:
     return replaced
 
 
+def _supersedes(heard: tuple[HeardOutcome, ...]) -> bool:
+    """Whether any names another, as few do."""
+    return bool([known for known in heard if known.outcome.supersedes is not None])
+
+
 def _replacing_nothing(heard: tuple[HeardOutcome, ...]) -> Iterator[Finding]:
     """Outcomes that name another which they cannot replace."""
+    if not _supersedes(heard):
+        return
     sequences = {known.outcome.outcome_id: known.outcome.sequence for known in heard}
     for known in heard:
         outcome = known.outcome
@@ -275,5 +291,6 @@ def _known_by(heard: tuple[HeardOutcome, ...]) -> list[datetime]:
     """When each had happened at the latest: when it, or any later one of the permit, was heard of."""
     known_by: list[datetime] = []
     for known in reversed(heard):
-        known_by.insert(0, min([known.heard_at, *known_by[:1]]))
+        known_by.append(min(known.heard_at, known_by[-1]) if known_by else known.heard_at)
+    known_by.reverse()
     return known_by

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -90,6 +90,14 @@ class KeptReview:
     review: JointReview
 
 
+class HeldReview(NamedTuple):
+    """What an outcome is taken into: a review that nobody else changes meanwhile, and whose it is."""
+
+    application_id: str
+    utility: str
+    review: JointReview
+
+
 @dataclass(frozen=True)
 class KeptOutcome:
     """A department's outcome as it came: ``signed`` is its JWS, byte for byte.
@@ -119,7 +127,7 @@ class JointReviewRepository(Protocol):
         """Like ``find_by_application``, and nobody else changes it until this unit of work is over."""
         ...
 
-    def find_by_permit_for_change(self, permit_id: str) -> KeptReview | None:
+    def find_by_permit_for_change(self, permit_id: str) -> HeldReview | None:
         """The review that the permit belongs to; nobody else changes it until this unit of work is over."""
         ...
 

@@ -1,17 +1,20 @@
-"""A joint review as plain JSON-serialisable data, for storage; times are RFC 3339 in UTC.
+"""A joint review as JSON, for storage; times are RFC 3339 in UTC.
 
-A permit that was read or written before, and is still the same, is written as it stood there.
+A permit that was read or written before, and is still the same, is written as it stood there: with each outcome that is
+heard its review is written whole.
 """
 
 from datetime import UTC, date, datetime
 from typing import Any, Final
+
+import orjson
 
 from gateway.approvals.joint_review import Commitment, HeardOutcome, JointReview, Outcome, Permit
 from schemas.departments import OutcomeKind, ReviewMode
 
 
 def to_json(review: JointReview) -> dict[str, Any]:
-    """The plain form of ``review``; ``from_json`` reads it back."""
+    """What ``orjson`` writes for ``review``; ``from_json`` reads it back."""
     return {
         "review_id": review.review_id,
         "opened_at": _text(review.opened_at),
@@ -37,10 +40,10 @@ def from_json(stored: dict[str, Any]) -> JointReview:
 _STORED: Final = "stored"
 
 
-def _permit_to_json(permit: Permit) -> dict[str, Any]:
-    stored: dict[str, Any] | None = permit.derived.get(_STORED)
-    if stored is None:
-        stored = permit.derived[_STORED] = _written(permit)
+def _permit_to_json(permit: Permit) -> orjson.Fragment:
+    stored: orjson.Fragment | dict[str, Any] | None = permit.derived.get(_STORED)
+    if not isinstance(stored, orjson.Fragment):
+        stored = permit.derived[_STORED] = _spelled(_written(permit) if stored is None else stored)
     return stored
 
 
@@ -120,6 +123,11 @@ def _heard_from_json(stored: dict[str, Any]) -> HeardOutcome:
         valid_until=date.fromisoformat(stored["valid_until"]) if stored["valid_until"] else None,
     )
     return HeardOutcome(outcome, datetime.fromisoformat(stored["heard_at"]))
+
+
+def _spelled(plain: dict[str, Any]) -> orjson.Fragment:
+    """Its bytes in a block of their own length: those that ``orjson`` answers lie in one of a kilobyte or more."""
+    return orjson.Fragment(bytes(memoryview(orjson.dumps(plain))))
 
 
 def _text(at: datetime) -> str:

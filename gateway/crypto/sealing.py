@@ -20,6 +20,7 @@ from cryptography.exceptions import InvalidTag
 
 from gateway.crypto.aead import NONCE_BYTES, Aead, Algorithm, aead, derive_key, require_available
 from gateway.errors import Indeterminate, Owner
+from gateway.ids import random_bytes
 from gateway.wording.phrases import Phrase
 
 KEY_BYTES: Final = 32
@@ -126,7 +127,7 @@ class Sealer:
         if working is None or working.key_id != key.key_id or working.left <= 0:
             working = self._working = _fresh_working_key(key, self._algorithm)
         working.left -= 1
-        header = working.prefix + os.urandom(NONCE_BYTES)
+        header = working.prefix + random_bytes()[:NONCE_BYTES]
         return header + working.cipher.encrypt(header[-NONCE_BYTES:], plain, header + context.encode())
 
     def open(self, sealed: bytes, context: str) -> bytes:
@@ -157,8 +158,14 @@ class Sealer:
         """Whether ``seal`` would seal it with the same key and algorithm today. False for format 0."""
         if sealed[:1] == UNSEALED:
             return False
+        key_id = self._keys.current().key_id
+        working = self._working
+        if working is not None and working.key_id == key_id and len(sealed) > HEADER_BYTES:
+            named = 2 + KEY_ID_BYTES
+            if sealed[:named] == working.prefix[:named]:  # as mostly
+                return True
         header = header_of(sealed)
-        return header.key_id == self._keys.current().key_id and header.algorithm is self._algorithm
+        return header.key_id == key_id and header.algorithm is self._algorithm
 
     def resealed(self, sealed: bytes, context: str) -> bytes:
         """The same plain bytes under today's key and algorithm; format 0 is sealed as it stands. Raises as ``open``."""

@@ -60,6 +60,16 @@ class WindowCounts(Storage, SlidingWindowCounterSupport):
         counter.current += amount
         return True
 
+    def has_room(self, key: str, limit: int, expiry: int) -> bool:
+        """Whether ``count`` would let one more of ``key`` in; counts nothing."""
+        counter = self._counters.get(key)
+        if counter is None:
+            return limit >= 1
+        now = time.time()
+        counter.turn(int(now / expiry))
+        share = 1 - (now / expiry) % 1
+        return int(counter.before * share + counter.current) + 1 <= limit
+
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
         """Count and seconds left of the window before, and of this one."""
         now = time.time()

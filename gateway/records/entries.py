@@ -91,8 +91,14 @@ def encode_entry(entry: RecordEntry) -> bytes:
     )
 
 
+_PLAIN = frozenset({str, int, bool, list, type(None)})
+"""Types of facts, as nearly all are."""
+
+
 def _require_facts(facts: Mapping[str, Fact]) -> None:
     for name, fact in facts.items():
+        if type(fact) in _PLAIN:
+            continue
         if isinstance(fact, float) or not isinstance(fact, str | int | list | None):
             raise ValueError(f"fact {name} is neither text, whole number, truth value, nothing nor a list of texts")
 

@@ -461,6 +461,21 @@ async def test_a_false_receipt_is_no_delivery(to_utility: Bench, check: str, fal
     assert error.outcome is (AttemptOutcome.UNKNOWN if unproven else AttemptOutcome.DECLINED)
 
 
+async def test_of_those_that_are_sent_side_by_side_only_a_false_receipt_is_none(webhook: Bench) -> None:
+    async def lie_of_one(got: Received) -> web.StreamResponse:
+        false = {"body_sha256": "0" * 64} if got.headers["webhook-id"] == "evt_3" else {}
+        return web.Response(body=webhook.utility.receipt(got, **false).encode())
+
+    webhook.receiver.behave = lie_of_one
+    events = [replace(webhook.event, event_id=f"evt_{number}") for number in range(8)]
+    answers = await asyncio.gather(*(webhook.channel.send(each, NOON) for each in events), return_exceptions=True)
+    unproven = [answer for answer in answers if isinstance(answer, NotDelivered)]
+    assert unproven == [answers[3]]
+    assert unproven[0].check == "webhook.receipt.body_sha256"
+    webhook.directory.set_endpoint(UTILITY, "webhook", webhook.receiver.url, "gone")  # its secret is taken away
+    assert (await webhook.unavailable()).check == "webhook.secret_missing"
+
+
 async def test_a_receipt_needs_a_key_registered_for_receipts(to_utility: Bench) -> None:
     to_utility.directory.keys.clear()
     to_utility.directory.add_key(UTILITY, to_utility.utility.key, KeyUse.CLIENT_AUTH)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -18,6 +19,8 @@ from gateway.approvals.errors import OutcomeContradicts, PermitNotFound
 from gateway.approvals.joint_review import note_step
 from gateway.approvals.permit_states import permit_state
 from gateway.notices.model import NoticeKind
+from gateway.notices.preferences import Preference, Way
+from gateway.notices.words import Tongue
 from tests.support.approvals import ROAD, ApprovalsRoom, approvals_room, intake, road_claims
 from tests.support.storage import AT_REST, NOON, opened
 
@@ -88,6 +91,19 @@ async def test_what_another_process_changed_is_seen_by_the_next_outcome(room: Ap
     assert permit_state(found).missing_sequences == (3, 4, 5, 6)
 
 
+async def test_of_two_changes_of_one_review_the_later_holds(room: ApprovalsRoom) -> None:
+    (permit,) = await permits_of(room, 1)
+
+    def twice(tx: Any) -> None:
+        once = note_step(tx.joint_reviews.find_by_permit_for_change(permit).review, permit, 5)
+        tx.joint_reviews.put(once)
+        tx.joint_reviews.put(note_step(once, permit, 7))
+
+    await room.transactions.write(twice)
+    kept = await room.transactions.read(lambda tx: tx.joint_reviews.find_by_application("app_0"))
+    assert kept.review.permits[0].noted == (5, 7)
+
+
 async def test_a_unit_that_failed_after_its_change_left_nothing_to_be_remembered(room: ApprovalsRoom) -> None:
     (permit,) = await permits_of(room, 1)
 
@@ -117,6 +133,22 @@ def test_what_is_looked_at_is_found_by_its_index(reader: Reader, keys: list[tupl
         plan = [step[-1] for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}")]
     assert plan
     assert not [step for step in plan if step.startswith("SCAN") and "VIRTUAL TABLE" not in step]
+
+
+async def test_of_a_batch_those_are_written_to_who_chose_a_way(room: ApprovalsRoom) -> None:
+    permits = await permits_of(room, 4)
+
+    def chosen(tx: Any) -> None:
+        for number in (1, 3):
+            to = Preference(f"app_{number}", Way.EMAIL, "someone@example.cn", Tongue.CHINESE, NOON)
+            tx.notice_sends.choose(to)
+
+    await room.transactions.write(chosen)
+    await asyncio.gather(*(room.push(ROAD, claims(permit, 1)) for permit in permits))
+    at, lease = room.clock.advance(hours=1), timedelta(minutes=1)
+    claimed = await room.transactions.write(lambda tx: tx.notice_sends.claim("one", at, lease, 10))
+    assert sorted(waiting.preference.application_id for waiting in claimed) == ["app_1", "app_3"]
+    assert {waiting.notice.kind for waiting in claimed} == {NoticeKind.PERMIT_ACCEPTED}
 
 
 async def test_what_is_refused_in_a_batch_leaves_nothing_and_takes_nothing_with_it(room: ApprovalsRoom) -> None:

@@ -329,3 +329,27 @@ def test_what_is_said_has_one_digest_whenever_and_however_it_was_signed() -> Non
     same = {"nested": {"b": 2, "a": 1}, "outcome": "approved", "iat": 9, "jti": "1"}
     assert content_digest(claims) == content_digest(same)
     assert content_digest(claims) != content_digest(same | {"outcome": "rejected"})
+
+
+async def test_each_of_those_that_are_proved_side_by_side_is_judged_by_itself(
+    room: ApprovalsRoom, permits: dict[str, str]
+) -> None:
+    good = [
+        (ROAD, room.sign(ROAD, road_claims(permits[ROAD], number, "accepted" if number == 1 else "approved", NOON)))
+        for number in (1, 2)
+    ]
+    forged = sign_jws(road_claims(permits[ROAD], 3, "approved", NOON), es256_key("planning-1"), "approval-outcome+jwt")
+    elsewhere = (PLANNING, room.sign(ROAD, road_claims(permits[ROAD], 4, "approved", NOON)))
+    pushed = [good[0], (ROAD, forged.encode()), elsewhere, good[1]]
+    answers = await asyncio.gather(
+        *(room.outcomes.receive(code, signed, room.clock()) for code, signed in pushed), return_exceptions=True
+    )
+    assert [type(answer).__name__ for answer in answers] == [
+        "OutcomeAcknowledged",
+        "OutcomeNotAuthentic",
+        "OutcomeNotAuthentic",
+        "OutcomeAcknowledged",
+    ]
+    room.directory.keys[ROAD].clear()  # withdrawn: the next round knows
+    with pytest.raises(OutcomeNotAuthentic):
+        await room.outcomes.receive(*good[0], room.clock())

@@ -99,6 +99,29 @@ def test_the_current_key_seals_and_every_known_one_opens() -> None:
     assert sealer(NEW).open(anew, CONTEXT) == PLAIN
 
 
+def test_what_is_current_changes_with_the_key_at_once_and_is_asked_of_sealed_values_alone() -> None:
+    keys = [OLD]
+
+    class Keys:
+        def current(self) -> DataKey:
+            return keys[-1]
+
+        def find(self, key_id: str) -> DataKey | None:
+            return next((key for key in keys if key.key_id == key_id), None)
+
+    one = Sealer(Keys())
+    old = one.seal(PLAIN, CONTEXT)
+    assert one.is_current(old)
+    keys.append(NEW)
+    assert not one.is_current(old)
+    new = one.seal(PLAIN, CONTEXT)
+    assert (one.is_current(old), one.is_current(new)) == (False, True)
+    keys.pop()
+    assert (one.is_current(old), one.is_current(new)) == (True, False)
+    with pytest.raises(StoredDataUnreadable):
+        one.is_current(old[: HEADER_BYTES - 1])
+
+
 def test_exactly_the_key_that_it_names_is_tried() -> None:
     impostor = DataKey(NEW.key_id, b"x" * 32)
     assert refusal(sealer(impostor, OLD), sealer(NEW).seal(PLAIN, CONTEXT)).check == "at_rest.tampered"

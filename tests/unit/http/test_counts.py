@@ -29,7 +29,8 @@ def test_every_answer_is_the_librarys(limit: str, steps: list[tuple[float, str, 
     item, now = parse(limit), START
     with patch("limits.storage.memory.threading.Timer"), patch("time.time") as clock:
         clock.return_value = now
-        ours, theirs = (SlidingWindowCounterRateLimiter(each) for each in (WindowCounts(), MemoryStorage()))
+        counts = WindowCounts()
+        ours, theirs = (SlidingWindowCounterRateLimiter(each) for each in (counts, MemoryStorage()))
         for pause, who, what, amount in steps:
             now += pause
             clock.return_value = now
@@ -37,6 +38,8 @@ def test_every_answer_is_the_librarys(limit: str, steps: list[tuple[float, str, 
                 assert ours.hit(item, who, cost=amount) == theirs.hit(item, who, cost=amount)
             elif what == "test":
                 assert ours.test(item, who, cost=amount) == theirs.test(item, who, cost=amount)
+                room = counts.has_room(item.key_for(who), item.amount, item.get_expiry())
+                assert room == theirs.test(item, who)
             else:
                 assert ours.get_window_stats(item, who).remaining == theirs.get_window_stats(item, who).remaining
 
@@ -63,3 +66,17 @@ def test_a_cleared_key_begins_anew() -> None:
     assert [limiter.hit(item, "caller") for _ in range(2)] == [True, False]
     limiter.clear(item, "caller")
     assert limiter.hit(item, "caller")
+
+
+def test_there_is_room_exactly_as_long_as_one_more_would_be_counted() -> None:
+    counts, found = WindowCounts(), []
+    with patch("time.time", return_value=START) as clock:
+        for second in range(0, 240, 5):
+            clock.return_value = START + second
+            found.append(counts.has_room("caller", 5, 60))
+            assert found[-1] == counts.count("caller", 5, 60)
+        assert set(found) == {True, False}
+        while counts.count("caller", 5, 60):
+            pass
+        clock.return_value = START + 1000  # what was counted is long over
+        assert counts.has_room("caller", 5, 60)
