@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.databases import Databases
 
-PATHS = ("1b", "1c", "1d", "3", "4", "2")
+PATHS = ("1b", "1c", "1d", "2", "3", "4")
 FIGURES = ("gateway_per_cpu_s", "limit_per_cpu_s", "gateway_per_s", "limit_per_s", "p50_ms", "p99_ms", "resident_mb")
 
 

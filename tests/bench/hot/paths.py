@@ -26,11 +26,14 @@ PATHS: dict[str, HotPath] = {
     "1b": LicencePath("verified licence, proof verified, token known, copy at hand"),
     "1c": LivePath("verified licence, fetched from its source"),
     "1d": LivePath("verified licence, fetched from its source, SM2 seals", sm2=True),
+    "2": OutcomePath(),
     "3": ProgressPath("progress page"),
     "4": IntakePath("intake: begun, shown, confirmed"),
-    "2": OutcomePath(),
 }
-"""By path id, in the order in which they are measured. A further path is one line here."""
+"""By path id, in the order in which they are measured: an intake's events would be delivered, and counted, by path 2.
+
+A further path is one line here.
+"""
 CONNECTIONS = 32
 MANY_CONNECTIONS = {"1b": (1, 32, 64, 256)}
 """Where the number of connections is varied too."""
