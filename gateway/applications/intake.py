@@ -10,8 +10,9 @@
 """
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
+from datetime import date, datetime
 
 from gateway.applications.agent_authority import AgentAuthorities
 from gateway.applications.confirmation import (
@@ -27,6 +28,7 @@ from gateway.applications.customer_classes import derive_class
 from gateway.applications.disclosure_rules import needed_names
 from gateway.applications.errors import IntakeMismatch, IntakeUnknown, ReviewUnderWay, TooManyIntakes
 from gateway.applications.first_stage import documents_of_first_stage
+from gateway.applications.found_documents import FoundDocument
 from gateway.applications.model import Demand, IntakeKind, Party
 from gateway.applications.places import require_county
 from gateway.applications.ports import IntakeTransaction
@@ -132,19 +134,7 @@ class IntakeService:
             expires_at=now + INTAKE_LIVES,
             derivation=derivation,
             documents=documents,
-            disclosed={
-                document.row.document.value: sorted(
-                    agreed_fields(
-                        (each for code in utilities for each in snapshot.agreements.get(code, ())),
-                        PURPOSE,
-                        document.row.document.value,
-                        demand.region,
-                        on,
-                    )
-                    & needed_names(PURPOSE, document.row.stage, document.row.document.value, on, demand.region)
-                )
-                for document in documents
-            },
+            disclosed=_disclosed(documents, utilities, snapshot, demand.region, on),
             utilities=utilities,
             findings=consistency_of(party, demand.region, documents, authority),
         )
@@ -294,6 +284,21 @@ def _party(applicant: VerifiedApplicant, address: str | None) -> Party:
         method=applicant.method.value,
         address=address,
     )
+
+
+def _disclosed(
+    documents: Sequence[FoundDocument], utilities: Sequence[str], snapshot: DirectorySnapshot, region: str, on: date
+) -> dict[str, list[str]]:
+    """By document, the fields that would leave on ``on``: agreed with one of ``utilities``, and needed at the stage."""
+    agreements = [each for code in utilities for each in snapshot.agreements.get(code, ())]
+    return {
+        kind: sorted(
+            agreed_fields(agreements, PURPOSE, kind, region, on)
+            & needed_names(PURPOSE, document.row.stage, kind, on, region)
+        )
+        for document in documents
+        for kind in [document.row.document.value]
+    }
 
 
 def _require_room(tx: IntakeTransaction, holder_digest: str, now: datetime) -> None:
