@@ -74,7 +74,7 @@ class RateLimits:
         """Count one request of an authenticated partner. Raises ``RateLimited``."""
         limit, code = self._partner_limit, caller.partner_code
         # What ``self._limiter.hit`` does, but for spelling out the partner's key with each request.
-        if not self._counts.count(_key(limit, _PARTNER, code), limit.amount, self._partner_expiry):
+        if not self._counts.count(_partner_key(limit, code), limit.amount, self._partner_expiry):
             raise self._refused(limit, _PARTNER, code)
 
     def limit_of(self, use: str, otherwise: RateLimitItem) -> RateLimitItem:
@@ -87,8 +87,7 @@ class RateLimits:
 
     def require(self, limit: RateLimitItem, use: str, who: str) -> None:
         """Raises ``RateLimited`` where ``who`` has nothing left of ``limit``; counts nothing."""
-        # What ``self._limiter.test`` does, but for spelling out the key with each request.
-        if not self._counts.has_room(_key(limit, use, who), limit.amount, limit.get_expiry()):
+        if not self._counts.has_room(limit.key_for(use, who), limit.amount, limit.get_expiry()):
             raise self._refused(limit, use, who)
 
     def hit(self, limit: RateLimitItem, use: str, who: str) -> None:
@@ -108,8 +107,9 @@ class RateLimits:
 
 
 @lru_cache(1024)
-def _key(limit: RateLimitItem, use: str, who: str) -> str:
-    return limit.key_for(use, who)
+def _partner_key(limit: RateLimitItem, code: str) -> str:
+    """Of partners alone: the address of anybody else is remembered no longer than it counts."""
+    return limit.key_for(_PARTNER, code)
 
 
 class RateLimit:
