@@ -41,7 +41,7 @@ class Breaker:
         """Where it stands at ``now``."""
         if not self.openings:
             return BreakerState.CLOSED
-        return BreakerState.OPEN if now - self.opened_at < self.wait_s else BreakerState.HALF_OPEN
+        return BreakerState.OPEN if now < self.opened_at + self.wait_s else BreakerState.HALF_OPEN
 
     @property
     def wait_s(self) -> float:

@@ -86,3 +86,11 @@ def test_what_was_sent_before_it_opened_does_not_prolong_the_wait() -> None:
     assert breaker.failed_once(11.0, probe=False) == breaker
     assert breaker.state(11.9) is BreakerState.OPEN
     assert breaker.state(12.0) is BreakerState.HALF_OPEN
+
+
+def test_it_is_over_at_the_instant_that_it_names_whatever_floats_make_of_it() -> None:
+    """98.72… + 30 - 98.72… is less than 30."""
+    opened_at = 98.72019056114904
+    policy = BreakerPolicy(failures=3, probes=2, wait_s=30.0, longest_wait_s=30.0)
+    breaker = Breaker(policy, failed=3, openings=1, opened_at=opened_at)
+    assert breaker.state(opened_at + breaker.wait_s) is BreakerState.HALF_OPEN
