@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("--connections", action="append", type=int, help="32, and more of 1b; may be repeated")
     parser.add_argument("--open-loop", action="append", type=float, help="share of the closed rate; 0.5 and 0.7")
     parser.add_argument("--closed", action="store_true", help="no open loop")
-    parser.add_argument("--slice", type=float, default=1.0, help="CPU time of one slice of a path")
+    parser.add_argument("--slice", type=float, default=0.5, help="CPU time of one slice of a path")
     parser.add_argument("--pairs", type=int, default=20, help="pairs of slices of a path, of layers")
     parser.add_argument("--applications", type=int, default=60, help="applications that are asked about")
     parser.add_argument("--requests", type=int, default=100_000, help="over how many of them memory is watched")

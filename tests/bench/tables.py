@@ -121,7 +121,8 @@ def _open_loop(paths: dict[str, list[Figures]]) -> Iterator[str]:
 def _machine(machine: Figures) -> Iterator[str]:
     databases, load = machine["databases"], f"load {machine['load_1m']:.1f}"
     yield f"{machine['at']}: {machine['cores']} × {machine['cpu']}, {load}, Linux {machine['kernel']}"
-    yield f"Python {machine['python']}, " + ", ".join(f"{name} {each}" for name, each in machine["libraries"].items())
+    yield f"Python {machine['python']}, {machine['python_call_ns']} ns a call"
+    yield ", ".join(f"{name} {each}" for name, each in machine["libraries"].items())
     yield f"SQLite {databases['sqlite']['version']}, {databases['sqlite']['fsyncs_per_s']:,} fsyncs a second"
     if found := databases.get("postgresql"):
         yield f"PostgreSQL {found['version']}, {found['commits_per_s']:,} commits of one row a second"

@@ -204,6 +204,7 @@ def test_the_layers_of_the_record_come_one_by_one(tmp_path: Path) -> None:
 def test_the_machine_is_described(tmp_path: Path) -> None:
     told = surroundings.described(tmp_path, None)
     assert told["databases"]["sqlite"]["fsyncs_per_s"] > 0
+    assert told["python_call_ns"] > 0
     assert set(told["libraries"]) == set(surroundings.LIBRARIES)
     assert list(tmp_path.iterdir()) == []
 
