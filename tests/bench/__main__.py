@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ def _layers(arguments: argparse.Namespace, directory: Path) -> dict[str, Any]:
     return {"layers": found}
 
 
-def _on_a_stand(arguments: argparse.Namespace, names: Sequence[str], directory: Path) -> dict[str, Any]:
+def _on_a_stand(arguments: argparse.Namespace, names: Sequence[str], directory: Path) -> Iterator[dict[str, Any]]:
     every: dict[str, Sequence[int]] = dict.fromkeys(paths.PATHS, arguments.connections or (paths.CONNECTIONS,))
     wanted = Wanted(
         (arguments.path or list(paths.PATHS)) if "paths" in names else [],
@@ -82,16 +82,17 @@ def _machine(arguments: argparse.Namespace, directory: Path) -> dict[str, Any]:
     return {"machine": surroundings.described(directory, None)}
 
 
-def _measured(arguments: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+def _measured(arguments: argparse.Namespace, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """One part after the other; the machine is described before it has worked for any of them."""
+    on_a_stand = [name for name in names if name in ON_A_STAND]
+    if not on_a_stand and "layers" not in names:
+        return
     with tempfile.TemporaryDirectory() as directory:
+        yield _machine(arguments, Path(directory))
         if "layers" in names:
-            told |= _layers(arguments, Path(directory))
-        if on_a_stand := [name for name in names if name in ON_A_STAND]:
-            told |= _on_a_stand(arguments, on_a_stand, Path(directory))
-        if told:
-            told |= _machine(arguments, Path(directory))
-    return told
+            yield _layers(arguments, Path(directory))
+        if on_a_stand:
+            yield from _on_a_stand(arguments, on_a_stand, Path(directory))
 
 
 def _growth(arguments: argparse.Namespace) -> None:
@@ -102,6 +103,13 @@ def _growth(arguments: argparse.Namespace) -> None:
             found.append(each)
             growth.write(GROWTH_OUT, [each])
     say(growth.table(found))
+
+
+def _keep(out: Path, told: dict[str, Any]) -> None:
+    """At once: what was measured stays where a later part fails."""
+    before = json.loads(out.read_text("utf-8")) if out.exists() else {}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(tables.merged(before, told), indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 def main() -> None:
@@ -133,13 +141,12 @@ def main() -> None:
         _signatures(arguments)
     if GROWTH in names:
         _growth(arguments)
-    told = _measured(arguments, names)
     out: Path = arguments.out
-    if told:
-        before = json.loads(out.read_text("utf-8")) if out.exists() else {}
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(tables.merged(before, told), indent=1, ensure_ascii=False) + "\n", "utf-8")
-    if told or TABLES in names:
+    measured = False
+    for told in _measured(arguments, names):
+        measured = True
+        _keep(out, told)
+    if measured or TABLES in names:
         for row in tables.rows(json.loads(out.read_text("utf-8"))):
             say(row)
 

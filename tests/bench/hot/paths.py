@@ -39,19 +39,17 @@ MANY_CONNECTIONS = {"1b": (1, 32, 64, 256)}
 """Where the number of connections is varied too."""
 
 
-def measure(directory: Path, wanted: Wanted, say: Callable[[str], None]) -> dict[str, Any]:
-    """Everything that is wanted, database after database, as ``build/bench.json`` holds it. Raises ``SpeedBought``."""
-    told: dict[str, list[Any]] = {}
+def measure(directory: Path, wanted: Wanted, say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
+    """Everything that is wanted, each database's once it is audited, as ``build/bench.json`` holds it.
+
+    Raises ``SpeedBought``.
+    """
     for database in wanted.databases:
         try:
             with _databases(directory / database) as make:
-                found = asyncio.run(_on(directory / database, database, make, wanted, say))
+                yield asyncio.run(_on(directory / database, database, make, wanted, say))
         except pytest.skip.Exception as skipped:
             say(f"{database}: left out, {skipped}")
-            continue
-        for key, figures in found.items():
-            told.setdefault(key, []).extend(figures)
-    return told
 
 
 @contextmanager
