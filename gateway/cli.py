@@ -29,6 +29,7 @@ def serve() -> None:
 
     from adapters.listening import AddressUnavailable, listen
     from gateway.commands.session import fail, settings_or_exit
+    from gateway.http.serving import ServingConfig
     from gateway.preflight import refuse_bad_start
     from gateway.start_refusals import StartRefused
 
@@ -38,7 +39,7 @@ def serve() -> None:
         listener = listen(settings.host, settings.port)
     except (StartRefused, AddressUnavailable) as error:
         raise fail(str(error)) from None
-    config = uvicorn.Config(
+    config = ServingConfig(
         "gateway.cli:serving",
         factory=True,
         http="gateway.http.protocol:LaneProtocol",
@@ -380,7 +381,6 @@ def _instant(text: str | None) -> datetime:
 
 def serving() -> object:
     """The ASGI application of one serving process. Raises ``SettingsError``."""
-    leave_out_extras()
     from gateway.main import create_app_from_environment
 
     return create_app_from_environment()

@@ -100,11 +100,12 @@ def _paths(paths: dict[str, list[Figures]]) -> Iterator[str]:
 def _open_loop(paths: dict[str, list[Figures]]) -> Iterator[str]:
     yield from _table(
         "open loop",
-        ("path", "database", "of the closed rate", "arriving a second", "p50 ms", "p99 ms", "p99 ÷ p50"),
+        ("path", "database", "connections", "of the closed rate", "arriving a second", "p50 ms", "p99 ms", "p99 ÷ p50"),
         [
             (
                 path,
                 each["database"],
+                each["connections"],
                 f"{seen['share']:.0%}",
                 f"{seen['per_s']:,.0f}",
                 f"{seen['p50_ms']:.1f}",

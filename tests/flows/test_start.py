@@ -66,12 +66,12 @@ def refusal(command: str, environment: Environment) -> str:
 
 
 @contextlib.contextmanager
-def running(command: str, environment: Environment, log: Path) -> Iterator[None]:
-    """Started, and at the end told to stop: then it ends with 0."""
+def running(command: str, environment: Environment, log: Path) -> Iterator[int]:
+    """Started, and at the end told to stop: then it ends with 0. Its process id."""
     with log.open("w") as stream:
         process = start(command, environment, stdout=stream, stderr=stream)
     try:
-        yield
+        yield process.pid
         process.send_signal(signal.SIGTERM)
         assert process.wait(ENDS_WITHIN) == 0, log.read_text("utf-8")
     finally:
@@ -185,8 +185,10 @@ def test_two_processes_serve_and_each_writes_a_log_of_its_own(
             "BANDIAN_IDENTITY_PROVIDER__ISSUER": provider.url,
         }
         gateway = f"http://127.0.0.1:{environment['BANDIAN_PORT']}"
-        with running("serve", environment, tmp_path / "log"), psycopg.connect(url, autocommit=True) as database:
+        served, connected = running("serve", environment, tmp_path / "log"), psycopg.connect(url, autocommit=True)
+        with served as supervisor, connected as database:
             eventually(lambda: serves(environment), seconds=ENDS_WITHIN)
+            assert extras_mapped(supervisor) == []
 
             def both_wrote() -> bool:
                 asyncio.run(fail_sessions(gateway, 16))
@@ -197,6 +199,17 @@ def test_two_processes_serve_and_each_writes_a_log_of_its_own(
             holders = database.execute("SELECT count(DISTINCT holder) FROM record_logs").fetchone()
             assert holders == (2,)
         assert "2 本日志" in audited(environment)
+
+
+def extras_mapped(supervisor: int) -> list[str]:
+    """What the processes of ``supervisor`` have in memory of an extension that no serving process needs."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # gone, or another user's
+            parent = int((process / "stat").read_text("utf-8").rpartition(")")[2].split()[1])
+            if parent == supervisor:
+                found += [line for line in (process / "maps").read_text("utf-8").splitlines() if "_greenlet" in line]
+    return found
 
 
 def no_answer(_: Asked) -> Answer:
