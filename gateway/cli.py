@@ -29,8 +29,8 @@ def serve() -> None:
 
     from adapters.listening import AddressUnavailable, listen
     from gateway.commands.session import fail, settings_or_exit
-    from gateway.http.serving import ServingConfig
     from gateway.preflight import refuse_bad_start
+    from gateway.serving import ServingConfig
     from gateway.start_refusals import StartRefused
 
     settings = settings_or_exit()

@@ -10,7 +10,7 @@ import pytest
 
 SERVES = """
 import asyncio, json, sys
-from gateway.http.serving import ServingConfig
+from gateway.serving import ServingConfig
 
 config = ServingConfig("gateway.cli:serving", factory=True, http="gateway.http.protocol:LaneProtocol", ws="none")
 config.load()
