@@ -1,8 +1,10 @@
 """Which core a process runs on, and what it used."""
 
+import gc
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _USABLE = sorted(os.sched_getaffinity(0))
@@ -22,6 +24,19 @@ def pin(core: int, pid: int = 0) -> None:
     for process in (pid, *children_of(pid)):
         for task in Path(f"/proc/{process}/task").iterdir():
             os.sched_setaffinity(int(task.name), {core})
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """No collection of garbage in this process, the load generator: one takes tenths of a second with all it prepared.
+
+    Whatever is due then would be sent late, and be told as the latency of who is asked.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def children_of(pid: int) -> list[int]:

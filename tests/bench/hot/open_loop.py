@@ -9,6 +9,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tests.bench.hot.machine import uncollected
 from tests.bench.hot.pool import Answered, Pool
 from tests.bench.hot.wire import ANSWERS_WITHIN, Exchange
 
@@ -55,15 +56,16 @@ async def arrive(port: int, exchanges: Sequence[Exchange], share: float, per_s: 
         return ended
 
     began = due = loop.time()
-    for exchange in exchanges:
-        due += chance.expovariate(per_s)
-        if (early := due - loop.time()) > 0:
-            await asyncio.sleep(early)
-        pool.begin(exchange, ending(due))
-        if done.done():
-            break
     try:
-        await asyncio.wait_for(done, ANSWERS_WITHIN)
+        with uncollected():
+            for exchange in exchanges:
+                due += chance.expovariate(per_s)
+                if (early := due - loop.time()) > 0:
+                    await asyncio.sleep(early)
+                pool.begin(exchange, ending(due))
+                if done.done():
+                    break
+            await asyncio.wait_for(done, ANSWERS_WITHIN)
     finally:
         pool.close()
     seconds = loop.time() - began

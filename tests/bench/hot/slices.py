@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from tests.bench.hot.machine import cpu_seconds, resident_mb
+from tests.bench.hot.machine import cpu_seconds, resident_mb, uncollected
 from tests.bench.hot.open_loop import Arrivals
 from tests.bench.hot.wire import Exchange, Fleet
 from tests.bench.paired import Comparison
@@ -36,7 +36,8 @@ class Side:
         """Answers a CPU-second, answers a second, and the last of them."""
         requests = await self.make(count)
         before = cpu_seconds(self.pids)
-        answered = await self.fleet.ask(requests)
+        with uncollected():
+            answered = await self.fleet.ask(requests)
         used = cpu_seconds(self.pids) - before
         self.took += answered.took
         self.answered += count
