@@ -1,7 +1,9 @@
 """The bench measures what it says: work that is not done is noticed, and every figure is there. No time is asserted."""
 
 import asyncio
-from collections.abc import Generator
+import json
+import sys
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from gateway.records.entries import RecordEntry
 from mock_services.demo.processes import free_port
 from tests.bench import __main__ as bench
 from tests.bench import claims, layers, tables
-from tests.bench.hot import memory, open_loop, recorded, slices, surroundings, wire
+from tests.bench.hot import memory, open_loop, paths, recorded, slices, surroundings, wire
 from tests.bench.hot.limit_store import open_store
 from tests.bench.paired import compare
 from tests.bench.signatures import bare_evp
@@ -207,6 +209,21 @@ def test_the_machine_is_described(tmp_path: Path) -> None:
     assert told["python_call_ns"] > 0
     assert set(told["libraries"]) == set(surroundings.LIBRARIES)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_measured_is_kept_where_a_later_part_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def measure(*_: object) -> Iterator[dict[str, object]]:
+        yield {"memory": [{"database": "sqlite", "requests": 8}]}
+        raise RuntimeError("the other database")
+
+    out = tmp_path / "bench.json"
+    monkeypatch.setattr(paths, "measure", measure)
+    monkeypatch.setattr(sys, "argv", ["bench", "memory", "--database", "sqlite", "--out", str(out)])
+    with pytest.raises(RuntimeError, match="the other database"):
+        bench.main()
+    told = json.loads(out.read_text("utf-8"))
+    assert told["memory"] == [{"database": "sqlite", "requests": 8}]
+    assert told["machine"]["python_call_ns"] > 0
 
 
 def test_memory_that_grows_has_a_slope() -> None:

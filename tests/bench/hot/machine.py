@@ -28,9 +28,9 @@ def pin(core: int, pid: int = 0) -> None:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """No collection of garbage in this process, the load generator: one takes tenths of a second with all it prepared.
+    """No collection of garbage in this process, the load generator: it would walk through all that was prepared.
 
-    Whatever is due then would be sent late, and be told as the latency of who is asked.
+    Whatever is due meanwhile would be sent late, and be told as the latency of who is asked.
     """
     gc.disable()
     try:
