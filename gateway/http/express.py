@@ -18,6 +18,8 @@ from gateway.http.metrics import ROUTE_KEY
 from gateway.http.observe import OBSERVED_KEY, REQUEST_ID_HEADER, Observer, request_id_of
 from gateway.http.problems import error_response
 
+Headers = Sequence[tuple[bytes, bytes]]
+"""Names in lower case, and values."""
 JSON: Final = b"application/json"
 REFUSED_KEY: Final = "bandian.refused"
 """Where the scope of a request keeps what the lane's services raised, for the ordinary way to tell."""
@@ -82,7 +84,7 @@ class ExpressLane:
     """ASGI application before ``further``, which answers all that is not taken; ``app`` is whose services are called.
 
     ``headers`` are those that every answer bears. A server that has whole requests in hand may ask without ASGI:
-    ``route_of``, ``answer``, ``end``.
+    ``route_for``, ``answer``, ``end``.
     """
 
     def __init__(
@@ -99,7 +101,8 @@ class ExpressLane:
         self.headers = list(headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route = self.route_of(scope)
+        left = scope["type"] != "http" or LEFT_KEY in scope
+        route = None if left else self.route_for(scope["method"], scope["path"], scope["headers"])
         if route is None:
             await self._further(scope, receive, send)
             return
@@ -120,16 +123,16 @@ class ExpressLane:
         finally:
             self.end(scope, route)
 
-    def route_of(self, scope: Scope, longest: int | None = None) -> ExpressRoute | None:
+    def route_for(self, method: str, path: str, headers: Headers, longest: int | None = None) -> ExpressRoute | None:
         """Whose request this is, as far as method, path and headers tell; None where the framework is to read it.
 
         ``longest`` is how many bytes the server takes at once, where that is less than what the lane takes.
         """
-        route = self._routes.find(scope["path"])
-        if route is None or scope["method"] != route.method or LEFT_KEY in scope:
+        route = self._routes.find(path)
+        if route is None or method != route.method:
             return None
         limit = self._limit if longest is None else min(longest, self._limit)
-        return route if _is_plain(scope, route.taken_as, limit) else None
+        return route if _is_plain(headers, route.taken_as, limit) else None
 
     async def answer(self, scope: Scope, route: ExpressRoute, body: bytes) -> bytes | None:
         """The answer to a whole request, to be sent and then ``end``ed; None where the ordinary way is to tell it."""
@@ -171,10 +174,10 @@ class Refusals:
             raise refusal
 
 
-def _is_plain(scope: Scope, media_type: bytes, limit: int) -> bool:
+def _is_plain(headers: Headers, media_type: bytes, limit: int) -> bool:
     """One Content-Type, and that ``media_type``, and a length that may be; the rest the framework reads."""
     types = lengths = 0
-    for name, value in scope["headers"]:
+    for name, value in headers:
         if name == b"content-type":
             types += 1 if value == media_type else 2
         elif name == b"content-length":

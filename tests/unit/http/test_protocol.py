@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.caller import Caller, ProofUse
@@ -21,7 +22,7 @@ from gateway.errors import Owner
 from gateway.http.app import HttpApp
 from gateway.http.callers import Doorkeeper
 from gateway.http.door import hang_door
-from gateway.http.limits import RateLimits
+from gateway.http.limits import RateLimits, peer_of
 from gateway.http.metrics import HttpMetrics
 from gateway.http.protocol import LaneProtocol
 from gateway.http.services import Services, publish
@@ -83,14 +84,27 @@ class Served:
         return told
 
 
+class WhoAsks:
+    """An express route that answers the address that its caller has."""
+
+    method, path, status = "POST", "/who", 200
+    taken_as, media_type = b"application/json", b"text/plain"
+
+    def take(self, body: bytes) -> bytes:
+        return body
+
+    async def answer(self, scope: Scope, asked: bytes) -> bytes:
+        return peer_of(scope).encode()
+
+
 @contextlib.asynccontextmanager
-async def served(protocol: type[asyncio.Protocol]) -> AsyncIterator[Served]:
+async def served(protocol: type[asyncio.Protocol], *, behind_proxy: bool = False) -> AsyncIterator[Served]:
     app, service, metrics = HttpApp(docs_url=None, redoc_url=None), Answering(), HttpMetrics()
     services = Services(Doorkeeper(NamedGate(), SetClock(), PUBLIC_URL), RateLimits())
     services._by_type[LicenceService] = service
     publish(app, services)
     app.include_router(router)
-    hang_door(app, metrics, https=True, max_body_bytes=MOST_BODY, express=[ExpressLicences()])
+    hang_door(app, metrics, https=True, max_body_bytes=MOST_BODY, express=[ExpressLicences(), WhoAsks()])
     config = uvicorn.Config(
         app,
         http=protocol,
@@ -99,6 +113,8 @@ async def served(protocol: type[asyncio.Protocol]) -> AsyncIterator[Served]:
         access_log=False,
         server_header=False,
         ws="none",
+        proxy_headers=behind_proxy,
+        forwarded_allow_ips="127.0.0.1",
         timeout_graceful_shutdown=5,
     )
     server = uvicorn.Server(config)
@@ -210,6 +226,15 @@ async def test_one_that_is_asked_while_the_other_is_answered_waits_for_its_turn(
         first, second, _ = alike(await asking)
         assert first[0] == b"HTTP/1.1 200 OK"
         assert second[0].startswith(b"HTTP/1.1 422 ")
+
+
+@pytest.mark.parametrize("behind_proxy", [False, True])
+async def test_who_asks_is_whom_a_trusted_proxy_names(behind_proxy: bool) -> None:
+    """Else whatever comes through the proxy would be counted against the proxy itself."""
+    asked = request(b"{}", "Content-Type: application/json", "X-Forwarded-For: 203.0.113.7", target="/who")
+    async with served(LaneProtocol, behind_proxy=behind_proxy) as ours:
+        told, _ = alike(await ours.exchange(asked, last=LAST))
+    assert told[2] == (b"203.0.113.7" if behind_proxy else b"127.0.0.1")
 
 
 async def test_a_server_that_ends_answers_what_it_began_and_closes() -> None:
