@@ -58,17 +58,21 @@ class BatchRun:
             self._looked = ahead = ReadAhead(READERS, self._standing.as_of(connection))
             ahead.fill(connection, _looks_of(units))
         else:
-            self._standing.end()
+            self._standing.mark(connection)
             self._run_one(units[0], self._unit(NOTHING_AHEAD))
             done = 1
         unit = self._unit(ahead)
         try:
             for pending in units[done:]:
                 if not pending.foreseen:
+                    self._looked = None
                     ahead = ReadAhead(READERS)  # it may change what was looked at
                     unit = self._unit(ahead)
                 elif not ahead.filled:
                     waits.hardly()
+                    if self._nothing_changed():
+                        self._looked = ahead = ReadAhead(READERS, self._standing.as_of(connection))
+                        unit = self._unit(ahead)
                     if deferred:
                         deferred.write(connection)
                     _fill(connection, ahead, units[done:])
@@ -86,6 +90,14 @@ class BatchRun:
         """What was looked at stands for the next batch, where this one did nothing else."""
         if self._looked is not None:
             self._standing.keep(self._looked)
+        elif not self._nothing_changed():
+            self._standing.end()
+
+    def _nothing_changed(self) -> bool:
+        """By units that did not say what they look at, nor is anything of theirs kept back."""
+        return not (self._deferred or self._records.entries or self._outbox.drafts) and self._standing.unchanged(
+            self._connection
+        )
 
     def _unit(self, ahead: ReadAhead) -> "_Unit":
         """For one unit after the other, as long as they look at the same that was read ahead."""

@@ -1,5 +1,6 @@
 """What batches looked at stands for the next ones only as long as nobody has written anything else."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from sqlalchemy import Connection
 import adapters.storage.writer
 from adapters.storage.standing_looks import MOST
 from adapters.storage.transactions import SqlTransactions
-from adapters.storage.unit_of_work import READERS
+from adapters.storage.unit_of_work import READERS, SqlUnitOfWork
 from gateway.certificates.ports import COPIES, CertificateCopy
 from gateway.crypto.keyed_digest import Use
 from gateway.errors import Overloaded
@@ -60,6 +61,43 @@ async def test_a_write_of_this_process_is_seen_by_the_next_batch(database_url: s
     assert seen == [1, 1, 2, 2, 3, 3, 4, 4]
 
 
+async def test_who_finds_nothing_to_do_leaves_it_standing(database_url: str, read: list[str]) -> None:
+    """As a relay does that looks for what is due, five times a second; alone, and before others of the same batch."""
+    with opened(database_url, SetClock()) as transactions:
+        await transactions.write(LOOK)
+        await transactions.write(_nothing_due)
+        seen = await asyncio.gather(
+            transactions.write(_nothing_due), transactions.write(LOOK), transactions.write(LOOK)
+        )
+        assert [*seen, await transactions.write(LOOK)] == [0] * 4
+    assert len(read) == (1 if is_sqlite(database_url) else 3)
+
+
+async def test_what_one_changes_the_next_of_the_same_batch_sees(database_url: str) -> None:
+    with opened(database_url, SetClock()) as transactions:
+        seen = [await transactions.write(LOOK)]
+        for _ in range(3):
+            advance = transactions.write(lambda tx: tx.partners.advance_version())
+            _, *versions = await asyncio.gather(advance, transactions.write(LOOK), transactions.write(LOOK))
+            seen += [*versions, await transactions.write(LOOK)]
+    assert seen == [0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
+
+
+async def test_what_one_changes_that_fails_is_not_taken_for_granted(database_url: str) -> None:
+    def advance_and_fail(tx: SqlUnitOfWork) -> None:
+        tx.partners.advance_version()
+        raise RuntimeError("after all not")
+
+    with opened(database_url, SetClock()) as transactions:
+        seen = [await transactions.write(LOOK)]
+        for _ in range(2):
+            failing = transactions.write(advance_and_fail)
+            _, version = await asyncio.gather(failing, transactions.write(LOOK), return_exceptions=True)
+            seen += [version, await transactions.write(LOOK)]
+            await transactions.write(lambda tx: tx.partners.advance_version())
+    assert seen == [0, 0, 0, 1, 1]
+
+
 async def test_a_write_of_another_process_is_seen_by_the_next_batch(database_url: str) -> None:
     with opened(database_url, SetClock()) as ours, opened(database_url, SetClock()) as theirs:
         seen = []
@@ -103,6 +141,11 @@ async def test_what_stands_is_bounded(database_url: str) -> None:
             looks = tuple(Look(COPIES, ("business_licence", f"{number}")) for number in range(start, start + 500))
             await transactions.write(Foreseen(lambda _: None, looks))
             assert len(transactions._writer._standing._found) <= MOST + 500
+
+
+def _nothing_due(tx: SqlUnitOfWork) -> int:
+    """A statement that would change rows, where there are none."""
+    return tx.certificate_copies.forget("1" * 18)
 
 
 def _fetched_again(hours: int, look: Look) -> Foreseen[None]:
