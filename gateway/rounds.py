@@ -6,33 +6,37 @@ the processor's caches each time, which costs half as much as the work; done sid
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 ResultT = TypeVar("ResultT")
+ArgumentTs = TypeVarTuple("ArgumentTs")
 
 
 class Round:
     """Of one event loop. What is asked for now is done in the loop's next round, in the order in which it came."""
 
-    def __init__(self) -> None:
-        self._asked: list[tuple[Callable[[], Any], asyncio.Future[Any]]] = []
+    _loop: asyncio.AbstractEventLoop
+    """Of this round, once somebody asked: to be told the running loop costs a call of the system."""
 
-    async def run(self, work: Callable[[], ResultT]) -> ResultT:
-        """What ``work`` answers; raises what it raises. Who is cancelled before his turn is passed over."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[ResultT] = loop.create_future()
+    def __init__(self) -> None:
+        self._asked: list[tuple[Callable[..., Any], tuple[Any, ...], asyncio.Future[Any]]] = []
+
+    def run(self, work: Callable[[*ArgumentTs], ResultT], *arguments: *ArgumentTs) -> "asyncio.Future[ResultT]":
+        """Awaited, what ``work`` answers to ``arguments``; raises what it raises. Who is cancelled is passed over."""
         if not self._asked:
-            loop.call_soon(self._run_all)
-        self._asked.append((work, future))
-        return await future
+            self._loop = asyncio.get_running_loop()
+            self._loop.call_soon(self._run_all)
+        future: asyncio.Future[ResultT] = self._loop.create_future()
+        self._asked.append((work, arguments, future))
+        return future
 
     def _run_all(self) -> None:
         asked, self._asked = self._asked, []
-        for work, future in asked:
+        for work, arguments, future in asked:
             if future.done():
                 continue
             try:
-                result = work()
+                result = work(*arguments)
             except Exception as error:
                 future.set_exception(error)
             else:

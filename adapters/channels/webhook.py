@@ -46,10 +46,10 @@ class WebhookChannel:
         snapshot = await self._directory.snapshot()
         endpoint = self._poster.endpoint_of(snapshot, event.destination)
         body = encode_cloud_event(event, self._issuer)
-        signed = await self._signing.run(lambda: self._signed.headers(event, endpoint, body, at))
+        signed = await self._signing.run(self._signed.headers, event, endpoint, body, at)
         answer = await self._poster.post(endpoint, body, {**signed, "Accept": MEDIA_JOSE}, at)
         keys = snapshot.verification_keys(event.destination, KeyUse.RECEIPT, at)
-        return await self._verifying.run(lambda: self._signed.verify_receipt(event, body, answer.body, keys, at))
+        return await self._verifying.run(self._signed.verify_receipt, event, body, answer.body, keys, at)
 
     async def find_receipt(self, event: Event, at: datetime) -> Receipt | None:
         """See ``Channel.find_receipt``: ``GET {status_url}/{event id}``, signed like a webhook of an empty body."""

@@ -151,7 +151,7 @@ class SqlCertificateCopies:
         return copies
 
     def versions(self, kind: str, holder_digest: str) -> tuple[CopyVersion, ...]:
-        found: tuple[CopyVersion, ...] | None = self._ahead.get(Look(COPIES, (kind, holder_digest)))
+        found: tuple[CopyVersion, ...] | None = self._ahead.get((COPIES, (kind, holder_digest)))
         if found is not None:
             return found
         rows = self._statements.say(_VERSIONS_OF_ONE, (kind, holder_digest))

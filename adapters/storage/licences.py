@@ -12,7 +12,6 @@ from adapters.storage.read_ahead import ReadAhead
 from adapters.storage.statements import Statements
 from adapters.storage.tables import UtcInstant, metadata
 from gateway.licences.ports import CASE, Case
-from gateway.transaction import Look
 
 asked_holders = Table(
     "asked_holders",
@@ -84,7 +83,7 @@ class SqlCases:
         )
 
     def stands(self, application_id: str, stamp: object) -> bool:
-        found = self._ahead.get(Look(CASE, (application_id,))) or self._stamp(application_id, for_use=True)
+        found = self._ahead.get((CASE, (application_id,))) or self._stamp(application_id, for_use=True)
         return found is not None and found == stamp
 
     def _stamp(self, application_id: str, *, for_use: bool) -> Stamp | None:

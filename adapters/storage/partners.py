@@ -107,6 +107,7 @@ partner_endpoints = Table(
 )
 
 _VERSION = Plain("SELECT version FROM partner_directory")
+_LOOK = Look(DIRECTORY)
 
 
 def read_version(connection: Connection, _: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], int]:
@@ -126,7 +127,7 @@ class SqlPartnerRepository:
         self._ahead = ahead
 
     def version(self) -> int:
-        known: int | None = self._ahead.get(Look(DIRECTORY))
+        known: int | None = self._ahead.get(_LOOK)
         if known is not None:
             return known
         return _version_of(self._statements.say(_VERSION))

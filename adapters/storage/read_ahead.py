@@ -10,6 +10,8 @@ from gateway.transaction import Look
 
 Reader = Callable[[Connection, Sequence[tuple[Any, ...]]], Mapping[tuple[Any, ...], Any]]
 """Answers what stands under each key. One left out is read by the unit itself, which may have to wait."""
+Looked = tuple[str, tuple[Hashable, ...]]
+"""A ``Look``, or the tuple that it is."""
 
 
 class ReadAhead:
@@ -21,7 +23,7 @@ class ReadAhead:
     def __init__(self, readers: Mapping[str, Reader], standing: Mapping[Look, Any] | None = None) -> None:
         self._readers = readers
         self._standing = standing or {}
-        self._found: dict[Look, Any] = {}
+        self._found: dict[Looked, Any] = {}
         self.filled = False
         self.read: list[tuple[Look, Any]] = []
         """What had to be read."""
@@ -52,7 +54,7 @@ class ReadAhead:
             if self.filled:
                 self.changed.add(look)
 
-    def get(self, look: Look) -> Any | None:
+    def get(self, look: Looked) -> Any | None:
         """What was read for ``look``; None where nothing was."""
         return self._found.get(look)
 

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
 import structlog
@@ -96,7 +96,8 @@ class GroupWriter:
         self._holder = uuid4().hex
         self._head: LogHead | None = None
         self._waiting: deque[Pending] = deque()
-        self._arrived = threading.Condition()
+        self._lock = threading.Lock()
+        self._arrived = threading.Condition(self._lock)
         self._closing = False
         self._gathering = self._ready = False
         self._coming = 0
@@ -108,7 +109,7 @@ class GroupWriter:
 
     def close(self) -> None:
         """Commit what waits, let go of the log, and end the thread."""
-        with self._arrived:
+        with self._lock:
             self._closing = True
             self._arrived.notify()
         if self._thread.is_alive():
@@ -134,10 +135,13 @@ class GroupWriter:
                 loop = asyncio.get_running_loop()
                 loop.call_soon(self._gather, loop, len(self._waiting), QUIET_ROUNDS, time.monotonic())
 
-    async def submit(self, work: Callable[[SqlUnitOfWork], ResultT]) -> ResultT:
-        """Run ``work`` and answer once it is durable. Raises what it raised, or ``Overloaded``: nothing was done."""
+    def submit(self, work: Callable[[SqlUnitOfWork], ResultT]) -> "asyncio.Future[ResultT]":
+        """Run ``work``; awaited, what it answers once that is durable. Raises what it raised.
+
+        Raises ``Overloaded``, at once or awaited: nothing was done.
+        """
         pending = Pending(work, asyncio.get_running_loop())
-        with self._arrived:
+        with self._lock:
             if self._closing:
                 raise record_unavailable("writer_closing")
             if len(self._waiting) >= MOST_WAITING:
@@ -149,7 +153,7 @@ class GroupWriter:
                 self._arrived.notify()  # the thread counts the time from here on
         if begin:
             pending.loop.call_soon(self._gather, pending.loop, known, QUIET_ROUNDS, pending.since)
-        return cast(ResultT, await pending.future)
+        return pending.future
 
     def _gather(self, loop: asyncio.AbstractEventLoop, known: int, quiet: int, began: float) -> None:
         """Let the thread begin once ``quiet`` rounds brought nobody more: whoever is about to come shares a commit.
@@ -158,7 +162,7 @@ class GroupWriter:
         relies on nobody to call this: it begins by itself when somebody waited for ``GATHERING_S``. The round before
         this one ``began`` then, by the clock that is never set.
         """
-        with self._arrived:
+        with self._lock:
             if not self._gathering:
                 return  # the thread began by itself
             waiting, now = len(self._waiting), time.monotonic()
@@ -173,7 +177,7 @@ class GroupWriter:
 
     def _run(self) -> None:
         while True:
-            with self._arrived:
+            with self._lock:
                 while (patience := self._patience()) != 0:
                     self._arrived.wait(patience)
                 if not self._waiting:
@@ -186,7 +190,7 @@ class GroupWriter:
 
     def _gather_again(self) -> None:
         """After a commit those whom it answered are about to come again, and share the next with who came meanwhile."""
-        with self._arrived:
+        with self._lock:
             if self._closing or not self._waiting:
                 return
             self._gathering, self._ready = True, False
@@ -206,7 +210,7 @@ class GroupWriter:
 
     def commit_waiting(self) -> None:
         """Commit what waits, in one transaction. The thread does so; without ``start`` whoever has none calls this."""
-        with self._arrived:
+        with self._lock:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_UNITS))]
         if batch:
             # Those that told what they look at come last, to look together; nobody is sent to the end twice.
@@ -228,13 +232,13 @@ class GroupWriter:
         if done < len(batch):
             for pending in batch[done:]:
                 pending.put_back = True
-            with self._arrived:
+            with self._lock:
                 self._waiting.extendleft(reversed(batch[done:]))
         tell(batch[:done])
 
     def _out_of_patience(self) -> list[Pending]:
         """Whoever waited as long behind a batch that failed: another try would keep them as long again."""
-        with self._arrived:
+        with self._lock:
             before = time.monotonic() - PATIENCE
             late = [pending for pending in self._waiting if pending.since <= before]
             for pending in late:

@@ -108,7 +108,7 @@ class OutcomeIntake:
         """
         partners = await self._directory.snapshot()
         department = self._participant(code, partners)
-        verified = await self._round.run(lambda: self._authenticate(code, department, signed, partners, at))
+        verified = await self._round.run(self._authenticate, code, department, signed, partners, at)
         signed_digest = digest(signed)
         facts: dict[str, Fact] = {"signed_sha256": signed_digest}
         async with refusals_recorded(self._transactions, "outcome.refused", lambda: at, code, None, facts):

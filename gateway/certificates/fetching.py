@@ -104,6 +104,11 @@ class Refetchable:
     until: datetime
     holder_digest: str
 
+    @property
+    def look(self) -> Look:
+        """That of whatever is kept in its place."""
+        return Look(COPIES, (self.asked.kind, self.holder_digest))
+
     @classmethod
     def of(
         cls, asked: Asked, verifications: tuple[Verification, ...], gathered: Gathered, holder_digest: str

@@ -78,10 +78,10 @@ class _Remembered:
 
     def stands(self, at: datetime, since: datetime | None) -> bool:
         """Every verdict stands at ``at``, and the evidence would be the very same."""
-        return all(
-            each.at <= at and each.stands_until is not None and at < each.stands_until
-            for each in self.obtained.verifications
-        ) and self.gathered.stands(at, since)
+        for each in self.obtained.verifications:
+            if each.stands_until is None or not each.at <= at < each.stands_until:
+                return False
+        return self.gathered.stands(at, since)
 
 
 class CertificateService:
@@ -102,7 +102,7 @@ class CertificateService:
         self._sources, self._verifier, self._evidence = sources, verifier, evidence
         self._transactions = transactions
         self._digests = digests
-        self._remembered: BriefMemory[tuple[str, HolderExpectation], _Remembered] = BriefMemory(
+        self._remembered: BriefMemory[tuple[str, str, str | None], _Remembered] = BriefMemory(
             MAX_REMEMBERED, RENEW_AFTER
         )
 
@@ -114,7 +114,7 @@ class CertificateService:
         Nobody is asked, the database neither: whoever relies on it makes sure in a unit of work of theirs that
         ``Obtained.rests_on`` still stands, and asks ``obtain`` where it does not.
         """
-        known = self._remembered.get((kind, holder), at)
+        known = self._remembered.get((kind, holder.code, holder.name), at)
         if known is None or known.region != region or not known.stands(at, since):
             return None
         verifications = tuple(self._verifier.again(each, at) for each in known.obtained.verifications)
@@ -124,12 +124,12 @@ class CertificateService:
         self, rests_on: CopiesAtHand, holder: HolderExpectation, *, at: datetime, since: datetime | None = None
     ) -> bool:
         """Whether ``remembered`` would answer from these very copies at ``at``, with the very same verdicts."""
-        known = self._remembered.get((rests_on.kind, holder), at)
+        known = self._remembered.get((rests_on.kind, holder.code, holder.name), at)
         return known is not None and known.obtained.rests_on is rests_on and known.stands(at, since)
 
     def forget(self, kind: str, holder: HolderExpectation) -> None:
         """What ``remembered`` knows of the holder's ``kind`` does not stand any more."""
-        self._remembered.drop((kind, holder))
+        self._remembered.drop((kind, holder.code, holder.name))
 
     def sweep_memory(self, at: datetime) -> None:
         """Nothing is remembered for longer than evidence is, which is renewed then."""
@@ -252,13 +252,13 @@ class CertificateService:
         region: str,
     ) -> None:
         """Only where every verdict says how long it stands."""
-        self._remembered.drop((copies[0].kind, holder))
+        self._remembered.drop((copies[0].kind, holder.code, holder.name))
         if any(each.stands_until is None for each in obtained.verifications):
             return
         kind, digest = copies[0].kind, self._digests.of(Use.HOLDER, holder.code)
         rests_on = CopiesAtHand(kind, digest, tuple(CopyVersion(each.digest, each.fetched_at) for each in copies))
         remembered = _Remembered(replace(obtained, rests_on=rests_on), gathered, region)
-        self._remembered.put((kind, holder), remembered, obtained.verifications[0].at)
+        self._remembered.put((kind, holder.code, holder.name), remembered, obtained.verifications[0].at)
 
 
 def _keeping(fetched: Fetched, verifications: Sequence[Verification], holder_digest: str) -> Keeping:

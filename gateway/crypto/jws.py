@@ -7,12 +7,13 @@ replay caches are keyed on meaning (``iss`` + ``jti``), never on token bytes.
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
+from operator import itemgetter
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.crypto.errors import KeyUnfit, SignatureInvalid, refused
 from gateway.crypto.jwk import (
@@ -56,6 +57,13 @@ def _texts(value: Iterable[str] | None) -> frozenset[str] | None:
     return found
 
 
+def _reader_of(names: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """Reads all of ``names`` in one go."""
+    if not names:
+        return lambda _: ()
+    return itemgetter(*names, names[0])  # of one name alone it would answer no tuple
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JwsPolicy:
     """What one use of a token demands. An empty ``typ`` or ``algorithms`` is a refusal to be built (``ValueError``).
@@ -87,6 +95,8 @@ class JwsPolicy:
     max_age_s: float = field(init=False, repr=False, compare=False)
     max_lifetime_s: float = field(init=False, repr=False, compare=False)
     """In seconds, without bound where there is none."""
+    read_required: Callable[[Mapping[str, Any]], tuple[Any, ...]] = field(init=False, repr=False, compare=False)
+    """The values of ``required``. Raises ``KeyError`` where one is missing."""
     _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -103,6 +113,7 @@ class JwsPolicy:
         for name in ("max_age", "max_lifetime"):
             most: timedelta | None = getattr(self, name)
             object.__setattr__(self, f"{name}_s", math.inf if most is None else most.total_seconds())
+        object.__setattr__(self, "read_required", _reader_of(sorted(self.required)))
         compared = tuple(getattr(self, each.name) for each in fields(self) if each.compare)
         object.__setattr__(self, "_hash", hash(compared))
 
@@ -111,8 +122,7 @@ class JwsPolicy:
         return self._hash
 
 
-@dataclass(frozen=True, slots=True)
-class ReadJws:
+class ReadJws(NamedTuple):
     """A token that passed the front check. Nothing in it is proved yet; only the signature step may follow."""
 
     header: Mapping[str, Any]
@@ -220,10 +230,13 @@ def read_claims(read: ReadJws, at: datetime) -> dict[str, Any]:
     """The claims of a token whose signature was checked, after times, audience and issuer. Raises ``JoseRefused``."""
     policy = read.policy
     claims = parse_object(read.payload, max_bytes=policy.max_bytes, max_depth=policy.max_depth)
-    for name in policy.required:
-        value = claims.get(name)
-        if value is None or value == "":
-            raise refused("claim_missing", Phrase("缺少必需的声明 {claim}", claim=name))
+    try:
+        required = policy.read_required(claims)
+    except KeyError:
+        required = (None,)
+    if None in required or "" in required:
+        missing = next(name for name in sorted(policy.required) if claims.get(name) in (None, ""))
+        raise refused("claim_missing", Phrase("缺少必需的声明 {claim}", claim=missing))
     _check_times(claims, policy, at.timestamp())
     _check_names(claims, policy)
     return claims
@@ -344,8 +357,8 @@ def _candidates(read: ReadJws, keys: KeySource) -> tuple[VerificationKey, ...]:
 
 def _check_times(claims: dict[str, Any], policy: JwsPolicy, now: float) -> None:
     leeway = policy.leeway_s
-    expires, begins = _numeric_date(claims, "exp"), _numeric_date(claims, "nbf")
-    issued = _numeric_date(claims, "iat")
+    expires, issued = _numeric_date(claims, "exp"), _numeric_date(claims, "iat")
+    begins = _numeric_date(claims, "nbf") if "nbf" in claims else None
     if expires is not None and not policy.expiry_judged_by_caller and math.floor(expires) <= now - leeway:
         raise refused("expired", "令牌已过期")
     if begins is not None and math.ceil(begins) > now + leeway:
@@ -364,11 +377,11 @@ def _check_times(claims: dict[str, Any], policy: JwsPolicy, now: float) -> None:
 
 def _numeric_date(claims: dict[str, Any], name: str) -> float | None:
     """Seconds since the epoch. A fraction is a number to RFC 7519 §2 and is read to the stricter side."""
-    if name not in claims:
-        return None
-    value = claims[name]
+    value = claims.get(name)
     if type(value) is int and 0 <= value <= _LATEST:
         return value
+    if name not in claims:
+        return None
     if not isinstance(value, float) or not 0 <= value <= _LATEST:
         raise refused("time", Phrase("{claim} 须为自 1970 年起的秒数", claim=name))
     return value
@@ -383,6 +396,8 @@ def _check_names(claims: dict[str, Any], policy: JwsPolicy) -> None:
     if policy.audience is None:
         return
     audience = claims.get("aud")
+    if isinstance(audience, str) and audience in policy.audience:
+        return
     named = [audience] if isinstance(audience, str) else audience
     if not isinstance(named, list) or not all(isinstance(item, str) for item in named):
         raise refused("audience", "aud 须为文本或文本列表")

@@ -5,7 +5,7 @@ SubjectPublicKeyInfo in DER, which is cached by its bytes. What a key must be is
 there are in `schemes`.
 """
 
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -144,7 +144,8 @@ def sign(scheme: Scheme | str, private_key: PrivateKey, message: bytes, *, encod
 
     Raises `KeyUnfit` when the key is not of the scheme's type or curve, `AlgorithmUnavailable` for any other scheme.
     """
-    scheme, key, kind = _known(scheme), cast(Any, private_key), _kind_of(private_key)
+    key: Any = private_key
+    scheme, kind = _known(scheme), _kind_of(private_key)
     if kind is sm2.Sm2PrivateKey and scheme is Scheme.SM2_SM3:
         signature: bytes = key.sign(message)
         return sm2.signature_to_raw(signature) if encoding is Encoding.RAW else signature

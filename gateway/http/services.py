@@ -12,7 +12,7 @@ class Services:
     """What the process serves with, one instance of each type."""
 
     def __init__(self, *services: object) -> None:
-        self._by_type: dict[type[Any], object] = {}
+        self._by_type: dict[type[Any], Any] = {}
         for service in services:
             if type(service) in self._by_type:
                 raise ValueError(f"two services of type {type(service).__name__}")
@@ -21,9 +21,10 @@ class Services:
     def get(self, kind: type[ServiceT]) -> ServiceT:
         """The instance of exactly ``kind``. Raises ``LookupError`` when it was not published."""
         try:
-            return cast(ServiceT, self._by_type[kind])
+            found: ServiceT = self._by_type[kind]
         except KeyError:
             raise LookupError(f"no service of type {kind.__name__} was published") from None
+        return found
 
 
 def publish(app: FastAPI, services: Services) -> None:
@@ -33,7 +34,8 @@ def publish(app: FastAPI, services: Services) -> None:
 
 def services_of(app: Any) -> Services:
     """The services published for ``app`` (a request's ``app`` or an ASGI scope's)."""
-    return cast(Services, app.state.services)
+    published: Services = app.state.services
+    return published
 
 
 def provide(kind: type[ServiceT]) -> Callable[[Request], ServiceT]:

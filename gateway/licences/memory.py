@@ -15,12 +15,11 @@ from gateway.certificates.service import CertificateService, CopiesAtHand
 from gateway.certificates.verification import HolderExpectation, Verification
 from gateway.clock import Clock
 from gateway.licences.answers import AnswerForm
-from gateway.licences.ports import CASE, Case, LicencesTransaction
-from gateway.licences.standing import Asked, StandingAnswer, asked_by
+from gateway.licences.ports import Case, LicencesTransaction
+from gateway.licences.standing import Asked, StandingAnswer, asked_by, looks_of
 from gateway.partners.directory import DirectorySnapshot, PartnerDirectory
-from gateway.partners.ports import DIRECTORY
 from gateway.records.entries import RecordEntry
-from gateway.transaction import Foreseen, Look, Transactions
+from gateway.transaction import Foreseen, Transactions
 from schemas.partner_api import VerifiedLicenceRequest
 from schemas.wire import format_instant
 
@@ -164,7 +163,7 @@ class LicenceMemory:
             copies = standing.rests_on.keeping(fetched)
         else:
             copies = standing.rests_on
-        looks = looks_of(application_id, copies)
+        looks = standing.looks
 
         def record_again(tx: LicencesTransaction) -> str | None:
             if use is not None:
@@ -234,9 +233,3 @@ class LicenceMemory:
             copies.put(tx)
             facts = facts.with_text("as_of", format_instant(now))
         return tx.records.append(RecordEntry(self._action, at, code, application_id, facts=facts))
-
-
-def looks_of(application_id: str, copies: CopiesAtHand | Keeping | None) -> tuple[Look, ...]:
-    """What the recording unit is going to look at: case, directory, and the ``copies`` that it rests on or keeps."""
-    looks = (Look(CASE, (application_id,)), Look(DIRECTORY))
-    return looks if copies is None else (*looks, copies.look)

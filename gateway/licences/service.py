@@ -43,10 +43,10 @@ from gateway.licences.explanation import explain_outcome, explain_refusal
 from gateway.licences.gates import Gate, Gates
 from gateway.licences.judgement import Allowed, judge, open_stage, require_utility
 from gateway.licences.kept_with import keep_evidence, keep_others, tells_of_others
-from gateway.licences.memory import Again, LicenceMemory, Moved, RememberedCase, looks_of
+from gateway.licences.memory import Again, LicenceMemory, Moved, RememberedCase
 from gateway.licences.obtaining import Found, Obtainer
 from gateway.licences.ports import Case, LicencesTransaction
-from gateway.licences.standing import StandingAnswer, asked_by
+from gateway.licences.standing import StandingAnswer, asked_by, looks_of
 from gateway.licences.third_parties import THIRD_PARTY_KINDS
 from gateway.partners.directory import DirectorySnapshot, PartnerDirectory
 from gateway.records.entries import Fact, RecordEntry
@@ -125,7 +125,7 @@ class LicenceService:
                 await use.spend()
             outcome = await self._run(_Asking(code, request, now, DISCLOSED, code, Gates(), again))
             form, record_id = self._form(code, request, outcome.leaving), outcome.record_id
-        return await self._round.run(lambda: self._signed(form, now, record_id))
+        return await self._round.run(self._signed, form, now, record_id)
 
     def _signed(self, form: AnswerForm, now: datetime, record_id: str) -> str:
         claims = form.filled_in(now, self._make_id("lic"), record_id)
@@ -251,7 +251,9 @@ class LicenceService:
         if asking.action != DISCLOSED or asked is None or leaving.compiled is not allowed.compiled:
             return
         form = self._form(asking.partner_code, asking.request, leaving)
-        answer = StandingAnswer.of(allowed, leaving, snapshot, asking.now, form, {**facts, **outcome.facts})
+        answer = StandingAnswer.of(
+            asking.request.application_id, allowed, leaving, snapshot, asking.now, form, {**facts, **outcome.facts}
+        )
         if answer is not None:
             known.stands(asked, answer)
 

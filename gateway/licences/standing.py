@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from gateway.certificates.fetching import Refetchable
+from gateway.certificates.fetching import Keeping, Refetchable
 from gateway.certificates.service import CertificateService, CopiesAtHand
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import HolderExpectation
@@ -17,8 +17,11 @@ from gateway.clock import start_of_day_in_china
 from gateway.licences.answers import AnswerForm, Leaving
 from gateway.licences.judgement import Allowed
 from gateway.licences.obtaining import changed_since
+from gateway.licences.ports import CASE
 from gateway.partners.directory import DirectorySnapshot
+from gateway.partners.ports import DIRECTORY
 from gateway.records.entries import Fact, SpelledFacts
+from gateway.transaction import Look
 from schemas.partner_api import VerifiedLicenceRequest
 
 Asked = tuple[str, str, str, tuple[str, ...] | None]
@@ -30,6 +33,12 @@ def asked_by(partner_code: str, request: VerifiedLicenceRequest) -> Asked | None
     if request.holder_code is not None:
         return None
     return partner_code, request.kind, request.purpose, None if request.fields is None else tuple(request.fields)
+
+
+def looks_of(application_id: str, copies: CopiesAtHand | Refetchable | Keeping | None) -> tuple[Look, ...]:
+    """What a recording unit is going to look at: case, directory, and the ``copies`` that it rests on or keeps."""
+    looks = (Look(CASE, (application_id,)), Look(DIRECTORY))
+    return looks if copies is None else (*looks, copies.look)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +56,13 @@ class StandingAnswer:
     until: datetime
     form: AnswerForm
     facts: SpelledFacts
+    looks: tuple[Look, ...]
+    """What the unit of work looks at that records it again."""
 
     @classmethod
     def of(
         cls,
+        application_id: str,
         allowed: Allowed,
         leaving: Leaving,
         snapshot: DirectorySnapshot,
@@ -76,6 +88,7 @@ class StandingAnswer:
             min(ends, allowed.authorisation.until, next_day),
             form,
             SpelledFacts(facts),
+            looks_of(application_id, rests_on),
         )
 
     def holds(self, snapshot: DirectorySnapshot, certificates: CertificateService, at: datetime) -> bool:

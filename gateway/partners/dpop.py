@@ -1,11 +1,10 @@
 """DPoP proofs: who holds the key that a token is bound to. RFC 9449 §4."""
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from gateway.crypto.errors import JoseRefused
@@ -35,8 +34,7 @@ _TOKEN_ID: Final = re.compile(r"[A-Za-z0-9_.:~+/=-]{1,128}")
 _PATH_KEPT: Final = "!$&'()*+,;=:@-._~"
 
 
-@dataclass(frozen=True, slots=True)
-class DpopProof:
+class DpopProof(NamedTuple):
     """A proof that holds: the thumbprint of its key (``jkt``), its ``jti`` and when it was made."""
 
     thumbprint: str

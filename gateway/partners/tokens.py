@@ -223,7 +223,7 @@ class AccessGate:
         None where there is nobody else to know it.
         """
         snapshot = await self.directory.snapshot()
-        caller, proof = await self._round.run(lambda: self._admit(snapshot, authorizations, proofs, method, uri, at))
+        caller, proof = await self._round.run(self._admit, snapshot, authorizations, proofs, method, uri, at)
         return caller, None if self.shared is None else SharedProofUse(self.shared, proof, at)
 
     def _admit(

@@ -5,10 +5,10 @@ number or address in clear, so that a person's data can be erased without breaki
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 import orjson
 
@@ -48,8 +48,10 @@ class SpelledFacts(Mapping[str, Fact]):
         return len(self._facts)
 
 
-@dataclass(frozen=True)
-class RecordEntry:
+_NO_FACTS: Mapping[str, Fact] = MappingProxyType({})
+
+
+class RecordEntry(NamedTuple):
     """One thing that was decided, disclosed, received, sent or refused.
 
     ``action`` is a dotted name (``licence.disclosed``), ``actor`` a partner's code or ``applicant``/``gateway``,
@@ -61,7 +63,7 @@ class RecordEntry:
     actor: str
     subject: str | None = None
     result: Result = "done"
-    facts: Mapping[str, Fact] = field(default_factory=dict)
+    facts: Mapping[str, Fact] = _NO_FACTS
 
 
 def digest(data: bytes | str) -> str:

@@ -1,5 +1,6 @@
 """The quick parser answers what the strict one answers, and leaves everything that could be read in two ways to it."""
 
+import base64
 import json
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.crypto import strict_json
 from gateway.crypto.errors import JoseRefused
-from gateway.crypto.strict_json import parse_object
+from gateway.crypto.strict_json import decode_base64url, encode_base64url, parse_object
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -78,3 +79,19 @@ def test_with_and_without_the_quick_parser_the_judgement_is_the_same(
         patched.setattr(strict_json, "_plain_object", lambda _: None)
         strict = judged(data)
     assert repr(quick) == repr(strict)
+
+
+@given(st.binary(max_size=12) | st.text("AQgwEz019-_+/=! \n\0", max_size=9).map(str.encode))
+def test_base64url_has_one_spelling_and_no_other_is_read(text: bytes) -> None:
+    """What is read is spelled the same again; what is not would be spelled otherwise, or is none at all."""
+    assert decode_base64url(encode_base64url(text)) == text
+    try:
+        spelled = base64.urlsafe_b64encode(base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))).rstrip(b"=")
+    except ValueError:
+        spelled = None
+    if spelled == text:
+        assert encode_base64url(decode_base64url(text)) == text
+    else:
+        with pytest.raises(JoseRefused) as refusal:
+            decode_base64url(text)
+        assert refusal.value.check == "jose.base64url"
