@@ -10,6 +10,7 @@ import json
 import logging
 import re
 import sys
+import time
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
@@ -143,8 +144,18 @@ def info_in_own_words(event: str, **words: str | float | None) -> None:
         structlog.get_logger().info(event, **words)
         return
     if lines.level <= logging.INFO:
-        at = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-        lines.soon(orjson.dumps({**words, "event": event, "level": "info", "at": at}).decode())
+        words |= {"event": event, "level": "info", "at": _spelled(time.time())}
+        lines.soon(orjson.dumps(words).decode())
+
+
+def _spelled(now: float) -> str:
+    """Seconds since 1970 as RFC 3339 in UTC, to the microsecond."""
+    return f"{_second(int(now))}.{int(now % 1 * 1_000_000):06d}Z"
+
+
+@lru_cache(2)
+def _second(number: int) -> str:
+    return datetime.fromtimestamp(number, UTC).isoformat()[:-6]
 
 
 class _Lines:
@@ -164,15 +175,16 @@ class _Lines:
 
         Of the one thread whose loop that is.
         """
+        if self._kept and self._loop is not None and self._loop.is_running():
+            self._kept.append(line)
+            return
         try:
-            loop = asyncio.get_running_loop()
+            self._loop = asyncio.get_running_loop()
         except RuntimeError:
             self.msg(line)
             return
-        self._kept.append(line)
-        if len(self._kept) == 1 or loop is not self._loop:  # one that was closed meanwhile has no next round
-            self._loop = loop
-            loop.call_soon(self.write_kept)
+        self._kept.append(line)  # behind those of a loop that was closed meanwhile, and had no next round
+        self._loop.call_soon(self.write_kept)
 
     def write_kept(self) -> None:
         """Write what is kept for the next round."""

@@ -83,8 +83,14 @@ class SqlCases:
         )
 
     def stands(self, application_id: str, stamp: object) -> bool:
-        found = self._ahead.get((CASE, (application_id,))) or self._stamp(application_id, for_use=True)
-        return found is not None and found == stamp
+        look = (CASE, (application_id,))
+        found = self._ahead.get(look) or self._stamp(application_id, for_use=True)
+        if found is stamp:
+            return found is not None
+        if found is None or found != stamp:
+            return False
+        self._ahead.known_as(look, stamp)
+        return True
 
     def _stamp(self, application_id: str, *, for_use: bool) -> Stamp | None:
         rows = self._statements.say(_FOR_USE if for_use else _CASE, (application_id,))

@@ -1,7 +1,7 @@
 """What units of work look at, read once for many of them inside the transaction that they share."""
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -20,14 +20,14 @@ class ReadAhead:
     ``standing`` was read before and is sure to be the same still.
     """
 
-    def __init__(self, readers: Mapping[str, Reader], standing: Mapping[Look, Any] | None = None) -> None:
+    def __init__(self, readers: Mapping[str, Reader], standing: MutableMapping[Looked, Any] | None = None) -> None:
         self._readers = readers
-        self._standing = standing or {}
-        self._found: dict[Looked, Any] = {}
+        self._standing = {} if standing is None else standing
+        self._whole = False
         self.filled = False
-        self.read: list[tuple[Look, Any]] = []
+        self.read: dict[Looked, Any] = {}
         """What had to be read."""
-        self.changed: set[Look] = set()
+        self.changed: set[Looked] = set()
         """What units of the batch changed."""
 
     def fill(self, connection: Connection, looks: Iterable[Look]) -> None:
@@ -37,27 +37,34 @@ class ReadAhead:
         """
         keys: defaultdict[str, dict[tuple[Hashable, ...], None]] = defaultdict(dict)
         for look in looks:
-            if look in self._standing:
-                self._found[look] = self._standing[look]
-            else:
+            if look not in self._standing:
                 keys[look.what][look.key] = None
+        self.filled = self._whole = True
         for what in sorted(keys, key=list(self._readers).index):
-            found = self._readers[what](connection, list(keys[what]))
-            self.read += [(Look(what, key), value) for key, value in found.items()]
-        self._found.update(self.read)
-        self.filled = True
+            wanted = list(keys[what])
+            found = self._readers[what](connection, wanted)
+            self.read.update(((what, key), value) for key, value in found.items())
+            self._whole = self._whole and all(key in found for key in wanted)
 
     def forget(self, looks: Iterable[Look]) -> None:
         """What is looked at so was changed: whoever comes after in this batch reads by itself."""
-        for look in looks:
-            self._found.pop(look, None)
-            if self.filled:
-                self.changed.add(look)
+        if self.filled:
+            self.changed.update(looks)
+            self._whole = False
 
     def get(self, look: Looked) -> Any | None:
         """What was read for ``look``; None where nothing was."""
-        return self._found.get(look)
+        if self.changed and look in self.changed:
+            return None
+        found = self._standing.get(look)
+        return self.read.get(look) if found is None else found
 
     def has(self, looks: Iterable[Look] | None) -> bool:
-        """Whether all of ``looks`` was read; None is what nobody told, and was not."""
-        return looks is not None and all(look in self._found for look in looks)
+        """Whether all of ``looks``, of a unit it was filled for, was read; None is what nobody told, and was not."""
+        return looks is not None and (self._whole or all(self.get(look) is not None for look in looks))
+
+    def known_as(self, look: Looked, value: Any) -> None:
+        """What was read for ``look`` equals ``value``: from here on it is the same object, to be known at a glance."""
+        for kept in (self._standing, self.read):
+            if look in kept:
+                kept[look] = value

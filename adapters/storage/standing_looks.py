@@ -6,17 +6,16 @@ at change nothing of that but what they say; any other that changed a single row
 nothing to do does not. PostgreSQL has no such answer, and rows are held there by reading them: nothing stands.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, MutableMapping
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from adapters.storage.plain import Plain, driver_of, is_postgresql
-from adapters.storage.read_ahead import ReadAhead
+from adapters.storage.read_ahead import Looked, ReadAhead
 from gateway.certificates.ports import COPIES
 from gateway.licences.ports import CASE
 from gateway.partners.ports import DIRECTORY
-from gateway.transaction import Look
 
 MOST: Final = 4096
 STANDING: Final[Collection[str]] = frozenset({CASE, COPIES, DIRECTORY})
@@ -31,7 +30,7 @@ class StandingLooks:
     """
 
     def __init__(self) -> None:
-        self._found: dict[Look, Any] = {}
+        self._found: dict[Looked, Any] = {}
         self._seen: tuple[object, int] | None = None
         self._mark: int | None = None
 
@@ -43,7 +42,7 @@ class StandingLooks:
         """Whether not a single row was changed since ``mark``, as far as the database tells."""
         return self._mark is not None and self._mark == _rows_changed(connection)
 
-    def as_of(self, connection: Connection) -> Mapping[Look, Any]:
+    def as_of(self, connection: Connection) -> MutableMapping[Looked, Any]:
         """What stands as the transaction of ``connection`` sees it, which has begun and nobody else writes beside.
 
         Raises SQLAlchemy's ``DBAPIError`` family.
@@ -59,7 +58,7 @@ class StandingLooks:
     def keep(self, ahead: ReadAhead) -> None:
         """A batch was committed whose units looked at what was read ahead, and at nothing else."""
         if self._seen is not None:
-            self._found.update((look, value) for look, value in ahead.read if look.what in STANDING)
+            self._found.update((look, value) for look, value in ahead.read.items() if look[0] in STANDING)
             for look in ahead.changed:
                 self._found.pop(look, None)
 

@@ -155,7 +155,7 @@ class ExpressLane:
 
     def end(self, scope: Scope, route: ExpressRoute) -> None:
         """What ``answer`` told was sent, or could not be."""
-        self._observer.end(scope[OBSERVED_KEY], scope, route.status)
+        self._observer.end_of(scope[OBSERVED_KEY], scope, route.method, route.path, route.status)
 
 
 class Refusals:

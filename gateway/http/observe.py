@@ -54,11 +54,14 @@ class Observer:
 
     def end(self, observed: Observed, scope: Scope, status: int) -> None:
         """It was answered with ``status``, or not at all (0)."""
+        self.end_of(observed, scope, known_method(scope["method"]), route_template(scope), status)
+
+    def end_of(self, observed: Observed, scope: Scope, method: str, route: str, status: int) -> None:
+        """``end``, where it is known which method and route it was."""
         seconds = self._ticks() - observed.began
         self._metrics.in_flight -= 1
-        route, caller = route_template(scope), scope.get(CALLER_KEY)
-        method = known_method(scope["method"])
         self._metrics.observe(method, route, status, seconds, REFUSED.get())
+        caller = scope.get(CALLER_KEY)
         info_in_own_words(
             "request",
             method=method,
