@@ -52,6 +52,9 @@ BUSY_ROUND_S = 0.0002
 """A round that took longer was not quiet: its work may bring somebody, and a commit would share its processor."""
 GATHERING_S = 0.02
 """Nobody waits longer for others than this, whatever the loop is busy with."""
+LOOKS_EVERY_S, LOOKS_FOR_S = 0.1, 1.0
+"""So often and so long after a commit the thread looks whether somebody came, before it rests until it is told. To wake
+it for the first of each batch would cost a change of threads, and bring nothing: the loop tells when to begin."""
 MOST_RUNS = 4
 """How often a batch is run when the database asks for it to be run again (deadlock, log taken over)."""
 PATIENCE = 8.0
@@ -99,7 +102,8 @@ class GroupWriter:
         self._lock = threading.Lock()
         self._arrived = threading.Condition(self._lock)
         self._closing = False
-        self._gathering = self._ready = False
+        self._gathering = self._ready = self._resting = False
+        self._looks_until = 0.0
         self._coming = 0
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
@@ -149,8 +153,8 @@ class GroupWriter:
             self._waiting.append(pending)
             begin, known = not self._gathering, len(self._waiting)
             self._gathering = True
-            if begin:
-                self._arrived.notify()  # the thread counts the time from here on
+            if begin and self._resting:  # else the thread looks by itself, and would be woken for nothing
+                self._arrived.notify()
         if begin:
             pending.loop.call_soon(self._gather, pending.loop, known, QUIET_ROUNDS, pending.since)
         return pending.future
@@ -159,18 +163,20 @@ class GroupWriter:
         """Let the thread begin once ``quiet`` rounds brought nobody more: whoever is about to come shares a commit.
 
         Without it a loop that is busy would see each of its units committed alone, at the price of them all. The thread
-        relies on nobody to call this: it begins by itself when somebody waited for ``GATHERING_S``. The round before
+        relies on nobody to call this: where the loop stands still it begins by itself, a little later. The round before
         this one ``began`` then, by the clock that is never set.
         """
         with self._lock:
             if not self._gathering:
                 return  # the thread began by itself
             waiting, now = len(self._waiting), time.monotonic()
+            late = not waiting or now - self._waiting[0].since >= GATHERING_S
             quiet = QUIET_ROUNDS if waiting > known or now - began > BUSY_ROUND_S else quiet - 1
-            if quiet and waiting < MOST_UNITS:
+            if quiet and waiting < MOST_UNITS and not late:
                 loop.call_soon(self._gather, loop, waiting, quiet, now)
                 return
-            if self._coming and waiting < MOST_UNITS:
+            if self._coming and waiting < MOST_UNITS and not late:
+                self._arrived.notify()  # so that it counts the time
                 return  # the last who comes looks again; the thread waits for no more than its time
             self._gathering, self._ready = False, True
             self._arrived.notify()
@@ -179,11 +185,14 @@ class GroupWriter:
         while True:
             with self._lock:
                 while (patience := self._patience()) != 0:
+                    self._resting = patience is None
                     self._arrived.wait(patience)
+                self._resting = False
                 if not self._waiting:
                     break
                 self._gathering = self._ready = False
             self.commit_waiting()
+            self._looks_until = time.monotonic() + LOOKS_FOR_S
             self._gather_again()
         self._release()
         self._disconnect()
@@ -199,11 +208,11 @@ class GroupWriter:
             loop.call_soon_threadsafe(self._gather, loop, waiting, QUIET_ROUNDS, time.monotonic())
 
     def _patience(self) -> float | None:
-        """Seconds until the thread may begin at the latest: 0 is now, None when somebody came."""
+        """Seconds until the thread may begin or is to look again: 0 is now, None when somebody came."""
         if self._closing:
             return 0
         if not self._waiting:
-            return None
+            return LOOKS_EVERY_S if time.monotonic() < self._looks_until else None
         if self._ready or not self._gathering or len(self._waiting) >= MOST_UNITS:
             return 0
         return max(0.0, self._waiting[0].since + GATHERING_S - time.monotonic())
