@@ -45,6 +45,8 @@ class BriefMemory(Generic[KeyT, ValueT]):
         self._kept: OrderedDict[KeyT, tuple[datetime, ValueT]] = OrderedDict()
         self._over_at: datetime | None = None
         """Nothing is over before; None where nothing is kept."""
+        self.changes = 0
+        """As long as it is the same, so is all that is kept."""
 
     def get(self, key: KeyT, at: datetime) -> ValueT | None:
         """The value of ``key`` at the aware instant ``at``; None where there is none."""
@@ -53,24 +55,31 @@ class BriefMemory(Generic[KeyT, ValueT]):
         kept = self._kept.get(key)
         return None if kept is None else kept[1]
 
+    def until(self, key: KeyT) -> datetime:
+        """When the value of ``key``, which is kept, is over. Raises ``KeyError`` where it is not."""
+        return self._kept[key][0] + self._kept_for
+
     def put(self, key: KeyT, value: ValueT, at: datetime) -> None:
         """Keep ``value`` from ``at`` on, forgetting what was put longest ago when it is too much."""
         self.sweep(at)
         self.drop(key)
         self._kept[key] = (at, value)
+        self.changes += 1
         self._over_at = self._over_at or at + self._kept_for
         if len(self._kept) > self._size:
             self._kept.popitem(last=False)
 
     def drop(self, key: KeyT) -> None:
         """Forget ``key``, if it is kept."""
-        self._kept.pop(key, None)
+        if self._kept.pop(key, None) is not None:
+            self.changes += 1
 
     def sweep(self, at: datetime) -> None:
         """Forget what is over."""
         over = at - self._kept_for
         while self._kept and next(iter(self._kept.values()))[0] <= over:
             self._kept.popitem(last=False)
+            self.changes += 1
         self._over_at = next((put_at + self._kept_for for put_at, _ in self._kept.values()), None)
 
     def __len__(self) -> int:

@@ -16,6 +16,7 @@ from gateway.certificates.references import References
 from gateway.certificates.status_lists import StatusEvidence
 from gateway.certificates.verifier import Verifier
 from gateway.certificates.x509.ocsp import OcspQuestion
+from gateway.clock import END_OF_TIME
 from gateway.errors import PartnerUnavailable
 
 MAX_BYTES = 64 << 20
@@ -159,6 +160,11 @@ class Gathered:
             self._seen = self._fetches.count, _Span.within([each.young() for each in self._asked])
         return True
 
+    @property
+    def until(self) -> datetime:
+        """Before when what ``stands`` now goes on to, while ``EvidenceGatherer.fetched`` stays the same."""
+        return END_OF_TIME if self._seen is None else self._seen[1].until
+
 
 class EvidenceGatherer:
     """Gathers revocation evidence for envelopes. No transaction may be open while it works: it waits for networks."""
@@ -171,6 +177,11 @@ class EvidenceGatherer:
         self._answers: FetchCache[OcspQuestion] = FetchCache(
             lambda asked: status.fetch_ocsp(asked.uri, asked.request), fetches=self._fetches
         )
+
+    @property
+    def fetched(self) -> int:
+        """How often something was fetched."""
+        return self._fetches.count
 
     async def gather(
         self, references: Iterable[References], at: datetime, since: datetime | None = None

@@ -22,6 +22,7 @@ from gateway.certificates.sources import SourceDirectory, SourceRoute
 from gateway.certificates.verdicts import Verdict
 from gateway.certificates.verification import CopyProvenance, HolderExpectation, Verification
 from gateway.certificates.verifier import Verifier
+from gateway.clock import END_OF_TIME
 from gateway.crypto.keyed_digest import KeyedDigest, Use
 from gateway.errors import PartnerUnavailable
 from gateway.transaction import Look, Transactions
@@ -83,6 +84,12 @@ class _Remembered:
                 return False
         return self.gathered.stands(at, since)
 
+    @property
+    def until(self) -> datetime:
+        """Before when what ``stands`` now goes on to, while no evidence is fetched anew."""
+        ends = [each.stands_until or END_OF_TIME for each in self.obtained.verifications]
+        return min(self.gathered.until, *ends)
+
 
 class CertificateService:
     """The certificates room's door for the rooms above."""
@@ -120,12 +127,23 @@ class CertificateService:
         verifications = tuple(self._verifier.again(each, at) for each in known.obtained.verifications)
         return replace(known.obtained, verifications=verifications)
 
+    @property
+    def changes(self) -> int:
+        """As long as it is the same, so is all that is remembered, and the evidence at hand."""
+        return self._remembered.changes + self._evidence.fetched
+
     def still(
         self, rests_on: CopiesAtHand, holder: HolderExpectation, *, at: datetime, since: datetime | None = None
-    ) -> bool:
-        """Whether ``remembered`` would answer from these very copies at ``at``, with the very same verdicts."""
-        known = self._remembered.get((rests_on.kind, holder.code, holder.name), at)
-        return known is not None and known.obtained.rests_on is rests_on and known.stands(at, since)
+    ) -> datetime | None:
+        """Whether ``remembered`` would answer from these very copies at ``at``, with the very same verdicts.
+
+        Then it is told before when it goes on to, while ``changes`` stays the same; None where it would not.
+        """
+        key = (rests_on.kind, holder.code, holder.name)
+        known = self._remembered.get(key, at)
+        if known is None or known.obtained.rests_on is not rests_on or not known.stands(at, since):
+            return None
+        return min(self._remembered.until(key), known.until)
 
     def forget(self, kind: str, holder: HolderExpectation) -> None:
         """What ``remembered`` knows of the holder's ``kind`` does not stand any more."""

@@ -6,7 +6,7 @@ answer, as for every answer from memory. Whatever does not stand is judged from 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from gateway.certificates.fetching import Keeping, Refetchable
@@ -41,7 +41,7 @@ def looks_of(application_id: str, copies: CopiesAtHand | Refetchable | Keeping |
     return looks if copies is None else (*looks, copies.look)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class StandingAnswer:
     """What was answered, and by what: ``begins`` ≤ an instant < ``until``.
 
@@ -58,6 +58,9 @@ class StandingAnswer:
     facts: SpelledFacts
     looks: tuple[Look, ...]
     """What the unit of work looks at that records it again."""
+    _sure: tuple[int, datetime, datetime] | None = field(default=None, init=False, repr=False)
+    """What ``CertificateService.changes`` was when its copies were last asked for, when that was, and before when that
+    is enough: what shows it lies in many places, which are as many ways to the memory."""
 
     @classmethod
     def of(
@@ -93,11 +96,13 @@ class StandingAnswer:
 
     def holds(self, snapshot: DirectorySnapshot, certificates: CertificateService, at: datetime) -> bool:
         """Whether the same would be answered at ``at``, as far as this process knows and the source has yet to say."""
-        return (
-            self.snapshot is snapshot
-            and self.begins <= at < self.until
-            and (
-                isinstance(self.rests_on, Refetchable)
-                or certificates.still(self.rests_on, self.holder, at=at, since=self.since)
-            )
-        )
+        if self.snapshot is not snapshot or not self.begins <= at < self.until:
+            return False
+        if isinstance(self.rests_on, Refetchable):
+            return True
+        sure = self._sure
+        if sure is not None and sure[0] == certificates.changes and sure[1] <= at < sure[2]:
+            return True
+        until = certificates.still(self.rests_on, self.holder, at=at, since=self.since)
+        self._sure = None if until is None else (certificates.changes, at, until)
+        return until is not None

@@ -1,14 +1,16 @@
 """Answers that stand: found by everything that was asked, told as if they were judged anew."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from gateway.certificates.evidence import RENEW_AFTER
 from gateway.clock import start_of_day_in_china
 from gateway.licences.memory import MAX_STANDING
-from gateway.licences.standing import asked_by
+from gateway.licences.standing import StandingAnswer, asked_by
 from gateway.partners.errors import AgreementRefused
 from gateway.partners.model import AgreementStatus
 from schemas.partner_api import VerifiedLicence, VerifiedLicenceRequest
@@ -89,6 +91,46 @@ async def test_nothing_stands_beyond_the_day(room: LicencesRoom) -> None:
     assert answer.holds(snapshot, certificates, room.clock())
     assert not answer.holds(snapshot, certificates, answer.until)
     assert not answer.holds(snapshot, certificates, room.clock() - timedelta(seconds=1)), "a clock that was set back"
+
+
+async def a_sure_answer(room: LicencesRoom) -> StandingAnswer:
+    """One that was found to hold, so that its copies are not asked for again while nothing changes."""
+    application_id = await an_application(room, asked=3)
+    (answer,) = standing_answers(room, application_id).values()
+    assert answer.holds(answer.snapshot, room.certificates, room.clock())
+    assert answer._sure is not None
+    return answer
+
+
+async def test_what_was_sure_is_not_once_its_holder_is_forgotten(room: LicencesRoom) -> None:
+    answer = await a_sure_answer(room)
+    room.certificates.forget("property_ownership", answer.holder)
+    assert answer.holds(answer.snapshot, room.certificates, room.clock()), "another kind"
+    room.certificates.forget(KIND, answer.holder)
+    assert not answer.holds(answer.snapshot, room.certificates, room.clock())
+
+
+async def test_what_was_sure_is_not_once_a_list_that_it_rests_on_was_fetched_anew(room: LicencesRoom) -> None:
+    answer = await a_sure_answer(room)
+    (known,) = room.certificates._remembered._kept.values()
+    asked = known[1].gathered._asked
+    assert asked
+    room.clock.advance(seconds=1)
+    for each in asked:
+        each.cache._entries.put(each.uri, replace(each.cache._entries.get(each.uri), data=b"revoked"))
+    assert answer.holds(answer.snapshot, room.certificates, room.clock()), "nothing was fetched: nobody looks"
+    await each.cache.get(each.uri, room.clock(), since=room.clock())
+    assert not answer.holds(answer.snapshot, room.certificates, room.clock())
+
+
+async def test_what_was_sure_is_not_when_it_is_over(room: LicencesRoom) -> None:
+    answer = await a_sure_answer(room)
+    assert answer._sure is not None
+    _, begins, until = answer._sure
+    assert room.clock() < until <= room.clock() + RENEW_AFTER
+    assert answer.holds(answer.snapshot, room.certificates, until - timedelta(seconds=1))
+    assert not answer.holds(answer.snapshot, room.certificates, until)
+    assert begins <= room.clock()
 
 
 async def test_a_dry_run_leaves_no_answer_standing(room: LicencesRoom) -> None:
