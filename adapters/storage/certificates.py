@@ -79,6 +79,8 @@ def read_versions(
 
 
 def _newest(versions: Sequence[CopyVersion]) -> tuple[CopyVersion, ...]:
+    if len(versions) == 1:
+        return (versions[0],)
     newest: datetime | None = max((each.fetched_at for each in versions), default=None)
     return tuple(each for each in versions if each.fetched_at == newest)
 
@@ -156,6 +158,15 @@ class SqlCertificateCopies:
             return found
         rows = self._statements.say(_VERSIONS_OF_ONE, (kind, holder_digest))
         return _newest([CopyVersion(digest, read_instant(at)) for _, _, at, digest in rows])
+
+    def stand(self, kind: str, holder_digest: str, versions: tuple[CopyVersion, ...]) -> bool:
+        found = self.versions(kind, holder_digest)
+        if found is versions:
+            return True
+        if found != versions:
+            return False
+        self._ahead.known_as((COPIES, (kind, holder_digest)), versions)
+        return True
 
     def forget(self, holder_code: str, kind: str | None = None) -> int:
         return self.forget_holder(self._statements.holder_digest(holder_code), kind)

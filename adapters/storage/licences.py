@@ -42,22 +42,30 @@ class SqlAskedHolders:
 
 
 _THREE = (applications, authorisations, application_parties)
-_CASES = (
-    f"SELECT {', '.join(f'{table.name}.{column.name}' for table in _THREE for column in table.c)} FROM applications"  # noqa: S608
+_JOINED = (
+    "FROM applications"
     " JOIN authorisations ON authorisations.application_id = applications.application_id"
     " JOIN application_parties ON application_parties.application_id = applications.application_id"
+    " WHERE applications.application_id"
 )
-_CASE = Plain(f"{_CASES} WHERE applications.application_id = ?")
-_FOR_USE = Plain(
-    f"{_CASES} WHERE applications.application_id = ?",
-    f"{_CASES} WHERE applications.application_id = ? FOR SHARE OF authorisations",
+_COLUMNS = ", ".join(f"{table.name}.{column.name}" for table in _THREE for column in table.c)
+_VERSIONS = ", ".join(
+    ["applications.application_id", *(f"{table.name}.xmin" for table in _THREE), "pg_postmaster_start_time()"]
 )
+_BY_COLUMNS, _BY_VERSIONS = f"SELECT {_COLUMNS} {_JOINED}", f"SELECT {_VERSIONS} {_JOINED}"
+_CASE = Plain(f"{_BY_COLUMNS} = ?", f"{_BY_VERSIONS} = ?")
+_FOR_USE = Plain(f"{_BY_COLUMNS} = ?", f"{_BY_VERSIONS} = ? FOR SHARE OF authorisations")
 _FOR_USE_IF_FREE = Plain(
-    f"{_CASES} WHERE applications.application_id IN (SELECT json_extract(value, '$[0]') FROM json_each(?))",  # noqa: S608
-    f"{_CASES} WHERE applications.application_id = ANY (?::text[]) FOR SHARE OF authorisations SKIP LOCKED",
+    f"{_BY_COLUMNS} IN (SELECT json_extract(value, '$[0]') FROM json_each(?))",  # noqa: S608
+    f"{_BY_VERSIONS} = ANY (?::text[]) FOR SHARE OF authorisations SKIP LOCKED",
 )
 Stamp = tuple[object, ...]
-"""Every column of the three rows as it lies in the database, sealed values among them."""
+"""What is the same only as long as not a byte of the three rows was changed, the application's number first.
+
+SQLite: every column as it lies in the database, sealed values among them. PostgreSQL: which transaction made each row
+what it is (``xmin``, which no two of them share within minutes), and when the server started: one that took over from
+another, or was set back, counts its transactions anew.
+"""
 
 
 def read_cases_for_use(connection: Connection, wanted: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], Stamp]:

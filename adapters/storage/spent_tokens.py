@@ -25,6 +25,10 @@ spent_tokens = Table(
 )
 
 CLEARED_AT_ONCE = 32
+CLEARED_EVERY = 256
+"""Tokens that are spent ahead before those that lapsed are cleared up: the statement costs as much as spending them."""
+_SINCE_CLEARED = "spent_tokens.since_cleared"
+"""Where a connection's ``info`` counts them."""
 _KEYED = [spent_tokens.c.use, spent_tokens.c.issuer, spent_tokens.c.token_id]
 _LAPSED = spent_tokens.c.until < bindparam("at", type_=UtcInstant)
 # Several processes clear up at once: none waits for rows that another is about to delete.
@@ -73,7 +77,11 @@ def spend_ahead(connection: Connection, wanted: Sequence[Key]) -> Mapping[Key, b
 
 def _spent(connection: Connection, keys: Sequence[Key]) -> set[tuple[str, ...]]:
     lapsed = instant(connection, min(at for *_, at, _ in keys))
-    _CLEAR_SOME.changed(connection, (lapsed, CLEARED_AT_ONCE + 2 * len(keys)))
+    since = connection.info.get(_SINCE_CLEARED, CLEARED_EVERY) + len(keys)
+    if since >= CLEARED_EVERY:
+        _CLEAR_SOME.changed(connection, (lapsed, CLEARED_AT_ONCE + 2 * since))
+        since = 0
+    connection.info[_SINCE_CLEARED] = since
     rows = [(use, issuer, token_id, instant(connection, until)) for use, issuer, token_id, _, until in keys]
     return set(_SPEND_MANY.rows_for(connection, rows, lapsed))
 

@@ -141,6 +141,10 @@ class CertificateCopies(Protocol):
         """Which copies ``latest`` answers for the holder of that keyed digest, in the order of their digests."""
         ...
 
+    def stand(self, kind: str, holder_digest: str, versions: tuple[CopyVersion, ...]) -> bool:
+        """Whether ``versions`` are what is answered by that name."""
+        ...
+
     def forget(self, holder_code: str, kind: str | None = None) -> int:
         """Remove the holder's copies, of ``kind`` or of all; answers how many."""
         ...

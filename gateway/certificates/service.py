@@ -66,7 +66,7 @@ class CopiesAtHand:
 
     def stand(self, unit: CertificatesUnit) -> bool:
         """Whether these are the holder's copies still, as ``unit`` sees it."""
-        return unit.certificate_copies.versions(self.kind, self.holder_digest) == self.versions
+        return unit.certificate_copies.stand(self.kind, self.holder_digest, self.versions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
+from adapters.storage.spent_tokens import CLEARED_EVERY
 from adapters.storage.unit_of_work import SqlUnitOfWork
 from gateway.partners.directory import PartnerDirectory
 from gateway.partners.errors import ProofRefused
@@ -177,7 +178,7 @@ async def test_of_those_spent_together_that_mean_the_same_one_is_the_first(datab
 async def test_those_that_lapsed_are_cleared_by_whoever_spends_many(database_url: str) -> None:
     with partners_room(database_url) as room:
         await asyncio.gather(*(room.transactions.write(foreseen(f"old-{number}", NOON)) for number in range(40)))
-        assert all(await asyncio.gather(*(room.transactions.write(foreseen(f"old-{n}", LATER)) for n in range(38, 42))))
-        await room.transactions.write(foreseen("new", LATER))
+        later = [f"old-{number}" for number in range(38, 40)] + [f"new-{number}" for number in range(CLEARED_EVERY)]
+        assert all(await asyncio.gather(*(room.transactions.write(foreseen(name, LATER)) for name in later)))
         count = text("SELECT count(*) FROM spent_tokens")
-        assert await room.transactions.write(lambda tx: tx._statements.execute(count).scalar_one()) == 5
+        assert await room.transactions.write(lambda tx: tx._statements.execute(count).scalar_one()) == len(later)
