@@ -31,12 +31,16 @@ class Foreseen(Generic[ResultT]):
 
     Units that are committed together can then have all that they look at read at once, in the transaction that they
     share. What each sees is the same as if it read by itself.
+
+    ``then`` is what the caller makes of its answer, once that is durable: for all whom a commit answers one right after
+    the other (``gateway.rounds`` says why), in their event loop. What it raises the caller is told.
     """
 
-    work: Callable[[Any], ResultT]
+    work: Callable[[Any], Any]
     looks: tuple[Look, ...]
+    then: Callable[[Any], ResultT] | None = None
 
-    def __call__(self, unit: Any) -> ResultT:
+    def __call__(self, unit: Any) -> Any:
         return self.work(unit)
 
 
@@ -56,7 +60,7 @@ def alone(_unit: Any, work: Callable[[], ResultT]) -> ResultT:
 class Transactions(Protocol[UnitT_co]):
     """Runs functions against a unit of work."""
 
-    async def write(self, work: Callable[[UnitT_co], ResultT]) -> ResultT:
+    async def write(self, work: "Callable[[UnitT_co], ResultT] | Foreseen[ResultT]") -> ResultT:
         """Run ``work`` and commit durably; its exception rolls back it alone.
 
         Raises ``Overloaded`` when the writer cannot take more or the record cannot be written: nothing was done.

@@ -41,6 +41,11 @@ class Pending:
         """What it told; None where it told nothing."""
         return self.work.looks if isinstance(self.work, Foreseen) else None
 
+    @property
+    def then(self) -> Callable[[Any], Any] | None:
+        """What is to be made of its answer, if anything is."""
+        return self.work.then if isinstance(self.work, Foreseen) else None
+
 
 def tell(done: Sequence[Pending]) -> None:
     """Whoever waits hears the ``outcome``, all of a loop at once: each wake-up costs it more than an answer does."""
@@ -57,6 +62,11 @@ def _settle(done: Sequence[Pending]) -> None:
         if pending.future.done():  # whoever waited was cancelled
             continue
         failed, value = pending.outcome
+        if not failed and pending.then is not None:
+            try:
+                value = pending.then(value)
+            except Exception as error:
+                failed, value = True, error
         if failed:
             pending.future.set_exception(value)
         else:

@@ -5,6 +5,7 @@ transaction that it commits, and an answer that rests on anything else is thrown
 withdrawal, a stage, a re-check or another process's change takes effect with the very next answer.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -88,12 +89,8 @@ class RememberedCase:
             del self._standing[next(iter(self._standing))]
 
 
-@dataclass(frozen=True, slots=True)
-class Again:
-    """An answer that was given again, and recorded as that entry."""
-
-    form: AnswerForm
-    record_id: str
+Sign = Callable[[AnswerForm, datetime, str], str]
+"""The signed answer of a form, at an instant, recorded as the entry of that name."""
 
 
 class LicenceMemory:
@@ -106,10 +103,11 @@ class LicenceMemory:
         partners: PartnerDirectory,
         clock: Clock,
         action: str,
+        sign: Sign,
     ) -> None:
         """``action`` names an answer in the record."""
         self._transactions, self._certificates, self._partners = transactions, certificates, partners
-        self._clock, self._action = clock, action
+        self._clock, self._action, self._sign = clock, action, sign
         self._cases: BriefMemory[str, RememberedCase] = BriefMemory(MAX_CASES, REMEMBERED_FOR)
 
     def case(self, application_id: str, at: datetime) -> RememberedCase | None:
@@ -133,8 +131,8 @@ class LicenceMemory:
 
     async def answer_again(
         self, code: str, request: VerifiedLicenceRequest, now: datetime, use: ProofUse | None = None
-    ) -> "Again | Fetched | None":
-        """An answer that stands, given again; None where none does.
+    ) -> "str | Fetched | None":
+        """An answer that stands, given again: recorded, and signed. None where none does.
 
         One for which the source is asked each time stands where it answers the very same; where it did not, what it
         did answer is told, so that it is not asked twice. ``use`` of the caller's proof, if there is one to spend, is
@@ -163,22 +161,25 @@ class LicenceMemory:
             copies = standing.rests_on.keeping(fetched)
         else:
             copies = standing.rests_on
-        looks = standing.looks
 
         def record_again(tx: LicencesTransaction) -> str | None:
             if use is not None:
                 use.spend_in(tx)
             return self._record_again(tx, code, application_id, known, standing, copies, now)
 
-        record_id = await self._transactions.write(Foreseen(record_again, looks if use is None else (use.look, *looks)))
+        def sign(record_id: str | None) -> str | None:
+            return None if record_id is None else self._sign(standing.form, now, record_id)
+
+        looks = standing.looks if use is None else (use.look, *standing.looks)
+        answer = await self._transactions.write(Foreseen(record_again, looks, sign))
         if use is not None:
             use.spent()
-        if record_id is None:
+        if answer is None:
             self.forget(application_id, request.kind, known)
             if isinstance(copies, Keeping):  # the rules may refuse before they come to what was fetched
                 await self._certificates.keep(copies)
             return fetched
-        return Again(standing.form, record_id)
+        return answer
 
     async def require(
         self, application_id: str, known: RememberedCase, snapshot: DirectorySnapshot, use: ProofUse | None = None
@@ -194,7 +195,7 @@ class LicenceMemory:
             return self._stands(tx, application_id, known, snapshot, None)
 
         looks = looks_of(application_id, None)
-        stands = await self._transactions.write(Foreseen(look, looks if use is None else (use.look, *looks)))
+        stands: bool = await self._transactions.write(Foreseen(look, looks if use is None else (use.look, *looks)))
         if use is not None:
             use.spent()
         if not stands:

@@ -43,7 +43,7 @@ from gateway.licences.explanation import explain_outcome, explain_refusal
 from gateway.licences.gates import Gate, Gates
 from gateway.licences.judgement import Allowed, judge, open_stage, require_utility
 from gateway.licences.kept_with import keep_evidence, keep_others, tells_of_others
-from gateway.licences.memory import Again, LicenceMemory, Moved, RememberedCase
+from gateway.licences.memory import LicenceMemory, Moved, RememberedCase
 from gateway.licences.obtaining import Found, Obtainer
 from gateway.licences.ports import Case, LicencesTransaction
 from gateway.licences.standing import StandingAnswer, asked_by, looks_of
@@ -106,7 +106,7 @@ class LicenceService:
         self._answer_key = answer_key
         self._issuer = issuer
         self._round = Round()
-        self._memory = LicenceMemory(transactions, certificates, partners, clock, DISCLOSED)
+        self._memory = LicenceMemory(transactions, certificates, partners, clock, DISCLOSED, self._signed)
 
     async def answer(self, caller: Caller, request: VerifiedLicenceRequest, use: ProofUse | None = None) -> str:
         """The signed answer, a compact JWS. An invalid or indeterminate certificate is an answer, not an error.
@@ -118,14 +118,12 @@ class LicenceService:
         """
         code, now = caller.partner_code, self._clock()
         again = await self._memory.answer_again(code, request, now, use)
-        if isinstance(again, Again):
-            form, record_id = again.form, again.record_id
-        else:
-            if use is not None:
-                await use.spend()
-            outcome = await self._run(_Asking(code, request, now, DISCLOSED, code, Gates(), again))
-            form, record_id = self._form(code, request, outcome.leaving), outcome.record_id
-        return await self._round.run(self._signed, form, now, record_id)
+        if isinstance(again, str):
+            return again
+        if use is not None:
+            await use.spend()
+        outcome = await self._run(_Asking(code, request, now, DISCLOSED, code, Gates(), again))
+        return await self._round.run(self._signed, self._form(code, request, outcome.leaving), now, outcome.record_id)
 
     def _signed(self, form: AnswerForm, now: datetime, record_id: str) -> str:
         claims = form.filled_in(now, self._make_id("lic"), record_id)

@@ -344,3 +344,38 @@ async def test_while_the_loop_is_busy_its_units_share_a_commit(
         await asyncio.wait_for(asyncio.gather(at_once, after_some_work(transactions)), 5)
         report = await transactions.read(lambda tx: audit(tx.record_reader, SEAL_KEYS))
         assert (report.entries, report.seals, report.broken) == (2, 1, ())
+
+
+async def test_what_is_made_of_what_a_commit_answers_is_made_for_all_side_by_side(database_url: str) -> None:
+    """Once it is durable, in the event loop, before anybody goes on; what it raises its own caller is told."""
+    happened: list[str] = []
+
+    def make(number: int, found: str) -> str:
+        happened.append(f"made {number}")
+        if number == 1:
+            raise ValueError("nothing could be made of it")
+        return f"{found} made"
+
+    async def asked(transactions: SqlTransactions, number: int) -> str:
+        work = Foreseen(lambda tx: tx.records.append(entry(number)), (), lambda found: make(number, found))
+        try:
+            return await transactions.write(work)
+        finally:
+            happened.append(f"told {number}")
+
+    with opened(database_url, SetClock()) as transactions:
+        told = await asyncio.gather(*(asked(transactions, number) for number in range(3)), return_exceptions=True)
+        report = await transactions.read(lambda tx: audit(tx.record_reader, SEAL_KEYS))
+    assert [str(each).rpartition(" ")[2] for each in told] == ["made", "it", "made"]
+    assert isinstance(told[1], ValueError)
+    assert happened == ["made 0", "made 1", "made 2", "told 0", "told 1", "told 2"]
+    assert (report.entries, report.broken) == (3, ())
+
+
+async def test_nothing_is_made_of_what_failed(database_url: str) -> None:
+    def fail(_: SqlUnitOfWork) -> str:
+        raise RuntimeError("the unit itself")
+
+    with opened(database_url, SetClock()) as transactions:
+        with pytest.raises(RuntimeError, match="the unit itself"):
+            await transactions.write(Foreseen(fail, (), lambda _: pytest.fail("nothing is there to make it of")))
