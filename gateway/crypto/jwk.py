@@ -105,8 +105,12 @@ def verification_keys(keys: KeySource) -> tuple[VerificationKey, ...]:
     A JWK that is no key for verifying is passed over (RFC 7517 §5), unless there is no other: then its refusal is
     raised. Raises `TypeError` for what is neither.
     """
-    if type(keys) is tuple and all(type(key) is VerificationKey for key in keys):
-        return keys  # as the directory answers them
+    if type(keys) is tuple:
+        for key in keys:
+            if type(key) is not VerificationKey:
+                break
+        else:
+            return keys  # as the directory answers them
     if isinstance(keys, VerificationKey):
         return (keys,)
     if isinstance(keys, Mapping):

@@ -72,13 +72,13 @@ def parse_object(data: bytes, *, max_bytes: int, max_depth: int = MAX_DEPTH) -> 
     """
     if len(data) > max_bytes:
         raise refused("oversize", Phrase("内容不得超过 {most} 字节", most=max_bytes))
+    if data.count(b"{") + data.count(b"[") <= max_depth:
+        plain = _plain_object(data)
+        if plain is not None:
+            return plain
     if not data.startswith(b"{"):
         raise refused("json", "须为不带 BOM 与前导空白的 JSON 对象")
-    if data.count(b"{") + data.count(b"[") > max_depth:
-        _check_depth(data, max_depth)
-    plain = _plain_object(data)
-    if plain is not None:
-        return plain
+    _check_depth(data, max_depth)
     try:
         value = _DECODER.decode(data.decode("utf-8"))
     except UnicodeDecodeError:
@@ -104,7 +104,7 @@ def _plain_object(data: bytes) -> dict[str, Any] | None:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
         return None
-    return value if isinstance(value, dict) and orjson.dumps(value) == data else None
+    return value if type(value) is dict and orjson.dumps(value) == data else None
 
 
 def dump(value: Mapping[str, Any]) -> bytes:
