@@ -37,6 +37,14 @@ class HttpRequest:
     max_bytes: int = MAX_BODY_BYTES
 
 
+class FixedHeaders(dict[str, str]):
+    """Headers that are the same in every request: ``written`` is what a client made of them, by method."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        super().__init__(headers)
+        self.written: dict[str, bytes] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class HttpReply:
     """One whole reply; header names in lower case. A status of 5xx, 3xx or 429 never gets this far."""

@@ -20,7 +20,15 @@ from typing import TYPE_CHECKING
 import certifi
 from aiohappyeyeballs import start_connection
 
-from adapters.http_client import USER_AGENT, ExchangeFailed, HttpLimits, HttpReply, HttpRequest, TryingClient
+from adapters.http_client import (
+    USER_AGENT,
+    ExchangeFailed,
+    FixedHeaders,
+    HttpLimits,
+    HttpReply,
+    HttpRequest,
+    TryingClient,
+)
 from adapters.http_connection import Connection, JudgeHead, Reply
 from gateway.clock import Clock, system_clock
 
@@ -201,11 +209,20 @@ class _Server:
 def write(request: HttpRequest) -> Written:
     """``request`` as it goes over a connection. Raises ``ExchangeFailed``."""
     server, path = _read(request.url)
-    lines = _lines(request.method, request.headers)
+    method, headers = request.method, request.headers
+    lines = _fixed_lines(method, headers) if isinstance(headers, FixedHeaders) else _lines(method, headers)
     if request.body or request.method not in _BODILESS:
         lines += b"content-length: %d\r\n" % len(request.body)
     head = b"%b %b%b%b\r\n" % (request.method.encode(), path, server.head, lines)
     return Written(server.origin, head + request.body)
+
+
+def _fixed_lines(method: str, headers: FixedHeaders) -> bytes:
+    """``_lines`` of headers that are the same in every request. Raises as it does."""
+    lines = headers.written.get(method)
+    if lines is None:
+        lines = headers.written[method] = _lines(method, headers)
+    return lines
 
 
 def _lines(method: str, headers: Mapping[str, str]) -> bytes:

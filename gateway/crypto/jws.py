@@ -252,9 +252,9 @@ def sign_jws(
         else _written({"alg": key.scheme, "typ": typ, "kid": key.kid} | dict(extra_header))
     )
     payload = claims if isinstance(claims, bytes) else dump(claims)
-    signing_input = header + b"." + encode_base64url(payload)
+    signing_input = b"%b.%b" % (header, encode_base64url(payload))
     signature = sign(key.scheme, key.private_key, signing_input, encoding=Encoding.RAW)
-    return (signing_input + b"." + encode_base64url(signature)).decode()
+    return (b"%b.%b" % (signing_input, encode_base64url(signature))).decode()
 
 
 def _written(header: Mapping[str, Any]) -> bytes:

@@ -11,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from adapters import http_wire
-from adapters.http_client import ExchangeFailed, HttpLimits, HttpRequest
-from adapters.http_wire import WireClient
+from adapters.http_client import ExchangeFailed, FixedHeaders, HttpLimits, HttpRequest
+from adapters.http_wire import WireClient, write
 from adapters.httpx_client import HttpxClient
 from gateway.errors import PartnerUnavailable
 from tests.support.tiny_tls import tls_server
@@ -372,3 +372,15 @@ def test_what_is_read_quickly_of_an_address_is_what_httpx_reads(scheme, host, po
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(http_wire, "_PLAIN", re.compile("(?!)"))
         assert quick == written()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+def test_headers_that_are_always_the_same_are_written_as_any_others(method: str) -> None:
+    headers, fixed = {"content-type": "application/json"}, FixedHeaders({"content-type": "application/json"})
+    for body in (b"{}", b'{"more":1}'):
+        one, other = (HttpRequest(method, "http://gateway.test/path", each, body) for each in (headers, fixed))
+        assert write(one) == write(other)
+    broken = FixedHeaders({"x": "a\r\nhost: another"})
+    for _ in range(2):
+        with pytest.raises(ExchangeFailed):
+            write(HttpRequest(method, "http://gateway.test/path", broken))

@@ -376,6 +376,5 @@ async def test_nothing_is_made_of_what_failed(database_url: str) -> None:
     def fail(_: SqlUnitOfWork) -> str:
         raise RuntimeError("the unit itself")
 
-    with opened(database_url, SetClock()) as transactions:
-        with pytest.raises(RuntimeError, match="the unit itself"):
-            await transactions.write(Foreseen(fail, (), lambda _: pytest.fail("nothing is there to make it of")))
+    with opened(database_url, SetClock()) as transactions, pytest.raises(RuntimeError, match="the unit itself"):
+        await transactions.write(Foreseen(fail, (), lambda _: pytest.fail("nothing is there to make it of")))

@@ -12,7 +12,7 @@ from adapters.provincial_platform import KNOWN_FOR, ProvincialPlatform
 from gateway.certificates.errors import SourceDenied
 from gateway.certificates.ports import SourceQuery, UsePurpose
 from gateway.errors import Owner, PartnerUnavailable
-from schemas.share_interface import CertInfoList, access_token_is_good
+from schemas.share_interface import CertInfoList, HolderCodeQuery, ShareRequest, access_token_is_good
 from tests.support.ecertificates import AT, ENTERPRISE, Province
 
 BASE = "https://platform.example/api"
@@ -96,6 +96,8 @@ async def test_each_certificate_comes_with_its_file_identifier_and_time(platform
             "certificateEventCode": "intake",
         },
     }
+    written = ShareRequest[HolderCodeQuery].model_validate(asked).model_dump_json(by_alias=True, exclude_none=True)
+    assert share.query.calls.last.request.content == written.encode(), "as the whole of it would be written"
 
 
 async def test_a_list_that_comes_again_is_known_by_its_bytes_and_another_is_not(platform, share):
