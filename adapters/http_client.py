@@ -16,6 +16,7 @@ from typing import Protocol
 
 import structlog
 
+from adapters.deadlines import Deadlines
 from gateway.clock import Clock, system_clock
 from gateway.errors import Owner, PartnerUnavailable
 
@@ -95,6 +96,7 @@ class TryingClient(ABC):
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._limits = limits or HttpLimits()
+        self._attempts = Deadlines(self._limits.attempt)
         self._clock, self._sleep, self._jitter = clock, sleep, jitter
 
     async def send(self, request: HttpRequest, *, partner: str) -> HttpReply:
@@ -114,7 +116,7 @@ class TryingClient(ABC):
     async def _once(self, request: HttpRequest, partner: str) -> "HttpReply | PartnerUnavailable":
         """One try. A failure that a second try cannot mend is raised at once."""
         try:
-            async with asyncio.timeout(self._limits.attempt):
+            with self._attempts.one():
                 return await self._exchange(request)
         except TimeoutError:
             return _unavailable("http.timeout", partner)

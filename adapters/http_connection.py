@@ -44,7 +44,7 @@ class Connection(asyncio.Protocol):
         """
         if self._transport is None or self._reply is not None:
             raise ExchangeFailed("http.connection")
-        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        reply: asyncio.Future[Reply] = self._loop.create_future()
         self._reply = reply
         self._judge, self._most = judge, most
         self._begin()
@@ -67,6 +67,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """As ``asyncio.Protocol``."""
         self._transport = cast(asyncio.Transport, transport)
+        self._loop = asyncio.get_running_loop()
 
     def data_received(self, data: bytes) -> None:
         """As ``asyncio.Protocol``. What nobody asked for ends the connection."""

@@ -10,6 +10,7 @@ import ipaddress
 import re
 import socket
 import ssl
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -104,7 +105,7 @@ class Wires:
 
     def _kept(self, origin: Origin) -> Connection | None:
         """An idle connection that is still good, the one used last."""
-        kept, now = self._idle.get(origin), asyncio.get_running_loop().time()
+        kept, now = self._idle.get(origin), time.monotonic()
         while kept:
             since, connection = kept.pop()
             if connection.reusable and now - since < IDLE_S:
@@ -113,7 +114,7 @@ class Wires:
         return None
 
     def _keep(self, origin: Origin, connection: Connection) -> None:
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         kept = self._idle.setdefault(origin, deque())
         kept.append((now, connection))
         while now - kept[0][0] >= IDLE_S or len(kept) > self._most_idle:

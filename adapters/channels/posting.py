@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Final, Self
 
+from adapters.deadlines import DeadlinesOf
 from adapters.http_client import ExchangeFailed, HttpRequest
 from adapters.http_connection import JudgeHead, Reply
 from adapters.http_wire import Origin, Sent, Wires, write
@@ -58,6 +59,7 @@ class Outgoing:
         """``timeout`` is how long a receiver may take, with everything."""
         self.timeout_s = timeout.total_seconds()
         self._wires = Wires(CONNECT_TIMEOUT.total_seconds(), CONNECTIONS_PER_HOST, _as_the_system)
+        self._within = DeadlinesOf()
         self._places: defaultdict[Origin, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(CONNECTIONS_PER_HOST)
         )
@@ -78,8 +80,9 @@ class Outgoing:
         Raises ``ExchangeFailed``, what ``judge`` raised among them, and ``TimeoutError``.
         """
         written = write(request)
-        async with asyncio.timeout(timeout_s), self._places[written.origin]:
-            return await self._wires.exchange(written, request.max_bytes, judge, sent)
+        with self._within[timeout_s].one():
+            async with self._places[written.origin]:
+                return await self._wires.exchange(written, request.max_bytes, judge, sent)
 
 
 def _as_the_system() -> ssl.SSLContext:

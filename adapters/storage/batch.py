@@ -102,7 +102,7 @@ class BatchRun:
     def _unit(self, ahead: ReadAhead) -> "_Unit":
         """For one unit after the other, as long as they look at the same that was read ahead."""
         statements = Statements(self._connection, self._at_rest, savepoint=True, deferred=self._deferred)
-        return _Unit(statements, SqlUnitOfWork(statements, self._records, self._outbox, ahead))
+        return _Unit(statements, SqlUnitOfWork(statements, self._records, self._outbox, ahead), ahead)
 
     def _run_one(self, pending: Pending, unit: "_Unit") -> None:
         entries, drafts = len(self._records.entries), len(self._outbox.drafts)
@@ -116,6 +116,7 @@ class BatchRun:
             if isinstance(error, _DATABASE_FAULTS) and not locked_out:
                 raise
             unit.statements.discard()
+            unit.ahead.unsure()
             self._records.truncate(entries)
             self._outbox.truncate(drafts)
             if locked_out:
@@ -128,6 +129,7 @@ class BatchRun:
 class _Unit(NamedTuple):
     statements: Statements
     of_work: SqlUnitOfWork
+    ahead: ReadAhead
 
 
 class _Waits:

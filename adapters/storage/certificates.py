@@ -85,6 +85,14 @@ def _newest(versions: Sequence[CopyVersion]) -> tuple[CopyVersion, ...]:
     return tuple(each for each in versions if each.fetched_at == newest)
 
 
+def _again(had: Sequence[CopyVersion], copies: Sequence[CertificateCopy]) -> tuple[CopyVersion, ...] | None:
+    """What ``versions`` answers once those that were ``had`` are had anew; None where that has to be seen."""
+    fetched_at = copies[0].fetched_at
+    if fetched_at < had[0].fetched_at or any(each.fetched_at != fetched_at for each in copies):
+        return None  # of copies that were kept before, others might be the newest then
+    return tuple(CopyVersion(each.digest, fetched_at) for each in had)
+
+
 class SqlCertificateCopies:
     """``gateway.certificates.ports.CertificateCopies``; the holder's code is known here by its keyed digest alone."""
 
@@ -111,7 +119,7 @@ class SqlCertificateCopies:
             new = {f"new_{name}": getattr(copy, name) for name in ("fetched_at", "source", "level")}
             key = {"of_kind": kind, "of_holder_digest": holder_digest, "of_digest": copy.digest}
             self._statements.defer(_AGAIN, {**key, **new})
-        self._ahead.forget([Look(COPIES, (kind, holder_digest))])
+        self._ahead.now((COPIES, (kind, holder_digest)), _again(had, copies))
 
     def held(self) -> Sequence[HeldCopies]:
         """What is at hand of each source and kind: a few probes of their index for each, and what is counted there."""

@@ -27,8 +27,8 @@ class ReadAhead:
         self.filled = False
         self.read: dict[Looked, Any] = {}
         """What had to be read."""
-        self.changed: set[Looked] = set()
-        """What units of the batch changed."""
+        self.changed: dict[Looked, Any] = {}
+        """What units of the batch changed, and what it is now; None where it is to be read."""
 
     def fill(self, connection: Connection, looks: Iterable[Look]) -> None:
         """Read it all: a statement for each sort of look, in the order of the readers.
@@ -46,16 +46,25 @@ class ReadAhead:
             self.read.update(((what, key), value) for key, value in found.items())
             self._whole = self._whole and all(key in found for key in wanted)
 
-    def forget(self, looks: Iterable[Look]) -> None:
+    def forget(self, looks: Iterable[Looked]) -> None:
         """What is looked at so was changed: whoever comes after in this batch reads by itself."""
         if self.filled:
-            self.changed.update(looks)
+            self.changed.update(dict.fromkeys(looks))
             self._whole = False
+
+    def now(self, look: Looked, value: Any) -> None:
+        """What is looked at so was changed to ``value``."""
+        if self.filled:
+            self.changed[look] = value
+
+    def unsure(self) -> None:
+        """A unit failed: what it changed is undone, and nobody knows here what that was."""
+        self.forget(list(self.changed))
 
     def get(self, look: Looked) -> Any | None:
         """What was read for ``look``; None where nothing was."""
         if self.changed and look in self.changed:
-            return None
+            return self.changed[look]
         found = self._standing.get(look)
         return self.read.get(look) if found is None else found
 

@@ -59,8 +59,11 @@ class StandingLooks:
         """A batch was committed whose units looked at what was read ahead, and at nothing else."""
         if self._seen is not None:
             self._found.update((look, value) for look, value in ahead.read.items() if look[0] in STANDING)
-            for look in ahead.changed:
-                self._found.pop(look, None)
+            for look, value in ahead.changed.items():
+                if value is None:
+                    self._found.pop(look, None)
+                elif look[0] in STANDING:
+                    self._found[look] = value
 
     def end(self) -> None:
         """Something else was written, or nobody knows what was."""
