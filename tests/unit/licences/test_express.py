@@ -203,3 +203,17 @@ def test_what_the_lane_takes_is_what_the_framework_reads(document: dict[str, Any
         ordinary = None
     if taken is not None:
         assert taken == ordinary
+
+
+def test_a_request_is_known_by_its_bytes_unless_it_names_somebody() -> None:
+    lane = ExpressLicences()
+    asked = {"application_id": "app_1", "kind": "business_licence", "purpose": "grid_connection"}
+    whole = json.dumps(asked).encode()
+    first = lane.take(whole)
+    assert first is not None
+    assert lane.take(bytes(bytearray(whole))) is first
+    assert lane.take(json.dumps({**asked, "kind": "id_card"}).encode()) != first
+    for more in ({"holder_code": "91440101MA59N2QB8Y"}, {"fields": ["x" * 60] * 10}, {"unheard_of": 1}):
+        body = json.dumps({**asked, **more}).encode()
+        assert lane.take(body) == lane.take(body)
+    assert len(lane._known._kept) == 2, "neither who names somebody, nor what is long, nor what is no request"
