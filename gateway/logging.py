@@ -17,6 +17,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from threading import get_ident
 from typing import Any, Final, TextIO
 
 import orjson
@@ -169,17 +170,18 @@ class _Lines:
         self.level = level
         self._kept: list[str] = []
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
 
     def soon(self, line: str) -> None:
         """Write ``line`` in the next round of the running event loop, or at once where there is none.
 
         Of the one thread whose loop that is.
         """
-        if self._kept and self._loop is not None and self._loop.is_running():
+        if self._kept and self._loop is not None and self._loop.is_running() and self._thread == get_ident():
             self._kept.append(line)
             return
         try:
-            self._loop = asyncio.get_running_loop()
+            self._loop, self._thread = asyncio.get_running_loop(), get_ident()
         except RuntimeError:
             self.msg(line)
             return

@@ -23,7 +23,8 @@ class Round:
 
     def run(self, work: Callable[[*ArgumentTs], ResultT], *arguments: *ArgumentTs) -> "asyncio.Future[ResultT]":
         """Awaited, what ``work`` answers to ``arguments``; raises what it raises. Who is cancelled is passed over."""
-        if not self._asked:
+        if not self._asked or self._loop.is_closed():
+            self._asked = []
             self._loop = asyncio.get_running_loop()
             self._loop.call_soon(self._run_all)
         future: asyncio.Future[ResultT] = self._loop.create_future()

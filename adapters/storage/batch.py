@@ -16,6 +16,7 @@ from adapters.storage.sealed import AtRest
 from adapters.storage.standing_looks import StandingLooks
 from adapters.storage.statements import Statements
 from adapters.storage.unit_of_work import NOTHING_AHEAD, READERS, SqlUnitOfWork
+from gateway.partners.ports import SPENT
 from gateway.transaction import Look
 
 IMPATIENT_MS = 10
@@ -43,6 +44,7 @@ class BatchRun:
     ) -> None:
         self._connection, self._at_rest, self._standing = connection, at_rest, standing
         self._looked: ReadAhead | None = None
+        self._left: tuple[ReadAhead, Sequence[Pending]] | None = None
         self._records, self._outbox, self._deferred = records, outbox, deferred
 
     def run(self, units: Sequence[Pending]) -> int:
@@ -56,10 +58,10 @@ class BatchRun:
         done, ahead, waits = 0, ReadAhead(READERS), _Waits(connection)
         if units[0].looks_only:  # so do all: those that do come last
             self._looked = ahead = ReadAhead(READERS, self._standing.as_of(connection))
-            ahead.fill(connection, _looks_of(units))
+            _fill(connection, ahead, units)
         else:
             self._standing.mark(connection)
-            self._run_one(units[0], self._unit(NOTHING_AHEAD))
+            self._run_one(units[0], self._unit(_ahead_of(units[0])))
             done = 1
         unit = self._unit(ahead)
         try:
@@ -75,7 +77,7 @@ class BatchRun:
                         unit = self._unit(ahead)
                     if deferred:
                         deferred.write(connection)
-                    _fill(connection, ahead, units[done:])
+                    _fill_behind_savepoint(connection, ahead, units[done:])
                 if not ahead.has(pending.looks):
                     waits.hardly()
                 self._run_one(pending, unit)
@@ -84,10 +86,19 @@ class BatchRun:
             if not is_locked_out(error):
                 raise
         waits.as_before()
+        self._left = ahead, units[done:]
         return done
 
     def committed(self) -> None:
-        """What was looked at stands for the next batch, where this one did nothing else."""
+        """What was looked at stands for the next batch, where this one did nothing else.
+
+        What was spent for units that did not run is theirs when they do; else it would look as if others had spent it.
+        """
+        if self._left is not None:
+            ahead, left = self._left
+            for pending in left:
+                looks = [look for look in pending.looks or () if look.what == SPENT and ahead.get(look) is True]
+                pending.spent = (*pending.spent, *looks)
         if self._looked is not None:
             self._standing.keep(self._looked)
         elif not self._nothing_changed():
@@ -154,11 +165,23 @@ def _looks_of(batch: Sequence[Pending]) -> list[Look]:
     return [look for pending in batch for look in pending.looks or ()]
 
 
+def _ahead_of(pending: Pending) -> ReadAhead:
+    """For a unit that reads by itself: nothing but what was spent for it before."""
+    return ReadAhead(READERS, dict.fromkeys(pending.spent, True)) if pending.spent else NOTHING_AHEAD
+
+
 def _fill(connection: Connection, ahead: ReadAhead, batch: Sequence[Pending]) -> None:
-    """Read ahead for ``batch``, behind a savepoint: where a table is locked, what was done before stays as it is."""
+    """Read ahead for ``batch``, but for what was spent for it before."""
+    looks, spent = _looks_of(batch), {look for pending in batch for look in pending.spent}
+    ahead.fill(connection, [look for look in looks if look not in spent] if spent else looks)
+    ahead.read.update(dict.fromkeys(spent, True))
+
+
+def _fill_behind_savepoint(connection: Connection, ahead: ReadAhead, batch: Sequence[Pending]) -> None:
+    """``_fill``: where a table is locked, what was done before stays as it is."""
     connection.exec_driver_sql("SAVEPOINT ahead")
     try:
-        ahead.fill(connection, _looks_of(batch))
+        _fill(connection, ahead, batch)
     except OperationalError:
         connection.exec_driver_sql("ROLLBACK TO SAVEPOINT ahead")
         raise

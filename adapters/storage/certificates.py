@@ -119,7 +119,9 @@ class SqlCertificateCopies:
             new = {f"new_{name}": getattr(copy, name) for name in ("fetched_at", "source", "level")}
             key = {"of_kind": kind, "of_holder_digest": holder_digest, "of_digest": copy.digest}
             self._statements.defer(_AGAIN, {**key, **new})
-        self._ahead.now((COPIES, (kind, holder_digest)), _again(had, copies))
+        # Where others write beside this unit they may be gone by now, and the next has to see it.
+        now = _again(had, copies) if self._statements.writes_alone else None
+        self._ahead.now((COPIES, (kind, holder_digest)), now)
 
     def held(self) -> Sequence[HeldCopies]:
         """What is at hand of each source and kind: a few probes of their index for each, and what is counted there."""

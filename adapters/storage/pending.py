@@ -16,12 +16,14 @@ Work = Callable[[SqlUnitOfWork], Any]
 class Pending:
     """A unit that waits for its turn, and whoever waits for it."""
 
-    __slots__ = ("future", "loop", "outcome", "put_back", "since", "work")
+    __slots__ = ("future", "loop", "outcome", "put_back", "since", "spent", "work")
 
     def __init__(self, work: Work, loop: asyncio.AbstractEventLoop) -> None:
         self.work = work
         self.since = time.monotonic()
         self.put_back = False
+        self.spent: tuple[Look, ...] = ()
+        """What a batch spent for it that was committed, and put it back itself."""
         self.loop = loop
         self.future: asyncio.Future[Any] = loop.create_future()
         self.outcome: tuple[bool, Any] = (False, None)

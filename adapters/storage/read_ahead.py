@@ -53,9 +53,10 @@ class ReadAhead:
             self._whole = False
 
     def now(self, look: Looked, value: Any) -> None:
-        """What is looked at so was changed to ``value``."""
+        """What is looked at so was changed to ``value``; None where that is to be read."""
         if self.filled:
             self.changed[look] = value
+            self._whole = self._whole and value is not None
 
     def unsure(self) -> None:
         """A unit failed: what it changed is undone, and nobody knows here what that was."""

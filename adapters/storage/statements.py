@@ -7,7 +7,7 @@ from sqlalchemy import Connection, CursorResult, Executable, Table
 
 from adapters.storage.constant import Constant
 from adapters.storage.deferred import Change, Deferred
-from adapters.storage.plain import Plain, Rows
+from adapters.storage.plain import Plain, Rows, is_postgresql
 from adapters.storage.sealed import AtRest, KnownRow, context_of, open_row, read_remembered, seal_values
 from adapters.storage.together import NamedRows, Together
 from gateway.crypto.keyed_digest import Use
@@ -38,6 +38,11 @@ class Statements:
         self._has_savepoint = False
         self._deferred = deferred
         self._own_from = 0 if deferred is None else len(deferred)
+
+    @property
+    def writes_alone(self) -> bool:
+        """Whether nobody else writes to the database while this unit does."""
+        return not is_postgresql(self._connection)
 
     def execute(self, statement: Executable, parameters: Parameters = None) -> CursorResult[Any]:
         """Run ``statement``; raises SQLAlchemy's ``DBAPIError`` family."""

@@ -153,7 +153,7 @@ class GroupWriter:
             self._waiting.append(pending)
             begin, known = not self._gathering, len(self._waiting)
             self._gathering = True
-            if begin and self._resting:  # else the thread looks by itself, and would be woken for nothing
+            if self._resting:  # else the thread looks by itself, and would be woken for nothing
                 self._arrived.notify()
         if begin:
             pending.loop.call_soon(self._gather, pending.loop, known, QUIET_ROUNDS, pending.since)

@@ -151,13 +151,14 @@ class LaneProtocol(HttpToolsProtocol):
     async def _answer(self, exchange: _Exchange) -> None:
         lane, scope, route = self._lane, exchange.scope, exchange.route
         assert lane is not None
+        body, exchange.body = exchange.body, bytearray()  # the exchange stays as long as its connection rests
         try:
-            answer = await lane.answer(scope, route, bytes(exchange.body))
+            answer = await lane.answer(scope, route, bytes(body))
         except asyncio.CancelledError:
             self.transport.close()
             raise
         if answer is None:
-            await self._cycle_of(exchange).run_asgi(self.app)
+            await self._cycle_of(exchange, body).run_asgi(self.app)
             return
         try:
             if self.flow.write_paused and not exchange.disconnected:
@@ -167,8 +168,8 @@ class LaneProtocol(HttpToolsProtocol):
         finally:
             lane.end(scope, route)
 
-    def _cycle_of(self, exchange: _Exchange) -> RequestResponseCycle:
-        """Uvicorn's own, for what the lane leaves: as it would have made it, the body whole."""
+    def _cycle_of(self, exchange: _Exchange, body: bytearray) -> RequestResponseCycle:
+        """Uvicorn's own, for what the lane leaves: as it would have made it, the ``body`` whole."""
         cycle = RequestResponseCycle(
             scope=exchange.scope,
             transport=self.transport,
@@ -182,7 +183,7 @@ class LaneProtocol(HttpToolsProtocol):
             keep_alive=exchange.keep_alive,
             on_response=self.on_response_complete,
         )
-        cycle.body, cycle.more_body, cycle.disconnected = exchange.body, False, exchange.disconnected
+        cycle.body, cycle.more_body, cycle.disconnected = body, False, exchange.disconnected
         cycle.message_event.set()
         current: Any = self.cycle
         if current is exchange:

@@ -8,6 +8,7 @@ withdrawal, a stage, a re-check or another process's change takes effect with th
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from gateway.caller import ProofUse
 from gateway.certificates.bounded import BriefMemory
@@ -93,6 +94,12 @@ Sign = Callable[[AnswerForm, datetime, str], str]
 """The signed answer of a form, at an instant, recorded as the entry of that name."""
 
 
+class _Recorded(NamedTuple):
+    """An answer's entry; of another type than the answer, which is yet to be signed."""
+
+    record_id: str
+
+
 class LicenceMemory:
     """The cases that are remembered, and the answers that stand. The event loop's alone."""
 
@@ -162,13 +169,14 @@ class LicenceMemory:
         else:
             copies = standing.rests_on
 
-        def record_again(tx: LicencesTransaction) -> str | None:
+        def record_again(tx: LicencesTransaction) -> _Recorded | None:
             if use is not None:
                 use.spend_in(tx)
-            return self._record_again(tx, code, application_id, known, standing, copies, now)
+            record_id = self._record_again(tx, code, application_id, known, standing, copies, now)
+            return None if record_id is None else _Recorded(record_id)
 
-        def sign(record_id: str | None) -> str | None:
-            return None if record_id is None else self._sign(standing.form, now, record_id)
+        def sign(recorded: _Recorded | None) -> str | None:
+            return None if recorded is None else self._sign(standing.form, now, recorded.record_id)
 
         looks = standing.looks if use is None else (use.look, *standing.looks)
         answer = await self._transactions.write(Foreseen(record_again, looks, sign))

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -14,7 +14,8 @@ from adapters.storage.transactions import SqlTransactions
 from adapters.storage.unit_of_work import SqlUnitOfWork
 from gateway.delivery.ports import ChannelKind, ClaimRoom, EventDraft
 from gateway.errors import Overloaded
-from gateway.partners.ports import DIRECTORY
+from gateway.licences.ports import CASE
+from gateway.partners.ports import DIRECTORY, SPENT
 from gateway.records.audit import audit
 from gateway.records.entries import RecordEntry
 from gateway.transaction import Foreseen, Look
@@ -378,3 +379,39 @@ async def test_nothing_is_made_of_what_failed(database_url: str) -> None:
 
     with opened(database_url, SetClock()) as transactions, pytest.raises(RuntimeError, match="the unit itself"):
         await transactions.write(Foreseen(fail, (), lambda _: pytest.fail("nothing is there to make it of")))
+
+
+async def test_what_was_spent_for_those_who_are_put_back_is_theirs(databases: Databases) -> None:
+    """One finds a row that somebody else holds, after the tokens of all were spent together: none was used before."""
+    with databases.postgresql() as url, opened(url, SetClock()) as transactions:
+        await transactions.write(lambda tx: tx.partners.advance_version())
+        engine = create_engine(normalise_url(url))
+        holding = text("SELECT version FROM partner_directory FOR UPDATE")
+        tried: list[int] = []
+
+        def key(number: int) -> tuple[str, str, str, datetime, datetime]:
+            return "test", "issuer", f"token-{number}", NOON, LATER
+
+        def unit(number: int, waits: bool) -> Foreseen[bool]:
+            def work(tx: SqlUnitOfWork) -> bool:
+                tried.append(number)
+                spent = tx.spent_tokens.spend(*key(number))
+                if waits:
+                    tx._statements.execute(holding)
+                return spent
+
+            looks = (Look(SPENT, key(number)), *([Look(CASE, ("of nobody",))] if waits else []))
+            return Foreseen(work, looks)
+
+        with engine.connect() as other:
+            other.execute(holding)
+            units = [unit(number, waits=number in (1, 3)) for number in range(5)]
+            writing = [asyncio.create_task(transactions.write(each)) for each in units]
+            async with asyncio.timeout(10):
+                while tried.count(1) < 2:  # noqa: ASYNC110 - put back, and tried again by itself
+                    await asyncio.sleep(0.01)
+            other.rollback()
+            assert await asyncio.wait_for(asyncio.gather(*writing), 30) == [True] * 5
+        engine.dispose()
+        assert tried[:2] == [0, 1], "the first of them ran before anybody waited"
+        assert not any([await transactions.write(unit(number, waits=False)) for number in range(5)]), "once each"
