@@ -103,7 +103,9 @@ def create_database_engine(database_url: str, pool_size: int = 4, *, snapshots: 
     options["pool_pre_ping"] = True
     if snapshots:
         options["isolation_level"] = "REPEATABLE READ"
-    return create_engine(url, connect_args=_postgres_arguments(), **options)
+    engine = create_engine(url, connect_args=_postgres_arguments(), **options)
+    _prepare_postgresql(engine)
+    return engine
 
 
 def create_reading_engine(database_url: str) -> Engine:
@@ -155,6 +157,16 @@ def _prepare_sqlite(engine: Engine, *pragmas: str) -> None:
     def begin(connection: Any) -> None:
         mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
         Plain(f"BEGIN {mode}").changed(connection, ())
+
+
+def _prepare_postgresql(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        """Where the server was told not to wait for its disk, it waits for ours; whatever is stricter stays."""
+        connection.execute(
+            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+        )
+        connection.commit()
 
 
 class NotSwept(Exception):

@@ -415,3 +415,20 @@ async def test_what_was_spent_for_those_who_are_put_back_is_theirs(databases: Da
         engine.dispose()
         assert tried[:2] == [0, 1], "the first of them ran before anybody waited"
         assert not any([await transactions.write(unit(number, waits=False)) for number in range(5)]), "once each"
+
+
+@pytest.mark.parametrize(("set_to", "is_then"), [("off", "on"), ("on", "on"), ("remote_apply", "remote_apply")])
+async def test_a_server_that_would_not_wait_for_its_disk_waits_for_ours(
+    databases: Databases, set_to: str, is_then: str
+) -> None:
+    with databases.postgresql() as url:
+        engine = create_engine(normalise_url(url))
+        with engine.connect() as connection:
+            name = connection.execute(text("SELECT current_database()")).scalar_one()
+            connection.execute(text(f'ALTER DATABASE "{name}" SET synchronous_commit = {set_to}'))
+            connection.commit()
+        engine.dispose()
+        asked = text("SELECT current_setting('synchronous_commit')")
+        with opened(url, SetClock()) as transactions:
+            found = [await transactions.write(lambda tx: tx._statements.execute(asked).scalar_one()) for _ in range(2)]
+    assert found == [is_then] * 2
