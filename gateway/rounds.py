@@ -24,7 +24,7 @@ class Round:
     def run(self, work: Callable[[*ArgumentTs], ResultT], *arguments: *ArgumentTs) -> "asyncio.Future[ResultT]":
         """Awaited, what ``work`` answers to ``arguments``; raises what it raises. Who is cancelled is passed over."""
         if not self._asked or self._loop.is_closed():
-            self._asked = []
+            self._asked = []  # what a loop that was closed left has no next round
             self._loop = asyncio.get_running_loop()
             self._loop.call_soon(self._run_all)
         future: asyncio.Future[ResultT] = self._loop.create_future()

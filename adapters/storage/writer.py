@@ -51,7 +51,8 @@ QUIET_ROUNDS = 3
 BUSY_ROUND_S = 0.0002
 """A round that took longer was not quiet: its work may bring somebody, and a commit would share its processor."""
 GATHERING_S = 0.02
-"""Nobody waits longer for others than this, whatever the loop is busy with."""
+"""Nobody waits longer for others than this, whatever the loop is busy with, unless it stands still: the thread looks
+by itself then (``LOOKS_EVERY_S``)."""
 LOOKS_EVERY_S, LOOKS_FOR_S = 0.1, 1.0
 """So often and so long after a commit the thread looks whether somebody came, before it rests until it is told. To wake
 it for the first of each batch would cost a change of threads, and bring nothing: the loop tells when to begin."""

@@ -132,12 +132,12 @@ class CertificateService:
         """As long as it is the same, so is all that is remembered, and the evidence at hand."""
         return self._remembered.changes + self._evidence.fetched
 
-    def still(
+    def still_until(
         self, rests_on: CopiesAtHand, holder: HolderExpectation, *, at: datetime, since: datetime | None = None
     ) -> datetime | None:
-        """Whether ``remembered`` would answer from these very copies at ``at``, with the very same verdicts.
+        """Before when ``remembered`` answers from these very copies, with the very same verdicts, from ``at`` on.
 
-        Then it is told before when it goes on to, while ``changes`` stays the same; None where it would not.
+        As long as ``changes`` stays the same; None where it would not do so at ``at``.
         """
         key = (rests_on.kind, holder.code, holder.name)
         known = self._remembered.get(key, at)

@@ -63,10 +63,7 @@ class LaneProtocol(HttpToolsProtocol):
         if exchange is not None:
             self.cycle = exchange
             return
-        url, headers, expected = self.url, self.headers, self.expect_100_continue
-        super().on_message_begin()
-        self.url, self.expect_100_continue = url, expected
-        self.headers += headers
+        self._begin_as_uvicorn()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -123,7 +120,10 @@ class LaneProtocol(HttpToolsProtocol):
         route = lane.route_for(method, path, self.headers, HIGH_WATER_LIMIT)  # beyond it nobody reads on unasked
         if route is None or self._is_special():
             return None
-        return _Exchange(self._scope_of(method, path), route, parser.should_keep_alive())
+        self._begin_as_uvicorn()
+        scope: Any = self.scope
+        scope.update(method=method, path=path, raw_path=self.url, query_string=b"")
+        return _Exchange(scope, route, parser.should_keep_alive())
 
     def _is_special(self) -> bool:
         """Something is asked for, or was set, that uvicorn looks after."""
@@ -131,22 +131,12 @@ class LaneProtocol(HttpToolsProtocol):
         asked = self.expect_100_continue or parser.get_http_version() != "1.1" or parser.should_upgrade()
         return bool(asked or self.root_path or self.limit_concurrency is not None)
 
-    def _scope_of(self, method: str, path: str) -> dict[str, Any]:
-        return {
-            "type": "http",
-            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
-            "http_version": "1.1",
-            "server": self.server,
-            "client": self.client,
-            "scheme": self.scheme,
-            "root_path": "",
-            "headers": self.headers,
-            "state": self.app_state.copy(),
-            "method": method,
-            "path": path,
-            "raw_path": self.url,
-            "query_string": b"",
-        }
+    def _begin_as_uvicorn(self) -> None:
+        """Let uvicorn begin what came, with the scope that it makes."""
+        url, headers, expected = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expected
+        self.headers += headers
 
     async def _answer(self, exchange: _Exchange) -> None:
         lane, scope, route = self._lane, exchange.scope, exchange.route

@@ -103,6 +103,6 @@ class StandingAnswer:
         sure = self._sure
         if sure is not None and sure[0] == certificates.changes and sure[1] <= at < sure[2]:
             return True
-        until = certificates.still(self.rests_on, self.holder, at=at, since=self.since)
+        until = certificates.still_until(self.rests_on, self.holder, at=at, since=self.since)
         self._sure = None if until is None else (certificates.changes, at, until)
         return until is not None
