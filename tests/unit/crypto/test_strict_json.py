@@ -85,6 +85,16 @@ def test_with_and_without_the_quick_parser_the_judgement_is_the_same(
 def test_base64url_has_one_spelling_and_no_other_is_read(text: bytes) -> None:
     """What is read is spelled the same again; what is not would be spelled otherwise, or is none at all."""
     assert decode_base64url(encode_base64url(text)) == text
+    require_one_spelling(text)
+
+
+@pytest.mark.parametrize("before", [b"", b"A", b"AA", b"AAA", b"-_w"])
+def test_of_all_characters_that_can_end_a_text_those_end_one_that_leave_nothing_over(before: bytes) -> None:
+    for last in range(256):
+        require_one_spelling(before + bytes([last]))
+
+
+def require_one_spelling(text: bytes) -> None:
     try:
         spelled = base64.urlsafe_b64encode(base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))).rstrip(b"=")
     except ValueError:
