@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import subprocess
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing
@@ -14,7 +15,7 @@ from gateway.records.entries import RecordEntry
 from mock_services.demo.processes import free_port
 from tests.bench import __main__ as bench
 from tests.bench import claims, layers, tables
-from tests.bench.hot import memory, open_loop, paths, recorded, slices, surroundings, wire
+from tests.bench.hot import machine, memory, open_loop, paths, recorded, slices, surroundings, wire
 from tests.bench.hot.limit_store import open_store
 from tests.bench.paired import compare
 from tests.bench.signatures import bare_evp
@@ -224,6 +225,22 @@ def test_what_was_measured_is_kept_where_a_later_part_fails(tmp_path: Path, monk
     told = json.loads(out.read_text("utf-8"))
     assert told["memory"] == [{"database": "sqlite", "requests": 8}]
     assert told["machine"]["python_call_ns"] > 0
+
+
+def test_who_has_ended_is_left_out_of_what_others_used() -> None:
+    processes = [subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) for _ in range(2)]
+    stays, leaves = processes
+    try:
+        began = machine.cpu_seconds_of_each([process.pid for process in processes])
+        leaves.communicate(b"\n")
+        assert list(began) == [stays.pid, leaves.pid]
+        ended = machine.cpu_seconds_of_each(began)
+        assert list(ended) == [stays.pid]
+        assert ended[stays.pid] >= began[stays.pid]
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
 
 
 def test_memory_that_grows_has_a_slope() -> None:

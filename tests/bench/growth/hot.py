@@ -25,12 +25,15 @@ from tests.bench.growth.meter import Cost, Meter
 from tests.bench.growth.province import FULL, TOGETHER, Province, holder_code
 from tests.bench.growth.record import LOG_ID, NOTE_SIGNER, SEAL_KEYS, SIGNER
 from tests.bench.growth.rows import KINDS
-from tests.bench.hot.machine import cpu_seconds
+from tests.bench.hot.machine import cpu_seconds_of_each
 from tests.support.anchoring import ORIGIN
 from tests.support.storage import AT_REST, SetClock
 
 ASKED, APPENDED, AT_ONCE = 200, 8192, 256
-_OTHERS = text("SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+_OTHERS = text(
+    "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    " AND backend_type = 'client backend'"
+)
 
 
 @dataclass(frozen=True)
@@ -121,12 +124,13 @@ class Hot:
     async def _spent(self, ask: Callable[[int], Awaitable[object]], each: Sequence[int]) -> Spent:
         """Of one ``ask``, over all of ``each``; the first few warm what is warm in a process that serves."""
         await asyncio.gather(*map(ask, each[:8]))
-        pids = _backends(self._url)
-        others, own, wall = cpu_seconds(pids), time.process_time(), time.perf_counter()
+        began = cpu_seconds_of_each(_backends(self._url))
+        own, wall = time.process_time(), time.perf_counter()
         for one in each:
             await ask(one)
-        spent = (time.process_time() - own, cpu_seconds(pids) - others, time.perf_counter() - wall)
-        return Spent(*(1e6 * seconds / len(each) for seconds in spent))
+        own, wall = time.process_time() - own, time.perf_counter() - wall
+        others = sum(used - began[pid] for pid, used in cpu_seconds_of_each(began).items())
+        return Spent(*(1e6 * seconds / len(each) for seconds in (own, others, wall)))
 
     def _application(self, number: int) -> str:
         return self._province.group(number // TOGETHER).names[number % TOGETHER]
@@ -142,7 +146,10 @@ class Hot:
 
 
 def _backends(url: str) -> list[int]:
-    """PostgreSQL's processes that work for this one; none on SQLite, which works in this one."""
+    """PostgreSQL's processes that work for this one; none on SQLite, which works in this one.
+
+    One whose client has just left is among them while it ends.
+    """
     engine = create_database_engine(url, pool_size=1)
     try:
         with engine.connect() as connection:
