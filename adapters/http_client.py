@@ -9,10 +9,11 @@ import asyncio
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Protocol
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
 import structlog
 
@@ -26,33 +27,42 @@ _RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
 _log = structlog.get_logger("http")
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
+class HttpRequest(NamedTuple):
     """One request. ``idempotent`` says that sending it twice does no harm, and only then is it retried."""
 
     method: str
-    url: str = field(repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: bytes = field(default=b"", repr=False)
+    url: str
+    headers: Mapping[str, str] = MappingProxyType({})
+    body: bytes = b""
     idempotent: bool = False
     max_bytes: int = MAX_BODY_BYTES
 
+    def __repr__(self) -> str:
+        """Without what may be anybody's data."""
+        return f"HttpRequest(method={self.method!r})"
+
 
 class FixedHeaders(dict[str, str]):
-    """Headers that are the same in every request: ``written`` is what a client made of them, by method."""
+    """Headers of requests of which nothing changes but the body: ``written`` is what a client made of them.
+
+    By method and address: there are few addresses, and they name nobody.
+    """
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         super().__init__(headers)
-        self.written: dict[str, bytes] = {}
+        self.written: dict[tuple[str, str], object] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class HttpReply:
+class HttpReply(NamedTuple):
     """One whole reply; header names in lower case. A status of 5xx, 3xx or 429 never gets this far."""
 
     status: int
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
+    headers: Mapping[str, str]
+    body: bytes
+
+    def __repr__(self) -> str:
+        """Without what may be anybody's data."""
+        return f"HttpReply(status={self.status})"
 
     @property
     def media_type(self) -> str:
@@ -103,28 +113,21 @@ class TryingClient(ABC):
         """As `HttpClient.send`. A ``Retry-After`` within the patience is waited for; a longer one ends the tries."""
         tries = self._limits.attempts if request.idempotent else 1
         for attempt in range(1, tries + 1):
-            failure = await self._once(request, partner)
-            if isinstance(failure, HttpReply):
-                return failure
+            try:
+                with self._attempts.one():
+                    return await self._exchange(request)
+            except TimeoutError:
+                failure = _unavailable("http.timeout", partner)
+            except ExchangeFailed as failed:
+                failure = _unavailable(failed.check, partner, failed.retry_after)
+                if not failed.mendable:
+                    raise failure from None
             wait = self._wait(failure, attempt)
             _log.warning("partner_call_failed", partner=partner, check=failure.check, attempt=attempt, tries=tries)
             if attempt == tries or wait is None:
                 raise failure
             await self._sleep(wait)
         raise AssertionError("every path above returns or raises")
-
-    async def _once(self, request: HttpRequest, partner: str) -> "HttpReply | PartnerUnavailable":
-        """One try. A failure that a second try cannot mend is raised at once."""
-        try:
-            with self._attempts.one():
-                return await self._exchange(request)
-        except TimeoutError:
-            return _unavailable("http.timeout", partner)
-        except ExchangeFailed as failed:
-            failure = _unavailable(failed.check, partner, failed.retry_after)
-            if failed.mendable:
-                return failure
-            raise failure from None
 
     @abstractmethod
     async def _exchange(self, request: HttpRequest) -> HttpReply:

@@ -37,10 +37,10 @@ class Connection(asyncio.Protocol):
         """Whether another exchange may follow."""
         return self._transport is not None and self._reply is None
 
-    async def ask(self, request: bytes, most: int, judge: JudgeHead) -> Reply:
-        """Send ``request`` whole and wait for its reply, of ``most`` bytes of body.
+    def ask(self, request: bytes, most: int, judge: JudgeHead) -> "asyncio.Future[Reply]":
+        """Send ``request`` whole; awaited, its reply, of ``most`` bytes of body. Who waits no longer closes it.
 
-        Raises ``ExchangeFailed``; then, and when cancelled, the connection is closed.
+        Raises ``ExchangeFailed``, at once or awaited.
         """
         if self._transport is None or self._reply is not None:
             raise ExchangeFailed("http.connection")
@@ -49,11 +49,7 @@ class Connection(asyncio.Protocol):
         self._judge, self._most = judge, most
         self._begin()
         self._transport.write(request)
-        try:
-            return await reply
-        except BaseException:
-            self.close()
-            raise
+        return reply
 
     def close(self) -> None:
         """Let go of it at once."""

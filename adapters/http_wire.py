@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from random import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import certifi
 from aiohappyeyeballs import start_connection
@@ -31,6 +31,7 @@ from adapters.http_client import (
     TryingClient,
 )
 from adapters.http_connection import Connection, JudgeHead, Reply
+from adapters.places import Places
 from gateway.clock import Clock, system_clock
 
 if TYPE_CHECKING:
@@ -97,6 +98,9 @@ class Wires:
             if sent is not None:
                 sent.begun = connection.reusable
             reply = await connection.ask(written.request, most, judge)
+        except BaseException:
+            connection.close()
+            raise
         finally:
             self._in_use.discard(connection)
         if connection.reusable:
@@ -172,7 +176,7 @@ class WireClient(TryingClient):
         super().__init__(limits, clock=clock, sleep=sleep, jitter=jitter)
         trusted = _as_httpx if trusting is None else lambda: trusting
         self._wires = Wires(self._limits.connect, self._limits.connections, trusted)
-        self._places = asyncio.Semaphore(self._limits.connections)
+        self._places = Places(self._limits.connections)
 
     async def aclose(self) -> None:
         """As `HttpClient.aclose`."""
@@ -180,8 +184,12 @@ class WireClient(TryingClient):
 
     async def _exchange(self, request: HttpRequest) -> HttpReply:
         written = write(request)
-        async with self._places:
+        if not self._places.taken():
+            await self._places.wait()
+        try:
             return HttpReply(*await self._wires.exchange(written, request.max_bytes, self.judge_head))
+        finally:
+            self._places.give()
 
 
 def _as_httpx() -> ssl.SSLContext:
@@ -191,12 +199,15 @@ def _as_httpx() -> ssl.SSLContext:
     return context
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """All bytes of a request, and where they go."""
+class Written(NamedTuple):
+    """Bytes of a request, and where they go."""
 
     origin: Origin
     request: bytes
+
+    def __repr__(self) -> str:
+        """Without what may be anybody's data."""
+        return f"Written(origin={self.origin!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,21 +220,26 @@ class _Server:
 
 def write(request: HttpRequest) -> Written:
     """``request`` as it goes over a connection. Raises ``ExchangeFailed``."""
-    server, path = _read(request.url)
-    method, headers = request.method, request.headers
-    lines = _fixed_lines(method, headers) if isinstance(headers, FixedHeaders) else _lines(method, headers)
-    if request.body or request.method not in _BODILESS:
-        lines += b"content-length: %d\r\n" % len(request.body)
-    head = b"%b %b%b%b\r\n" % (request.method.encode(), path, server.head, lines)
-    return Written(server.origin, head + request.body)
+    method, url, headers, body = request[:4]
+    origin, head = _head(method, url, headers)
+    if body or method not in _BODILESS:
+        return Written(origin, b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
+    return Written(origin, head + b"\r\n")
 
 
-def _fixed_lines(method: str, headers: FixedHeaders) -> bytes:
-    """``_lines`` of headers that are the same in every request. Raises as it does."""
-    lines = headers.written.get(method)
-    if lines is None:
-        lines = headers.written[method] = _lines(method, headers)
-    return lines
+def _head(method: str, url: str, headers: Mapping[str, str]) -> Written:
+    """Up to the length of the body; ``FixedHeaders`` know it from before. Raises ``ExchangeFailed``."""
+    if not isinstance(headers, FixedHeaders):
+        return _head_anew(method, url, headers)
+    head = headers.written.get((method, url))
+    if not isinstance(head, Written):
+        head = headers.written[method, url] = _head_anew(method, url, headers)
+    return head
+
+
+def _head_anew(method: str, url: str, headers: Mapping[str, str]) -> Written:
+    server, path = _read(url)
+    return Written(server.origin, b"%b %b%b%b" % (method.encode(), path, server.head, _lines(method, headers)))
 
 
 def _lines(method: str, headers: Mapping[str, str]) -> bytes:

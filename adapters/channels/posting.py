@@ -4,7 +4,6 @@ Addresses come from operators, never from a message; they are held to ``check_en
 a redirect is never followed, so a partner cannot point the gateway at anything else.
 """
 
-import asyncio
 import math
 import ssl
 from collections import defaultdict
@@ -19,6 +18,7 @@ from adapters.deadlines import DeadlinesOf
 from adapters.http_client import ExchangeFailed, HttpRequest
 from adapters.http_connection import JudgeHead, Reply
 from adapters.http_wire import Origin, Sent, Wires, write
+from adapters.places import Places
 from gateway.delivery.errors import DeliveryRefused, NotDelivered
 from gateway.delivery.ports import AttemptOutcome
 from gateway.errors import Owner
@@ -60,9 +60,7 @@ class Outgoing:
         self.timeout_s = timeout.total_seconds()
         self._wires = Wires(CONNECT_TIMEOUT.total_seconds(), CONNECTIONS_PER_HOST, _as_the_system)
         self._within = DeadlinesOf()
-        self._places: defaultdict[Origin, asyncio.Semaphore] = defaultdict(
-            lambda: asyncio.Semaphore(CONNECTIONS_PER_HOST)
-        )
+        self._places: defaultdict[Origin, Places] = defaultdict(lambda: Places(CONNECTIONS_PER_HOST))
 
     async def __aenter__(self) -> Self:
         return self
@@ -81,8 +79,13 @@ class Outgoing:
         """
         written = write(request)
         with self._within[timeout_s].one():
-            async with self._places[written.origin]:
+            places = self._places[written.origin]
+            if not places.taken():
+                await places.wait()
+            try:
                 return await self._wires.exchange(written, request.max_bytes, judge, sent)
+            finally:
+                places.give()
 
 
 def _as_the_system() -> ssl.SSLContext:

@@ -247,8 +247,10 @@ async def test_whoever_waits_for_a_connection_longer_than_he_may_has_sent_nothin
 ) -> None:
     monkeypatch.setattr("adapters.channels.posting.CONNECTIONS_PER_HOST", 1)
     outgoing = http_bench.channel._poster._outgoing  # type: ignore[attr-defined]
-    async with outgoing._places[write(HttpRequest("POST", http_bench.receiver.url)).origin]:
-        error = await http_bench.unavailable()
+    places = outgoing._places[write(HttpRequest("POST", http_bench.receiver.url)).origin]
+    assert places.taken()
+    error = await http_bench.unavailable()
+    places.give()
     assert (error.check, error.outcome) == (f"{http_bench.prefix}.timeout", AttemptOutcome.NOT_SENT)
     assert http_bench.receiver.received == []
 
