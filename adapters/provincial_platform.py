@@ -7,13 +7,14 @@ only identifiers and times of changes are, and the sealed envelope, which the ga
 import asyncio
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from hashlib import sha256
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
+import orjson
 from pydantic import BaseModel, ValidationError
 
 from adapters.http_client import FixedHeaders, HttpClient, HttpReply, HttpRequest
@@ -42,8 +43,10 @@ from schemas.share_interface import (
 MAX_CERTIFICATES = 50
 MAX_ENVELOPE_BYTES = 4 * 1024 * 1024
 _DOWNLOADS_AT_ONCE = 4
-KNOWN_LISTS, KNOWN_FOR = 1024, timedelta(minutes=5)
-"""Answers to who has what that are known again when the very same bytes come, and for how long."""
+KNOWN_LISTS, KNOWN_FILES, KNOWN_FOR = 1024, 512, timedelta(minutes=5)
+"""Answers that are known again when the very same bytes come, and for how long."""
+MAX_KNOWN_FILE = 16 * 1024
+"""Bytes of an envelope that is remembered; those of documents are as large as they like."""
 _OUR_MISTAKES = frozenset(
     {
         ShareStatus.MISSING_PARAMETER,
@@ -84,8 +87,10 @@ class ProvincialPlatform:
         self._access_id, self._secret, self._system = access_id, access_secret, system_name
         self._http = http
         self._head_of: tuple[int, bytes] | None = None
+        self._addresses = {operation: f"{self._base}/share/{operation}" for operation in Operation}
         self._lists: BriefMemory[bytes, tuple[str, ...]] = BriefMemory(KNOWN_LISTS, KNOWN_FOR)
-        """The identifiers that an answer holds are a function of its bytes; found by their digest."""
+        self._files: BriefMemory[bytes, _File] = BriefMemory(KNOWN_FILES, KNOWN_FOR)
+        """What an answer holds, identifiers or a file, is a function of its bytes; found by their digest."""
 
     @property
     def code(self) -> str:
@@ -94,13 +99,8 @@ class ProvincialPlatform:
 
     async def find(self, query: SourceQuery, at: datetime) -> Sequence[FetchedEnvelope]:
         """As `ECertificateSource.find`: one query, then each certificate's file, a few at a time."""
-        cause = _use_cause(self._system, query.purpose)
-        asked = HolderCodeQuery(
-            holder_code=query.holder_code,
-            holder_type_code=query.holder_type_code,
-            cert_type_code=query.type_code,
-            use_cause=cause,
-        )
+        words = _words(self._system, query.purpose, query.type_code, query.holder_type_code)
+        asked = b'{"holderCode":%b,%b' % (orjson.dumps(query.holder_code), words.of_holder)
         reply = await self._send(Operation.QUERY_CERT_INFO_BY_HOLDER_CODE, asked, at)
         try:
             identifiers = self._identifiers_in(reply, at)
@@ -108,9 +108,9 @@ class ProvincialPlatform:
             return ()
         except _NotProvided:
             raise self._unavailable("source.not_provided") from None
-        envelopes = await self._download_all(identifiers, cause, at)
-        pairs = zip(identifiers, envelopes, strict=True)
-        return tuple(FetchedEnvelope(data, self._code, at, item) for item, data in pairs if data is not None)
+        files = await self._download_all(identifiers, words, at)
+        given = [(item, file) for item, file in zip(identifiers, files, strict=True) if file is not None]
+        return tuple([FetchedEnvelope(file.envelope, self._code, at, item, file.digest) for item, file in given])
 
     def _identifiers_in(self, reply: HttpReply, at: datetime) -> tuple[str, ...]:
         """Each once, in order. An answer that was read before is not read again: its bytes are the very same."""
@@ -138,27 +138,44 @@ class ProvincialPlatform:
         changes = tuple(FeedChange(each.cert_identifier, each.at) for each in found.changes)
         return FeedPage(changes, found.next_cursor, found.more)
 
-    async def _download_all(self, identifiers: Sequence[str], cause: UseCause, at: datetime) -> list[bytes | None]:
+    async def _download_all(self, identifiers: Sequence[str], words: "_Words", at: datetime) -> list["_File | None"]:
         if len(identifiers) == 1:  # as nearly always: no task of its own for it
-            return [await self._download(identifiers[0], cause, at)]
+            return [await self._download(identifiers[0], words, at)]
         gate = asyncio.Semaphore(_DOWNLOADS_AT_ONCE)
 
-        async def in_turn(identifier: str) -> bytes | None:
+        async def in_turn(identifier: str) -> _File | None:
             async with gate:
-                return await self._download(identifier, cause, at)
+                return await self._download(identifier, words, at)
 
         return list(await asyncio.gather(*map(in_turn, identifiers)))
 
-    async def _download(self, identifier: str, cause: UseCause, at: datetime) -> bytes | None:
+    async def _download(self, identifier: str, words: "_Words", at: datetime) -> "_File | None":
         """The envelope, or None when the certificate has gone since. Links serve where files are not given."""
-        wanted = DownloadRequest(cert_identifier=identifier, use_cause=cause)
+        asked = b'{"certIdentifier":%b,%b' % (orjson.dumps(identifier), words.of_file)
+        reply = await self._send(Operation.DOWNLOAD_FILE, asked, at)
         try:
-            file = await self._ask(Operation.DOWNLOAD_FILE, wanted, DownloadedFile, at)
+            return self._file_in(reply, at)
         except _NotFound:
             return None
         except _NotProvided:
-            return await self._by_link(wanted, at)
-        return self._unpack(file.file_data)
+            envelope = await self._by_link(DownloadRequest(cert_identifier=identifier, use_cause=words.cause), at)
+            return None if envelope is None else _File.of(envelope)
+
+    def _file_in(self, reply: HttpReply, at: datetime) -> "_File":
+        """As ``_identifiers_in``: an answer that was read before is not read again."""
+        digest = sha256(reply.body).digest()
+        known = self._files.get(digest, at)
+        if known is not None and _is_answer(reply):
+            return known
+        file = _File.of(self._unpack(self._read(reply, DownloadedFile).file_data))
+        if len(file.envelope) <= MAX_KNOWN_FILE:
+            self._files.put(digest, file, at)
+        return file
+
+    def sweep_memory(self, at: datetime) -> None:
+        """As `ECertificateSource.sweep_memory`."""
+        self._lists.sweep(at)
+        self._files.sweep(at)
 
     async def _by_link(self, wanted: DownloadRequest, at: datetime) -> bytes | None:
         """Through a link that works once: a spent or expired one is replaced once, never fetched again."""
@@ -183,21 +200,12 @@ class ProvincialPlatform:
         raise self._unavailable("source.link_expired")
 
     async def _ask(self, operation: Operation, data: BaseModel, answer: type[AnswerT], at: datetime) -> AnswerT:
-        return self._read(await self._send(operation, data, at), answer)
+        return self._read(await self._send(operation, _written(data), at), answer)
 
-    async def _send(self, operation: Operation, data: BaseModel, at: datetime) -> HttpReply:
-        body = b'{"head":%b,"data":%b}' % (self._head(at), _written(data))  # as ``ShareRequest`` is written
-        return await self._http.send(
-            HttpRequest(
-                "POST",
-                f"{self._base}/share/{operation}",
-                _HEADERS,
-                body,
-                idempotent=True,
-                max_bytes=2 * MAX_ENVELOPE_BYTES,
-            ),
-            partner=self._code,
-        )
+    def _send(self, operation: Operation, data: bytes, at: datetime) -> Awaitable[HttpReply]:
+        body = b'{"head":%b,"data":%b}' % (self._head(at), data)  # as ``ShareRequest`` is written
+        request = HttpRequest("POST", self._addresses[operation], _HEADERS, body, True, 2 * MAX_ENVELOPE_BYTES)
+        return self._http.send(request, partner=self._code)
 
     def _head(self, at: datetime) -> bytes:
         """Who asks; the token is one of the second, so that what is asked within it shares it."""
@@ -257,15 +265,40 @@ def _is_answer(reply: HttpReply) -> bool:
     return reply.status == 200 and reply.media_type == "application/json"
 
 
+class _File(NamedTuple):
+    """An envelope, and its SHA-256 in hex."""
+
+    envelope: bytes
+    digest: str
+
+    @classmethod
+    def of(cls, envelope: bytes) -> "_File":
+        return cls(envelope, sha256(envelope).hexdigest())
+
+    def __repr__(self) -> str:
+        """Without what is somebody's."""
+        return "_File()"
+
+
+class _Words(NamedTuple):
+    """How questions go on behind whom, or what, they are about: why it is asked for, which is nobody's data."""
+
+    cause: UseCause
+    of_holder: bytes
+    of_file: bytes
+
+
 @lru_cache(256)
-def _use_cause(system_name: str, purpose: UsePurpose) -> UseCause:
-    """Why it is asked for: a stage's words, and nobody's data."""
-    return UseCause(
+def _words(system_name: str, purpose: UsePurpose, type_code: str, holder_type_code: str) -> _Words:
+    """What is the same in all questions of a stage about a kind."""
+    cause = UseCause(
         system_name=system_name,
         copy_cause=purpose.cause,
         matter_name=purpose.matter_name,
         event_code=purpose.event_code,
     )
+    of_holder = HolderCodeQuery(holder_type_code=holder_type_code, cert_type_code=type_code, use_cause=cause)
+    return _Words(cause, _written(of_holder)[1:], b'"useCause":%b}' % _written(cause))
 
 
 class _NotFound(Exception):

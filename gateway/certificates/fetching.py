@@ -1,8 +1,9 @@
 """What a source answers: fetched, kept in the place of what was had before, and known again when it comes again."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from gateway.certificates.errors import NoECertificate
 from gateway.certificates.evidence import Gathered
@@ -31,8 +32,7 @@ class Asked:
     purpose: UsePurpose
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(NamedTuple):
     """What the source answered to ``asked`` at ``at``: copies, or what it was that it did not answer (``error``)."""
 
     asked: Asked
@@ -50,36 +50,36 @@ async def fetch(kind: CertificateKind, route: SourceRoute, asked: Asked, at: dat
         return Fetched(asked, at, error=error)
     if not found:
         return Fetched(asked, at, error=NoECertificate())
-    return Fetched(
-        asked,
-        at,
-        tuple(
-            CertificateCopy(
-                kind=kind.code,
-                holder_code=asked.holder.code,
-                identifier=item.identifier,
-                envelope=item.envelope,
-                source=item.source,
-                level=route.level,
-                fetched_at=item.fetched_at,
-                digest=hashlib.sha256(item.envelope).hexdigest(),
-            )
-            for item in found
-        ),
-    )
+    copies = [
+        CertificateCopy(
+            kind=kind.code,
+            holder_code=asked.holder.code,
+            identifier=item.identifier,
+            envelope=item.envelope,
+            source=item.source,
+            level=route.level,
+            fetched_at=item.fetched_at,
+            digest=item.digest or hashlib.sha256(item.envelope).hexdigest(),
+        )
+        for item in found
+    ]
+    return Fetched(asked, at, tuple(copies))
 
 
-@dataclass(frozen=True, slots=True)
-class Keeping:
+class Keeping(NamedTuple):
     """Copies that take the place of all that was had of a holder's ``kind``.
 
     Nothing that the source dropped comes back when it is down.
     """
 
     kind: str
-    holder_code: str = field(repr=False)
+    holder_code: str
     holder_digest: str
-    copies: tuple[CertificateCopy, ...] = field(repr=False)
+    copies: tuple[CertificateCopy, ...]
+
+    def __repr__(self) -> str:
+        """Without the holder, and what is his."""
+        return f"Keeping(kind={self.kind!r}, holder_digest={self.holder_digest!r})"
 
     @property
     def look(self) -> Look:
@@ -128,7 +128,7 @@ class Refetchable:
         at, own = fetched.at, self.verifications
         return (
             fetched.error is None
-            and fetched.asked == self.asked
+            and (fetched.asked is self.asked or fetched.asked == self.asked)
             and len(fetched.copies) == len(own)
             and all(_is_the_same(copy, each) for copy, each in zip(fetched.copies, own, strict=True))
             and own[0].at <= at < self.until

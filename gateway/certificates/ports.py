@@ -15,25 +15,35 @@ class UsePurpose:
     cause: str
 
 
-@dataclass(frozen=True, slots=True)
-class SourceQuery:
+class SourceQuery(NamedTuple):
     """One question to a source: every e-certificate of a type that a holder has."""
 
     type_code: str
-    holder_code: str = field(repr=False)
+    holder_code: str
     holder_type_code: str
     region: str
     purpose: UsePurpose
 
+    def __repr__(self) -> str:
+        """Without the holder."""
+        return f"SourceQuery(type_code={self.type_code!r}, region={self.region!r})"
 
-@dataclass(frozen=True, slots=True)
-class FetchedEnvelope:
-    """One envelope as a source gave it. ``identifier`` is the 电子证照标识 that the source named it by."""
 
-    envelope: bytes = field(repr=False)
+class FetchedEnvelope(NamedTuple):
+    """One envelope as a source gave it. ``identifier`` is the 电子证照标识 that the source named it by.
+
+    ``digest`` is its SHA-256 in hex, where the source knows it already.
+    """
+
+    envelope: bytes
     source: str
     fetched_at: datetime
-    identifier: str = field(repr=False)
+    identifier: str
+    digest: str = ""
+
+    def __repr__(self) -> str:
+        """Without what is the holder's."""
+        return f"FetchedEnvelope(source={self.source!r}, fetched_at={self.fetched_at!r})"
 
 
 class ECertificateSource(Protocol):
@@ -49,6 +59,10 @@ class ECertificateSource(Protocol):
 
         Raises ``PartnerUnavailable`` when no answer could be had, ``Denied`` when the source refuses the question.
         """
+        ...
+
+    def sweep_memory(self, at: datetime) -> None:
+        """Forget what is remembered of answers, where its time is over."""
         ...
 
 

@@ -152,6 +152,7 @@ class CertificateService:
     def sweep_memory(self, at: datetime) -> None:
         """Nothing is remembered for longer than evidence is, which is renewed then."""
         self._remembered.sweep(at)
+        self._sources.sweep_memory(at)
 
     async def obtain(
         self,

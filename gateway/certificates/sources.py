@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from gateway.certificates.errors import NoSource
 from gateway.certificates.ports import ECertificateSource
@@ -37,6 +38,7 @@ class SourceDirectory:
                 if (entry.region, kind) in self._table:
                     raise ValueError(f"two sources are registered for region {entry.region} and the same kind")
                 self._table[entry.region, kind] = entry.source
+        self._sources = [entry.source for entry in registrations]
 
     def route(self, region: str, kind: str) -> SourceRoute:
         """The source for ``kind`` in ``region`` (6, 9 or 12 digits). Raises ``NoSource``, ``IdentifierError``."""
@@ -47,3 +49,8 @@ class SourceDirectory:
                 return SourceRoute(source, level, tuple(passed))
             passed.append(level)
         raise NoSource
+
+    def sweep_memory(self, at: datetime) -> None:
+        """No source remembers any longer what it answered than it may."""
+        for source in self._sources:
+            source.sweep_memory(at)

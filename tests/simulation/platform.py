@@ -91,6 +91,9 @@ class SimulatedPlatform:
             given += [FetchedEnvelope(envelope, SOURCE, at, record.identifier)] * copies
         return given
 
+    def sweep_memory(self, at: datetime) -> None:
+        pass
+
     def _given(self, record: Record) -> bytes:
         envelope = self.registry.envelope(record)
         if self._weather.strikes("bad seal", 0.01):

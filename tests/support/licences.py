@@ -84,6 +84,9 @@ class Source:
         found = self.held.get((query.type_code, query.holder_code), [])
         return [FetchedEnvelope(each, self.code, at, f"id-{number}") for number, each in enumerate(found)]
 
+    def sweep_memory(self, at: datetime) -> None:
+        """It remembers nothing."""
+
 
 class Status:
     """Status lists and CRLs as of a minute ago, or of ``list_age`` and ``crl_age`` ago; ``down`` addresses by part."""

@@ -1,4 +1,5 @@
 import base64
+import hashlib
 import json
 from datetime import timedelta
 
@@ -8,11 +9,18 @@ import respx
 
 from adapters.http_client import HttpLimits
 from adapters.httpx_client import HttpxClient
-from adapters.provincial_platform import KNOWN_FOR, ProvincialPlatform
+from adapters.provincial_platform import KNOWN_FOR, MAX_KNOWN_FILE, ProvincialPlatform
 from gateway.certificates.errors import SourceDenied
 from gateway.certificates.ports import SourceQuery, UsePurpose
 from gateway.errors import Owner, PartnerUnavailable
-from schemas.share_interface import CertInfoList, HolderCodeQuery, ShareRequest, access_token_is_good
+from schemas.share_interface import (
+    CertInfoList,
+    DownloadedFile,
+    DownloadRequest,
+    HolderCodeQuery,
+    ShareRequest,
+    access_token_is_good,
+)
 from tests.support.ecertificates import AT, ENTERPRISE, Province
 
 BASE = "https://platform.example/api"
@@ -98,6 +106,15 @@ async def test_each_certificate_comes_with_its_file_identifier_and_time(platform
     }
     written = ShareRequest[HolderCodeQuery].model_validate(asked).model_dump_json(by_alias=True, exclude_none=True)
     assert share.query.calls.last.request.content == written.encode(), "as the whole of it would be written"
+    wanted = ShareRequest[DownloadRequest].model_validate_json(share.file.calls.last.request.content)
+    assert wanted.data.cert_identifier == IDENTIFIER
+    assert share.file.calls.last.request.content == wanted.model_dump_json(by_alias=True, exclude_none=True).encode()
+
+
+@pytest.mark.parametrize("code", ['quote"d', "back\\slash", "人工", "a\x01b", "%s%b"])
+async def test_whoever_is_asked_about_is_spelled_as_json_spells_him(platform, share, code):
+    await platform.find(QUERY._replace(holder_code=code), AT)
+    assert json.loads(share.query.calls.last.request.content)["data"]["holderCode"] == code
 
 
 async def test_a_list_that_comes_again_is_known_by_its_bytes_and_another_is_not(platform, share):
@@ -119,6 +136,33 @@ async def test_a_list_that_comes_again_is_known_by_its_bytes_and_another_is_not(
     )
     with pytest.raises(PartnerUnavailable, match=r"source\.malformed"):
         await platform.find(QUERY, AT + KNOWN_FOR)
+
+
+async def test_a_file_that_comes_again_is_known_by_its_bytes_and_another_is_not(platform, share):
+    reads = []
+    platform._read = lambda reply, answer, read=platform._read: reads.append(answer) or read(reply, answer)
+    (first,), (again,) = await platform.find(QUERY, AT), await platform.find(QUERY, AT)
+    assert again == first
+    assert again.envelope is first.envelope
+    assert (first.digest, reads.count(DownloadedFile)) == (hashlib.sha256(ENVELOPE).hexdigest(), 1)
+    share.file.mock(return_value=file(b"another"))
+    (other,) = await platform.find(QUERY, AT)
+    assert (other.envelope, other.digest) == (b"another", hashlib.sha256(b"another").hexdigest())
+    share.file.mock(return_value=httpx.Response(200, content=file().content, headers={"content-type": "text/html"}))
+    with pytest.raises(PartnerUnavailable, match=r"source\.malformed"):
+        await platform.find(QUERY, AT)
+
+
+async def test_no_file_is_remembered_for_long_nor_a_long_one(platform, share):
+    await platform.find(QUERY, AT)
+    assert (len(platform._lists), len(platform._files)) == (1, 1)
+    platform.sweep_memory(AT + KNOWN_FOR - timedelta(seconds=1))
+    assert (len(platform._lists), len(platform._files)) == (1, 1)
+    platform.sweep_memory(AT + KNOWN_FOR)
+    assert (len(platform._lists), len(platform._files)) == (0, 0)
+    share.file.mock(return_value=file(b"x" * (MAX_KNOWN_FILE + 1)))
+    await platform.find(QUERY, AT + KNOWN_FOR)
+    assert len(platform._files) == 0
 
 
 async def test_nothing_found_is_an_empty_answer(platform, share):

@@ -35,6 +35,9 @@ class Source:
             raise down()
         return [FetchedEnvelope(data, self.code, at, f"id-{number}") for number, data in enumerate(self.envelopes)]
 
+    def sweep_memory(self, at):
+        self.swept_at = at
+
 
 class Status:
     def __init__(self, province):
