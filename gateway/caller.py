@@ -1,8 +1,7 @@
 """Who is calling, once proved. It lies low so that the door and every room speak of the same thing."""
 
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from gateway.transaction import Look
 
@@ -17,8 +16,7 @@ class Role(StrEnum):
     AUDITOR = "auditor"
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """An authenticated partner (调用方).
 
     ``key_thumbprint`` is the RFC 7638 thumbprint of the DPoP key that signed this very request; ``regions`` are the
@@ -29,7 +27,7 @@ class Caller:
     role: Role
     key_thumbprint: str
     scopes: frozenset[str]
-    regions: tuple[str, ...] = field(default=())
+    regions: tuple[str, ...] = ()
 
 
 class ProofUse(Protocol):

@@ -9,8 +9,8 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
@@ -106,6 +106,7 @@ class GroupWriter:
         self._gathering = self._ready = self._resting = False
         self._looks_until = 0.0
         self._coming = 0
+        self._about_to_write = _Between(self._comes, self._came)
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     def start(self) -> None:
@@ -125,20 +126,21 @@ class GroupWriter:
         """How many units wait for the next transaction."""
         return len(self._waiting)
 
-    @contextmanager
-    def about_to_write(self) -> Iterator[None]:
+    def about_to_write(self) -> AbstractContextManager[None]:
         """Whoever waits for a commit waits for what is submitted in this context, and no longer than ``GATHERING_S``.
 
         Of the event loop alone.
         """
+        return self._about_to_write
+
+    def _comes(self) -> None:
         self._coming += 1
-        try:
-            yield
-        finally:
-            self._coming -= 1
-            if not self._coming and self._waiting and self._gathering:
-                loop = asyncio.get_running_loop()
-                loop.call_soon(self._gather, loop, len(self._waiting), QUIET_ROUNDS, time.monotonic())
+
+    def _came(self) -> None:
+        self._coming -= 1
+        if not self._coming and self._waiting and self._gathering:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._gather, loop, len(self._waiting), QUIET_ROUNDS, time.monotonic())
 
     def submit(self, work: Callable[[SqlUnitOfWork], ResultT]) -> "asyncio.Future[ResultT]":
         """Run ``work``; awaited, what it answers once that is durable. Raises what it raised.
@@ -348,6 +350,19 @@ class GroupWriter:
                 release_log(connection, self._holder, self._head, self._clock())
         except SQLAlchemyError as error:  # the log is free anyway once its hold lapses
             log.warning("writer.log_not_released", error=type(error).__name__)
+
+
+class _Between(AbstractContextManager[None]):
+    """Between two functions, for many at once: a generator of its own for each would cost more than they do."""
+
+    def __init__(self, before: Callable[[], None], after: Callable[[], None]) -> None:
+        self._before, self._after = before, after
+
+    def __enter__(self) -> None:
+        self._before()
+
+    def __exit__(self, *_: object) -> None:
+        self._after()
 
 
 class CommitUnknown(Exception):

@@ -138,14 +138,17 @@ class ReadJws(NamedTuple):
         return tuple(decode_base64(item) for item in self.header.get("x5c", ()))
 
 
-@dataclass(frozen=True, slots=True)
-class VerifiedJws:
+class VerifiedJws(NamedTuple):
     """A token whose signature, use and times hold. ``key_id`` is the key's name or, for a proof key, its thumbprint."""
 
     header: Mapping[str, Any]
     payload: bytes
-    claims: dict[str, Any] = field(repr=False)
+    claims: dict[str, Any]
     key_id: str
+
+    def __repr__(self) -> str:
+        """Without what it says."""
+        return f"VerifiedJws(key_id={self.key_id!r})"
 
 
 def verify_jws(token: str | bytes, keys: KeySource, policy: JwsPolicy, at: datetime) -> VerifiedJws:

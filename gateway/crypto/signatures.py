@@ -49,6 +49,9 @@ _KINDS: Final[tuple[type, ...]] = (
     *(sm2.Sm2PrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey),
 )
 _KIND_OF: Final[dict[type, type | None]] = {}
+_ENCODED: Final = (bytes, str, bytearray, memoryview)
+_CHECKED_AS_LOADED: Final = (rsa.RSAPublicKey, ed25519.Ed25519PublicKey)
+"""Kinds of keys whose strength is looked at as they are loaded, and by whoever is given one that another loaded."""
 _X509_WIDTHS: Final = {"secp256r1": 32, "secp384r1": 48, "secp521r1": 66}
 """Bytes of the order of each curve that a certificate's key may be on."""
 _PKCS1: Final[dict[Scheme, hashes.HashAlgorithm]] = {
@@ -98,16 +101,18 @@ def verify_signature(
     ... )
     >>> verify_signature("SM2-SM3", point, b"message digest", signature)
     """
-    scheme, encoding = _known(scheme), None if encoding is None else Encoding(encoding)
+    scheme = _known(scheme)
+    if encoding is not None and type(encoding) is not Encoding:
+        encoding = Encoding(encoding)
     if type(message) is not bytes or type(signature) is not bytes:
         message, signature = _octets(message), _octets(signature)
-    if isinstance(public_key, str):
-        public_key = public_key.encode("ascii", "replace")
-    encoded = isinstance(public_key, bytes | bytearray | memoryview)
-    key: Any = _load(scheme, bytes(public_key)) if encoded else public_key  # type: ignore[arg-type]
+    key: Any = public_key
     kind = _kind_of(key)
-    if not encoded and kind in (rsa.RSAPublicKey, ed25519.Ed25519PublicKey):  # others were checked as they were loaded
+    if kind in _CHECKED_AS_LOADED:
         check_strength(key)
+    elif kind is None and isinstance(key, _ENCODED):
+        key = _load(scheme, key.encode("ascii", "replace") if isinstance(key, str) else bytes(key))
+        kind = _kind_of(key)
     try:
         if kind is sm2.Sm2PublicKey and scheme is Scheme.SM2_SM3:
             key.verify(message, signature, encoding or Encoding.EITHER)
