@@ -151,7 +151,8 @@ class LicenceMemory:
         standing = None if known is None else known.standing(asked_by(code, request))
         if known is None or standing is None:
             return None
-        if not standing.holds(await self._partners.snapshot(), self._certificates, now):
+        snapshot = self._partners.at_hand() or await self._partners.snapshot()
+        if not standing.holds(snapshot, self._certificates, now):
             return None
         fetched: Fetched | None = None
         copies: CopiesAtHand | Keeping

@@ -95,11 +95,11 @@ class PartnerDirectory:
 
     async def snapshot(self) -> DirectorySnapshot:
         """The directory, no older than ``max_age`` seconds and never older than this process's own last change."""
-        current = self._fresh()
+        current = self.at_hand()
         if current is not None:
             return current
         async with self._loading:
-            while (current := self._fresh()) is None:
+            while (current := self.at_hand()) is None:
                 current, settled = await self._reload()
                 if settled:
                     break
@@ -115,7 +115,8 @@ class PartnerDirectory:
         self._changes += 1
         self._confirmed_at = float("-inf")
 
-    def _fresh(self) -> DirectorySnapshot | None:
+    def at_hand(self) -> DirectorySnapshot | None:
+        """What ``snapshot`` would answer, where it need not be read for that."""
         return self._snapshot if self._ticks() - self._confirmed_at <= self._max_age else None
 
     async def _reload(self) -> tuple[DirectorySnapshot, bool]:

@@ -222,7 +222,7 @@ class AccessGate:
 
         None where there is nobody else to know it.
         """
-        snapshot = await self.directory.snapshot()
+        snapshot = self.directory.at_hand() or await self.directory.snapshot()
         caller, proof = await self._round.run(self._admit, snapshot, authorizations, proofs, method, uri, at)
         return caller, None if self.shared is None else SharedProofUse(self.shared, proof, at)
 

@@ -143,6 +143,9 @@ class Partners:
     _seen: DirectorySnapshot = field(default_factory=lambda: DirectorySnapshot(0))
 
     async def snapshot(self) -> DirectorySnapshot:
+        return self.at_hand()
+
+    def at_hand(self) -> DirectorySnapshot:
         return self.as_of(None, self._seen)
 
     def as_of(self, unit: Any, known: DirectorySnapshot) -> DirectorySnapshot:
