@@ -250,7 +250,7 @@ def sign_jws(
 ) -> str:
     """A compact JWS by ``key``; ``claims`` given as bytes are signed as they are. Header: alg, typ, kid, extras."""
     header = (
-        _plain_header(key.scheme, str(typ), key.kid)
+        _plain_header(key.scheme, typ, key.kid)
         if extra_header is None
         else _written({"alg": key.scheme, "typ": typ, "kid": key.kid} | dict(extra_header))
     )
@@ -266,7 +266,7 @@ def _written(header: Mapping[str, Any]) -> bytes:
 
 @lru_cache(256)
 def _plain_header(scheme: str, typ: str, kid: str) -> bytes:
-    return _written({"alg": scheme, "typ": typ, "kid": kid})
+    return _written({"alg": scheme, "typ": str(typ), "kid": kid})
 
 
 def _token_bytes(token: str | bytes, limit: int) -> bytes:

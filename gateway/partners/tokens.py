@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from hashlib import sha256
 from sys import intern
 from typing import Any, Final, Protocol
 
@@ -173,11 +174,12 @@ class TokenService:
 
 @dataclass(frozen=True, slots=True)
 class _TokenVerdict:
-    """What a token says, kept by its ``ath`` so that its signature is not checked again for a minute.
+    """What a token says, kept by its digest so that its signature is not checked again for a minute.
 
-    What many say alike is in memory once.
+    What many say alike is in memory once. ``ath`` is the digest as proofs spell it.
     """
 
+    ath: str
     partner_code: str
     client_key: str
     epoch: int
@@ -200,7 +202,7 @@ class AccessGate:
     shared: Transactions[PartnersTransaction] | None = None
     _seen: ReplayMemory = field(default_factory=lambda: ReplayMemory(PROOF_MEMORY))
     _round: Round = field(default_factory=Round)
-    _verdicts: OrderedDict[str, _TokenVerdict] = field(default_factory=OrderedDict)
+    _verdicts: OrderedDict[bytes, _TokenVerdict] = field(default_factory=OrderedDict)
     _standing: tuple[DirectorySnapshot, dict[tuple[str, str, int], Partner]] = field(
         default_factory=lambda: (DirectorySnapshot(0), {})
     )
@@ -238,14 +240,13 @@ class AccessGate:
         # 1 one token, under the DPoP scheme: a bound token shown as a bearer token is refused (RFC 9449 §7.2)
         token = _presented_token(authorizations)
         # 2 the token is ours, of this type, for us and current
-        token_hash = access_token_hash(token)
-        verdict = self._verdict(token, token_hash, at)
+        verdict = self._verdict(token, at)
         # 3 its partner is still active, and the key that earned it is not revoked
         partner = self._standing_partner(snapshot, verdict)
         # 4 the request is signed by the key that the token is bound to
         if len(proofs) != 1:
             raise proof_refused("missing", "须以恰好一个 DPoP 请求头出示持有证明")
-        proof = verify_proof(proofs[0], method=method, uri=uri, at=at, token_hash=token_hash)
+        proof = verify_proof(proofs[0], method=method, uri=uri, at=at, token_hash=verdict.ath)
         if proof.thumbprint != verdict.key_thumbprint:
             raise proof_refused("jkt", "证明的密钥不是令牌所绑定的密钥")
         # 5 and was not made before
@@ -262,13 +263,13 @@ class AccessGate:
             partner = known[asked] = _standing_partner(snapshot, verdict)
         return partner
 
-    def _verdict(self, token: str, token_hash: str, at: datetime) -> _TokenVerdict:
-        known = self._verdicts.get(token_hash)
+    def _verdict(self, token: str, at: datetime) -> _TokenVerdict:
+        digest = sha256(token.encode()).digest()
+        known = self._verdicts.get(digest)
         if known is not None and at < known.until:
             return known
-        verdict = self._verify(token, at)
-        self._verdicts[token_hash] = verdict
-        self._verdicts.move_to_end(token_hash)
+        verdict = self._verdicts[digest] = self._verify(token, at)
+        self._verdicts.move_to_end(digest)
         self._forget_old(at)
         return verdict
 
@@ -287,6 +288,7 @@ class AccessGate:
             raise token_refused(refusal.check.removeprefix("jose."), refusal.remedy) from None
         expires_at = datetime.fromtimestamp(claims["exp"], UTC)
         return _TokenVerdict(
+            ath=access_token_hash(token),
             partner_code=intern(claims["sub"]),
             client_key=intern(claims["client_key"]),
             epoch=claims["epoch"],
