@@ -38,7 +38,7 @@ class Connection(asyncio.Protocol):
         return self._transport is not None and self._reply is None
 
     def ask(self, request: bytes, most: int, judge: JudgeHead) -> "asyncio.Future[Reply]":
-        """Send ``request`` whole; awaited, its reply, of ``most`` bytes of body. Who waits no longer closes it.
+        """Send ``request`` whole; awaited, its reply, of ``most`` bytes of body. Whoever stops waiting has to close it.
 
         Raises ``ExchangeFailed``, at once or awaited.
         """

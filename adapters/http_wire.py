@@ -239,7 +239,8 @@ def _head(method: str, url: str, headers: Mapping[str, str]) -> Written:
 
 def _head_anew(method: str, url: str, headers: Mapping[str, str]) -> Written:
     server, path = _read(url)
-    return Written(server.origin, b"%b %b%b%b" % (method.encode(), path, server.head, _lines(method, headers)))
+    lines = _lines(method, headers)
+    return Written(server.origin, b"%b %b%b%b" % (method.encode(), path, server.head, lines))
 
 
 def _lines(method: str, headers: Mapping[str, str]) -> bytes:

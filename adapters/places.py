@@ -28,14 +28,12 @@ class Places:
         try:
             await place
         except asyncio.CancelledError:
-            if place.cancelled():
-                self._waiting.remove(place)
-            else:  # it came as he left
+            if not place.cancelled():  # it came as he left
                 self.give()
             raise
 
     def give(self) -> None:
-        """A place is free again: for who waits longest, if anybody does."""
+        """A place is free again: for who waits longest of those who have not left, if anybody does."""
         while self._waiting:
             place = self._waiting.popleft()
             if not place.done():

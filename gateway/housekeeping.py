@@ -22,8 +22,7 @@ log = structlog.get_logger()
 class Housekeeping:
     """Purges expired intakes with the copies fetched for them, and whatever else a retention policy names.
 
-    Projects that no utility served when they were pushed are offered once one does. ``sweep_memory`` forgets what this
-    process remembered long enough, and gives back what it held for it.
+    Projects that no utility served when they were pushed are offered once one does.
     """
 
     def __init__(
@@ -32,12 +31,10 @@ class Housekeeping:
         retention: RetentionService,
         reconciliation: ReconciliationService,
         projects: ProjectIntake,
-        sweep_memory: Callable[[], None],
     ) -> None:
         self._intakes = intakes
         self._reconciliation = reconciliation
         self._projects = projects
-        self._sweep_memory = sweep_memory
         self.retention = retention
 
     async def run(self, stop: asyncio.Event, every: timedelta = EVERY) -> None:
@@ -46,7 +43,6 @@ class Housekeeping:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), every.total_seconds())
                 return
-            self._sweep_memory()
             try:
                 await self.purge_once()
                 await self._projects.assign_waiting()
@@ -66,3 +62,12 @@ class Housekeeping:
         if removed:
             log.info("housekeeping.purged", **removed)
         return removed
+
+
+async def forgetting(sweep_memory: Callable[[], None], stop: asyncio.Event, every: timedelta = EVERY) -> None:
+    """Each process for itself: ``sweep_memory`` of what it remembered long enough, until ``stop`` is set."""
+    while not stop.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), every.total_seconds())
+            return
+        sweep_memory()

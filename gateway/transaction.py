@@ -6,7 +6,7 @@ caller is answered only after the commit. The function may run again after a rol
 nothing but the unit of work, and it makes no network call.
 """
 
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
@@ -60,11 +60,10 @@ def alone(_unit: Any, work: Callable[[], ResultT]) -> ResultT:
 class Transactions(Protocol[UnitT_co]):
     """Runs functions against a unit of work."""
 
-    def write(self, work: "Callable[[UnitT_co], ResultT] | Foreseen[ResultT]") -> Awaitable[ResultT]:
-        """Run ``work`` and commit durably; its exception rolls back it alone. Begun at once, told when awaited.
+    async def write(self, work: "Callable[[UnitT_co], ResultT] | Foreseen[ResultT]") -> ResultT:
+        """Run ``work`` and commit durably; its exception rolls back it alone.
 
-        Raises ``Overloaded``, at once or awaited, when the writer cannot take more or the record cannot be written:
-        nothing was done.
+        Raises ``Overloaded`` when the writer cannot take more or the record cannot be written: nothing was done.
         """
         ...
 

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from contextlib import nullcontext
+from functools import partial
 
 import structlog
 
@@ -13,6 +14,8 @@ from gateway.bootstrap.clients import clients
 from gateway.bootstrap.foundation import lay_foundation
 from gateway.bootstrap.loops import build_anchoring, build_notices, build_rechecks, build_relay
 from gateway.clock import Clock, system_clock
+from gateway.heap import give_back
+from gateway.housekeeping import forgetting
 from gateway.settings import Settings
 
 log = structlog.get_logger()
@@ -32,7 +35,14 @@ async def run_worker(
     try:
         watched = nullcontext() if listener is None else metrics_served(listener, foundation.exposition)
         async with clients(settings.delivery_timeout) as (http, outgoing), watched:
-            rechecks = build_rechecks(foundation, build_certificates(foundation, http), http)
+            certificates = build_certificates(foundation, http)
+            rechecks = build_rechecks(foundation, certificates, http)
+
+            def sweep_memory() -> None:
+                certificates.sweep_memory(clock())
+                foundation.transactions.sweep_memory()
+                give_back()
+
             await foundation.rules.try_refresh()
             log.info("worker.started")
             await asyncio.gather(
@@ -40,6 +50,7 @@ async def run_worker(
                 rechecks.run(stop),
                 foundation.supervisor.run("keys", foundation.keys.run, stop),
                 foundation.supervisor.run("lag", foundation.lag.run, stop),
+                foundation.supervisor.run("memory", partial(forgetting, sweep_memory), stop),
                 foundation.supervisor.run("rules", foundation.rules.run, stop),
                 build_anchoring(foundation, http).run(stop),
                 build_notices(foundation, outgoing).run(stop),

@@ -1,6 +1,6 @@
 """``gateway.transaction.Transactions`` over one database: one writer, and reads on connections of their own."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
@@ -66,10 +66,10 @@ class SqlTransactions:
         """Units of work that wait for the next commit."""
         return self._writer.waiting
 
-    def write(self, work: Callable[[SqlUnitOfWork], ResultT]) -> Awaitable[ResultT]:
+    async def write(self, work: Callable[[SqlUnitOfWork], ResultT]) -> ResultT:
         """See ``Transactions.write``. Raises whatever ``gate`` raises."""
         self.gate()
-        return self._writer.submit(work)
+        return await self._writer.submit(work)
 
     def about_to_write(self) -> AbstractContextManager[None]:
         """See ``Transactions.about_to_write``."""

@@ -1,6 +1,7 @@
 """The services of the serving process."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from adapters import departments
@@ -71,6 +72,8 @@ class Hub:
     services: Services
     certificates: CertificateService
     housekeeping: Housekeeping
+    sweep_memory: Callable[[], None]
+    """Forgets what this process remembered long enough, and gives back what it held for it."""
 
 
 def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
@@ -123,8 +126,8 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         transactions.sweep_memory()
         give_back()
 
-    housekeeping = Housekeeping(intakes, retention, reconciliation, projects, sweep_memory)
-    return Hub(foundation, services, certificates, housekeeping)
+    housekeeping = Housekeeping(intakes, retention, reconciliation, projects)
+    return Hub(foundation, services, certificates, housekeeping, sweep_memory)
 
 
 def _door(foundation: Foundation, digests: KeyedDigest) -> tuple[object, ...]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -28,6 +29,7 @@ from gateway.crypto.jwk import CurrentKey
 from gateway.delivery.backoff import Backoff
 from gateway.delivery.ports import ChannelKind
 from gateway.delivery.relay import Relay, RelayLimits
+from gateway.housekeeping import forgetting
 from gateway.notices.loops import NoticeLoops
 from gateway.notices.sending import NoticeSender
 from gateway.notices.watching import DeadlineWatch
@@ -81,6 +83,7 @@ def loops_beside_serving(
         "housekeeping": hub.housekeeping.run,
         "keys": foundation.keys.run,
         "lag": foundation.lag.run,
+        "memory": partial(forgetting, hub.sweep_memory),
         "rules": foundation.rules.run,
     }
     if not foundation.settings.embedded_worker:

@@ -13,6 +13,8 @@ _MARK_BYTES: Final = 8
 """Of a key nothing longer is kept: at a thousand requests a second a hundred thousand are, and chance makes two of them
 look alike once in six thousand years. Then the second is refused; nothing is ever admitted by it."""
 _FEWEST: Final = 1024
+_ROOM: Final = 1.125
+"""Times as many keys as came in the quarter before find room in the next; one more than that takes twice the room."""
 
 
 class ReplayMemory:
@@ -20,7 +22,8 @@ class ReplayMemory:
 
     Each generation takes in the keys of a quarter of a window, and the oldest goes as a whole. It is one process's
     memory: several processes share nothing (``docs/divergences.md``). When it holds ``capacity`` keys it refuses
-    rather than forgets: raises ``Overloaded``. A key takes 16 to 32 bytes, where a set of Python's would take 90.
+    rather than forgets: raises ``Overloaded``. A key takes 18 bytes where as many come as before, and 36 at most, where
+    a set of Python's would take 90.
     """
 
     def __init__(self, window: timedelta, capacity: int = 500_000) -> None:
@@ -61,7 +64,7 @@ class ReplayMemory:
             return
         parts = elapsed // self._part
         for _ in range(min(parts, _PARTS + 1)):
-            self._generations.appendleft(_Marks(len(self._generations[0])))
+            self._generations.appendleft(_Marks(ceil(_ROOM * len(self._generations[0]))))
         self._held = sum(map(len, self._generations))
         self._turned_at += parts * self._part
 

@@ -297,6 +297,15 @@ async def test_no_more_connections_at_once_than_allowed():
     await client.aclose()
 
 
+async def test_who_waits_for_a_place_has_no_more_time_than_who_has_it():
+    client = WireClient(HttpLimits(connections=1, attempt=0.2, attempts=1))
+    async with peer_with(b"HTTP/1.1 200 OK\r\n") as silent:
+        assert await asyncio.gather(check_of(client, silent), check_of(client, silent)) == ["http.timeout"] * 2
+    async with peer_with(WHOLE) as peer:
+        assert (await get(client, peer)).body == b"abc"
+    await client.aclose()
+
+
 async def test_an_address_that_is_silent_does_not_keep_the_next_one(monkeypatch):
     """A full backlog: the system takes no further connection, and says nothing."""
     client, loop = WireClient(HttpLimits(connect=2, attempts=1)), asyncio.get_running_loop()

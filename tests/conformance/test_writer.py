@@ -124,11 +124,11 @@ async def test_processes_whose_units_want_the_same_rows_the_other_way_round_do_n
     async def units(transactions: SqlTransactions, first: str, second: str) -> list[bool]:
         """Both, in one batch: they arrive while the writer is at work."""
         begun, arrived = threading.Event(), threading.Event()
-        busy = asyncio.ensure_future(transactions.write(lambda _: begun.set() or arrived.wait(30)))
+        busy = asyncio.create_task(transactions.write(lambda _: begun.set() or arrived.wait(30)))
         assert await asyncio.to_thread(begun.wait, 30)
-        held = asyncio.ensure_future(transactions.write(lambda tx: holder(tx, first)))
+        held = asyncio.create_task(transactions.write(lambda tx: holder(tx, first)))
         await waiting(transactions, 1)
-        wanted = asyncio.ensure_future(
+        wanted = asyncio.create_task(
             transactions.write(lambda tx: tx.spent_tokens.spend("test", "issuer", second, NOON, LATER))
         )
         await waiting(transactions, 2)
@@ -321,7 +321,7 @@ async def test_whoever_came_during_a_commit_shares_the_next_with_those_whom_it_a
     with opened(database_url, SetClock()) as transactions:
         coming_again = asyncio.create_task(twice(transactions))
         assert await asyncio.to_thread(begun.wait, 30)
-        meanwhile = asyncio.ensure_future(transactions.write(lambda tx: tx.records.append(entry(3))))
+        meanwhile = asyncio.create_task(transactions.write(lambda tx: tx.records.append(entry(3))))
         await asyncio.sleep(0.1)
         go_on.set()
         await asyncio.wait_for(asyncio.gather(coming_again, meanwhile), 5)
@@ -406,7 +406,7 @@ async def test_what_was_spent_for_those_who_are_put_back_is_theirs(databases: Da
         with engine.connect() as other:
             other.execute(holding)
             units = [unit(number, waits=number in (1, 3)) for number in range(5)]
-            writing = [asyncio.ensure_future(transactions.write(each)) for each in units]
+            writing = [asyncio.create_task(transactions.write(each)) for each in units]
             async with asyncio.timeout(10):
                 while tried.count(1) < 2:  # noqa: ASYNC110 - put back, and tried again by itself
                     await asyncio.sleep(0.01)

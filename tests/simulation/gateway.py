@@ -178,7 +178,7 @@ class SimulatedGateway:
         retention = RetentionService(database, policies(PERIODS, self.kinds.copies_kept()), clock)
         days = ReconciliationService(database, clock, make_id, lambda: ANSWER_KEY, ISSUER)
         projects = ProjectIntake(database, directory, ISSUER, make_id, DIGESTS, clock)
-        self.housekeeping = Housekeeping(self.intakes, retention, days, projects, lambda: None)
+        self.housekeeping = Housekeeping(self.intakes, retention, days, projects)
         self._start_worker(certificates)
 
     def _start_worker(self, certificates: CertificateService) -> None:

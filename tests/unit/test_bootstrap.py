@@ -1,18 +1,23 @@
 """What an operator sets reaches the services that need it."""
 
+import asyncio
 import json
-from datetime import date, timedelta
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from limits import parse
 
 from adapters.witnesses.files import LATEST
+from gateway import worker
+from gateway.bootstrap import loops
 from gateway.bootstrap.clients import clients
 from gateway.bootstrap.foundation import kinds_of, lay_foundation
 from gateway.bootstrap.hub import Hub, build_hub
 from gateway.bootstrap.loops import build_anchoring
 from gateway.caller import Role
+from gateway.certificates.service import CertificateService
 from gateway.evidence.router import EVIDENCE
 from gateway.http.limits import RateLimits
 from gateway.partners.changes import AgreementDraft
@@ -89,6 +94,33 @@ async def test_how_often_bundles_may_be_asked_for_is_set(environment: dict[str, 
         assert limits.limit_of(EVIDENCE, parse("30/minute")) == parse("3/minute")
     finally:
         foundation.close()
+
+
+@pytest.mark.parametrize("process", ["serving", "worker"])
+async def test_each_process_forgets_what_it_remembered(
+    environment: dict[str, str], process: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swept = list[datetime]()
+
+    async def forgetting_once(sweep_memory: Callable[[], None], stop: asyncio.Event) -> None:
+        sweep_memory()
+        stop.set()
+
+    monkeypatch.setattr(CertificateService, "sweep_memory", lambda _, at: swept.append(at))
+    for where in (loops, worker):
+        monkeypatch.setattr(where, "forgetting", forgetting_once)
+    settings = load_settings(environment)
+    if process == "worker":
+        await asyncio.wait_for(worker.run_worker(settings, clock=lambda: NOON), 60)
+    else:
+        foundation, stop = lay_foundation(settings, lambda: NOON), asyncio.Event()
+        try:
+            async with clients() as (http, outgoing):
+                running = loops.loops_beside_serving(build_hub(foundation, http), http, outgoing, stop)
+                await asyncio.wait_for(asyncio.gather(*running), 60)
+        finally:
+            foundation.close()
+    assert swept == [NOON]
 
 
 async def test_agreements_speak_of_what_exists_alone(environment: dict[str, str]) -> None:

@@ -1,12 +1,13 @@
 """What housekeeping throws away, over real databases."""
 
+import asyncio
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
 from gateway.certificates.registry import KindRegistry
-from gateway.housekeeping import Housekeeping
+from gateway.housekeeping import Housekeeping, forgetting
 from gateway.ids import id_maker
 from gateway.projects.intake import ProjectIntake
 from gateway.reconciliation.service import ReconciliationService
@@ -35,7 +36,20 @@ def housekeeping(room: LicencesRoom) -> Housekeeping:
     make_id, issuer = id_maker(room.clock), "https://gateway.example"
     days = ReconciliationService(room.transactions, room.clock, make_id, lambda: key, issuer)
     projects = ProjectIntake(room.transactions, FixedDirectory(), issuer, make_id, DIGESTS, room.clock)
-    return Housekeeping(room.intakes, retention, days, projects, lambda: room.licences.sweep_memory(room.clock()))
+    return Housekeeping(room.intakes, retention, days, projects)
+
+
+async def test_a_process_forgets_again_and_again_until_it_is_told_to_stop() -> None:
+    stop, swept = asyncio.Event(), list[int]()
+
+    def sweep_memory() -> None:
+        swept.append(len(swept))
+        if len(swept) == 3:
+            stop.set()
+
+    async with asyncio.timeout(10):
+        await forgetting(sweep_memory, stop, timedelta(milliseconds=1))
+    assert swept == [0, 1, 2]
 
 
 async def test_copies_go_when_they_may_no_longer_stand_in_for_their_source(

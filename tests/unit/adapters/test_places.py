@@ -31,22 +31,24 @@ async def test_who_waits_longest_comes_next() -> None:
 async def test_who_leaves_takes_no_place_along() -> None:
     places, came = Places(1), list[int]()
     assert places.taken()
-    tasks = [asyncio.create_task(waiting(places, came, number)) for number in range(3)]
+    tasks = [asyncio.create_task(waiting(places, came, number)) for number in range(4)]
     await asyncio.sleep(0)
     tasks[0].cancel()
     await asyncio.sleep(0)
+    tasks[1].cancel()  # and is yet to hear of it
     places.give()
-    tasks[1].cancel()  # whose place has just come
+    tasks[2].cancel()  # whose place has just come
     await asyncio.gather(*tasks, return_exceptions=True)
-    assert came == [2]
+    assert [task.cancelled() for task in tasks] == [True, True, True, False]
+    assert came == [3]
     places.give()
-    assert places.taken()
+    assert (places.taken(), places.taken()) == (True, False)
 
 
 @given(st.lists(st.sampled_from(["come", "give", "leave", "turn"]), max_size=40), st.integers(1, 3))
 def test_there_are_never_more_nor_fewer_than_there_are(steps: list[str], most: int) -> None:
     async def walk() -> None:
-        places, inside, outside = Places(most), 0, list[asyncio.Task[None]]()
+        places, inside, tasks = Places(most), 0, list[asyncio.Task[None]]()
 
         async def come() -> None:
             nonlocal inside
@@ -54,22 +56,26 @@ def test_there_are_never_more_nor_fewer_than_there_are(steps: list[str], most: i
                 await places.wait()
             inside += 1
 
+        leaves = iter(range(len(steps)))
         for step in steps:
             if step == "come":
-                outside.append(asyncio.create_task(come()))
+                tasks.append(asyncio.create_task(come()))
             elif step == "give" and inside:
                 inside -= 1
                 places.give()
-            elif step == "leave" and outside:
-                outside.pop(0).cancel()
+            elif step == "leave" and tasks:
+                tasks[next(leaves) % len(tasks)].cancel()
             else:
                 await asyncio.sleep(0)
             assert inside <= most
-        while inside or not all(each.done() for each in outside):
+        while inside or not all(each.done() for each in tasks):
             if inside:
                 inside -= 1
                 places.give()
             await asyncio.sleep(0)
+        assert [each.exception() for each in tasks if not each.cancelled()] == [None] * sum(
+            not each.cancelled() for each in tasks
+        )
         assert [places.taken() for _ in range(most + 1)] == [True] * most + [False]
 
     asyncio.run(walk())

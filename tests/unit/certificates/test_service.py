@@ -27,7 +27,7 @@ def down():
 
 class Source:
     def __init__(self, code, *envelopes):
-        self.code, self.envelopes, self.queries, self.down = code, list(envelopes), [], False
+        self.code, self.envelopes, self.queries, self.down, self.swept_at = code, list(envelopes), [], False, None
 
     async def find(self, query, at):
         self.queries.append(query)
@@ -91,6 +91,12 @@ async def test_a_licence_is_fetched_verified_kept_and_the_level_named():
         f"{BASE_URL}/pki/crl/market-supervision.crl",
         f"{BASE_URL}/pki/crl/data-administration.crl",
     }
+
+
+def test_what_sources_remember_goes_with_what_is_remembered_here():
+    room = Room()
+    room.service.sweep_memory(AT)
+    assert room.source.swept_at == AT
 
 
 async def test_a_fresh_copy_spares_the_source_unless_asked_otherwise():

@@ -289,7 +289,7 @@ async def test_a_table_that_is_locked_for_a_moment_refuses_nobody(
         transaction = connection.begin()
         connection.execute(text("LOCK TABLE certificate_copies IN ACCESS EXCLUSIVE MODE"))
         plain = [  # the first of them leads the batch, and waits for nothing
-            asyncio.ensure_future(
+            asyncio.create_task(
                 room.transactions.write(lambda tx: tx.records.append(RecordEntry("test.done", room.clock(), "gateway")))
             )
             for _ in range(3)

@@ -25,6 +25,9 @@ class Source:
     async def find(self, query: object, at: object) -> list[object]:
         raise AssertionError("nobody is asked")
 
+    def sweep_memory(self, at: object) -> None:
+        pass
+
 
 SOURCES = SourceDirectory(
     [

@@ -48,6 +48,15 @@ def test_nothing_is_lost_as_it_grows() -> None:
     )
 
 
+def test_about_as_many_as_before_take_no_more_room() -> None:
+    memory, at = ReplayMemory(WINDOW), NOW
+    for quarter, keys in enumerate([4000, 4000, 4300, 4500, 4200]):
+        for number in range(keys):
+            assert memory.first_seen("utility", f"{quarter}-{number}", at)
+        at += WINDOW / 4
+    assert max(generation.size for generation in memory._generations) < 2.5 * 4500
+
+
 def test_when_it_is_full_it_refuses_until_something_is_forgotten() -> None:
     memory = ReplayMemory(WINDOW, capacity=2)
     assert memory.first_seen("utility", "a", NOW)
