@@ -16,7 +16,7 @@ Work = Callable[[SqlUnitOfWork], Any]
 class Pending:
     """A unit that waits for its turn, and whoever waits for it."""
 
-    __slots__ = ("future", "loop", "outcome", "put_back", "since", "spent", "work")
+    __slots__ = ("foreseen", "future", "looks", "loop", "outcome", "put_back", "since", "spent", "then", "work")
 
     def __init__(self, work: Work, loop: asyncio.AbstractEventLoop) -> None:
         self.work = work
@@ -27,26 +27,18 @@ class Pending:
         self.loop = loop
         self.future: asyncio.Future[Any] = loop.create_future()
         self.outcome: tuple[bool, Any] = (False, None)
-
-    @property
-    def foreseen(self) -> bool:
+        told = work if isinstance(work, Foreseen) else None
+        self.foreseen = told is not None
         """Whether it told what it looks at, and changes nothing beyond."""
-        return isinstance(self.work, Foreseen)
+        self.looks: tuple[Look, ...] | None = None if told is None else told.looks
+        """What it told; None where it told nothing."""
+        self.then: Callable[[Any], Any] | None = None if told is None else told.then
+        """What is to be made of its answer, if anything is."""
 
     @property
     def looks_only(self) -> bool:
         """Whether it may look together with others: not, where it was put back to wait by itself."""
         return self.foreseen and not self.put_back
-
-    @property
-    def looks(self) -> tuple[Look, ...] | None:
-        """What it told; None where it told nothing."""
-        return self.work.looks if isinstance(self.work, Foreseen) else None
-
-    @property
-    def then(self) -> Callable[[Any], Any] | None:
-        """What is to be made of its answer, if anything is."""
-        return self.work.then if isinstance(self.work, Foreseen) else None
 
 
 def tell(done: Sequence[Pending]) -> None:

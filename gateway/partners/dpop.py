@@ -3,7 +3,6 @@
 import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from hashlib import sha256
 from typing import Final, NamedTuple
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
@@ -69,9 +68,9 @@ def verify_proof(proof: str, *, method: str, uri: str, at: datetime, token_hash:
     return DpopProof(verified.key_id, token_id, datetime.fromtimestamp(claims["iat"], UTC))
 
 
-def access_token_hash(access_token: str) -> str:
-    """``ath``: base64url of the SHA-256 of the token's ASCII bytes, RFC 9449 §4.2."""
-    return encode_base64url(sha256(access_token.encode()).digest()).decode()
+def access_token_hash(digest: bytes) -> str:
+    """``ath`` of the access token whose ASCII bytes have this SHA-256: its base64url, RFC 9449 §4.2."""
+    return encode_base64url(digest).decode()
 
 
 def normalise_htu(uri: str) -> str:

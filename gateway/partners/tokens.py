@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
 from sys import intern
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from gateway.caller import Caller, ProofUse
 from gateway.crypto.errors import JoseRefused
@@ -172,8 +172,7 @@ class TokenService:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _TokenVerdict:
+class _TokenVerdict(NamedTuple):
     """What a token says, kept by its digest so that its signature is not checked again for a minute.
 
     What many say alike is in memory once. ``ath`` is the digest as proofs spell it.
@@ -268,7 +267,7 @@ class AccessGate:
         known = self._verdicts.get(digest)
         if known is not None and at < known.until:
             return known
-        verdict = self._verdicts[digest] = self._verify(token, at)
+        verdict = self._verdicts[digest] = self._verify(token, access_token_hash(digest), at)
         self._verdicts.move_to_end(digest)
         self._forget_old(at)
         return verdict
@@ -281,14 +280,14 @@ class AccessGate:
                 return
             del self._verdicts[oldest]
 
-    def _verify(self, token: str, at: datetime) -> _TokenVerdict:
+    def _verify(self, token: str, ath: str, at: datetime) -> _TokenVerdict:
         try:
             claims = verify_jws(token, self.keys.accepted, _token_policy(self.issuer), at).claims
         except JoseRefused as refusal:
             raise token_refused(refusal.check.removeprefix("jose."), refusal.remedy) from None
         expires_at = datetime.fromtimestamp(claims["exp"], UTC)
         return _TokenVerdict(
-            ath=access_token_hash(token),
+            ath=ath,
             partner_code=intern(claims["sub"]),
             client_key=intern(claims["client_key"]),
             epoch=claims["epoch"],

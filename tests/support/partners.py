@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 from itertools import count
 from typing import Any
 
@@ -16,7 +17,6 @@ from gateway.crypto.jwk import SigningKey, export_jwk
 from gateway.crypto.jws import sign_jws
 from gateway.crypto.strict_json import encode_base64url
 from gateway.partners.directory import PartnerDirectory
-from gateway.partners.dpop import access_token_hash
 from gateway.partners.model import AgreementStatus, Grant, KeyUse, Partner, PartnerStatus, SharingAgreement
 from gateway.partners.service import PartnerService
 from gateway.partners.tokens import ASSERTION_TYPE, AccessGate, TokenKeys, TokenService
@@ -91,7 +91,7 @@ class Client:
         key = key or self.dpop_key
         own: dict[str, Any] = {"htm": method, "htu": uri, "iat": seconds(at), "jti": new_id()}
         if token is not None:
-            own["ath"] = access_token_hash(token)
+            own["ath"] = encode_base64url(sha256(token.encode()).digest()).decode()
         jwk = {name: value for name, value in public_jwk(key).items() if name not in ("kid", "use", "alg")}
         return sign_jws(_without_none(own | claims), key, typ, {"jwk": jwk})
 
