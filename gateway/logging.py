@@ -241,7 +241,7 @@ def _redacted(key: object, value: Any, depth: int) -> Any:
         return REDACTED
     if isinstance(value, Mapping):
         return {_text(str(name)): _redacted(name, item, depth + 1) for name, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, list | tuple | set | frozenset) and not hasattr(value, "_fields"):  # a named one is no list
         return [_redacted("", item, depth + 1) for item in value]
     return value.isoformat() if isinstance(value, date) else type(value).__name__
 

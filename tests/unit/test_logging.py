@@ -13,6 +13,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.certificates.ports import SourceQuery, UsePurpose
 from gateway.logging import REDACTED, configure_logging, info_in_own_words, redact
 
 NUMBER = "440106199001011234"
@@ -62,6 +63,13 @@ def test_a_number_as_a_number_vanishes_too() -> None:
 def test_forbidden_names_lose_their_values_at_any_depth(key: str) -> None:
     assert cleaned(**{key: "value-1"}) == {key: REDACTED}
     assert "value-1" not in str(cleaned(facts=[{"inner": {key: ["value-1"]}}]))
+
+
+def test_what_has_names_of_its_own_is_told_by_its_type_alone() -> None:
+    """A name beside a number would else be written out, member by member."""
+    assert cleaned(asked=SourceQuery("1", "某某", "001", "440100", UsePurpose("a", "b", "c"))) == {
+        "asked": "SourceQuery"
+    }
 
 
 def test_what_is_harmless_stays() -> None:
