@@ -270,12 +270,12 @@ class Relay:
             log.warning("delivery.unsettled", event_id=event_id, check=error.check)
         except Exception as error:  # a fault of ours: when the lease has lapsed, the event is taken over
             log.error("delivery.unsettled", event_id=event_id, fault=type(error).__name__)
-        finally:
+        finally:  # also where it was cancelled: a turn that never ends would keep all of its subject from going
             if self._in_hand.settled(claim, handed=turn.handed):
                 self._wake.set()
-        for behind in self._turns.settled(claim, for_good=for_good):
-            self._put_back(behind)
-        self._start()
+            for behind in self._turns.settled(claim, for_good=for_good):
+                self._put_back(behind)
+            self._start()
 
     async def _send(self, turn: Turn) -> tuple[Settlement, ReceiverHealth]:
         began, health = self._elapsed(), ReceiverHealth.UNTOLD

@@ -76,6 +76,8 @@ class MemoryDatabase:
         _lay_out(self.engine)
         self.heads = KeptHeads()
         self.writes = 0
+        self.dies: Callable[[], Died] = Died
+        """Told of a death wherever it befalls; what a call waits for in the background would not raise it."""
         self._armed: tuple[int, WriteFault] | None = None
         self.restart()
 
@@ -95,11 +97,11 @@ class MemoryDatabase:
         if fault is WriteFault.BUSY:
             raise record_unavailable("simulated")
         if fault is WriteFault.DIED_BEFORE:
-            raise Died
+            raise self.dies()
         asyncio.get_running_loop().call_soon(self._writer.commit_waiting)
         result = await self._writer.submit(work)
         if fault is WriteFault.DIED_AFTER:
-            raise Died
+            raise self.dies()
         return result
 
     def about_to_write(self) -> AbstractContextManager[None]:

@@ -51,6 +51,8 @@ MOST_DAYS = 300
 """A history that lasts longer goes round in circles."""
 RECORD_EVERY = 4000
 """Steps between two audits of the whole record."""
+MOST_PASSES = 2000
+"""Passes of the relay one right after the other, each of which claimed something."""
 UNSETTLED = "SELECT count(*) FILTER (WHERE state = 'pending'), count(*) FILTER (WHERE state = 'dead') FROM outbox"
 
 
@@ -104,6 +106,7 @@ class Simulation:
         self.province = Province(
             rng, clock, Agenda(clock), History(file), weather, model, population, database, platform
         )
+        database.dies = self.province.dies
         provider = SimulatedProvider()
         self.channel = SimulatedChannel(self.province)
         self.channel.utilities.verified_of = self._verified
@@ -235,10 +238,11 @@ class Simulation:
         province = self.province
 
         async def work() -> int:
-            sent, relay = 0, province.gateway.relay
+            sent, passes, relay = 0, 0, province.gateway.relay
             while not province.died and (claimed := await relay.pass_once()):
                 await relay.drain()
-                sent += claimed
+                sent, passes = sent + claimed, passes + 1
+                assert passes < MOST_PASSES, "the relay claims again and again what it does not send"
             return sent
 
         answer = await province.ask(work())

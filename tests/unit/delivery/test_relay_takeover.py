@@ -1,5 +1,6 @@
 """A relay that was so slow that another took its event over must not record what it no longer holds the lease of."""
 
+import asyncio
 import random
 from datetime import datetime
 
@@ -87,6 +88,36 @@ async def test_a_fault_while_settling_is_told_and_the_event_goes_to_whoever_come
         (line,) = [each for each in logged if each["event"] == "delivery.unsettled"]
         assert (line["log_level"], line["event_id"], line["fault"]) == ("error", "evt-1", "LookupError")
         broken = False
+        clock.advance(seconds=31)
+        assert await relay.pass_once() == 1
+        await relay.drain()
+        view = await transactions.read(lambda tx: tx.deliveries.find("evt-1"))
+        assert (view.state, view.attempts) == (DeliveryState.DELIVERED, 2)
+
+
+async def test_what_was_broken_off_is_sent_again_after_its_lease_by_the_same_relay(database_url: str) -> None:
+    """A turn that never ended would have each look claim the event and put it back, without end."""
+    clock, sent = SetClock(), asyncio.Event()
+
+    class Endless:
+        async def send(self, event: Event, at: datetime) -> Receipt:
+            if sent.is_set():
+                return Receipt("signed", False)
+            sent.set()
+            return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+
+        async def find_receipt(self, event: Event, at: datetime) -> None:
+            return None
+
+    with opened(database_url, clock) as transactions:
+        relay = Relay("relay", transactions, {ChannelKind.WEBHOOK: Endless()}, clock, Backoff())
+        draft = EventDraft("evt-1", "utility", ChannelKind.WEBHOOK, "test", "app-1", NOON, {})
+        await transactions.write(lambda tx: tx.outbox.append(draft))
+        assert await relay.pass_once() == 1
+        await sent.wait()
+        (task,) = relay._tasks
+        task.cancel()
+        await asyncio.wait([task])
         clock.advance(seconds=31)
         assert await relay.pass_once() == 1
         await relay.drain()
