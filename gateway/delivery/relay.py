@@ -275,7 +275,7 @@ class Relay:
                 self._wake.set()
             for behind in self._turns.settled(claim, for_good=for_good):
                 self._put_back(behind)
-            self._start()
+        self._start()
 
     async def _send(self, turn: Turn) -> tuple[Settlement, ReceiverHealth]:
         began, health = self._elapsed(), ReceiverHealth.UNTOLD
