@@ -1,7 +1,7 @@
 """Who is calling: a DPoP-bound access token and a proof for this very request (RFC 9449 §7)."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from urllib.parse import quote
@@ -48,10 +48,6 @@ class Doorkeeper:
     clock: Clock
     public_url: str
     admitted: Callable[[Caller], None] | None = None
-    _base: str = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_base", self.public_url.rstrip("/"))
 
     async def caller_of(self, scope: Scope) -> Caller:
         """Who makes the request of this raw ASGI ``scope``; asked again for the same request it answers the same.
@@ -86,7 +82,7 @@ class Doorkeeper:
                 authorizations.append(value.decode("latin-1"))
             elif name == b"dpop":
                 proofs.append(value.decode("latin-1"))
-        return authorizations, proofs, scope["method"], self._base + _raw_path(scope)
+        return authorizations, proofs, scope["method"], self.public_url.rstrip("/") + _raw_path(scope)
 
     def _told(self, scope: Scope, caller: Caller) -> Caller:
         scope[CALLER_KEY] = caller
@@ -128,5 +124,5 @@ async def now(request: Request) -> datetime:
 
 def _raw_path(scope: Scope) -> str:
     raw = scope.get("raw_path")
-    path: str = raw.decode("latin-1") if raw is not None else quote(scope["path"], safe="/!$&'()*+,;=:@-._~")
-    return path.partition("?")[0]
+    path = raw.decode("latin-1") if raw is not None else quote(scope["path"], safe="/!$&'()*+,;=:@-._~")
+    return path.split("?", 1)[0]
