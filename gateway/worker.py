@@ -14,7 +14,6 @@ from gateway.bootstrap.clients import clients
 from gateway.bootstrap.foundation import lay_foundation
 from gateway.bootstrap.loops import build_anchoring, build_notices, build_rechecks, build_relay
 from gateway.clock import Clock, system_clock
-from gateway.heap import give_back
 from gateway.housekeeping import forgetting
 from gateway.settings import Settings
 
@@ -37,12 +36,7 @@ async def run_worker(
         async with clients(settings.delivery_timeout) as (http, outgoing), watched:
             certificates = build_certificates(foundation, http)
             rechecks = build_rechecks(foundation, certificates, http)
-
-            def sweep_memory() -> None:
-                certificates.sweep_memory(clock())
-                foundation.transactions.sweep_memory()
-                give_back()
-
+            sweep_memory = partial(foundation.sweep_memory, certificates.sweep_memory)
             await foundation.rules.try_refresh()
             log.info("worker.started")
             await asyncio.gather(

@@ -1,9 +1,10 @@
 """What every process of the gateway stands on, and what is asked of it more than once."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from prometheus_client import CollectorRegistry
@@ -28,6 +29,7 @@ from gateway.crypto.aead import is_available
 from gateway.crypto.keyed_digest import KeyedDigest
 from gateway.crypto.sealing import KeyProvider, Sealer
 from gateway.errors import Overloaded
+from gateway.heap import give_back
 from gateway.ids import MakeId, id_maker
 from gateway.metrics import PATIENCE, GatewayMetrics
 from gateway.partners.directory import PartnerDirectory
@@ -66,6 +68,12 @@ class Foundation:
             snapshot = await asyncio.wait_for(self.directory.snapshot(), PATIENCE)
             self.process_metrics.show_partners(snapshot, self.clock())
         return await self.metrics.exposition()
+
+    def sweep_memory(self, sweep_rooms: Callable[[datetime], None]) -> None:
+        """Forget what this process, its rooms among it, remembered long enough, and give back what that took."""
+        sweep_rooms(self.clock())
+        self.transactions.sweep_memory()
+        give_back()
 
     def close(self) -> None:
         """Commit what waits and let the database go."""

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from adapters import departments
 from adapters.http_client import HttpClient
@@ -38,7 +39,6 @@ from gateway.certificates.service import CertificateService
 from gateway.crypto.keyed_digest import KeyedDigest
 from gateway.delivery.service import DeliveryService
 from gateway.evidence.router import EVIDENCE
-from gateway.heap import give_back
 from gateway.housekeeping import Housekeeping
 from gateway.http.callers import Doorkeeper
 from gateway.http.idempotency import Idempotency
@@ -72,8 +72,8 @@ class Hub:
     services: Services
     certificates: CertificateService
     housekeeping: Housekeeping
-    sweep_memory: Callable[[], None]
-    """Forgets what this process remembered long enough, and gives back what it held for it."""
+    sweep_rooms: Callable[[datetime], None]
+    """As ``Foundation.sweep_memory`` takes it."""
 
 
 def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
@@ -120,14 +120,8 @@ def build_hub(foundation: Foundation, http: HttpClient) -> Hub:
         build_pages(foundation),
     )
     retention = build_retention(foundation)
-
-    def sweep_memory() -> None:
-        licences.sweep_memory(clock())
-        transactions.sweep_memory()
-        give_back()
-
     housekeeping = Housekeeping(intakes, retention, reconciliation, projects)
-    return Hub(foundation, services, certificates, housekeeping, sweep_memory)
+    return Hub(foundation, services, certificates, housekeeping, licences.sweep_memory)
 
 
 def _door(foundation: Foundation, digests: KeyedDigest) -> tuple[object, ...]:

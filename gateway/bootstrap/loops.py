@@ -83,7 +83,7 @@ def loops_beside_serving(
         "housekeeping": hub.housekeeping.run,
         "keys": foundation.keys.run,
         "lag": foundation.lag.run,
-        "memory": partial(forgetting, hub.sweep_memory),
+        "memory": partial(forgetting, partial(foundation.sweep_memory, hub.sweep_rooms)),
         "rules": foundation.rules.run,
     }
     if not foundation.settings.embedded_worker:

@@ -22,8 +22,8 @@ class ReplayMemory:
 
     Each generation takes in the keys of a quarter of a window, and the oldest goes as a whole. It is one process's
     memory: several processes share nothing (``docs/divergences.md``). When it holds ``capacity`` keys it refuses
-    rather than forgets: raises ``Overloaded``. A key takes 18 bytes where as many come as before, and 36 at most, where
-    a set of Python's would take 90.
+    rather than forgets: raises ``Overloaded``. A key takes 18 bytes where as many come as before, and 32 once more come
+    than find room, where a set of Python's would take 90.
     """
 
     def __init__(self, window: timedelta, capacity: int = 500_000) -> None:
