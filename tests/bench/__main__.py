@@ -3,10 +3,12 @@
 ``signatures`` and ``layers`` compare loops within one process. ``paths``, ``processes`` and ``memory`` run real ones
 over loopback, on one stand for each database. What was measured goes to ``build/bench.json`` and is printed as tables;
 ``tables`` prints those that are there. ``growth`` asks the same of databases of several sizes, and takes hours: it is
-measured where it is asked for by its name (docs/performance.md).
+measured where it is asked for by its name (docs/performance.md). So are ``partitions``, stored certificates by month
+beside one table of them, and ``turns``, this checkout beside another.
 """
 
 import argparse
+import asyncio
 import json
 import os
 import sys
@@ -22,16 +24,20 @@ from gateway.crypto import sm2
 from gateway.crypto.errors import AlgorithmUnavailable
 from gateway.logging import configure_logging
 from tests.bench import layers, signatures, tables
+from tests.bench.growth import partitions
 from tests.bench.growth import run as growth
 from tests.bench.hot import paths, surroundings
 from tests.bench.hot.ground import Wanted
+from tests.bench.turns import run as turns
 from tests.support.databases import Databases
 
 OUT = Path("build/bench.json")
 GROWTH_OUT = Path("build/growth.json")
 ON_A_STAND = ("paths", "processes", "memory")
 BENCHES = ("signatures", "layers", *ON_A_STAND)
-TABLES, GROWTH = "tables", "growth"
+TABLES, GROWTH, PARTITIONS, TURNS = "tables", "growth", "partitions", "turns"
+BY_NAME = (TABLES, GROWTH, PARTITIONS, TURNS)
+"""Only where they are asked for."""
 
 
 def say(line: str) -> None:
@@ -105,6 +111,27 @@ def _growth(arguments: argparse.Namespace) -> None:
     say(growth.table(found))
 
 
+def _partitions(arguments: argparse.Namespace) -> None:
+    for copies in arguments.sizes or partitions.SIZES:
+        with tempfile.TemporaryDirectory() as directory:
+            say(partitions.table(partitions.measure(Path(directory), copies, say)))
+
+
+def _turns(arguments: argparse.Namespace) -> None:
+    connections, *_ = arguments.connections or (paths.CONNECTIONS,)
+    sides = turns.side_of(turns.HERE, None), turns.side_of(arguments.against, arguments.against_python)
+    wanted = [
+        turns.Turns(sides, path, connections, arguments.rounds, arguments.lot, arguments.hook)
+        for path in arguments.path or turns.PATHS
+    ]
+    for database in arguments.database or paths.DATABASES:
+        with tempfile.TemporaryDirectory() as directory, paths.databases(Path(directory)) as make:
+            stood = turns.measure(
+                Path(directory), make(database), wanted, arguments.applications, say, forked=arguments.forked
+            )
+            asyncio.run(stood)
+
+
 def _keep(out: Path, told: dict[str, Any]) -> None:
     """At once: what was measured stays where a later part fails."""
     before = json.loads(out.read_text("utf-8")) if out.exists() else {}
@@ -115,11 +142,13 @@ def _keep(out: Path, told: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument(
-        "bench", nargs="*", help=f"which of {', '.join(BENCHES)}, {TABLES}, {GROWTH}; {', '.join(BENCHES)} by default"
+        "bench",
+        nargs="*",
+        help=f"which of {', '.join([*BENCHES, *BY_NAME])}; {', '.join(BENCHES)} by default",
     )
-    parser.add_argument("--sizes", nargs="+", type=int, help="record entries of each database of growth")
+    parser.add_argument("--sizes", nargs="+", type=int, help="record entries of growth, copies of partitions")
     parser.add_argument("--seconds", type=float, default=0.1, help="CPU time of one slice of signatures")
-    parser.add_argument("--rounds", type=int, default=40, help="rounds of four slices of signatures")
+    parser.add_argument("--rounds", type=int, default=40, help="rounds of four slices of signatures, of turns")
     parser.add_argument("--sm2-library", help="another libcrypto, e.g. Tongsuo's")
     parser.add_argument("--path", action="append", choices=list(paths.PATHS), help="all by default; may be repeated")
     parser.add_argument("--database", action="append", choices=paths.DATABASES, help="both by default")
@@ -130,17 +159,25 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=20, help="pairs of slices of a path, of layers")
     parser.add_argument("--applications", type=int, default=60, help="applications that are asked about")
     parser.add_argument("--requests", type=int, default=100_000, help="over how many of them memory is watched")
+    parser.add_argument("--against", type=Path, default=turns.HERE, help="the checkout that turns set this one against")
+    parser.add_argument("--against-python", type=Path, help="its interpreter; that of its .venv by default")
+    parser.add_argument("--lot", type=int, default=turns.REQUESTS, help="requests of a slice of turns")
+    parser.add_argument("--hook", help="a module that each side of turns loads, and tells when requests begin and end")
     parser.add_argument("--forked", action="store_true", help="start processes by forks: fast, and no figures to read")
     parser.add_argument("--out", type=Path, default=OUT, help=f"where the figures go; {OUT} by default")
     arguments = parser.parse_args()
     names = arguments.bench or BENCHES
-    if unknown := set(names) - {*BENCHES, TABLES, GROWTH}:
+    if unknown := set(names) - {*BENCHES, *BY_NAME}:
         parser.error(f"no such bench: {', '.join(sorted(unknown))}")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if "signatures" in names:
         _signatures(arguments)
     if GROWTH in names:
         _growth(arguments)
+    if PARTITIONS in names:
+        _partitions(arguments)
+    if TURNS in names:
+        _turns(arguments)
     out: Path = arguments.out
     measured = False
     for told in _measured(arguments, names):

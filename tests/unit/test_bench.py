@@ -15,6 +15,7 @@ from gateway.records.entries import RecordEntry
 from mock_services.demo.processes import free_port
 from tests.bench import __main__ as bench
 from tests.bench import claims, layers, tables
+from tests.bench.growth import partitions
 from tests.bench.hot import machine, memory, open_loop, paths, recorded, slices, surroundings, wire
 from tests.bench.hot.limit_store import open_store
 from tests.bench.paired import compare
@@ -257,3 +258,16 @@ def test_figures_take_the_place_of_the_same_ones_and_of_no_others() -> None:
     told = tables.merged(before, now)
     assert [each["ratio"] for each in told["1a"]] == [0.2, 0.4]
     assert (told["3"], told["machine"]) == (before["3"], {"cores": 2})
+
+
+def test_partitions_are_asked_what_one_table_is(databases: Databases, tmp_path: Path) -> None:
+    with databases.empty_postgresql():  # skips where no server answers
+        pass
+    told: list[str] = []
+    found = partitions.measure(tmp_path, 2600, told.append)
+    one, by_month = found.values()
+    assert list(one) == list(by_month)
+    assert "a month goes" in one
+    assert min(cost.wall_us for layout in found.values() for cost in layout.values()) > 0
+    assert partitions.table(found).splitlines()[0] == "| asked | one table | by month |"
+    assert told == ["one table: 2600 copies in 13 months", "by month: 2600 copies in 13 months"]

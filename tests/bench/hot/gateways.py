@@ -48,15 +48,20 @@ class Gateways:
         needs = needs or Needs()
         stand = self._stand
         if self._running is not None:
-            await stand.processes.stop_named("gateway-serve")
-        source = self.source = self.source or await self._source()
+            await self.stop()
+        self.source = self.source or await self._source()
         stand.pids, stand.ports = [], []
         for number in range(needs.processes):
             port = new_port() if number else int(stand.gateway.rpartition(":")[2])
             core = (stand.core, stand.other_core)[number % 2]
-            stand.pids.append(await self._start(needs, source, port, core))
+            stand.pids.append(await self._start(needs, port, core))
             stand.ports.append(port)
         self._running = needs
+
+    async def stop(self) -> None:
+        """Nothing runs any more but the source."""
+        await self._stand.processes.stop_named("gateway-serve")
+        self._running = None
 
     async def _source(self) -> int:
         directory, port = self._stand.directory, new_port()
@@ -64,17 +69,21 @@ class Gateways:
         await self._stand.program(SOURCE, "--port", str(port), *recorded, core=self._stand.other_core)
         return port
 
-    async def _start(self, needs: Needs, source: int, port: int, core: int) -> int:
+    def settings(self, needs: Needs, port: int) -> dict[str, str]:
+        """The environment of a gateway on ``port``, the stand-in in its source's place."""
         stand = self._stand
-        settings = {
+        return {
             **stand.province.environment,
-            **_with_source_at(stand, source),
+            **_with_source_at(stand, self.source),
             "BANDIAN_EMBEDDED_WORKER": str(needs.worker).lower(),
             "BANDIAN_PARTNER_RATE_LIMIT": "1000000",
             "BANDIAN_INTAKE_RATE_LIMIT": "6000",
             "BANDIAN_PORT": str(port),
             "BANDIAN_PUBLIC_URL": stand.gateway,
         }
+
+    async def _start(self, needs: Needs, port: int, core: int) -> int:
+        stand, settings = self._stand, self.settings(needs, port)
         log = stand.directory / f"gateway-{port}.log"
         process = await stand.processes.spawn(
             SERVE_LIVE if needs.live else SERVE, ("serve",), log=log, environment=settings

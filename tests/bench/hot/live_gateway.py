@@ -10,10 +10,15 @@ from gateway.certificates.freshness import FreshnessLimit
 from gateway.certificates.kinds import business_licence
 
 
-def main() -> None:
+def always_ask() -> None:
+    """Before anything else of the gateway is imported."""
     policy = business_licence.KIND.policy
     always_asked = replace(policy, source=FreshnessLimit(timedelta(0), policy.source.permitted))
     business_licence.KIND = replace(business_licence.KIND, policy=always_asked)
+
+
+def main() -> None:
+    always_ask()
     from gateway.cli import app
 
     app()

@@ -23,7 +23,7 @@ from tests.bench.hot.gateways import Needs
 from tests.bench.hot.ground import Ground
 from tests.bench.hot.outcome_limit import PENDING
 from tests.bench.hot.reviews import DEPARTMENTS
-from tests.bench.hot.slices import Measured, Side, compare
+from tests.bench.hot.slices import Make, Measured, Side, compare
 from tests.bench.hot.stand import Stand, new_port
 from tests.bench.hot.tokens import base64url, es256
 from tests.bench.hot.utility import SEEN
@@ -139,7 +139,7 @@ class AcknowledgedFleet(Fleet):
         return Answered(answered.took, time.perf_counter() - began, answered.last_body)
 
 
-class _Database:
+class Database:
     """A reader beside the gateway."""
 
     def __init__(self, url: str) -> None:
@@ -197,7 +197,7 @@ async def measure(
     stand: Stand, http: httpx.AsyncClient, limit_database: str, connections: int, *, seconds: float, pairs: int
 ) -> tuple[Measured, str]:
     """The path against its limit, and what was found afterwards. Raises ``NotAcknowledged``."""
-    database, pushes = _Database(stand.database_url), Pushes(stand, partial(_opened, stand))
+    database, pushes = Database(stand.database_url), Pushes(stand, partial(_opened, stand))
     ours_port, theirs_port = await _utility(stand), await _utility(stand)
     speed = await _speed(theirs_port)
     await _nothing_waits(database)
@@ -226,7 +226,20 @@ async def measure(
     return measured, f"{told}; the utility by itself answers {speed:,.0f}/s"
 
 
-async def _nothing_waits(database: _Database) -> None:
+async def outcomes_to_come(stand: Stand, count: int, times: int) -> Sequence[Make]:
+    """``count`` outcomes, ``times`` over: what they are about is in the database, and a stand-in to deliver them to."""
+    with closing(Database(stand.database_url)) as database:
+        await _nothing_waits(database)
+    await _register(stand, await _utility(stand))
+    reviews = await _opened(stand, -(-count // (len(DEPARTMENTS) * len(STEPS))))
+
+    async def opened(_: int) -> list[dict[str, str]]:
+        return reviews
+
+    return [Pushes(stand, opened).make for _ in range(times)]
+
+
+async def _nothing_waits(database: Database) -> None:
     """What the stand's own applications had to tell was told: later it would be counted as somebody's push."""
     async with asyncio.timeout(120):
         while await database.waiting():  # noqa: ASYNC110 - the database tells nobody
@@ -240,7 +253,7 @@ def require_acknowledged(pushed: int, found: Sequence[int], seen: dict[str, Any]
         raise NotAcknowledged(f"{pushed} pushed; kept, delivered, receipted, recorded: {found}; the utility: {told}")
 
 
-def _counts(database: _Database) -> list[int]:
+def _counts(database: Database) -> list[int]:
     receipted = f"SELECT event_id FROM outbox WHERE {_OURS} AND state = 'delivered'"
     return [
         database.number(statement)
@@ -298,7 +311,7 @@ def _pending(port: int) -> Callable[[], Awaitable[int]]:
     return pending
 
 
-def _work(stand: Stand, pushes: Pushes, database: _Database, event: dict[str, Any]) -> dict[str, Any]:
+def _work(stand: Stand, pushes: Pushes, database: Database, event: dict[str, Any]) -> dict[str, Any]:
     """What the limit is told: the same keys, and an event and entries as the gateway made them."""
     pem, public = Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
     secret = (stand.province.directory / "utility" / "webhook-secret").read_text("utf-8").strip()

@@ -46,19 +46,20 @@ def measure(directory: Path, wanted: Wanted, say: Callable[[str], None]) -> Iter
     """
     for database in wanted.databases:
         try:
-            with _databases(directory / database) as make:
+            with databases(directory / database) as make:
                 yield asyncio.run(_on(directory / database, database, make, wanted, say))
         except pytest.skip.Exception as skipped:
             say(f"{database}: left out, {skipped}")
 
 
 @contextmanager
-def _databases(directory: Path) -> Iterator[Callable[[str], str]]:
+def databases(directory: Path) -> Iterator[Callable[[str], str]]:
+    """Makes an empty database of a kind in ``DATABASES`` and answers its URL; skips where no server answers."""
     directory.mkdir(parents=True, exist_ok=True)
-    databases = Databases(directory)
+    made = Databases(directory)
     with ExitStack() as opened:
-        opened.callback(databases.close)
-        yield lambda kind: databases.sqlite() if kind == "sqlite" else opened.enter_context(databases.postgresql())
+        opened.callback(made.close)
+        yield lambda kind: made.sqlite() if kind == "sqlite" else opened.enter_context(made.postgresql())
 
 
 async def _on(
