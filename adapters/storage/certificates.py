@@ -1,7 +1,7 @@
 """Table and repository of the certificate copies at hand."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import Column, Connection, Index, Table, Text, bindparam, delete, func, select, update
@@ -106,7 +106,7 @@ class SqlCertificateCopies:
         self._ahead.forget([Look(COPIES, (copy.kind, columns["holder_digest"]))])
         self._statements.execute(_PUT, self._statements.sealed(certificate_copies, columns))
 
-    def replace(self, kind: str, holder_code: str, copies: Sequence[CertificateCopy]) -> None:
+    def replace(self, kind: str, holder_code: str, copies: Sequence[CertificateCopy], step: timedelta) -> None:
         """The same bytes are not sealed and written again, and units that are committed together share a statement."""
         holder_digest = self._statements.holder_digest(holder_code)
         had = self.versions(kind, holder_digest)
@@ -114,6 +114,8 @@ class SqlCertificateCopies:
             self.forget_holder(holder_digest, kind)
             for copy in copies:
                 self.put(copy)
+            return
+        if all(timedelta() <= copy.fetched_at - had[0].fetched_at < step for copy in copies):
             return
         for copy in copies:
             new = {f"new_{name}": getattr(copy, name) for name in ("fetched_at", "source", "level")}

@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from gateway.certificates.errors import NoECertificate
@@ -69,13 +69,14 @@ async def fetch(kind: CertificateKind, route: SourceRoute, asked: Asked, at: dat
 class Keeping(NamedTuple):
     """Copies that take the place of all that was had of a holder's ``kind``.
 
-    Nothing that the source dropped comes back when it is down.
+    Nothing that the source dropped comes back when it is down. ``step`` is of ``CertificateCopies.replace``.
     """
 
     kind: str
     holder_code: str
     holder_digest: str
     copies: tuple[CertificateCopy, ...]
+    step: timedelta
 
     def __repr__(self) -> str:
         """Without the holder, and what is his."""
@@ -88,7 +89,7 @@ class Keeping(NamedTuple):
 
     def put(self, unit: CertificatesUnit) -> None:
         """Keep them with what ``unit`` commits."""
-        unit.certificate_copies.replace(self.kind, self.holder_code, self.copies)
+        unit.certificate_copies.replace(self.kind, self.holder_code, self.copies, self.step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ class Refetchable:
     gathered: Gathered
     until: datetime
     holder_digest: str
+    step: timedelta
 
     @property
     def look(self) -> Look:
@@ -111,14 +113,19 @@ class Refetchable:
 
     @classmethod
     def of(
-        cls, asked: Asked, verifications: tuple[Verification, ...], gathered: Gathered, holder_digest: str
+        cls,
+        asked: Asked,
+        verifications: tuple[Verification, ...],
+        gathered: Gathered,
+        holder_digest: str,
+        step: timedelta,
     ) -> "Refetchable | None":
         """None where one of them says of itself no time before which it holds, or cannot be proved again."""
         ends = [each.refetched_until for each in verifications if each.prove is not None]
         until = min((end for end in ends if end is not None), default=None)
         if until is None or None in ends or len(ends) < len(verifications):
             return None
-        return cls(asked, verifications, gathered, until, holder_digest)
+        return cls(asked, verifications, gathered, until, holder_digest, step)
 
     def is_met_by(self, fetched: Fetched, since: datetime | None) -> bool:
         """Whether ``fetched`` are the same bytes from the same source, and what they are judged by is the same, too.
@@ -137,7 +144,7 @@ class Refetchable:
 
     def keeping(self, fetched: Fetched) -> Keeping:
         """What is kept of ``fetched``, which meets this."""
-        return Keeping(self.asked.kind, self.asked.holder.code, self.holder_digest, fetched.copies)
+        return Keeping(self.asked.kind, self.asked.holder.code, self.holder_digest, fetched.copies, self.step)
 
 
 def _is_the_same(copy: CertificateCopy, verification: Verification) -> bool:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+MOST_STEP = timedelta(minutes=10)
 CLOCK_SKEW = timedelta(minutes=5)
 """A basis dated further ahead than this is not a newer truth but a wrong clock: refused."""
 
@@ -51,6 +52,14 @@ class FreshnessLimit:
     def __post_init__(self) -> None:
         if not timedelta() <= self.fresh <= self.permitted:
             raise ValueError("a freshness limit runs 0 <= fresh <= permitted")
+
+    @property
+    def step(self) -> timedelta:
+        """How long what was fetched again, and was the same, may keep its former time: it looks that much older.
+
+        A hundredth of what its age is judged by, and ten minutes at most.
+        """
+        return min(MOST_STEP, (self.fresh or self.permitted) / 100)
 
     def judge(
         self,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 
@@ -140,10 +140,11 @@ class CertificateCopies(Protocol):
         """Keep ``copy``; the same digest of the same holder and kind fetched again only moves ``fetched_at`` on."""
         ...
 
-    def replace(self, kind: str, holder_code: str, copies: Sequence[CertificateCopy]) -> None:
+    def replace(self, kind: str, holder_code: str, copies: Sequence[CertificateCopy], step: timedelta) -> None:
         """``copies``, all of one fetch, take the place of all that was had of the holder's ``kind``.
 
-        Where they are the same as were had, only when and where they were fetched is new.
+        Where they are the same as were had, only when and where they were fetched is new; and nothing is written where
+        those were fetched less than ``step`` before.
         """
         ...
 

@@ -200,14 +200,14 @@ class CertificateService:
                 await self._transactions.write(lambda unit: unit.certificate_copies.forget(holder.code, kind))
             raise fetched.error
         obtained, gathered = await self._verified(wanted, fetched.copies, holder, at, route, since)
-        digest = self._digests.of(Use.HOLDER, holder.code)
-        keeping = _keeping(fetched, obtained.verifications, digest)
+        digest, step = self._digests.of(Use.HOLDER, holder.code), wanted.policy.source.step
+        keeping = _keeping(fetched, obtained.verifications, digest, step)
         if not kept_by_caller:
             await self.keep(keeping)
             return obtained
         # Where a copy may be fresh it spares the source, and nothing is fetched again for the next answer.
         always = not wanted.policy.source.fresh
-        again = Refetchable.of(asked, obtained.verifications, gathered, digest) if always else None
+        again = Refetchable.of(asked, obtained.verifications, gathered, digest, step) if always else None
         return replace(obtained, keeping=keeping, refetchable=again)
 
     async def fetch_again(self, known: Refetchable, at: datetime) -> Fetched:
@@ -280,14 +280,14 @@ class CertificateService:
         self._remembered.put((kind, holder.code, holder.name), remembered, obtained.verifications[0].at)
 
 
-def _keeping(fetched: Fetched, verifications: Sequence[Verification], holder_digest: str) -> Keeping:
+def _keeping(fetched: Fetched, verifications: Sequence[Verification], holder_digest: str, step: timedelta) -> Keeping:
     """What is not proved bad: an invalid copy would only stand in the way of a mended one."""
     good = tuple(
         copy
         for copy, verification in zip(fetched.copies, verifications, strict=True)
         if verification.verdict is not Verdict.INVALID
     )
-    return Keeping(fetched.asked.kind, fetched.asked.holder.code, holder_digest, good)
+    return Keeping(fetched.asked.kind, fetched.asked.holder.code, holder_digest, good, step)
 
 
 def _provenance(copy: CertificateCopy, route: SourceRoute, from_copy: bool, source_down: bool) -> CopyProvenance:

@@ -27,7 +27,7 @@ from schemas.identity import ActingRole, ApplicantKind, ProviderFailure, Verific
 from tests.support.approvals import A_PARTY, an_application
 from tests.support.storage import NOON, SetClock, opened
 
-MINUTE = timedelta(minutes=1)
+MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 
 
 @pytest.fixture
@@ -317,6 +317,28 @@ class TestCertificateCopies:
         moved = a_copy(fetched_at=NOON + MINUTE, source="gz", level="440100")
         await storage.write(lambda tx: tx.certificate_copies.put(moved))
         assert await storage.read(lambda tx: tx.certificate_copies.latest("business_licence", "0" * 18)) == [moved]
+
+    @pytest.mark.parametrize(
+        ("after", "moves"), [(timedelta(0), False), (MINUTE - SECOND, False), (MINUTE, True), (-SECOND, True)]
+    )
+    async def test_had_again_within_a_step_they_keep_their_time(
+        self, storage: SqlTransactions, after: timedelta, moves: bool
+    ) -> None:
+        kept, again = a_copy(), a_copy(fetched_at=NOON + after, source="gz")
+        for copy in (kept, again):
+            await storage.write(
+                lambda tx, copy=copy: tx.certificate_copies.replace("business_licence", "0" * 18, [copy], MINUTE)
+            )
+        latest = await storage.read(lambda tx: tx.certificate_copies.latest("business_licence", "0" * 18))
+        assert latest == [again if moves else kept]
+
+    async def test_other_bytes_take_their_place_at_once(self, storage: SqlTransactions) -> None:
+        for copies in ([a_copy(1)], [a_copy(2)], [a_copy(2), a_copy(3)], [a_copy(3)]):
+            await storage.write(
+                lambda tx, copies=copies: tx.certificate_copies.replace("business_licence", "0" * 18, copies, MINUTE)
+            )
+            latest = await storage.read(lambda tx: tx.certificate_copies.latest("business_licence", "0" * 18))
+            assert latest == copies
 
     async def test_forgotten_whole_and_nobody_elses(self, storage: SqlTransactions) -> None:
         for copy in (a_copy(1), a_copy(2, kind="property_certificate"), a_copy(3, holder_code="1" * 18)):

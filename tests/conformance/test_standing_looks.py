@@ -21,6 +21,7 @@ from tests.support.storage import NOON, SetClock, opened
 
 HOLDER = "0" * 18
 HOUR = timedelta(hours=1)
+STEP = timedelta(minutes=10)
 LOOK = Foreseen(lambda tx: tx.partners.version(), (Look(DIRECTORY),))
 
 
@@ -181,7 +182,7 @@ def _nothing_due(tx: SqlUnitOfWork) -> int:
 
 
 def _fetched_again(hours: int, look: Look) -> Foreseen[None]:
-    return Foreseen(lambda tx: tx.certificate_copies.replace("business_licence", HOLDER, [_copy(hours)]), (look,))
+    return Foreseen(lambda tx: tx.certificate_copies.replace("business_licence", HOLDER, [_copy(hours)], STEP), (look,))
 
 
 def _never(_: Any) -> None:

@@ -130,9 +130,14 @@ async def test_a_seal_that_is_not_proved_is_judged_from_the_beginning_and_the_so
     assert (len(seen), queries(room)) == (1, before + 1)
 
 
-async def test_only_when_it_was_fetched_is_written_again(room: LicencesRoom, application_id: str) -> None:
+async def test_only_when_it_was_fetched_is_written_again_and_not_each_time(
+    room: LicencesRoom, application_id: str
+) -> None:
     ((digest, envelope, fetched_at),) = await stored(room)
-    room.clock.advance(seconds=90)
+    room.clock.advance(minutes=9, seconds=59)
+    await asyncio.gather(*(room.ask(application_id) for _ in range(6)))
+    assert await stored(room) == [(digest, envelope, fetched_at)]
+    room.clock.advance(seconds=1)
     await asyncio.gather(*(room.ask(application_id) for _ in range(6)))
     ((same, sealed, later),) = await stored(room)
     assert (same, bytes(sealed)) == (digest, bytes(envelope)), "not sealed anew"
@@ -191,7 +196,7 @@ async def test_a_change_elsewhere_refuses_the_very_next_answer_and_the_source_is
 async def test_a_change_while_the_source_is_asked_refuses_the_answer_and_keeps_what_came(
     room: LicencesRoom, application_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    find, later = room.source.find, room.clock.advance(seconds=30)
+    find, later = room.source.find, room.clock.advance(minutes=11)
 
     async def meanwhile(*args: Any) -> Any:
         room.change_agreement(status=AgreementStatus.ENDED)
