@@ -169,6 +169,8 @@ def main() -> None:
     names = arguments.bench or BENCHES
     if unknown := set(names) - {*BENCHES, *BY_NAME}:
         parser.error(f"no such bench: {', '.join(sorted(unknown))}")
+    if TURNS in names and not (arguments.against / "gateway").is_dir():
+        parser.error(f"no checkout: {arguments.against}")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if "signatures" in names:
         _signatures(arguments)

@@ -26,7 +26,7 @@ from tests.bench.hot.licences import LicenceRequests, mint
 from tests.bench.hot.machine import cpu_seconds, pin
 from tests.bench.hot.outcomes import LOOK_EVERY, Database, NotAcknowledged, outcomes_to_come
 from tests.bench.hot.recorded import DISCLOSED, recorded, require_recorded
-from tests.bench.hot.slices import Make
+from tests.bench.hot.slices import Make, rounds_of
 from tests.bench.hot.source import PLAIN, SM2
 from tests.bench.hot.stand import Stand, standing
 from tests.bench.paired import Comparison
@@ -68,9 +68,9 @@ class Driven:
     """One side's process. ``make`` makes its requests; ``waiting`` answers whether any is not acknowledged yet."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, make: Make, waiting: Callable[[], Awaitable[int]] | None
+        self, process: asyncio.subprocess.Process, log: Path, make: Make, waiting: Callable[[], Awaitable[int]] | None
     ) -> None:
-        self._process, self._make, self._waiting = process, make, waiting
+        self._process, self._log, self._make, self._waiting = process, log, make, waiting
         self.answered = 0
 
     async def slice(self, count: int) -> float:
@@ -101,7 +101,7 @@ class Driven:
         assert self._process.stdout is not None
         said = (await self._process.stdout.readline()).decode().strip()
         if not said or expected not in (None, said):
-            raise RuntimeError(f"the gateway said {said!r}")
+            raise RuntimeError(f"the gateway said {said!r}: {self._log.read_text('utf-8')[-2000:]}")
         return said
 
 
@@ -137,7 +137,7 @@ async def _measured(stand: Stand, gateways: Gateways, http: httpx.AsyncClient, t
                 "BANDIAN_DATABASE_URL": url,
                 "BANDIAN_HEADS_DIR": str(own / "heads"),  # of a copy that nobody else's are ahead of
             }
-            sides.append(await stack.enter_async_context(_driven(side, settings, turns, make, stand)))
+            sides.append(await stack.enter_async_context(_driven(side, settings, turns, make, stand.core, own)))
             urls.append(url)
         actions = ("outcome.received", "delivery.receipted") if turns.path == OUTCOMES else (DISCLOSED,)
         before = [[recorded(url, action) for action in actions] for url in urls]
@@ -157,12 +157,8 @@ async def _compare(ours: Driven, other: Driven, turns: Turns) -> Comparison:
     for _ in range(turns.rounds):
         for side in (ours, other, other, ours):
             found[side].append(await side.slice(turns.requests))
-    mine, theirs = ([2 / (1 / a + 1 / b) for a, b in _in_twos(found[side])] for side in (ours, other))
+    mine, theirs = rounds_of(found[ours]), rounds_of(found[other])
     return Comparison.of(f"{turns.path}, this ÷ the other", mine, theirs, found[other])
-
-
-def _in_twos(rates: Sequence[float]) -> Iterator[tuple[float, float]]:
-    return zip(rates[::2], rates[1::2], strict=True)
 
 
 async def _makes(stand: Stand, http: httpx.AsyncClient, turns: Turns) -> Sequence[Make]:
@@ -177,25 +173,29 @@ async def _makes(stand: Stand, http: httpx.AsyncClient, turns: Turns) -> Sequenc
 
 @asynccontextmanager
 async def _driven(
-    side: Side, settings: dict[str, str], turns: Turns, make: Make, stand: Stand
+    side: Side, settings: dict[str, str], turns: Turns, make: Make, core: int, directory: Path
 ) -> AsyncIterator[Driven]:
+    """Its log lies in ``directory``; a hook's side tells it here."""
     arguments = [str(Path(__file__).with_name("driven.py")), "--connections", str(turns.connections)]
     arguments += ["--live"] if turns.path in LIVE else []
     arguments += ["--hook", turns.hook] if turns.hook else []
     modules = os.pathsep.join([str(side.checkout), os.environ.get("PYTHONPATH", "")])
-    process = await asyncio.create_subprocess_exec(
-        str(side.python),
-        *arguments,
-        cwd=side.checkout,
-        env={**os.environ, **settings, "PYTHONPATH": modules},
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=None if turns.hook else asyncio.subprocess.DEVNULL,
-    )
-    pin(stand.core, process.pid)
+    log = directory / "gateway.log"
+    log.touch()
+    with log.open("wb") as written:
+        process = await asyncio.create_subprocess_exec(
+            str(side.python),
+            *arguments,
+            cwd=side.checkout,
+            env={**os.environ, **settings, "PYTHONPATH": modules},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=None if turns.hook else written,
+        )
+    pin(core, process.pid)
     with closing(Database(settings["BANDIAN_DATABASE_URL"])) as database:
         try:
-            yield Driven(process, make, database.waiting if turns.path == OUTCOMES else None)
+            yield Driven(process, log, make, database.waiting if turns.path == OUTCOMES else None)
         finally:
             if process.returncode is None:
                 process.kill()
@@ -210,8 +210,10 @@ def _copied(url: str, directory: Path) -> Iterator[str]:
     if url.startswith("sqlite:///"):
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as source:
             source.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        yield f"sqlite:///{shutil.copy(url.removeprefix('sqlite:///'), directory)}"
-        shutil.rmtree(directory)
+        try:
+            yield f"sqlite:///{shutil.copy(url.removeprefix('sqlite:///'), directory)}"
+        finally:
+            shutil.rmtree(directory)
         return
     copied = f"{name}_{directory.name.replace('-', '_')}"
     with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
