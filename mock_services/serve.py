@@ -55,6 +55,9 @@ def serve(service: str, options: argparse.Namespace, build: Callable[[str], ASGI
     base_url = (options.public_url or f"http://{host}:{port}").rstrip("/")
     config = uvicorn.Config(
         build(base_url),
+        # On uvloop httpx answers AttributeError, no error of its own, where a peer resets what was just connected: a
+        # gateway that is killed would take with it every mock that was about to push something to it.
+        loop="asyncio",
         http=_ResettableProtocol,
         ws="none",
         log_level=options.log_level,

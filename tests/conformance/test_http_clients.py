@@ -7,6 +7,7 @@ import ssl
 from contextlib import ExitStack, asynccontextmanager
 
 import pytest
+import uvloop
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from adapters.http_client import ExchangeFailed, FixedHeaders, HttpLimits, HttpR
 from adapters.http_wire import WireClient, write
 from adapters.httpx_client import HttpxClient
 from gateway.errors import PartnerUnavailable
+from tests.support.resetting import resetting_server
 from tests.support.tiny_tls import tls_server
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
@@ -243,6 +245,25 @@ async def test_nobody_there_and_nobody_known(client):
     assert await check_of(client, peer) in ("http.connection", "http.timeout")
     for peer.url in ("no address", "ftp://127.0.0.1", "http://"):
         assert await check_of(client, peer, path="") in ("http.malformed", "http.connection")
+
+
+@pytest.mark.parametrize(
+    ("kind", "run"), [(HttpxClient, asyncio.run), (WireClient, asyncio.run), (WireClient, uvloop.run)]
+)
+def test_a_connection_that_is_reset_as_it_is_made_is_none(kind, run):
+    """Not asked of httpx on uvloop, which raises AttributeError there: whoever uses it runs on another loop."""
+
+    async def ask(server):
+        client = patient(kind, 30)
+        for _ in range(100):
+            with pytest.raises(PartnerUnavailable) as failed:
+                await client.send(HttpRequest("POST", server.url, {}, b"x" * 1000, True, 1000), partner="p")
+            assert failed.value.check == "http.connection"
+        await client.aclose()
+
+    with resetting_server() as server:
+        run(ask(server))
+        assert server.count >= 300, "each was tried three times"
 
 
 @pytest.mark.parametrize("headers", [{"x": "a\r\ny: b"}, {"x\r\ny": "b"}, {"x": "值"}, {"x y": "b"}])

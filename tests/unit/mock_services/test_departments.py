@@ -22,6 +22,7 @@ from schemas.departments import ApprovalOutcome, ReviewAcknowledged
 from schemas.project_exchange import OUTCOME_OF_STATUS, ProjectApprovalResult
 from tests.support.conformance import Suite
 from tests.support.mock_process import running_mock
+from tests.support.resetting import resetting_server
 from tests.support.tiny_server import Answer, Asked, TinyServer, tiny_server
 from tests.support.waiting import eventually
 
@@ -288,6 +289,21 @@ def test_an_unacknowledged_outcome_survives_a_restart(tmp_path: Path) -> None:
             gateway.departments_url = url
             City(gateway, server, url, http).outcomes("permit-11", 2)
     assert [unsigned(token)["sequence"] for token in gateway.received] == [1, 2]
+
+
+def test_a_gateway_that_resets_connections_is_tried_again(tmp_path: Path) -> None:
+    """As one does that is killed with callers in its queue: the department lives on, and its outcomes stay."""
+    gateway = Gateway()
+    with tiny_server(gateway.respond) as server, resetting_server() as killed, httpx.Client() as http:
+        arguments = [f"--data-dir={tmp_path}", f"--gateway-url={server.url}"]
+        with running_mock("mock_services.departments", *arguments) as (url, _):
+            city = City(gateway, server, url, http)
+            for number in range(20):
+                city.ask("road-440100", f"permit-{number}", outcomes_uri=killed.url).raise_for_status()
+            eventually(lambda: killed.count >= 100, seconds=30)
+            outcomes = http.get(f"{url}/__admin/outcomes").json()
+            assert {one["state"] for one in outcomes} == {"pending"}
+            assert {one["last_status"] for one in outcomes} == {None}
 
 
 def test_the_default_scenario_is_readable(city: City) -> None:
