@@ -46,7 +46,8 @@ class UtcInstant(TypeDecorator[datetime]):
 
 @lru_cache(256)
 def _text_of(instant: datetime) -> str:
-    return instant.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    spelled = orjson.dumps(instant.astimezone(UTC), option=orjson.OPT_UTC_Z).decode()
+    return spelled[1:-1] if instant.microsecond else f"{spelled[1:20]}.000000Z"
 
 
 def read_instant(value: Any) -> datetime:

@@ -25,6 +25,7 @@ def test_known_instants() -> None:
 
 @given(INSTANTS)
 def test_what_is_written_is_read_back(at: datetime) -> None:
+    assert written(at) == at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
     read = read_instant(written(at))
     assert read == at
     assert read.utcoffset() == timedelta(0)

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -46,6 +46,14 @@ def test_an_instant_is_taken_as_the_same_in_utc_or_refused(at: datetime) -> None
     assert read.tzinfo is UTC
     assert read.astimezone(timezone(timedelta(hours=14))) == read
     assert INSTANT.validate_python(format_instant(read)) - read < timedelta(milliseconds=1)
+
+
+@given(st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=8))])).filter(lambda at: at.year > 1))
+@example(datetime(2026, 3, 1, tzinfo=UTC))
+@example(datetime(987, 1, 2, 3, 4, 5, 999, tzinfo=UTC))
+@example(datetime.max.replace(tzinfo=UTC))
+def test_an_instant_is_spelled_as_the_standard_library_does(at: datetime) -> None:
+    assert format_instant(at) == at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 @pytest.mark.parametrize("text", ["0001-01-01", "1700000000", "2026-1-1", "2026-01-01T00:00:00", "2026-02-30"])
