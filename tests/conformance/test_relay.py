@@ -17,7 +17,7 @@ from adapters.channels.webhook import WebhookChannel
 from adapters.storage.transactions import SqlTransactions
 from gateway.caller import Role
 from gateway.delivery.backoff import Backoff
-from gateway.delivery.ports import LEASE_LAPSED, AttemptOutcome, ChannelKind, DeliveryState, EventDraft
+from gateway.delivery.ports import LEASE_LAPSED, NO_TURN, AttemptOutcome, ChannelKind, DeliveryState, EventDraft
 from gateway.delivery.relay import Relay, RelayLimits
 from gateway.partners.model import KeyUse
 from schemas.events import EventType
@@ -192,8 +192,9 @@ async def test_a_killed_relays_event_is_taken_over_after_its_lease(scene: Scene)
     scene.check_arrivals(names)
     view = await scene.transactions.read(lambda tx: tx.deliveries.find(names[0]))
     assert view is not None
-    assert (view.attempts, view.last_reason) == (2, "duplicate")
-    lost, attempt = view.history
+    *put_back, lost, attempt = view.history
+    assert {each.reason for each in put_back} <= {NO_TURN}, "on a busy machine it may have lost its turn before"
+    assert (view.attempts, view.last_reason) == (len(view.history), "duplicate")
     assert (lost.outcome, lost.reason) == (AttemptOutcome.UNKNOWN, LEASE_LAPSED)
     assert attempt.started_at > killed_at
     assert attempt.started_at - NOON >= LIMITS.lease

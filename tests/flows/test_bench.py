@@ -55,16 +55,18 @@ def test_each_path_is_measured_against_its_limit_and_audited(
     assert "the record is whole" in printed
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-def test_two_checkouts_answer_by_turns(database: str, databases: Databases) -> None:
+@pytest.mark.parametrize(
+    ("database", "paths"), [("sqlite", ["1a", "1d"]), ("postgresql", ["2"])], ids=["sqlite", "postgresql"]
+)
+def test_two_checkouts_answer_by_turns(database: str, paths: list[str], databases: Databases) -> None:
     """This one against itself: every answer of both is recorded, or the command fails."""
     if database == "postgresql":
         with databases.empty_postgresql():  # skips where no server answers
             pass
     command = ["turns", "--database", database, "--rounds", "2", "--lot", "16", "--connections", "4"]
     command += ["--forked", "--applications", "3"]
-    for path in ("1a", "1d", "2"):
+    for path in paths:
         command += ["--path", path]
     printed = _bench(*command)
     told = [line for line in printed.splitlines() if "over 2 rounds" in line]
-    assert [line.partition(",")[0] for line in told] == [f"{database}: {path}" for path in ("1a", "1d", "2")]
+    assert [line.partition(",")[0] for line in told] == [f"{database}: {path}" for path in paths]
