@@ -123,7 +123,7 @@ class LiveDataKeys:
             return today[3]
         on = date_in_china(at)
         key = next((each.key for each in dated if each.seals_from <= on), dated[-1].key)
-        begins = start_of_day_in_china(on).astimezone(UTC)  # as the clock's: instants of one zone compare at a third
+        begins = start_of_day_in_china(on).astimezone(UTC)  # the clock's zone: instants of two are slow to compare
         self._today = (dated, begins, begins + timedelta(days=1), key)
         return key
 

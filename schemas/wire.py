@@ -49,7 +49,7 @@ SaidText = Annotated[str, WrapValidator(_as_said)]
 @lru_cache(4096)
 def format_instant(at: datetime) -> str:
     """RFC 3339 in UTC with milliseconds and ``Z``: one spelling for one instant, to the millisecond."""
-    spelled = orjson.dumps(at.astimezone(UTC), option=orjson.OPT_UTC_Z)  # a quarter of what isoformat takes
+    spelled = orjson.dumps(at.astimezone(UTC), option=orjson.OPT_UTC_Z)  # all of it takes half of what isoformat does
     return f"{spelled[1:24].decode()}Z" if at.microsecond else f"{spelled[1:20].decode()}.000Z"
 
 

@@ -56,7 +56,7 @@ def test_each_path_is_measured_against_its_limit_and_audited(
 
 
 @pytest.mark.parametrize(
-    ("database", "paths"), [("sqlite", ["1a", "1d"]), ("postgresql", ["2"])], ids=["sqlite", "postgresql"]
+    ("database", "paths"), [("sqlite", ["1a", "2"]), ("postgresql", ["1d", "2"])], ids=["sqlite", "postgresql"]
 )
 def test_two_checkouts_answer_by_turns(database: str, paths: list[str], databases: Databases) -> None:
     """This one against itself: every answer of both is recorded, or the command fails."""
